@@ -1,0 +1,92 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+)
+
+func BenchmarkAppendSmall(b *testing.B) {
+	r := newRecord(b)
+	out := stream("epoch 3: loss=0.1234 accuracy=0.9876\n")
+	b.ReportAllocs()
+	for b.Loop() {
+		mustAppend(b, r, "ab12-3", out)
+	}
+}
+
+func BenchmarkAppendBig(b *testing.B) {
+	// Records of 64 MiB, removed as they fill: the disk is not what is measured.
+	piece := bytes.Repeat([]byte("0123456789abcde\n"), 64<<10)
+	out := jupyter.Output{Type: jupyter.OutputStream, Name: "stdout", Text: jupyter.InlineValue(piece)}
+	r := newRecord(b)
+	b.SetBytes(int64(len(piece)))
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		if n++; n%64 == 0 {
+			b.StopTimer()
+			r.Remove()
+			r = newRecord(b)
+			b.StartTimer()
+		}
+		mustAppend(b, r, "ab12-3", out)
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	r := newRecord(b)
+	const n = 20_000
+	for i := range n {
+		mustAppend(b, r, fmt.Sprintf("ab12-%d", i%10), stream(fmt.Sprintf("epoch %d: loss=0.1234 accuracy=0.9876\n", i)))
+	}
+	for name, exec := range map[string]string{"all": "", "one of ten": "ab12-3"} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(r.Tail()))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, err := range r.Read(exec, 0, -1) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkLines(b *testing.B) {
+	r := newRecord(b)
+	var piece bytes.Buffer
+	for i := 0; piece.Len() < 1<<20-60; i++ {
+		fmt.Fprintf(&piece, "%06d epoch: loss=0.1234 accuracy=0.9876\n", i)
+	}
+	const pieces = 200
+	for range pieces {
+		mustAppend(b, r, "a", jupyter.Output{Type: jupyter.OutputStream, Name: "stdout", Text: jupyter.InlineValue(piece.Bytes())})
+	}
+	mustAppend(b, r, "a", stream("ValueError: here\n"))
+	for name, q := range map[string]LineQuery{
+		"range":        {From: 3_000_000, To: 3_000_100},
+		"last":         {Last: 100},
+		"literal":      {Pattern: regexp.MustCompile("ValueError")},
+		"fold":         {Pattern: regexp.MustCompile("(?i)valueerror|warning")},
+		"many matches": {Pattern: regexp.MustCompile(`epoch: loss=\d`)},
+		"no literal":   {Pattern: regexp.MustCompile(`\d{7}`)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(pieces * piece.Len()))
+			b.ReportAllocs()
+			for b.Loop() {
+				res, err := SelectLines(context.Background(), r.Read("a", 0, -1), q)
+				if err != nil || len(res.Lines) == 0 && name != "no literal" {
+					b.Fatal(len(res.Lines), err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,318 @@
+package record
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+)
+
+// Reader reads a record that is finished, or whose writer died. Its methods may
+// be used from several goroutines at once.
+type Reader struct {
+	dir  string
+	lock *os.File
+	file *os.File
+	info Info
+}
+
+// Open opens the record in the directory path. While it is open [Sweep] leaves
+// the record alone. A record that is still being written can be opened too;
+// what it holds in memory because its disk fails is not seen.
+func Open(path string) (*Reader, error) {
+	dir, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening record: %w", err)
+	}
+	r := &Reader{dir: dir}
+	// Shared with other readers. When it cannot be had the writer lives and
+	// holds it, or the directory is not ours to write: either way nobody of us
+	// sweeps it now.
+	if lock, err := os.Open(filepath.Join(dir, lockName)); err == nil {
+		if tryLock(lock, false) == nil {
+			r.lock = lock
+		} else {
+			lock.Close()
+		}
+	}
+	if r.file, err = os.Open(filepath.Join(dir, journalName)); err != nil {
+		r.Close()
+		return nil, fmt.Errorf("opening record: %w", err)
+	}
+	for e, err := range r.Read("", 0, 1) {
+		if err == nil && e.Info != nil {
+			r.info = *e.Info
+		}
+	}
+	return r, nil
+}
+
+// Dir returns the record's directory, an absolute path.
+func (r *Reader) Dir() string { return r.dir }
+
+// Info returns the record's first entry; it is zero when that is damaged.
+func (r *Reader) Info() Info { return r.info }
+
+// Tail returns a position no entry begins at or after.
+func (r *Reader) Tail() Position {
+	st, err := r.file.Stat()
+	if err != nil {
+		return 0
+	}
+	return Position(st.Size())
+}
+
+// Read yields the entries as [Record.Read] does.
+func (r *Reader) Read(exec string, from, to Position) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		size := r.Tail()
+		s := &scanner{dir: r.dir, src: r.file, size: size, exec: exec}
+		s.read(from, bound(to, size), yield)
+	}
+}
+
+// Unfinished returns the executions, in order, that have a begin without an
+// end: nobody knows how they went.
+func (r *Reader) Unfinished() []string {
+	var order []string
+	open := map[string]bool{}
+	s := &scanner{dir: r.dir, src: r.file, size: r.Tail(), noOutput: true}
+	s.read(0, s.size, func(e Entry, _ error) bool { // an entry without its code counts
+		switch e.Kind {
+		case KindBegin:
+			if !open[e.Exec] {
+				order = append(order, e.Exec)
+			}
+			open[e.Exec] = true
+		case KindEnd:
+			open[e.Exec] = false
+		}
+		return true
+	})
+	var unfinished []string
+	for _, exec := range order {
+		if open[exec] {
+			unfinished = append(unfinished, exec)
+			open[exec] = false
+		}
+	}
+	return unfinished
+}
+
+// Close ends reading.
+func (r *Reader) Close() error {
+	var errs []error
+	for _, f := range []*os.File{r.file, r.lock} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Read yields the entries of one execution, or all when exec is empty, that
+// begin in [from, to), up to the tail of the moment when to is negative or
+// beyond it. A from inside an entry means the next one. It never blocks the
+// writer, and works after Close while the record is there.
+//
+// [BadLineError] and [DroppedError] are yielded with Pos and Next set and
+// reading goes on; any other error ends it. Values above 64 KiB and media come
+// as files; a file may be missing or short after a power cut.
+func (r *Record) Read(exec string, from, to Position) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		r.mu.Lock()
+		tail := r.Tail()
+		size := tail
+		var mem *memory
+		if r.memory != nil {
+			mem = r.memory.snapshot()
+			size = mem.start
+		}
+		r.mu.Unlock()
+
+		to := bound(to, tail)
+		s := &scanner{dir: r.dir, src: r.file, size: size, exec: exec}
+		if from < size { // nothing of a file is wanted otherwise, or there is none
+			// A handle of our own outlives Close. The writer's is for a record
+			// whose directory somebody deleted under us.
+			if f, err := os.Open(filepath.Join(r.dir, journalName)); err == nil {
+				defer f.Close()
+				s.src = f
+			}
+		}
+		if s.read(from, min(to, size), yield) && mem != nil {
+			mem.read(exec, from, to, yield)
+		}
+	}
+}
+
+func bound(to, tail Position) Position {
+	if to < 0 || to > tail {
+		return tail
+	}
+	return to
+}
+
+// scanner reads the lines of record.jsonl.
+type scanner struct {
+	dir      string
+	src      io.ReaderAt
+	size     Position // whole lines only, or a torn one at the end
+	exec     string   // entries of others are skipped; empty: none are
+	noOutput bool     // outputs are skipped
+
+	in   *bufio.Reader
+	pos  Position
+	long []byte // a line longer than in's buffer
+}
+
+var (
+	errTorn    = errors.New("torn")
+	errTooLong = errors.New("line too long")
+)
+
+// read yields what begins in [from, to) and reports whether to go on.
+func (s *scanner) read(from, to Position, yield func(Entry, error) bool) bool {
+	if from < 0 {
+		from = 0
+	}
+	if from >= to {
+		return true
+	}
+	s.pos = from
+	if from > 0 {
+		s.pos-- // the line end before from, if from is where a line begins
+	}
+	buffer := min(max(int(to-from)+1, 4<<10), 64<<10)
+	s.in = bufio.NewReaderSize(io.NewSectionReader(s.src, int64(s.pos), int64(s.size-s.pos)), buffer)
+	if from > 0 {
+		if _, err := s.next(); err == errTorn {
+			return true
+		}
+	}
+	skip := s.skipper()
+	for s.pos < to {
+		pos := s.pos
+		b, err := s.next()
+		switch err {
+		case nil, errTooLong:
+		case errTorn:
+			return true
+		default:
+			yield(Entry{Pos: pos, Next: s.pos}, fmt.Errorf("reading record: %w", err))
+			return false
+		}
+		var e Entry
+		if err == nil {
+			if b, err = checked(b); err == nil {
+				if skip(b) {
+					continue
+				}
+				e, err = s.decode(b)
+			}
+		}
+		e.Pos, e.Next = pos, s.pos
+		if err != nil {
+			err = &BadLineError{Pos: pos, Next: s.pos, Reason: err.Error()}
+		} else if s.exec != "" && e.Exec != s.exec {
+			continue
+		}
+		if !yield(e, err) {
+			return false
+		}
+	}
+	return true
+}
+
+// next returns the next line without its end. Memory is bounded: of a line that
+// is too long nothing is kept.
+func (s *scanner) next() ([]byte, error) {
+	s.long = s.long[:0]
+	tooLong := false
+	for {
+		b, err := s.in.ReadSlice('\n')
+		s.pos += Position(len(b))
+		if err == bufio.ErrBufferFull {
+			if tooLong = tooLong || len(s.long)+len(b) > lineMax; !tooLong {
+				s.long = append(s.long, b...)
+			}
+			continue
+		}
+		if err == io.EOF {
+			return nil, errTorn // or the very end
+		}
+		if err != nil {
+			return nil, err
+		}
+		if tooLong || len(s.long)+len(b) > lineMax {
+			return nil, errTooLong
+		}
+		if len(s.long) > 0 {
+			s.long = append(s.long, b...)
+			b = s.long
+		}
+		return b[:len(b)-1], nil
+	}
+}
+
+// checked returns the JSON of a line whose checksum is right.
+func checked(b []byte) ([]byte, error) {
+	if len(b) < 10 || b[8] != ' ' {
+		return nil, errors.New("no checksum")
+	}
+	var sum [4]byte
+	if _, err := hex.Decode(sum[:], b[:8]); err != nil {
+		return nil, errors.New("no checksum")
+	}
+	want := uint32(sum[0])<<24 | uint32(sum[1])<<16 | uint32(sum[2])<<8 | uint32(sum[3])
+	if crc32.ChecksumIEEE(b[9:]) != want {
+		return nil, errors.New("wrong checksum")
+	}
+	return b[9:], nil
+}
+
+func (s *scanner) decode(b []byte) (Entry, error) {
+	var l line
+	if err := json.Unmarshal(b, &l); err != nil {
+		return Entry{}, err
+	}
+	if l.Kind == "" {
+		return Entry{}, errors.New("no kind")
+	}
+	return l.entry(s.dir)
+}
+
+// skipper returns a quick test, before JSON is parsed, for lines that are not
+// asked for. Lines begin as encode writes them: {"kind":"…","exec":"…",
+func (s *scanner) skipper() func([]byte) bool {
+	kind := []byte(`{"kind":"`)
+	next := []byte(`","exec":"`)
+	output := []byte(`{"kind":"output",`)
+	var exec []byte
+	if s.exec != "" {
+		var buf bytes.Buffer
+		if encode(&buf, &line{Exec: s.exec}) == nil {
+			// 9 bytes of checksum, then {"kind":"", and up to the next field.
+			b := buf.Bytes()[9+len(kind):]
+			exec = b[:bytes.LastIndex(b, []byte(`,"time":`))+1]
+		}
+	}
+	return func(b []byte) bool {
+		if s.noOutput && bytes.HasPrefix(b, output) {
+			return true
+		}
+		if exec == nil || !bytes.HasPrefix(b, kind) {
+			return false
+		}
+		b = b[len(kind):]
+		end := max(bytes.IndexByte(b, '"'), 0)
+		return bytes.HasPrefix(b[end:], next) && !bytes.HasPrefix(b[end:], exec)
+	}
+}

@@ -1,0 +1,391 @@
+package record
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+)
+
+const (
+	journalName = "record.jsonl"
+	lockName    = "lock"
+
+	lineMax  = 1 << 20 // of a line in record.jsonl; a longer one is damaged
+	fieldMax = 4 << 10 // of each other string in a line that grew too long
+)
+
+// Options of a record.
+type Options struct {
+	// Ephemeral is for a record nobody keeps (history off): Sync syncs nothing.
+	// The caller chooses a directory that is not kept and calls Remove.
+	Ephemeral bool
+}
+
+// Record is the record of a running kernel process. All methods may be used
+// from several goroutines at once. It starts no goroutine.
+type Record struct {
+	dir   string
+	opts  Options
+	lock  *os.File
+	files atomic.Int64 // number of the last value file
+	tail  atomic.Int64 // position after the last entry
+
+	// writeMu makes entries whole and ordered. It is held during write(2), so
+	// readers never take it.
+	writeMu sync.Mutex
+	file    journal
+	closed  atomic.Bool
+	buf     bytes.Buffer
+
+	syncMu sync.Mutex // held during fsync
+	synced Position   // entries before it are on the disk
+	dirs   bool       // the directories were synced
+
+	mu      sync.Mutex // protects the fields below; no I/O under it
+	failure error
+	memory  *memory // entries the disk did not take; nil while it does
+}
+
+// journal is what a record needs of record.jsonl; a test's may fail.
+type journal interface {
+	Write([]byte) (int, error)
+	ReadAt([]byte, int64) (int, error)
+	Truncate(int64) error
+	Sync() error
+	Close() error
+}
+
+// diskError marks an error of the disk, which degrades the record, as opposed
+// to one of the caller.
+type diskError struct {
+	op  string
+	err error
+}
+
+func (e *diskError) Error() string { return e.op + ": " + e.err.Error() }
+func (e *diskError) Unwrap() error { return e.err }
+
+// Create makes a new record in a directory of its own under dir, which is made
+// when missing, and writes info as its first entry. [Sweep] leaves the record
+// alone until Close.
+func Create(dir string, info Info, opts Options) (*Record, error) {
+	r, err := create(dir, info, opts)
+	if err != nil {
+		return nil, fmt.Errorf("creating record: %w", err)
+	}
+	if _, _, err := r.add(Entry{Kind: KindInfo, Time: info.Started, Info: &info}); err != nil {
+		r.Remove()
+		return nil, fmt.Errorf("creating record: %w", err)
+	}
+	return r, nil
+}
+
+func create(dir string, info Info, opts Options) (*Record, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	r := &Record{opts: opts}
+	for try := 0; ; try++ {
+		r.dir = filepath.Join(dir, newName(info))
+		err := os.Mkdir(r.dir, 0o700)
+		if err == nil {
+			break
+		}
+		if try == 9 || !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
+	// The lock comes first: Sweep looks only at directories with a journal.
+	if err := r.open(); err != nil {
+		r.Remove()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Record) open() (err error) {
+	const flags = os.O_RDWR | os.O_CREATE | os.O_EXCL
+	if r.lock, err = os.OpenFile(filepath.Join(r.dir, lockName), flags, 0o600); err != nil {
+		return err
+	}
+	if err := tryLock(r.lock, true); err != nil {
+		return fmt.Errorf("locking %s: %w", r.lock.Name(), err)
+	}
+	if err := os.Mkdir(filepath.Join(r.dir, filesDir), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(r.dir, journalName), flags|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	r.file = f
+	return nil
+}
+
+// newName is <start>-<session>-<random>: it sorts by time and tells a person
+// what it is.
+func newName(info Info) string {
+	started := info.Started
+	if started.IsZero() {
+		started = time.Now()
+	}
+	session := strings.ToLower(safe(info.Session, 32))
+	if session == "" {
+		session = "session"
+	}
+	var random [4]byte
+	rand.Read(random[:]) // never fails
+	return started.UTC().Format(nameTime) + "-" + session + "-" + hex.EncodeToString(random[:])
+}
+
+// Dir returns the record's directory, an absolute path; empty for [InMemory].
+func (r *Record) Dir() string { return r.dir }
+
+// Tail returns the position after the last entry: a cursor that has seen all.
+func (r *Record) Tail() Position { return Position(r.tail.Load()) }
+
+// Begin records code that is about to be sent and returns the position of the
+// entry. It is written when Begin returns; Sync makes it outlive a power cut.
+func (r *Record) Begin(exec string, b Begin) (Position, error) {
+	pos, _, err := r.add(Entry{Kind: KindBegin, Exec: exec, Time: b.Started, Begin: &b})
+	return pos, err
+}
+
+// Append records an output and returns the cursor that has seen it. Values
+// above 64 KiB and media go into files. It does not keep out's memory. A
+// failing disk is no error here, see [Record.Err].
+func (r *Record) Append(exec string, out jupyter.Output) (Position, error) {
+	_, next, err := r.add(Entry{Kind: KindOutput, Exec: exec, Time: out.Time, Output: &out})
+	return next, err
+}
+
+// End records how an execution ended and returns the cursor that has seen it.
+// Outputs of the same execution may still follow.
+func (r *Record) End(exec string, e End) (Position, error) {
+	_, next, err := r.add(Entry{Kind: KindEnd, Exec: exec, Time: e.Ended, End: &e})
+	return next, err
+}
+
+// Err is non-nil once the disk has failed. Entries that could not be written
+// are then kept in memory, the first and the last of them, and are lost with
+// the process. It stays so: a new kernel process gets a new record.
+func (r *Record) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failure
+}
+
+// Close ends the record; it may then be swept. Reading still works. Closing
+// twice is harmless.
+func (r *Record) Close() error {
+	r.writeMu.Lock()
+	defer r.writeMu.Unlock()
+	if r.closed.Swap(true) {
+		return nil
+	}
+	var errs []error
+	if r.file != nil {
+		errs = append(errs, r.file.Close())
+	}
+	if r.lock != nil {
+		errs = append(errs, r.lock.Close()) // and with it the lock
+	}
+	return errors.Join(errs...)
+}
+
+// Remove closes the record and removes its directory.
+func (r *Record) Remove() error {
+	err := r.Close()
+	if r.dir == "" {
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(r.dir))
+}
+
+// add appends e to the file, or to memory when the disk fails.
+func (r *Record) add(e Entry) (pos, next Position, err error) {
+	if r.closed.Load() {
+		return 0, 0, ErrClosed // before a value makes a file
+	}
+	// The line has to be readable whatever the clock or the caller says.
+	if y := e.Time.Year(); e.Time.IsZero() || y < 1 || y > 9999 {
+		e.Time = time.Now()
+	}
+	e.Time = e.Time.UTC()
+	if r.inMemory() {
+		return r.addMemory(e)
+	}
+	l, err := r.line(e, inlineMax)
+	if err == nil {
+		pos, next, err = r.write(l)
+	}
+	if errors.Is(err, errLineTooLong) {
+		if l, err = r.spilled(e); err == nil {
+			pos, next, err = r.write(l)
+		}
+	}
+	if errors.Is(err, errLineTooLong) {
+		l := &line{Kind: e.Kind, Exec: cut(e.Exec, fieldMax), Time: e.Time, Type: jupyter.OutputNotice,
+			Text: &value{Text: "an output in too many parts was not kept"}}
+		pos, next, err = r.write(l)
+	}
+	if disk := (*diskError)(nil); errors.As(err, &disk) {
+		r.fail(disk, true)
+		return r.addMemory(e)
+	}
+	return pos, next, err
+}
+
+var errLineTooLong = errors.New("line too long")
+
+// write appends one line with one write(2).
+func (r *Record) write(l *line) (pos, next Position, err error) {
+	r.writeMu.Lock()
+	defer r.writeMu.Unlock()
+	if r.closed.Load() {
+		return 0, 0, ErrClosed
+	}
+	if r.inMemory() { // the disk failed since the caller looked
+		return 0, 0, &diskError{"writing record", errors.New("failed before")}
+	}
+	if err := encode(&r.buf, l); err != nil {
+		return 0, 0, fmt.Errorf("encoding entry: %w", err)
+	}
+	if r.buf.Len() > lineMax {
+		r.buf = bytes.Buffer{}
+		return 0, 0, errLineTooLong
+	}
+	pos = r.Tail()
+	if _, err := r.file.Write(r.buf.Bytes()); err != nil {
+		// Take back what was written of the line. When that fails too it has
+		// no line end and nothing follows it: readers drop it as torn.
+		r.file.Truncate(int64(pos))
+		return 0, 0, &diskError{"writing record", err}
+	}
+	next = pos + Position(r.buf.Len())
+	r.tail.Store(int64(next))
+	return pos, next, nil
+}
+
+// encode writes l to buf as a whole line.
+func encode(buf *bytes.Buffer, l *line) error {
+	buf.Reset()
+	buf.WriteString("00000000 ")
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(l); err != nil { // ends with '\n'
+		return err
+	}
+	b := buf.Bytes()
+	sum := crc32.ChecksumIEEE(b[9 : len(b)-1])
+	hex.Encode(b[:8], []byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)})
+	return nil
+}
+
+// line makes the line of e; values above max bytes become files.
+func (r *Record) line(e Entry, max int) (*line, error) {
+	l := &line{Kind: e.Kind, Exec: e.Exec, Time: e.Time}
+	var err error
+	switch e.Kind {
+	case KindInfo:
+		l.Info = e.Info
+	case KindBegin:
+		l.File = e.Begin.File
+		l.Code, err = r.storeCode(e.Exec, e.Begin.Code)
+	case KindEnd:
+		l.Outcome, l.ExecutionCount, l.Ename = e.End.Outcome, e.End.ExecutionCount, e.End.Ename
+		l.Evalue, l.Note = cut(e.End.Evalue, inlineMax), cut(e.End.Note, inlineMax)
+	case KindOutput:
+		err = r.outputLine(l, e.Output, max)
+	}
+	return l, err
+}
+
+func (r *Record) outputLine(l *line, out *jupyter.Output, max int) (err error) {
+	// A bundle may have thousands of values just short of a file: tell before
+	// it is all encoded.
+	names, values := 0, out.Text.Size
+	for mime, v := range out.Data {
+		names += len(mime)
+		values += min(v.Size, inlineMax)
+	}
+	if names > lineMax/2 {
+		return errLineTooLong
+	}
+	if values > lineMax/2 {
+		max = spillMax
+	}
+	l.Type, l.Name, l.Undecoded = out.Type, out.Name, out.Undecoded
+	l.DisplayID, l.Wait, l.Password, l.CommID = out.DisplayID, out.Wait, out.Password, out.CommID
+	l.ExecutionCount, l.Prompt = out.ExecutionCount, cut(out.Prompt, inlineMax)
+	l.Ename, l.Evalue = cut(out.Ename, inlineMax), cut(out.Evalue, inlineMax)
+	if out.Text.Size > 0 || out.Text.Path != "" {
+		if l.Text, err = r.store(l.Exec, "", out.Text, max); err != nil {
+			return err
+		}
+	}
+	if len(out.Metadata) > 0 && !bytes.Equal(out.Metadata, []byte("{}")) {
+		v := jupyter.InlineValue(out.Metadata)
+		if l.Metadata, err = r.store(l.Exec, "application/json", v, max); err != nil {
+			return err
+		}
+	}
+	if len(out.Data) > 0 {
+		l.Data = make(map[string]*value, len(out.Data))
+	}
+	for mime, v := range out.Data {
+		if l.Data[mime], err = r.store(l.Exec, mimeAsStored(mime, out.Undecoded), v, max); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mimeAsStored is text for a value that could not be decoded: the base64 of an
+// image is no image.
+func mimeAsStored(mime string, undecoded []string) string {
+	for _, u := range undecoded {
+		if u == mime {
+			return ""
+		}
+	}
+	return mime
+}
+
+// spilled is line for an entry whose line was too long: everything that can be
+// a file is one, strings are cut.
+func (r *Record) spilled(e Entry) (*line, error) {
+	l, err := r.line(e, spillMax)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range []*string{&l.Exec, &l.File, &l.Name, &l.DisplayID, &l.Prompt, &l.CommID,
+		&l.Outcome, &l.Ename, &l.Evalue, &l.Note, (*string)(&l.Type)} {
+		*s = cut(*s, fieldMax)
+	}
+	return l, nil
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
