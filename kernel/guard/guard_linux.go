@@ -1,0 +1,84 @@
+package guard
+
+import (
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// waitAny lets wait4 also see children that were cloned without SIGCHLD.
+const waitAny = unix.WALL
+
+// oomPenalty makes the kernel the one the system kills when memory runs out,
+// not the server and not the person's editor.
+const oomPenalty = 500
+
+// defaultExe names the running binary even when its file was replaced.
+func defaultExe() string { return "/proc/self/exe" }
+
+// prepare makes the guard what its kernel is to inherit. What the system
+// refuses here is not worth refusing a kernel for.
+func prepare() {
+	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	os.WriteFile("/proc/self/comm", []byte("mce-guard"), 0)
+	// A host may have started the server with signals blocked, or with files
+	// of its own left open.
+	unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
+	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	var core unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_CORE, &core) == nil {
+		core.Cur = 0 // a core file of a data process is gigabytes
+		unix.Setrlimit(unix.RLIMIT_CORE, &core)
+	}
+}
+
+// kernelAttr: Go's fork checks after PR_SET_PDEATHSIG that the guard still is
+// the parent, so a guard killed in between takes the kernel along too.
+func kernelAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL}
+}
+
+// penalized calls fork with the guard's oom_score_adj raised, for the child to
+// inherit from its first moment, and puts it back: going back to where it was
+// needs no privilege.
+func penalized(fork func() (int, error)) (int, error) {
+	const file = "/proc/self/oom_score_adj"
+	own, err := os.ReadFile(file)
+	if err != nil {
+		return fork()
+	}
+	adj, _ := strconv.Atoi(strings.TrimSpace(string(own)))
+	os.WriteFile(file, []byte(strconv.Itoa(min(adj+oomPenalty, 1000))), 0)
+	defer os.WriteFile(file, own, 0)
+	return fork()
+}
+
+// killRound sends SIGKILL to the kernel's group and to every child of the
+// guard, and returns how many of these will die of it. It touches no deeper
+// descendant: those can be reaped by their own parents, and their numbers
+// reused, between our look and our kill. They become our children when their
+// parents die.
+func (k *kernelProcess) killRound() (killed int) {
+	if !k.exited {
+		unix.Kill(-k.pid, unix.SIGKILL)
+	}
+	for _, pid := range childPids() {
+		if unix.Kill(pid, unix.SIGKILL) == nil {
+			killed++
+		}
+	}
+	return killed
+}
+
+// killRest kills the whole tree, generation by generation. It cannot miss one:
+// a process is reparented before its parent can be reaped, so after each death
+// the next look shows who was below.
+func (k *kernelProcess) killRest() {
+	for k.killRound() > 0 {
+		k.reap(0)
+	}
+}

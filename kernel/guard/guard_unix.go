@@ -1,0 +1,219 @@
+//go:build linux || darwin
+
+package guard
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// kernelProcess is the guard's one kernel. Only the goroutine of run touches
+// it: what signals and what reaps is the same goroutine, so no signal goes to
+// a number that was reaped and given to somebody else.
+type kernelProcess struct {
+	pid    int
+	exited bool // reaped; pid is no longer ours
+	status syscall.WaitStatus
+
+	out  *os.File // reading end of its stdout and stderr; nil for a helper
+	tail ring
+}
+
+func run(argv []string, helper bool) int {
+	// PR_SET_PDEATHSIG follows the thread that forked, not the process
+	// (golang.org/issue/27505): this one lives as long as the guard.
+	runtime.LockOSThread()
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(20)
+
+	// Caught and dropped rather than ignored: the kernel would inherit
+	// "ignored", and a Python that starts so never raises KeyboardInterrupt.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGPIPE,
+		unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGTSTP)
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, unix.SIGCHLD)
+
+	prepare()
+	k := &kernelProcess{}
+	in, reports := os.Stdin, os.Stdout
+	var err error
+	if helper {
+		in, reports = inherited(3), inherited(4)
+		k.pid, err = start(argv, os.Environ(), []uintptr{0, 1, 2})
+	} else {
+		k.pid, err = k.startKernel(argv)
+	}
+	reportStart(reports, k.pid, err)
+	if err != nil {
+		return 1
+	}
+	if !helper {
+		debug.FreeOSMemory() // what the server's packages allocated on their way here
+	}
+
+	commands := readCommands(in)
+	for !k.exited {
+		select {
+		case c, ok := <-commands:
+			if !ok {
+				c, commands = cmdKill, nil
+			}
+			k.obey(c)
+		case <-children:
+			k.reap(unix.WNOHANG)
+		}
+	}
+	return k.finish(reports)
+}
+
+// inherited is a file the server passed beyond the first three.
+func inherited(fd int) *os.File {
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), "pipe")
+}
+
+// finish reports how the kernel ended and kills what it left. It returns the
+// kernel's exit code, as a shell would give it.
+func (k *kernelProcess) finish(reports *os.File) int {
+	drainRest(k.out, &k.tail)
+	code, sig := k.status.ExitStatus(), syscall.Signal(0)
+	if k.status.Signaled() {
+		sig = k.status.Signal()
+	}
+	sent := make(chan struct{})
+	go func() { // a server that does not read must not keep the rest alive
+		defer close(sent)
+		reportExit(reports, code, sig, k.tail.bytes())
+	}()
+	k.killRest()
+	select {
+	case <-sent:
+	case <-time.After(time.Second):
+	}
+	if sig != 0 {
+		return 128 + int(sig)
+	}
+	return code
+}
+
+func (k *kernelProcess) obey(command byte) {
+	switch command {
+	case cmdInterrupt:
+		unix.Kill(-k.pid, unix.SIGINT)
+	case cmdTerminate:
+		unix.Kill(-k.pid, unix.SIGTERM)
+	case cmdKill:
+		k.killRound()
+	}
+}
+
+// reap collects children that ended, the kernel and what was adopted. Without
+// WNOHANG in options it waits for the first.
+func (k *kernelProcess) reap(options int) {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, options|waitAny, nil)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || pid <= 0 {
+			return
+		}
+		if pid == k.pid {
+			k.exited, k.status = true, status
+		}
+		options |= unix.WNOHANG
+	}
+}
+
+// startKernel starts argv as a kernel, with its output in the ring.
+func (k *kernelProcess) startKernel(argv []string) (pid int, err error) {
+	devNull, err := os.Open(os.DevNull)
+	if err != nil {
+		return 0, err
+	}
+	defer devNull.Close()
+	out, w, err := os.Pipe()
+	if err != nil {
+		return 0, err
+	}
+	defer w.Close()
+	// The kernel shares this end's flags, and Python cannot write to a
+	// non-blocking stdout.
+	fd := w.Fd()
+	if err := syscall.SetNonblock(int(fd), false); err != nil {
+		return 0, err
+	}
+	env := withEnv(os.Environ(), fmt.Sprintf("JPY_PARENT_PID=%d", os.Getpid()))
+	pid, err = penalized(func() (int, error) {
+		return start(argv, env, []uintptr{devNull.Fd(), fd, fd})
+	})
+	if err != nil {
+		out.Close()
+		return 0, err
+	}
+	os.Chdir("/") // hold no directory of the user's
+	k.out = out
+	go drain(out, &k.tail)
+	return pid, nil
+}
+
+// start starts argv in a session and process group of its own.
+func start(argv, env []string, files []uintptr) (pid int, err error) {
+	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Env: env, Files: files, Sys: kernelAttr()})
+}
+
+// drain reads out into tail until every writer has closed it. A pipe nobody
+// drains stops the kernel at 64 KiB.
+func drain(out *os.File, tail *ring) {
+	conn, err := out.SyscallConn()
+	if err != nil {
+		return
+	}
+	for {
+		var n int
+		var readErr error
+		err := conn.Read(func(fd uintptr) bool {
+			n, readErr = tail.fill(func(b []byte) (int, error) { return syscall.Read(int(fd), b) })
+			return readErr != syscall.EAGAIN
+		})
+		if err != nil || n == 0 || (readErr != nil && readErr != syscall.EINTR) {
+			return
+		}
+	}
+}
+
+// drainRest takes what a dead kernel left in the pipe, without waiting for
+// those that may still hold it open, and no more than a pipe can hold: a child
+// may be filling it as fast as we read.
+func drainRest(out *os.File, tail *ring) {
+	if out == nil {
+		return
+	}
+	const largestPipe = 1 << 20
+	conn, err := out.SyscallConn()
+	if err != nil {
+		return
+	}
+	conn.Control(func(fd uintptr) {
+		for taken := 0; taken < largestPipe; {
+			n, err := tail.fill(func(b []byte) (int, error) { return syscall.Read(int(fd), b) })
+			if n <= 0 || err != nil {
+				return
+			}
+			taken += n
+		}
+	})
+}
+
+func guardAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+// signalName is "SIGSEGV", or "" for a signal without a name.
+func signalName(s syscall.Signal) string { return unix.SignalName(s) }

@@ -1,0 +1,278 @@
+package guard
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestExit(t *testing.T) {
+	tests := []struct {
+		script, want, tail string
+	}{
+		{"exit 0", "exit code 0", ""},
+		{"echo out; echo err >&2; exit 3", "exit code 3", "out\nerr\n"},
+		{"kill -SEGV $$", "signal 11 (SIGSEGV)", ""},
+		{"kill -KILL $$", "signal 9 (SIGKILL)", ""}, // not by us: Killed is false
+		{"kill -40 $$", "signal 40", ""},
+		{"sleep 1000 & exit 4", "exit code 4", ""},                 // a child holds the pipe
+		{"(sleep 0.01; exit 9) & wait; exit 5", "exit code 5", ""}, // only the kernel's counts
+	}
+	for _, tt := range tests {
+		p := startKernel(t, sh(tt.script)...)
+		<-p.Done()
+		e := p.Exit()
+		if e.String() != tt.want || string(e.Tail) != tt.tail || e.Killed || e.GuardLost {
+			t.Errorf("%s: %v, tail %q, %+v", tt.script, e, e.Tail, e)
+		}
+		if err := p.Interrupt(); !errors.Is(err, ErrExited) {
+			t.Errorf("Interrupt after the end: %v", err)
+		}
+	}
+}
+
+func TestSignals(t *testing.T) {
+	// The kernel passes only if its child got the SIGINT as well.
+	const parent = `
+import subprocess, sys
+child = subprocess.Popen(["/bin/sh", "-c", "trap 'exit 42' INT; echo; while :; do sleep 0.01; done"], stdout=subprocess.PIPE)
+try:
+    child.stdout.readline()
+    open(sys.argv[1], "w").close()
+    child.wait()
+except KeyboardInterrupt:
+    sys.exit(child.wait())
+`
+	ready := filepath.Join(t.TempDir(), "ready")
+	p := startKernel(t, pythonArgs(t, parent, ready)...)
+	eventually(t, 20*time.Second, "child up", func() bool { return exists(ready) })
+	if err := p.Interrupt(); err != nil {
+		t.Fatal(err)
+	}
+	<-p.Done()
+	if e := p.Exit(); e.Code != 42 || e.Killed {
+		t.Errorf("interrupted: %v, tail %s", e, e.Tail)
+	}
+
+	p = startKernel(t, "/bin/sleep", "1000")
+	p.Terminate()
+	<-p.Done()
+	if e := p.Exit(); e.Signal != syscall.SIGTERM || e.Killed {
+		t.Errorf("terminated: %v", e)
+	}
+
+	p = startKernel(t, "/bin/sleep", "1000")
+	p.Kill()
+	<-p.Done()
+	if e := p.Exit(); e.Signal != syscall.SIGKILL || !e.Killed {
+		t.Errorf("killed: %v", e)
+	}
+}
+
+func TestStartFails(t *testing.T) {
+	canceled, cancel := context.WithCancel(context.Background())
+	cancel()
+	tests := []struct {
+		name string
+		ctx  context.Context
+		spec Spec
+		want error
+	}{
+		{"no such program", context.Background(), Spec{Argv: []string{"/nonexistent/python"}}, fs.ErrNotExist},
+		{"not executable", context.Background(), Spec{Argv: []string{"/dev/null"}}, fs.ErrPermission},
+		{"no such directory", context.Background(), Spec{Argv: sh("exit"), Dir: "/nonexistent"}, fs.ErrNotExist},
+		{"no such guard", context.Background(), Spec{Argv: sh("exit"), Exe: "/nonexistent"}, fs.ErrNotExist},
+		{"canceled", canceled, Spec{Argv: sh("sleep 1000")}, nil}, // may win the race: then it runs
+	}
+	for _, tt := range tests {
+		p, err := Start(tt.ctx, tt.spec, newTestReaper(t))
+		if err == nil {
+			p.Close()
+		}
+		if tt.want != nil && !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+	_, err := Start(context.Background(), Spec{Argv: []string{"/nonexistent/python"}}, newTestReaper(t))
+	if want := "starting process: exec /nonexistent/python: no such file or directory"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	// A guard that is none.
+	if _, err := Start(context.Background(), Spec{Argv: sh("exit"), Exe: "/bin/true"}, newTestReaper(t)); err == nil {
+		t.Error("/bin/true is a guard")
+	}
+	// A binary that does not call Main must not start itself for ever.
+	t.Setenv(guardEnv, "1")
+	if _, err := Start(context.Background(), Spec{Argv: sh("exit")}, newTestReaper(t)); !errors.Is(err, errNoGuard) {
+		t.Errorf("in a guard: %v", err)
+	}
+}
+
+// A host can start the server with signals ignored or blocked and files open;
+// Python would not raise KeyboardInterrupt then, and would keep the host's pipes
+// open.
+func TestKernelSurroundings(t *testing.T) {
+	const script = `
+echo guard=$PPID poller=$JPY_PARENT_PID marker=$MCE_GUARD
+echo oom=$(cat /proc/self/oom_score_adj) core=$(ulimit -c)
+echo pid=$$ pgrp=$(cut -d' ' -f5 /proc/$$/stat) session=$(cut -d' ' -f6 /proc/$$/stat)
+ls /proc/$$/fd`
+	const host = `
+import os, signal, sys
+for s in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1):
+    signal.signal(s, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+os.set_inheritable(os.open("/dev/null", os.O_RDONLY), True)
+os.execv(sys.argv[1], sys.argv[1:])
+`
+	// Not by the shell, which unblocks signals itself.
+	s := startServer(t, newMark(t), "kernel", []string{"/bin/grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"},
+		pythonArgs(t, host)...)
+	all, _ := io.ReadAll(s.out)
+	if got, want := string(all), "exit code 0\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+
+	s = startServer(t, newMark(t), "kernel", sh(script), pythonArgs(t, host)...)
+	all, _ = io.ReadAll(s.out)
+	own, _ := os.ReadFile("/proc/self/oom_score_adj")
+	var adj int
+	fmt.Sscan(string(own), &adj)
+	want := []string{
+		"exit code 0\n",
+		fmt.Sprintf("guard=%d poller=%d marker=\n", s.guardPid, s.guardPid),
+		fmt.Sprintf("oom=%d core=0\n", min(adj+oomPenalty, 1000)),
+		fmt.Sprintf("pid=%d pgrp=%d session=%d\n", s.kernelPid, s.kernelPid, s.kernelPid),
+		"0\n1\n2\n",
+	}
+	if got := string(all); got != strings.Join(want, "") {
+		t.Errorf("got\n%swant\n%s", got, strings.Join(want, ""))
+	}
+}
+
+func TestFlood(t *testing.T) {
+	const lines = 5_000_000
+	p := startKernel(t, pythonArgs(t, `
+import sys
+for n in range(0, 5_000_000, 10_000):
+    sys.stdout.write("".join("%09d\n" % i for i in range(n, n + 10_000)))
+`)...)
+	select {
+	case <-p.Done():
+	case <-time.After(60 * time.Second):
+		t.Fatal("the kernel hangs")
+	}
+	var want bytes.Buffer
+	for i := lines - 2*RingSize/10; i < lines; i++ {
+		fmt.Fprintf(&want, "%09d\n", i)
+	}
+	if e := p.Exit(); e.String() != "exit code 0" || !bytes.Equal(e.Tail, want.Bytes()[want.Len()-RingSize:]) {
+		t.Errorf("%v, %d bytes, end %q", e, len(e.Tail), e.Tail[max(0, len(e.Tail)-40):])
+	}
+}
+
+// A child that fills the pipe for ever does not hold up the kernel's end.
+func TestFloodByChild(t *testing.T) {
+	p := startKernel(t, sh("yes & yes & sleep 0.05; exit 6")...)
+	select {
+	case <-p.Done():
+	case <-time.After(20 * time.Second):
+		t.Fatal("no report")
+	}
+	if e := p.Exit(); e.Code != 6 || len(e.Tail) != RingSize {
+		t.Errorf("%v, %d bytes", e, len(e.Tail))
+	}
+}
+
+func TestCloseIsQuick(t *testing.T) {
+	var longest time.Duration
+	for range 5 {
+		ready := filepath.Join(t.TempDir(), "ready")
+		p := startKernel(t, pythonArgs(t, busyInC, ready)...)
+		eventually(t, 20*time.Second, "family complete", func() bool { return exists(ready) })
+		start := time.Now()
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				if err := p.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		longest = max(longest, time.Since(start))
+		if e := p.Exit(); e.Signal != syscall.SIGKILL || !e.Killed {
+			t.Errorf("exit is %+v", e)
+		}
+	}
+	t.Logf("longest Close: %v", longest)
+	if longest > 300*time.Millisecond {
+		t.Errorf("Close took %v", longest)
+	}
+}
+
+func TestNoLeaks(t *testing.T) {
+	reaper := newTestReaper(t)
+	cycle := func() {
+		p, err := Start(context.Background(), Spec{Argv: sh("sleep 1000 & wait")}, reaper)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Close()
+		if err := reaper.Run(context.Background(), exec.Command("true")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Start(context.Background(), Spec{Argv: []string{"/nonexistent"}}, reaper); err == nil {
+			t.Fatal("started")
+		}
+	}
+	cycle() // the runtime opens its own files once
+	goroutines, fds := runtime.NumGoroutine(), openFiles(t)
+	for range 50 {
+		cycle()
+	}
+	eventually(t, time.Second, "goroutines as before", func() bool { return runtime.NumGoroutine() <= goroutines })
+	if now := openFiles(t); now > fds {
+		t.Errorf("%d open files, %d before", now, fds)
+	}
+	if kids := scanChildPids(); len(kids) > 0 {
+		t.Errorf("children left: %v", kids)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+func TestRing(t *testing.T) {
+	var r ring
+	var want []byte
+	for i := range 3 * RingSize / 1000 {
+		chunk := bytes.Repeat([]byte{byte(i)}, 1000)
+		want = append(want, chunk...)
+		for len(chunk) > 0 {
+			n, _ := r.fill(func(b []byte) (int, error) { return copy(b, chunk), nil })
+			chunk = chunk[n:]
+		}
+		if got := r.bytes(); !bytes.Equal(got, want[max(0, len(want)-RingSize):]) {
+			t.Fatalf("after %d bytes the ring holds %d others", len(want), len(got))
+		}
+	}
+}
