@@ -1,0 +1,97 @@
+package codefile
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// lockWait is how long an append waits for another process that writes to the
+// same file. Ours hold the lock for a write; only a foreign program holds it
+// longer.
+const lockWait = 10 * time.Second
+
+// Append adds content, as it is, to the end of an existing file: one write(2)
+// with O_APPEND, writers one after the other. When it fails the file is as it
+// was. Errors are those of [Store.Path], [*TooLargeError] and [*StorageError].
+func (s *Store) Append(path, content string) (File, error) {
+	if err := checkSize(content); err != nil {
+		return File{}, err
+	}
+	f, rel, err := s.open(path, os.O_WRONLY|os.O_APPEND)
+	if err != nil {
+		return File{}, err
+	}
+	defer f.Close()
+	mu := s.writer(rel)
+	mu.Lock()
+	defer mu.Unlock()
+	if err := lock(f, lockWait); err != nil {
+		return File{}, &StorageError{Path: path, Reason: "cannot be locked for writing: " + plain(err),
+			Mend: "see which program holds the file", Err: err}
+	}
+	defer unlock(f)
+	size, err := s.appendLocked(f, content)
+	if err != nil {
+		return File{}, s.diskError("appending to "+rel, err)
+	}
+	return File{Path: filepath.Join(s.dir, rel), Name: filepath.ToSlash(rel), Size: size}, nil
+}
+
+// appendLocked writes and gives the file's new size. The caller holds the locks.
+func (s *Store) appendLocked(f *os.File, content string) (int64, error) {
+	before, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	n, err := 0, s.faulty("write")
+	if err == nil {
+		n, err = f.WriteString(content)
+	}
+	after, statErr := f.Stat()
+	if err == nil {
+		err = statErr
+	}
+	if err == nil {
+		return after.Size(), nil
+	}
+	// Half a statement is worse than none: take back what a full disk let
+	// through, unless a writer that knows no locks has written behind it.
+	if n > 0 && statErr == nil && after.Size() == before.Size()+int64(n) {
+		if e := f.Truncate(before.Size()); e != nil {
+			err = fmt.Errorf("%w (and %d bytes of it stayed in the file: %v)", err, n, plain(e))
+		}
+	}
+	return 0, err
+}
+
+func (s *Store) writer(rel string) *sync.Mutex {
+	h := fnv.New32a()
+	h.Write([]byte(rel))
+	return &s.appending[h.Sum32()%uint32(len(s.appending))]
+}
+
+// diskError makes a StorageError of what the disk said.
+func (s *Store) diskError(doing string, err error) error {
+	if e, ok := errors.AsType[*StorageError](err); ok {
+		return e
+	}
+	e := &StorageError{Path: s.dir, Reason: doing + ": " + plain(err), Err: err}
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		e.Mend = "make room on that disk, or set CODE_STORAGE_DIR to another one"
+		if free, ok := freeBytes(s.dir); ok {
+			e.Reason += fmt.Sprintf(" (%d bytes free)", free)
+		}
+	case errors.Is(err, os.ErrNotExist):
+		e.Mend = "the storage directory was removed; make it again and restart the server"
+	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
+		e.Mend = "set CODE_STORAGE_DIR to a directory you can write to"
+	}
+	return e
+}

@@ -1,0 +1,107 @@
+package codefile
+
+import (
+	"fmt"
+	"strings"
+)
+
+// NameError says that a name cannot be given to a code file.
+type NameError struct {
+	Name       string
+	Reason     string // completes "the name NAME …": "is longer than 200 bytes"
+	Suggestion string // a name that can be used, "" if none is obvious
+}
+
+func (e *NameError) Error() string {
+	s := fmt.Sprintf("the name %s %s", quote(e.Name), e.Reason)
+	if e.Suggestion != "" {
+		s += fmt.Sprintf("; use %q", e.Suggestion)
+	}
+	return s
+}
+
+// NotFoundError says that there is no such code file.
+type NotFoundError struct {
+	Path string   // as it was asked for
+	Near []string // names that exist and are close to it, best first, at most three
+}
+
+func (e *NotFoundError) Error() string {
+	s := "there is no code file " + quote(e.Path)
+	if len(e.Near) > 0 {
+		s += fmt.Sprintf("; did you mean %s?", strings.Join(e.Near, ", "))
+	}
+	return s
+}
+
+// NotRegularError says that something is there that is no plain file of one
+// name.
+type NotRegularError struct {
+	Path string
+	Kind string // "a directory", "a FIFO", "a file with 2 hard links", …
+}
+
+func (e *NotRegularError) Error() string {
+	return fmt.Sprintf("%s is %s, not a regular file of its own", quote(e.Path), e.Kind)
+}
+
+// OutsideError says that a path leads out of the code storage.
+type OutsideError struct {
+	Path    string // as it was asked for
+	Storage string // the storage directory
+	Run     string // the line of code that runs that file instead
+}
+
+func (e *OutsideError) Error() string {
+	return fmt.Sprintf("%s lies outside the code storage %s, and only files in it can be used; "+
+		"to run that file, run this code: %s", quote(e.Path), e.Storage, e.Run)
+}
+
+// StorageError says that the storage directory, or the disk below it, failed.
+type StorageError struct {
+	Path   string
+	Reason string
+	Mend   string // what to do, "" if unknown
+	Err    error  // the cause, or nil
+}
+
+func (e *StorageError) Error() string {
+	s := e.Path + ": " + e.Reason
+	if e.Mend != "" {
+		s += "; " + e.Mend
+	}
+	return s
+}
+
+// Unwrap gives the cause, so that errors.Is finds syscall.ENOSPC and the like.
+func (e *StorageError) Unwrap() error { return e.Err }
+
+// TooLargeError says that a content or a file is over a limit.
+type TooLargeError struct {
+	What        string // "the content", or the file's path
+	Size, Limit int64  // bytes
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("%s is %d bytes, the limit is %d bytes (%d MiB)", e.What, e.Size, e.Limit, e.Limit>>20)
+}
+
+// BinaryError says that a file is no text.
+type BinaryError struct {
+	Path string
+	Size int64  // bytes
+	Why  string // "holds a NUL byte at 12"
+}
+
+func (e *BinaryError) Error() string {
+	return fmt.Sprintf("%s (%d bytes) is not a text file: it %s", quote(e.Path), e.Size, e.Why)
+}
+
+// quote shows a hostile or endless name in a bounded, printable form.
+func quote(s string) string {
+	const most = 120
+	if len(s) > most {
+		return fmt.Sprintf("%q… (%d bytes)", s[:most], len(s))
+	}
+	return fmt.Sprintf("%q", s)
+}

@@ -1,0 +1,19 @@
+package codefile
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// renameNoReplace renames within dir unless the new name is taken. The names
+// have no separators, so nothing outside dir can be meant.
+func renameNoReplace(dir *os.File, from, to string) error {
+	fd := int(dir.Fd())
+	err := unix.Renameat2(fd, from, fd, to, unix.RENAME_NOREPLACE)
+	if err == unix.EINVAL || err == unix.ENOSYS { // the file system does not know the flag
+		return errors.ErrUnsupported
+	}
+	return err
+}

@@ -1,0 +1,167 @@
+package pyenv
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What is computed must be what the script makes, variable by variable.
+func TestVenvActivationEqualsTheScript(t *testing.T) {
+	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	for _, environ := range [][]string{
+		{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "API_KEY=a=b\nc"},
+		{"PATH=/usr/bin:/bin", "PYTHONHOME=/nowhere", "PYTHONPATH=/my/lib"},
+	} {
+		f := newFinder(t, environ...)
+		env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("/bin/bash", "--noprofile", "--norc", "-c", ". '"+dir+"/bin/activate' >/dev/null; env -0")
+		cmd.Env = f.Environ()
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, varsOf(env.Vars), varsOf(strings.Split(string(out), "\x00")))
+	}
+}
+
+// compare reports the variables that differ but for a shell's own.
+func compare(t *testing.T, got, want *vars) {
+	t.Helper()
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(got.names, want.names)))) {
+		if slices.Contains([]string{"PS1", "_", "SHLVL", "PWD", "OLDPWD", "VIRTUAL_ENV_PROMPT"}, name) {
+			continue // the prompt's form depends on Python's version
+		}
+		g, okG := got.get(name)
+		w, okW := want.get(name)
+		if g != w || okG != okW {
+			t.Errorf("%s: got %q (%v), want %q (%v)", name, g, okG, w, okW)
+		}
+	}
+}
+
+func TestNothingOfAnotherEnvironmentLeaks(t *testing.T) {
+	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	other := makeVenv(t, filepath.Join(t.TempDir(), "other"))
+	root := condaRoot(t, filepath.Join(t.TempDir(), "root"), "active")
+	active := root + "/envs/active"
+	write(t, map[string]string{active + "/etc/conda/env_vars.d/pkg.json": `{"GDAL_DATA": "/in/active"}`})
+	f := newFinder(t,
+		"PATH="+other+"/bin:"+active+"/bin:"+root+"/bin:"+root+"/condabin:/usr/bin:/bin",
+		"VIRTUAL_ENV="+other, "VIRTUAL_ENV_PROMPT=other", "_OLD_VIRTUAL_PATH=/x", "PYTHONHOME=/x", "PYTHONSTARTUP=/x", "PYTHONEXECUTABLE=/x",
+		"__PYVENV_LAUNCHER__=/x", "CONDA_PREFIX="+active, "CONDA_PREFIX_1="+root, "CONDA_SHLVL=2", "CONDA_DEFAULT_ENV=active",
+		"CONDA_STACKED_2=true", "__CONDA_SHLVL_1_X=y", "_CE_M=", "CONDA_PROMPT_MODIFIER=(active) ", "GDAL_DATA=/in/active", "PYTHONPATH=/my/lib", "KEY=kept")
+	env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"HOME=" + f.Home, "KEY=kept", "PATH=" + dir + "/bin:" + root + "/condabin:/usr/bin:/bin", "PYTHONPATH=/my/lib",
+		"VIRTUAL_ENV=" + dir, "VIRTUAL_ENV_PROMPT=v"}
+	if got := slices.Sorted(slices.Values(env.Vars)); !slices.Equal(got, want) {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+}
+
+// A wrong VIRTUAL_ENV must not take the system's programs from PATH, and no PATH
+// at all must not leave a kernel without any.
+func TestPathStaysUsable(t *testing.T) {
+	for _, test := range []struct {
+		environ []string
+		want    string
+	}{
+		{[]string{"PATH=/usr/bin:/bin", "VIRTUAL_ENV=/usr"}, "/usr/bin:/bin"},
+		{[]string{"PATH=/usr/bin:/gone/env/bin", "VIRTUAL_ENV=/gone/env"}, "/usr/bin"},
+		{nil, "/usr/local/bin:/usr/bin:/bin"},
+	} {
+		if got, _ := newFinder(t, test.environ...).cleanVars().get("PATH"); got != test.want {
+			t.Errorf("%q: got %s, want %s", test.environ, got, test.want)
+		}
+	}
+}
+
+func TestCondaActivation(t *testing.T) {
+	f := newFinder(t, "PATH=/usr/bin:/bin", "BASH_ENV=/nowhere", "DROPPED=x")
+	root := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
+	prefix := root + "/envs/ml"
+	write(t, map[string]string{
+		root + "/bin/conda":                        "#!/bin/sh\n",
+		prefix + "/etc/conda/env_vars.d/a.json":    `{"one": "a", "TWO": "a", "PATH": "/evil", "N": 3}`,
+		prefix + "/etc/conda/env_vars.d/b.json":    `{"TWO": "b", "BAD=NAME": "x"}`,
+		prefix + "/etc/conda/env_vars.d/c.json":    `not json`,
+		prefix + "/conda-meta/state":               `{"env_vars": {"TWO": "state", "N": "***unset***"}}`,
+		prefix + "/etc/conda/activate.d/1.sh":      "echo noise; export SCRIPT=\"two\nlines of $CONDA_PREFIX\"; unset DROPPED; export PATH=\"$PATH:/added\"",
+		prefix + "/etc/conda/activate.d/2-bad.sh":  "echo 'no such thing' >&2; false",
+		prefix + "/etc/conda/activate.d/3 last.sh": "cat; export LAST=\"$SCRIPT!\"",
+		prefix + "/etc/conda/activate.d/no.fish":   "exit 1",
+	})
+	env, err := f.Resolve(t.Context(), Config{CondaName: "ml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := varsOf([]string{
+		"HOME=" + f.Home, "BASH_ENV=/nowhere", "PATH=" + prefix + "/bin:" + root + "/condabin:/usr/bin:/bin:/added",
+		"CONDA_PREFIX=" + prefix, "CONDA_SHLVL=1", "CONDA_DEFAULT_ENV=ml", "CONDA_PROMPT_MODIFIER=(ml) ", "_CE_M=", "_CE_CONDA=",
+		"CONDA_EXE=" + root + "/bin/conda", "CONDA_PYTHON_EXE=" + root + "/bin/python", "PYTHONNOUSERSITE=1",
+		"ONE=a", "TWO=state", "SCRIPT=two\nlines of " + prefix, "LAST=two\nlines of " + prefix + "!",
+	})
+	compare(t, varsOf(env.Vars), want)
+	if warnings := strings.Join(env.Warnings, "\n"); len(env.Warnings) != 3 ||
+		!strings.Contains(warnings, "BAD=NAME") || !strings.Contains(warnings, "c.json") || !strings.Contains(warnings, "2-bad.sh") {
+		t.Errorf("warnings: %q", env.Warnings)
+	}
+
+	env, err = f.Resolve(t.Context(), Config{CondaName: "base"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, _ := varsOf(env.Vars).get("CONDA_DEFAULT_ENV"); name != "base" {
+		t.Errorf("base is called %q", name)
+	}
+}
+
+// Scripts that end the shell, hang or are no shell must not stop an environment
+// from being used.
+func TestActivationScriptsFail(t *testing.T) {
+	for name, script := range map[string]string{
+		"exit":   "exit 3",
+		"exit 0": "exit 0",
+		"hang":   "exec sleep 600",
+		"syntax": "if ((",
+		"daemon": "sleep 600 & exit 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFinder(t, "PATH=/usr/bin:/bin")
+			f.scriptTimeout = 300 * time.Millisecond
+			prefix := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
+			write(t, map[string]string{prefix + "/etc/conda/activate.d/x.sh": script})
+			env, err := f.Resolve(t.Context(), Config{CondaName: "ml"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(env.Warnings) != 1 || !strings.Contains(env.Warnings[0], "activation script") {
+				t.Errorf("warnings: %q", env.Warnings)
+			}
+			if got, _ := varsOf(env.Vars).get("CONDA_PREFIX"); got != prefix {
+				t.Errorf("the computed part is lost: %q", env.Vars)
+			}
+		})
+	}
+}
+
+func TestVars(t *testing.T) {
+	v := varsOf([]string{"A=1", "B=", "noise", "", "A=2", "C=x=y", "=C:=C:\\dir"})
+	if got, want := v.environ(), []string{"A=2", "B=", "C=x=y", "=C:=C:\\dir"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	v.unset("B")
+	v.unset("none")
+	if _, ok := v.get("B"); ok || len(v.environ()) != 3 {
+		t.Errorf("got %q", v.environ())
+	}
+}

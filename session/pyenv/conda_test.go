@@ -1,0 +1,299 @@
+package pyenv
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// condaEnv makes what a conda environment is known by, with a python that is a
+// link to the test's.
+func condaEnv(t testing.TB, prefix string) string {
+	t.Helper()
+	write(t, map[string]string{filepath.Join(prefix, "conda-meta", "history"): ""})
+	if err := os.MkdirAll(filepath.Join(prefix, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(basePython(t), filepath.Join(prefix, "bin", "python")); err != nil {
+		t.Fatal(err)
+	}
+	return prefix
+}
+
+// condaRoot makes an installation of conda with environments of these names.
+func condaRoot(t testing.TB, root string, names ...string) string {
+	t.Helper()
+	condaEnv(t, root)
+	for _, dir := range []string{"envs", "condabin", "pkgs"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range names {
+		condaEnv(t, filepath.Join(root, "envs", name))
+	}
+	return root
+}
+
+func TestCondaByName(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		ask  string
+		// make builds the world below a Finder's home and operating system and
+		// returns the variables to add and the prefix wanted.
+		make func(t *testing.T, f *Finder) (environ []string, want string)
+	}{
+		{"usual place", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			return nil, condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
+		}},
+		{"system place", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			return nil, condaRoot(t, f.sys("/opt/conda"), "ml") + "/envs/ml"
+		}},
+		{"base", "base", func(t *testing.T, f *Finder) ([]string, string) {
+			return nil, condaRoot(t, filepath.Join(f.Home, "miniconda3"))
+		}},
+		{"root is base", "root", func(t *testing.T, f *Finder) ([]string, string) {
+			return nil, condaRoot(t, filepath.Join(f.Home, "miniconda3"))
+		}},
+		{"CONDA_EXE decides between two", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			condaRoot(t, filepath.Join(f.Home, "miniconda3"), "ml")
+			root := condaRoot(t, filepath.Join(f.Home, "other"), "ml")
+			return []string{"CONDA_EXE=" + root + "/bin/conda"}, root + "/envs/ml"
+		}},
+		{"base of CONDA_EXE", "base", func(t *testing.T, f *Finder) ([]string, string) {
+			condaRoot(t, filepath.Join(f.Home, "miniconda3"))
+			root := condaRoot(t, filepath.Join(f.Home, "other"))
+			return []string{"CONDA_EXE=" + root + "/condabin/conda"}, root
+		}},
+		{"active environment's root", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			root := condaRoot(t, filepath.Join(f.Home, "here"), "ml", "active")
+			return []string{"CONDA_PREFIX=" + root + "/envs/active"}, root + "/envs/ml"
+		}},
+		{"conda on PATH is a link", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			root := condaRoot(t, filepath.Join(f.Home, "far"), "ml")
+			write(t, map[string]string{root + "/bin/conda": "#!/bin/sh\nexit 1\n"})
+			bin := filepath.Join(f.Home, "bin")
+			if err := errors.Join(os.MkdirAll(bin, 0o755), os.Symlink(root+"/bin/conda", bin+"/conda")); err != nil {
+				t.Fatal(err)
+			}
+			return []string{"PATH=" + bin}, root + "/envs/ml"
+		}},
+		{"micromamba without a base", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			root := filepath.Join(f.Home, "micromamba")
+			if err := os.MkdirAll(root+"/pkgs", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			return nil, condaEnv(t, root+"/envs/ml")
+		}},
+		{"mamba's data directory", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			root := condaRoot(t, filepath.Join(f.Home, "xdg", "mamba"), "ml")
+			return []string{"XDG_DATA_HOME=" + f.Home + "/xdg"}, root + "/envs/ml"
+		}},
+		{"CONDA_ENVS_DIRS first", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			condaRoot(t, filepath.Join(f.Home, "miniconda3"), "ml")
+			return []string{"CONDA_ENVS_DIRS=/none:" + f.Home + "/e"}, condaEnv(t, filepath.Join(f.Home, "e", "ml"))
+		}},
+		{"condarc in the home", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			write(t, map[string]string{f.Home + "/.condarc": "channels:\n  - defaults\nenvs_dirs:\n  - $SCRATCH/none\n  - ~/work envs # mine\n"})
+			return []string{"SCRATCH=/s"}, condaEnv(t, filepath.Join(f.Home, "work envs", "ml"))
+		}},
+		{"condarc of the system", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			write(t, map[string]string{f.sys("/etc/conda/condarc.d/site.yml"): "envs_path: [" + f.Home + "/site]\n"})
+			return nil, condaEnv(t, filepath.Join(f.Home, "site", "ml"))
+		}},
+		{"the user's own directory", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			return nil, condaEnv(t, filepath.Join(f.Home, ".conda", "envs", "ml"))
+		}},
+		{"environments.txt", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			prefix := condaEnv(t, filepath.Join(f.Home, "project", "ml"))
+			write(t, map[string]string{f.Home + "/.conda/environments.txt": "/gone/ml\n" + prefix + "\n\nrelative/ml\n"})
+			return nil, prefix
+		}},
+		{"the same one listed and found", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			prefix := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
+			write(t, map[string]string{f.Home + "/.conda/environments.txt": prefix + "\n"})
+			return nil, prefix
+		}},
+		{"the program, at last", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			prefix := condaEnv(t, filepath.Join(f.Home, "hidden", "ml"))
+			write(t, map[string]string{f.Home + "/bin/conda": "#!/bin/sh\necho plugin says hello\necho '{\"envs\": [\"" + prefix + "\"]}'\n"})
+			return []string{"PATH=" + f.Home + "/bin:/usr/bin:/bin"}, prefix
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFinder(t)
+			environ, want := test.make(t, f)
+			f.Environ = func() []string { return append([]string{"HOME=" + f.Home}, environ...) }
+			env, err := f.Resolve(t.Context(), Config{CondaName: test.ask})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if env.Kind != KindConda || env.Prefix != want || env.Info.Version == "" {
+				t.Errorf("got %+v, want %s", env, want)
+			}
+			name := strings.Replace(test.ask, "root", "base", 1)
+			if env.Label() != "conda "+name {
+				t.Errorf("got label %q", env.Label())
+			}
+		})
+	}
+}
+
+func TestCondaByPath(t *testing.T) {
+	f := newFinder(t)
+	root := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
+	lone := condaEnv(t, filepath.Join(f.Home, "project", "conda"))
+	write(t, map[string]string{lone + "/conda-meta/history": "==> 2026-01-01 00:00:00 <==\n# cmd: " + root + "/bin/conda create -p x\n"})
+	for _, test := range []struct{ value, prefix, root string }{
+		{root + "/envs/ml", root + "/envs/ml", root},
+		{"~/miniforge3/envs/ml/", root + "/envs/ml", root},
+		{root + "/envs/ml/bin", root + "/envs/ml", root},
+		{root + "/envs/ml/bin/python", root + "/envs/ml", root},
+		{root, root, root},
+		{lone, lone, root},
+	} {
+		env, err := f.Resolve(t.Context(), Config{Type: "conda", CondaName: test.value})
+		if err != nil {
+			t.Errorf("%s: %v", test.value, err)
+		} else if env.Prefix != test.prefix || env.Root != test.root {
+			t.Errorf("%s: got %s of %s, want %s of %s", test.value, env.Prefix, env.Root, test.prefix, test.root)
+		}
+	}
+	// VENV_PATH of a conda environment works too: it says itself what it is.
+	env, err := f.Resolve(t.Context(), Config{VenvPath: lone})
+	if err != nil || env.Kind != KindConda {
+		t.Errorf("got %+v, %v", env, err)
+	}
+}
+
+func TestCondaErrors(t *testing.T) {
+	f := newFinder(t)
+	one := condaRoot(t, filepath.Join(f.Home, "miniconda3"), "ml", "stats", "data-science")
+	two := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
+	venv := makeVenv(t, filepath.Join(f.Home, "venv"))
+	write(t, map[string]string{
+		one + "/envs/empty/conda-meta/history": "",
+		f.Home + "/plain/file":                 "",
+	})
+	resolve := func(name string) error {
+		t.Helper()
+		env, err := f.Resolve(t.Context(), Config{CondaName: name})
+		if err == nil {
+			t.Fatalf("%s: no error, but %+v", name, env)
+		}
+		return err
+	}
+
+	var ambiguous *AmbiguousError
+	if err := resolve("ml"); !errors.As(err, &ambiguous) || !slices.Equal(ambiguous.Prefixes, []string{two + "/envs/ml", one + "/envs/ml"}) {
+		t.Errorf("got %v", err)
+	}
+	if err := resolve("base"); !errors.As(err, &ambiguous) || len(ambiguous.Prefixes) != 2 {
+		t.Errorf("got %v", err)
+	}
+
+	var notFound *NotFoundError
+	if err := resolve("data-sciense"); !errors.As(err, &notFound) || notFound.Near != "data-science" {
+		t.Fatalf("got %v", err)
+	}
+	for _, known := range []string{"stats (" + one + "/envs/stats)", "base (" + one + ")", "base (" + two + ")"} {
+		if !slices.Contains(notFound.Available, known) {
+			t.Errorf("%q are known, not %q", notFound.Available, known)
+		}
+	}
+	if err := resolve("something-else-entirely"); !errors.As(err, &notFound) || notFound.Near != "" || len(notFound.Searched) == 0 {
+		t.Errorf("got %v, near %q", err, notFound.Near)
+	}
+	if err := resolve("/no/such/env"); !errors.As(err, &notFound) {
+		t.Errorf("got %v", err)
+	}
+
+	var broken *BrokenError
+	if err := resolve("empty"); !errors.As(err, &broken) || !strings.Contains(broken.Mend, "conda install -p") {
+		t.Errorf("got %v", err)
+	}
+	if err := resolve(f.Home + "/plain"); !errors.As(err, &broken) || !strings.Contains(broken.Reason, "conda-meta") {
+		t.Errorf("got %v", err)
+	}
+	if err := resolve(venv); !errors.As(err, &broken) || !strings.Contains(broken.Mend, "VENV_PATH="+venv) {
+		t.Errorf("got %v", err)
+	}
+	var config *ConfigError
+	for _, hostile := range []string{"a\x00b", "a\nb"} {
+		if err := resolve(hostile); !errors.As(err, &config) {
+			t.Errorf("%q: got %v", hostile, err)
+		}
+	}
+	for _, hostile := range []string{"$(touch /tmp/x)", "-n", "a;b", "..", strings.Repeat("n", 1<<20), "\xff"} {
+		_ = resolve(hostile)
+	}
+}
+
+// A name must be found from files alone: conda takes a second to answer.
+func TestCondaNameNeedsNoProgram(t *testing.T) {
+	f := newFinder(t)
+	f.Runner = runnerFunc(func(_ context.Context, cmd *exec.Cmd) error {
+		t.Errorf("started %q", cmd.Args)
+		return nil
+	})
+	root := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
+	write(t, map[string]string{root + "/bin/conda": "#!/bin/sh\n"})
+	prefix, err := f.condaPrefix(t.Context(), "ml")
+	if err != nil || prefix != root+"/envs/ml" {
+		t.Errorf("got %q, %v", prefix, err)
+	}
+}
+
+func BenchmarkCondaPrefix(b *testing.B) {
+	f := newFinder(b)
+	condaRoot(b, filepath.Join(f.Home, "miniforge3"), "ml")
+	for b.Loop() {
+		if _, err := f.condaPrefix(b.Context(), "ml"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func TestParseCondarc(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"empty", "", nil},
+		{"block", "envs_dirs:\n  - /a\n  - ~/b c\n", []string{"/a", "~/b c"}},
+		{"block without indent", "envs_dirs:\n- /a\nchannels:\n- x\n", []string{"/a"}},
+		{"inline", "envs_dirs: [/a, \"/b c\", '/d']\n", []string{"/a", "/b c", "/d"}},
+		{"inline over lines", "envs_dirs: [\n  /a,\n  /b\n]\nx: y\n", []string{"/a", "/b"}},
+		{"a single string", "envs_dirs: /a\n", []string{"/a"}},
+		{"comments", "# x\nenvs_dirs: # y\n  # z\n  - /a # not /b\n  - '/c # d'\n", []string{"/a", "/c # d"}},
+		{"carriage returns", "envs_dirs:\r\n  - /a\r\n", []string{"/a"}},
+		{"nested is not ours", "other:\n  envs_dirs:\n    - /a\n", nil},
+		{"list of another key", "channels:\n  - /a\nenvs_dirs:\n  - /b\n", []string{"/b"}},
+		{"unfinished", "envs_dirs: [/a", nil},
+	} {
+		if got := parseCondarc(test.text)["envs_dirs"]; !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func FuzzParseCondarc(f *testing.F) {
+	for _, seed := range []string{"envs_dirs:\n  - /a\n", "a: [b, 'c]'", "\"\"\"", "- - -", ": :", "envs_dirs: [\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) { parseCondarc(text) })
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"base", "ml", "data-science", "py311"}
+	for name, want := range map[string]string{"py31": "py311", "Data_Science": "data-science", "zzz": "", "": "", "mll": "ml"} {
+		if got := nearest(name, names); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+//go:build unix
+
+package pyenv
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Names that differ by operating system.
+const (
+	binName   = "bin" // a venv's directory of programs
+	exeSuffix = ""
+)
+
+func setGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+func killGroup(p *os.Process) { _ = unix.Kill(-p.Pid, unix.SIGKILL) }
+
+// tryLock takes an exclusive lock that ends with the file's closing or the
+// process's death.
+func tryLock(file *os.File) (bool, error) {
+	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,30 @@
+package pyenv
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+
+	"golang.org/x/sys/windows"
+)
+
+// Names that differ by operating system.
+const (
+	binName   = "Scripts" // a venv's directory of programs
+	exeSuffix = ".exe"
+)
+
+func setGroup(cmd *exec.Cmd) {}
+
+func killGroup(p *os.Process) { _ = p.Kill() }
+
+// tryLock takes an exclusive lock that ends with the file's closing or the
+// process's death.
+func tryLock(file *os.File) (bool, error) {
+	err := windows.LockFileEx(windows.Handle(file.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,
+		0, 1, 0, new(windows.Overlapped))
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
+		return false, nil
+	}
+	return err == nil, err
+}

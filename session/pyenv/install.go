@@ -1,0 +1,410 @@
+package pyenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// InstallOptions say how to install. The zero value installs what is missing.
+type InstallOptions struct {
+	Upgrade bool // take the newest version that fits, also of what is there
+	// Progress gets the installer's lines, and sentences of ours, as they come; it
+	// is called from one goroutine at a time. nil is none.
+	Progress func(line string)
+}
+
+// Change is one distribution that an installation changed.
+type Change struct {
+	Name string // normalised
+	Old  string // "" when it was not there
+	New  string // "" when it is gone
+	// Modules are the names it is imported by: a kernel that has imported one
+	// before goes on with the old code.
+	Modules []string
+}
+
+// Distribution is a distribution that is installed.
+type Distribution struct{ Name, Version string }
+
+// InstallResult says what an installation did. It comes from the metadata before
+// and after, never from what the installer said.
+type InstallResult struct {
+	Tool      string         // "pip", "uv", "conda", …
+	Command   []string       // what was run, without secrets
+	Changes   []Change       // by name
+	Unchanged []Distribution // requested, and there before in the same version
+	Output    string         // the end of the installer's output
+}
+
+// Install installs reqs into env with the tool that suits it, one installation
+// at a time for each environment, also among servers. Failures of an installer
+// are an [*InstallError]; when ctx ends the installer is ended with all its
+// children, and the error is an [*InstallError] that wraps the context's cause
+// and says what has changed already.
+func (f *Finder) Install(ctx context.Context, env *Environment, reqs []Requirement, o InstallOptions) (InstallResult, error) {
+	if len(reqs) == 0 {
+		return InstallResult{}, errors.New("no packages are given; name at least one")
+	}
+	if err := refuseInstall(env); err != nil {
+		return InstallResult{}, err
+	}
+	in := &installation{f: f, env: env, reqs: reqs, upgrade: o.Upgrade, progress: orSilent(o.Progress)}
+	unlock, err := f.lock(ctx, lockName(env.Prefix), func() {
+		in.say("waiting for another installation into " + env.Prefix)
+	})
+	if err != nil {
+		return InstallResult{}, fmt.Errorf("waiting to install: %w", err)
+	}
+	defer unlock()
+	if in.before, err = f.Snapshot(ctx, env); err != nil {
+		return InstallResult{}, fmt.Errorf("looking at the packages before installing: %w", err)
+	}
+	in.run(ctx)
+	f.forget(env.Python)
+	return in.result(ctx)
+}
+
+// installation is one Install under way.
+type installation struct {
+	f        *Finder
+	env      *Environment
+	reqs     []Requirement
+	upgrade  bool
+	progress func(string)
+	before   map[string]string
+
+	last    attempt // the one that counts
+	failure error   // its error
+	tail    string  // the end of its output
+	earlier string  // what another tool said before
+}
+
+// attempt is one command that installs.
+type attempt struct {
+	tool    string
+	argv    []string
+	vars    []string
+	prepare []string // a command that must succeed first, nil for none
+	// next tells from a failure's output whether the next attempt may do better.
+	next func(output string) bool
+}
+
+const (
+	// installLimit bounds an attempt. Wheels of gigabytes are no rarity, and nobody
+	// has to wait here: the caller's ctx ends it sooner.
+	installLimit      = 30 * time.Minute
+	installAfterLimit = 15 * time.Second // for looking what a cancelled one has done
+)
+
+// run tries the ways that suit the environment until one works.
+func (in *installation) run(ctx context.Context) {
+	in.failure = errNoInstaller
+	for _, a := range in.attempts() {
+		if in.last.tool != "" && in.last.tool != a.tool {
+			in.earlier = in.last.tool + " failed before:\n" + lastLines(in.tail, 5) + "\n" + a.tool + ":\n"
+		}
+		in.last = a
+		if in.failure = in.try(ctx, a); in.failure == nil || ctx.Err() != nil {
+			return
+		}
+		if a.next == nil || !a.next(in.tail) {
+			return
+		}
+		in.say(a.tool + " could not do it; trying another way")
+	}
+}
+
+func (in *installation) try(ctx context.Context, a attempt) error {
+	tooLong := fmt.Errorf("it took longer than %v", installLimit)
+	limited, cancel := context.WithTimeoutCause(ctx, installLimit, tooLong)
+	defer cancel()
+	if a.prepare != nil {
+		in.say("running " + command(a.prepare...))
+		tail, err := in.f.stream(limited, a.vars, in.say, a.prepare...)
+		if in.tail = redact(tail); err != nil {
+			return err
+		}
+	}
+	in.say("running " + command(a.argv...))
+	tail, err := in.f.stream(limited, a.vars, in.say, a.argv...)
+	in.tail = redact(tail)
+	return err
+}
+
+// say passes a line on without secrets.
+func (in *installation) say(line string) { in.progress(redact(line)) }
+
+// result compares the environment with what it was.
+func (in *installation) result(ctx context.Context) (InstallResult, error) {
+	// Also after a cancel: what was done so far has to be told.
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), installAfterLimit)
+	defer cancel()
+	after, snapErr := in.f.Snapshot(late, in.env)
+	changes := diff(in.before, after)
+	if snapErr != nil {
+		changes = nil
+	}
+	if in.failure != nil {
+		e := in.explain(changes)
+		e.Unknown = snapErr != nil
+		return InstallResult{}, e
+	}
+	if snapErr != nil {
+		return InstallResult{}, fmt.Errorf("looking at the packages after installing: %w", snapErr)
+	}
+	in.nameModules(late, changes)
+	r := InstallResult{Tool: in.last.tool, Command: redacted(in.last.argv), Changes: changes, Output: in.tail}
+	for _, req := range in.reqs {
+		name := NormalizeName(req.Name)
+		if version, ok := after[name]; ok && in.before[name] == version {
+			r.Unchanged = append(r.Unchanged, Distribution{Name: name, Version: version})
+		}
+	}
+	return r, nil
+}
+
+// diff lists what differs, by name.
+func diff(before, after map[string]string) []Change {
+	var changes []Change
+	names := maps.Clone(before)
+	maps.Copy(names, after)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if before[name] != after[name] {
+			changes = append(changes, Change{Name: name, Old: before[name], New: after[name]})
+		}
+	}
+	return changes
+}
+
+// nameModules fills in Modules; without them a caller only knows less.
+func (in *installation) nameModules(ctx context.Context, changes []Change) {
+	var names []string
+	for _, c := range changes {
+		if c.New != "" {
+			names = append(names, c.Name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	statuses, err := in.f.Check(ctx, in.env, names)
+	if err != nil {
+		in.f.log().Warn("naming the modules of what was installed", "error", err)
+		return
+	}
+	modules := map[string][]string{}
+	for _, s := range statuses {
+		modules[s.Requested] = s.Modules
+	}
+	for i := range changes {
+		changes[i].Modules = modules[changes[i].Name]
+	}
+}
+
+// explain makes the error of a failed installation.
+func (in *installation) explain(changes []Change) *InstallError {
+	e := &InstallError{Env: in.env.Label(), Tool: in.last.tool, Command: redacted(in.last.argv), ExitCode: -1,
+		Tail: in.earlier + lastLines(in.tail, 20), Changes: changes, Err: in.failure}
+	if exit, ok := errors.AsType[*exec.ExitError](in.failure); ok {
+		e.ExitCode = exit.ExitCode()
+		e.Reason = classify(in.tail)
+	}
+	if errors.Is(in.failure, errNoInstaller) {
+		e.Reason = ReasonNoInstaller
+	}
+	return e
+}
+
+// attempts lists the ways to install into the environment, best first.
+func (in *installation) attempts() []attempt {
+	var list []attempt
+	if in.env.Kind == KindConda {
+		list = in.condaAttempts()
+	}
+	uv := in.f.uvPath(in.env)
+	_, havePip := in.before["pip"]
+	preferUV := in.env.Kind == KindUV || in.env.Kind == KindManaged
+	switch {
+	case uv != "" && (preferUV || !havePip):
+		return append(list, in.uvAttempt(uv))
+	case havePip:
+		return append(list, in.pipAttempt())
+	case in.env.Info.HasEnsurepip:
+		a := in.pipAttempt()
+		a.prepare = []string{in.env.Python, "-m", "ensurepip", "--default-pip"}
+		return append(list, a)
+	}
+	return list
+}
+
+func (in *installation) pipAttempt() attempt {
+	argv := []string{in.env.Python, "-u", "-m", "pip", "install", "--no-input", "--disable-pip-version-check",
+		"--progress-bar", "off", "--no-color"}
+	if in.upgrade {
+		argv = append(argv, "--upgrade")
+	}
+	return attempt{tool: "pip", argv: in.operands(argv), vars: pipVars(in.env.Vars).environ()}
+}
+
+func (in *installation) uvAttempt(uv string) attempt {
+	argv := []string{uv, "pip", "install", "--python", in.env.Python, "--no-progress", "--color", "never"}
+	if in.upgrade {
+		argv = append(argv, "--upgrade")
+	}
+	v := pipVars(in.env.Vars)
+	translateIndex(v)
+	if value, _ := v.get("PIP_NO_INDEX"); truth(value) {
+		argv = append(argv, "--no-index") // uv has no variable for it
+	}
+	return attempt{tool: "uv", argv: in.operands(argv), vars: v.environ()}
+}
+
+// operands adds the requirements behind "--", so that none is an option.
+func (in *installation) operands(argv []string) []string {
+	argv = append(argv, "--")
+	for _, r := range in.reqs {
+		argv = append(argv, r.String())
+	}
+	return argv
+}
+
+// condaAttempts uses the program that owns the environment for what conda
+// understands: plain names with plain versions. Its "[…]" means something else,
+// it has no markers, and it takes no URL of a wheel.
+func (in *installation) condaAttempts() []attempt {
+	for _, r := range in.reqs {
+		if len(r.Extras) > 0 || r.URL != "" || r.Marker != "" ||
+			slices.ContainsFunc(r.Specifiers, func(s Specifier) bool { return s.Op == "===" }) {
+			return nil
+		}
+	}
+	tool, program := in.f.condaInstaller(in.env)
+	if program == "" {
+		return nil
+	}
+	v := varsOf(in.env.Vars)
+	v.unset("PYTHONPATH") // the program is Python too, and not of this environment
+	v.unset("CONDA_JSON") // the lines are for people
+	argv := []string{program, "install", "-y", "-p", in.env.Prefix}
+	if tool == "conda" {
+		argv = append(argv, "-q") // its progress bars are redrawn a hundred times a second
+	}
+	frozen := append(slices.Clone(argv), "--freeze-installed")
+	frozenAttempt := attempt{tool: tool, argv: in.condaOperands(tool, frozen), vars: v.environ(), next: unfrozenMayGoOn}
+	plain := attempt{tool: tool, argv: in.condaOperands(tool, argv), vars: v.environ(), next: pipMayGoOn}
+	if in.upgrade { // nothing is frozen then
+		return []attempt{plain}
+	}
+	return []attempt{frozenAttempt, plain}
+}
+
+func (in *installation) condaOperands(tool string, argv []string) []string {
+	if tool == "conda" {
+		argv = append(argv, "--") // tried with conda alone; the specs are checked anyway
+	}
+	for _, r := range in.reqs {
+		argv = append(argv, r.String())
+	}
+	return argv
+}
+
+// unfrozenMayGoOn holds when conda may do better without frozen packages, or when
+// it is too old to know the option.
+func unfrozenMayGoOn(output string) bool {
+	switch classify(output) {
+	case ReasonNetwork, ReasonDiskFull, ReasonPermission, ReasonManaged:
+		return false
+	}
+	return true
+}
+
+// pipMayGoOn holds when conda's channels lack a package, or conda itself is
+// broken. A conflict is not passed on: pip would overrule conda's packages.
+func pipMayGoOn(output string) bool {
+	reason := classify(output)
+	return reason == ReasonNotFound || reason == ReasonUnknown
+}
+
+// condaInstaller finds the program that owns a conda environment.
+func (f *Finder) condaInstaller(env *Environment) (tool, path string) {
+	if path := condaProgram(env.Root); path != "" {
+		return "conda", path
+	}
+	places := f.pathDirs()
+	if env.Root != "" {
+		places = append([]string{binDir(env.Root), filepath.Join(env.Root, "condabin")}, places...)
+	}
+	for _, tool := range []string{"mamba", "micromamba", "conda"} {
+		if path := lookup(tool, places); path != "" {
+			return tool, path
+		}
+	}
+	return "", ""
+}
+
+// pipVars is the environment's variables without what sends an installation
+// elsewhere, or makes it ask. PIP_USER alone breaks every venv.
+func pipVars(environ []string) *vars {
+	v := varsOf(environ)
+	for _, name := range []string{"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN",
+		"PIP_REQUIRE_VIRTUALENV", "PIP_REQUIREMENT", "PIP_EDITABLE", "PIP_UPGRADE", "PIP_QUIET", "PIP_VERBOSE", "PIP_REPORT",
+		"UV_SYSTEM_PYTHON", "UV_PYTHON", "UV_PROJECT", "UV_WORKING_DIR", "UV_WORKING_DIRECTORY", "UV_BREAK_SYSTEM_PACKAGES", "UV_COMPILE_BYTECODE"} {
+		v.unset(name)
+	}
+	v.set("PIP_ROOT_USER_ACTION", "ignore") // containers run as root
+	v.set("GIT_TERMINAL_PROMPT", "0")
+	v.set("PYTHONIOENCODING", "utf-8")
+	return v
+}
+
+// translateIndex gives uv what pip's variables say: uv reads none of them, and an
+// internal index would silently be passed by. By variables, since a command line
+// is seen by everybody and an index's URL may hold a password.
+func translateIndex(v *vars) {
+	for _, t := range []struct{ pip, uv, also, join string }{
+		{"PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX", ""},
+		{"PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INDEX", " "},
+		{"PIP_FIND_LINKS", "UV_FIND_LINKS", "", ","},
+		{"PIP_CONSTRAINT", "UV_CONSTRAINT", "", " "},
+		{"PIP_TRUSTED_HOST", "UV_INSECURE_HOST", "", " "},
+		{"PIP_CERT", "SSL_CERT_FILE", "", ""},
+		{"PIP_DEFAULT_TIMEOUT", "UV_HTTP_TIMEOUT", "", ""},
+	} {
+		value, _ := v.get(t.pip)
+		_, have := v.get(t.uv)
+		_, haveAlso := v.get(t.also)
+		if value == "" || have || t.also != "" && haveAlso {
+			continue
+		}
+		if t.join != "" {
+			fields := strings.Fields(value)
+			if t.pip == "PIP_FIND_LINKS" { // pip warns of one that is gone, uv gives up
+				fields = slices.DeleteFunc(fields, func(p string) bool { return filepath.IsAbs(p) && !exists(p) })
+			}
+			value = strings.Join(fields, t.join)
+		}
+		if value != "" {
+			v.set(t.uv, value)
+		}
+	}
+}
+
+// truth reads a boolean as pip does.
+func truth(value string) bool {
+	return slices.Contains([]string{"1", "y", "yes", "t", "true", "on"}, strings.ToLower(value))
+}
+
+// FindUV finds the program uv: $UV, PATH, its usual places, and what this program
+// installed below dataDir.
+func FindUV(getenv func(string) string, home, dataDir string) (path string, ok bool) {
+	f := &Finder{Getenv: getenv, Home: home, DataDir: dataDir}
+	path = f.uvPath(nil)
+	return path, path != ""
+}

@@ -1,0 +1,423 @@
+package pyenv
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// makeWheel writes a wheel of one module into dir.
+func makeWheel(t testing.TB, dir, name, version, module string, headers ...string) {
+	t.Helper()
+	info := name + "-" + version + ".dist-info/"
+	files := map[string]string{
+		module + "/__init__.py": "version = '" + version + "'\n",
+		info + "METADATA":       "Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n" + strings.Join(headers, "\n") + "\n",
+		info + "WHEEL":          "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+	}
+	record := info + "RECORD,,\n"
+	for _, file := range []string{module + "/__init__.py", info + "METADATA", info + "WHEEL"} {
+		record += file + ",,\n"
+	}
+	files[info+"RECORD"] = record
+	out, err := os.Create(filepath.Join(dir, name+"-"+version+"-py3-none-any.whl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := zip.NewWriter(out)
+	for name, content := range files {
+		f, err := w.Create(name)
+		if err == nil {
+			_, err = f.Write([]byte(content))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wheels makes the packages of these tests.
+func wheels(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	makeWheel(t, dir, "mcetoy", "1.0", "toymodule")
+	makeWheel(t, dir, "mcetoy", "1.1", "toymodule", "Provides-Extra: more", "Requires-Dist: mceleaf; extra == 'more'")
+	makeWheel(t, dir, "mcetoy", "2.0", "toymodule", "Requires-Dist: mceleaf")
+	makeWheel(t, dir, "mceleaf", "0.5", "leaf")
+	makeWheel(t, dir, "mceneeds1", "1.0", "needs1", "Requires-Dist: mcetoy<2")
+	makeWheel(t, dir, "mceneeds2", "1.0", "needs2", "Requires-Dist: mcetoy>=2")
+	makeWheel(t, dir, "mcefuture", "1.0", "future", "Requires-Python: >=3.99")
+	write(t, map[string]string{filepath.Join(dir, "mcebad-1.0-py3-none-any.whl"): "this is no zip archive"})
+	return dir
+}
+
+func requirements(t testing.TB, texts ...string) []Requirement {
+	t.Helper()
+	reqs, err := ParseRequirements(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reqs
+}
+
+// pipEnv and uvEnv are real environments that see the wheels alone.
+func pipEnv(t testing.TB, environ ...string) (*Finder, *Environment) {
+	t.Helper()
+	f := newFinder(t, append([]string{"PIP_NO_INDEX=1", "PIP_FIND_LINKS=" + wheels(t)}, environ...)...)
+	dir := filepath.Join(t.TempDir(), "pip")
+	run(t, basePython(t), "-m", "venv", dir)
+	env, err := f.Resolve(context.Background(), Config{VenvPath: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, env
+}
+
+func uvEnv(t testing.TB, environ ...string) (*Finder, *Environment) {
+	t.Helper()
+	f := newFinder(t, append([]string{"UV=" + testUV(t), "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/nowhere " + wheels(t)}, environ...)...)
+	dir := filepath.Join(t.TempDir(), "uv")
+	run(t, testUV(t), "venv", "-q", "--python", basePython(t), dir)
+	env, err := f.Resolve(context.Background(), Config{UVVenvPath: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, env
+}
+
+func TestInstall(t *testing.T) {
+	for tool, make := range map[string]func(testing.TB, ...string) (*Finder, *Environment){"pip": pipEnv, "uv": uvEnv} {
+		t.Run(tool, func(t *testing.T) {
+			t.Parallel()
+			// Each of these would send the installation elsewhere.
+			f, env := make(t, "PIP_USER=1", "PIP_TARGET=/nowhere", "PIP_PREFIX=/nowhere", "PIP_REQUIRE_VIRTUALENV=1", "UV_PYTHON=/nowhere", "UV_SYSTEM_PYTHON=1")
+			testInstall(t, f, env, tool)
+		})
+	}
+}
+
+func testInstall(t *testing.T, f *Finder, env *Environment, tool string) {
+	steps := []struct {
+		ask       []string
+		upgrade   bool
+		changes   []Change
+		unchanged []Distribution
+		reason    InstallReason // of the failure, "" for none
+	}{
+		{ask: []string{"mcetoy==1.0"}, changes: []Change{{"mcetoy", "", "1.0", []string{"toymodule"}}}},
+		{ask: []string{"MceToy"}, unchanged: []Distribution{{"mcetoy", "1.0"}}},
+		{ask: []string{"mcetoy<2"}, upgrade: true, changes: []Change{{"mcetoy", "1.0", "1.1", []string{"toymodule"}}}},
+		{ask: []string{"mcetoy[more]", "mceabsent; python_version < '3'"}, changes: []Change{{"mceleaf", "", "0.5", []string{"leaf"}}}, unchanged: []Distribution{{"mcetoy", "1.1"}}},
+		{ask: []string{"mceneeds2"}, changes: []Change{{"mceneeds2", "", "1.0", []string{"needs2"}}, {"mcetoy", "1.1", "2.0", []string{"toymodule"}}}},
+		{ask: []string{"mceneeds1", "mceneeds2"}, reason: ReasonConflict},
+		{ask: []string{"mceabsent"}, reason: ReasonNotFound},
+		{ask: []string{"mceleaf", "mcetoy==99"}, reason: ReasonNotFound},
+		{ask: []string{"mcefuture"}, reason: ReasonPython},
+		{ask: []string{"mcebad"}, reason: ReasonBuild},
+		{ask: []string{"mcetoy==1.0"}, changes: []Change{{"mcetoy", "2.0", "1.0", []string{"toymodule"}}}}, // pip warns, and does it
+	}
+	for _, step := range steps {
+		var lines []string
+		got, err := f.Install(context.Background(), env, requirements(t, step.ask...),
+			InstallOptions{Upgrade: step.upgrade, Progress: func(line string) { lines = append(lines, line) }})
+		if step.reason != "" {
+			e, ok := errors.AsType[*InstallError](err)
+			if !ok {
+				t.Errorf("%q: %v; want an InstallError", step.ask, err)
+				continue
+			}
+			if e.Reason != step.reason || e.Tool != tool || e.ExitCode < 1 || e.Tail == "" || len(e.Changes) > 0 || e.Unknown {
+				t.Errorf("%q: reason %q, %+v", step.ask, e.Reason, e)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q: %v", step.ask, err)
+			continue
+		}
+		want := InstallResult{Tool: tool, Changes: step.changes, Unchanged: step.unchanged}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(InstallResult{}, "Command", "Output")); diff != "" {
+			t.Errorf("%q (-want +got):\n%s\n%s", step.ask, diff, got.Output)
+		}
+		if len(lines) < 2 || got.Output == "" || !slices.Contains(got.Command, "--") {
+			t.Errorf("%q: lines %q, command %q", step.ask, lines, got.Command)
+		}
+	}
+	out := run(t, env.Python, "-c", "import toymodule; print(toymodule.version, toymodule.__file__)")
+	if !strings.HasPrefix(out, "1.0 "+env.Prefix) {
+		t.Errorf("the environment imports %s", out)
+	}
+}
+
+func TestInstallByEnsurepip(t *testing.T) {
+	t.Parallel()
+	f := newFinder(t, "PIP_NO_INDEX=1", "PIP_FIND_LINKS="+wheels(t))
+	env := venvEnv(t, f)
+	got, err := f.Install(context.Background(), env, requirements(t, "mceleaf"), InstallOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Tool != "pip" || !slices.ContainsFunc(got.Changes, func(c Change) bool { return c.Name == "mceleaf" }) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestInstallWithoutInstaller(t *testing.T) {
+	f := newFinder(t)
+	env := venvEnv(t, f)
+	env.Info.HasEnsurepip = false
+	_, err := f.Install(context.Background(), env, requirements(t, "six"), InstallOptions{})
+	if e, ok := errors.AsType[*InstallError](err); !ok || e.Reason != ReasonNoInstaller || e.Tool != "" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestInstallRefuses(t *testing.T) {
+	f := newFinder(t)
+	f.Runner = runnerFunc(func(context.Context, *exec.Cmd) error {
+		t.Error("something was run")
+		return nil
+	})
+	env := &Environment{Kind: KindVenv, Prefix: "/x", Python: "/x/bin/python"}
+	env.Info.Purelib = "/x/lib"
+	reqs := requirements(t, "six")
+	var e *InstallError
+	if _, err := f.Install(context.Background(), env, reqs, InstallOptions{}); !errors.As(err, &e) || e.Reason != ReasonPermission || !strings.Contains(err.Error(), "/x/lib") {
+		t.Errorf("not writable: %v", err)
+	}
+	env.Info.Writable, env.Info.ExternallyManaged = true, "/usr/lib/python3/EXTERNALLY-MANAGED"
+	if _, err := f.Install(context.Background(), env, reqs, InstallOptions{}); !errors.As(err, &e) || e.Reason != ReasonManaged || !strings.Contains(err.Error(), "EXTERNALLY-MANAGED") {
+		t.Errorf("managed: %v", err)
+	}
+	if _, err := f.Install(context.Background(), env, nil, InstallOptions{}); err == nil {
+		t.Error("an empty list is taken")
+	}
+}
+
+// An index that takes connections and never answers: the end of ctx ends the
+// installer with its children, and the environment is as before.
+func TestInstallCancelled(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	reached := make(chan struct{}, 100)
+	go func() { // ends with the listener
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			reached <- struct{}{}
+		}
+	}()
+	f, env := uvEnv(t, "PIP_NO_INDEX=0", "PIP_INDEX_URL=http://user:hunter2@"+listener.Addr().String()+"/simple")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	stopped := errors.New("stopped by the test")
+	var began time.Time
+	go func() {
+		<-reached
+		began = time.Now()
+		cancel(stopped)
+	}()
+	_, err = f.Install(ctx, env, requirements(t, "mceleaf", "mceabsent"), InstallOptions{})
+	e, ok := errors.AsType[*InstallError](err)
+	if !ok || !errors.Is(err, stopped) || len(e.Changes) > 0 || e.Unknown || e.Tool != "uv" {
+		t.Fatalf("got %v", err)
+	}
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("it ended %v after the cancel", d)
+	}
+	if strings.Contains(fmt.Sprintf("%+v", *e), "hunter2") {
+		t.Error("the error holds the index's password")
+	}
+}
+
+// Two installations into one environment, by two servers, come one after the other.
+func TestInstallOneAtATime(t *testing.T) {
+	t.Parallel()
+	f, env := uvEnv(t)
+	var running, most atomic.Int32
+	counting := runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+		if filepath.Base(cmd.Path) == filepath.Base(testUV(t)) {
+			most.Store(max(most.Load(), running.Add(1)))
+			defer running.Add(-1)
+		}
+		return directRunner{}.Run(ctx, cmd)
+	})
+	var wg sync.WaitGroup
+	for i, name := range []string{"mceleaf", "mcetoy==1.0", "mceneeds1"} {
+		server := &Finder{Home: f.Home, DataDir: f.DataDir, Environ: f.Environ, sysroot: f.sysroot, Runner: counting}
+		wg.Go(func() {
+			if _, err := server.Install(context.Background(), env, requirements(t, name), InstallOptions{}); err != nil {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	if most.Load() != 1 {
+		t.Errorf("%d ran at once", most.Load())
+	}
+	if all, err := f.Snapshot(context.Background(), env); err != nil || len(all) != 3 {
+		t.Errorf("installed: %v, %v", all, err)
+	}
+}
+
+// A conda program that lacks a package hands over to pip; options it does not
+// know are left out; a conflict is the end.
+func TestInstallByConda(t *testing.T) {
+	said := func(text string, code int) string { return fmt.Sprintf("echo %q >&2; exit %d\n", text, code) }
+	tests := []struct {
+		name    string
+		ask     []string
+		upgrade bool
+		script  string // answers a call, "$*" is its arguments
+		want    []string
+		reason  InstallReason
+	}{
+		{"plain", []string{"numpy>=1.2,<2", "scipy"}, false, "exit 0\n",
+			[]string{"conda install -y -p PREFIX -q --freeze-installed -- numpy>=1.2,<2 scipy"}, ""},
+		{"upgrade", []string{"numpy"}, true, "exit 0\n", []string{"conda install -y -p PREFIX -q -- numpy"}, ""},
+		{"old program", []string{"numpy"}, false, `case "$*" in *--freeze*) ` + said("conda: error: unrecognized arguments: --freeze-installed", 2) + ";; esac\n",
+			[]string{"conda install -y -p PREFIX -q --freeze-installed -- numpy", "conda install -y -p PREFIX -q -- numpy"}, ""},
+		{"not in its channels", []string{"numpy"}, true, said("PackagesNotFoundError: The following packages are not available from current channels:", 1),
+			[]string{"conda install -y -p PREFIX -q -- numpy", "pip numpy"}, ""},
+		{"in no index", []string{"absent"}, true, said("PackagesNotFoundError: conda lacks it", 1),
+			[]string{"conda install -y -p PREFIX -q -- absent", "pip absent"}, ReasonNotFound},
+		{"conflict", []string{"numpy"}, false, said("UnsatisfiableError: The following specifications were found to be incompatible", 1),
+			[]string{"conda install -y -p PREFIX -q --freeze-installed -- numpy", "conda install -y -p PREFIX -q -- numpy"}, ReasonConflict},
+		{"network", []string{"numpy"}, false, said("CondaHTTPError: HTTP 000 CONNECTION FAILED for url", 1),
+			[]string{"conda install -y -p PREFIX -q --freeze-installed -- numpy"}, ReasonNetwork},
+		{"extras are pip's", []string{"requests[socks]"}, false, "exit 0\n", []string{"pip requests[socks]"}, ""},
+		{"markers are pip's", []string{"x; os_name=='nt'"}, false, "exit 0\n", []string{"pip x ; os_name=='nt'"}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFinder(t)
+			root := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
+			write(t, map[string]string{filepath.Join(root, "bin", "conda"): "#!/bin/sh\n" + tt.script})
+			env, err := f.Resolve(context.Background(), Config{Type: "conda", CondaName: "ml"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			env.Info.Writable, env.Info.ExternallyManaged = true, ""
+			var calls []string
+			f.Runner = runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+				switch args := cmd.Args[1:]; {
+				case filepath.Base(cmd.Path) == "conda":
+					calls = append(calls, "conda "+strings.ReplaceAll(strings.Join(args, " "), env.Prefix, "PREFIX"))
+				case slices.Contains(args, "pip"):
+					calls = append(calls, "pip "+strings.Join(args[slices.Index(args, "--")+1:], " "))
+					if slices.Contains(args, "absent") {
+						fmt.Fprintln(cmd.Stderr, "ERROR: No matching distribution found for absent")
+						return directRunner{}.Run(ctx, exec.Command("/bin/sh", "-c", "exit 1"))
+					}
+					return nil
+				case slices.Contains(args, packagesScript): // the python is the machine's
+					fmt.Fprintf(cmd.Stdout, "\n%s{\"found\": [], \"dists\": {\"pip\": \"1\"}, \"conda\": {}}\n", packagesMark)
+					return nil
+				}
+				return directRunner{}.Run(ctx, cmd)
+			})
+			_, err = f.Install(context.Background(), env, requirements(t, tt.ask...), InstallOptions{Upgrade: tt.upgrade})
+			if diff := cmp.Diff(tt.want, calls); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+			e, failed := errors.AsType[*InstallError](err)
+			if failed != (tt.reason != "") || failed && e.Reason != tt.reason || err != nil && !failed {
+				t.Errorf("error %v, want reason %q", err, tt.reason)
+			}
+			if tt.reason == ReasonNotFound && !strings.Contains(err.Error(), "conda lacks it") {
+				t.Errorf("the error %q does not say what conda said", err)
+			}
+		})
+	}
+}
+
+func TestClassify(t *testing.T) {
+	for output, want := range map[string]InstallReason{
+		"ERROR: Could not find a version that satisfies the requirement sixx\nERROR: No matching distribution found for sixx":                             ReasonNotFound,
+		"WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by 'NewConnectionError'\nERROR: No matching distribution found for six": ReasonNetwork,
+		"error: Failed to fetch: https://h/simple/six/\n  cause: error sending request for url":                                                           ReasonNetwork,
+		"error: Failed to fetch: https://h/x.whl\n  cause: HTTP status client error (404 Not Found)":                                                      ReasonNotFound,
+		"Because there is no version of six==99 and you require six==99, we can conclude that your requirements are unsatisfiable.":                       ReasonNotFound,
+		"Because sixx was not found in the package registry and you require sixx, we can conclude that your requirements are unsatisfiable.":              ReasonNotFound,
+		"Because tomli was not found in the cache\nhint: Packages were unavailable because the network was disabled.":                                     ReasonNetwork,
+		"Because a==1 depends on c<2 and b==1 depends on c>=2, we can conclude that a==1 and b==1 are incompatible.":                                      ReasonConflict,
+		"ERROR: ResolutionImpossible: for help visit https://pip.pypa.io":                                                                                 ReasonConflict,
+		"ERROR: Failed building wheel for x":                                                      ReasonBuild,
+		"ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied: '/x'": ReasonPermission,
+		"OSError: [Errno 28] No space left on device":                                             ReasonDiskFull,
+		"error: externally-managed-environment":                                                   ReasonManaged,
+		"something else":                                                                          ReasonUnknown,
+	} {
+		if got := classify(output); got != want {
+			t.Errorf("%q is %q, want %q", output, got, want)
+		}
+	}
+}
+
+func TestRedact(t *testing.T) {
+	for text, want := range map[string]string{
+		"Looking in indexes: https://user:pw@host/simple": "Looking in indexes: https://****@host/simple",
+		"x @ git+https://token@github.com/a/b@v1":         "x @ git+https://****@github.com/a/b@v1",
+		"mail a@b.c, see https://host/a@b":                "mail a@b.c, see https://host/a@b",
+	} {
+		if got := redact(text); got != want {
+			t.Errorf("redact(%q) = %q", text, got)
+		}
+	}
+}
+
+func TestFindUV(t *testing.T) {
+	home := t.TempDir()
+	getenv := func(string) string { return "" }
+	uv := filepath.Join(home, ".local", "bin", "uv"+exeSuffix)
+	write(t, map[string]string{uv: "#!/bin/sh\n"})
+	if path, ok := FindUV(getenv, home, t.TempDir()); !ok || path != uv {
+		t.Errorf("FindUV = %q, %v", path, ok)
+	}
+}
+
+// One package from the real index, by the machine's own settings.
+func TestInstallFromPyPI(t *testing.T) {
+	t.Parallel()
+	f := newFinder(t, append(os.Environ(), "UV="+testUV(t))...)
+	dir := filepath.Join(t.TempDir(), "uv")
+	run(t, testUV(t), "venv", "-q", "--python", basePython(t), dir)
+	env, err := f.Resolve(context.Background(), Config{UVVenvPath: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.Install(context.Background(), env, requirements(t, "six==1.16.0"), InstallOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]Change{{"six", "", "1.16.0", []string{"six"}}}, got.Changes); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	_, err = f.Install(context.Background(), env, requirements(t, "mce-no-such-package-at-all"), InstallOptions{})
+	if e, ok := errors.AsType[*InstallError](err); !ok || e.Reason != ReasonNotFound {
+		t.Errorf("an unknown package: %v", err)
+	}
+}

@@ -1,0 +1,297 @@
+package pyenv
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// readyMark is written last into a managed environment: a directory without it
+// is half made and is made anew.
+const readyMark = ".mce-ready.json"
+
+// Versions of Python a managed environment may have.
+const (
+	minManaged = "3.10"
+	maxManaged = "3.15" // the first too new one
+)
+
+// managedPackages is what the managed environment holds: enough for a stateful
+// analysis with plots.
+func managedPackages() []string {
+	return []string{"ipykernel>=7.1,<8", "numpy>=1.26,<3", "pandas>=2.1,<4", "matplotlib>=3.8,<4"}
+}
+
+// managedTimeout bounds each step of making the environment; a first download
+// over a slow line is most of it.
+const managedTimeout = 15 * time.Minute
+
+// readyInfo is the content of the mark.
+type readyInfo struct {
+	Python   string    `json:"python"` // version
+	Packages []string  `json:"packages"`
+	MadeBy   string    `json:"made_by"` // "uv" or "venv"
+	Time     time.Time `json:"time"`
+}
+
+// Managed returns the default environment, the one used when nothing is
+// configured. The first time it is made, with packages from the user's index,
+// once even when several servers start together; progress (may be nil) is told.
+// One whose base Python is gone is made anew. When ctx ends, what was half made
+// is left to the next call.
+func (f *Finder) Managed(ctx context.Context, progress func(string)) (*Environment, error) {
+	if f.DataDir == "" {
+		return nil, errors.New("making the default environment: there is no data directory")
+	}
+	if env, err := f.readyManaged(ctx); env != nil || err != nil {
+		return env, err
+	}
+	progress = orSilent(progress)
+	unlock, err := f.lock(ctx, "default-environment", func() {
+		progress("another server is making the default Python environment: waiting for it")
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if env, err := f.readyManaged(ctx); env != nil || err != nil {
+		return env, err // made while we waited
+	}
+	env, err := f.makeManaged(ctx, progress)
+	if err != nil {
+		return nil, fmt.Errorf("making the default Python environment: %w", err)
+	}
+	return env, nil
+}
+
+// readyManaged returns the newest managed environment that is complete and
+// works, nil if there is none. Not answering in time is an error: that is a
+// busy machine, not a reason to throw an environment away.
+func (f *Finder) readyManaged(ctx context.Context) (*Environment, error) {
+	marks, _ := filepath.Glob(filepath.Join(globEscape(f.DataDir), "envs", "default-py3*", readyMark))
+	slices.SortFunc(marks, func(a, b string) int { return minorOf(b) - minorOf(a) })
+	for _, mark := range marks {
+		env, err := f.managedAt(ctx, filepath.Dir(mark))
+		if err == nil {
+			return env, nil
+		}
+		var broken *BrokenError
+		if !errors.As(err, &broken) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return nil, err
+		}
+		f.log().Warn("the default environment does not work any more", "error", err)
+	}
+	return nil, nil
+}
+
+// minorOf reads the 11 of ".../default-py311/.mce-ready.json".
+func minorOf(mark string) int {
+	digits := strings.TrimPrefix(filepath.Base(filepath.Dir(mark)), "default-py3")
+	if n := numbers(digits); len(n) > 0 {
+		return n[0]
+	}
+	return -1
+}
+
+func (f *Finder) managedAt(ctx context.Context, dir string) (*Environment, error) {
+	python, err := interpreter(dir)
+	if err != nil {
+		return nil, err
+	}
+	return f.finish(ctx, &Environment{Kind: KindManaged, Name: "default", Prefix: dir, Python: python})
+}
+
+// makeManaged makes the environment under the lock.
+func (f *Finder) makeManaged(ctx context.Context, progress func(string)) (*Environment, error) {
+	uv := f.uvPath(nil)
+	base, err := f.basePython(ctx, uv, progress)
+	if err != nil {
+		return nil, err
+	}
+	minor := numbers(base.Info.Version)
+	dir := filepath.Join(f.DataDir, "envs", fmt.Sprintf("default-py%d%d", minor[0], minor[1]))
+	// The mark first, so that an interruption here leaves nothing that looks whole.
+	if err := errors.Join(ignoreAbsent(os.Remove(filepath.Join(dir, readyMark))), os.RemoveAll(dir)); err != nil {
+		return nil, fmt.Errorf("removing what is left of an earlier one: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return nil, err
+	}
+	progress(fmt.Sprintf("making the default Python environment (Python %s) in %s", base.Info.Version, dir))
+	packages := f.packages
+	if packages == nil {
+		packages = managedPackages()
+	}
+	info := readyInfo{Python: base.Info.Version, Packages: packages, MadeBy: "venv", Time: time.Now().UTC().Truncate(time.Second)}
+	if uv != "" {
+		info.MadeBy = "uv"
+	}
+	if err := f.fillManaged(ctx, dir, uv, base, packages, progress); err != nil {
+		return nil, err
+	}
+	env, err := f.managedAt(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeMark(dir, info); err != nil {
+		return nil, err
+	}
+	progress("the default Python environment is ready")
+	return env, nil
+}
+
+// fillManaged makes the venv and installs the packages.
+func (f *Finder) fillManaged(ctx context.Context, dir, uv string, base *Environment, packages []string, progress func(string)) error {
+	python := filepath.Join(binDir(dir), "python"+exeSuffix)
+	var steps [][]string
+	switch {
+	case uv != "":
+		steps = [][]string{{uv, "venv", "--no-project", "--python", base.Python, "--color", "never", dir}, f.uvInstall(uv, python, packages...)}
+	case base.Info.HasEnsurepip:
+		steps = [][]string{{base.Python, "-m", "venv", dir}, pipInstall(python, packages...)}
+	default:
+		// Debian keeps ensurepip in a package of its own, but its pip can install elsewhere.
+		install := pipInstall(base.Python, packages...)
+		install = slices.Insert(install, 3, "--python", python)
+		steps = [][]string{{base.Python, "-m", "venv", "--without-pip", dir}, install}
+	}
+	if len(packages) == 0 {
+		steps = steps[:1]
+	}
+	for _, argv := range steps {
+		tail, err := f.runInstaller(ctx, managedTimeout, base.Vars, progress, argv)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			what := fmt.Sprintf("%s failed (%v):\n%s\n", strings.Join(argv[:3], " "), err, lastLines(tail, 8))
+			return &BrokenError{Path: dir, Reason: what, Err: err,
+				Mend: "see to that and call again, or choose an environment of your own with ENV_TYPE"}
+		}
+	}
+	return nil
+}
+
+// writeMark declares the environment in dir complete, in one step.
+func writeMark(dir string, info readyInfo) error {
+	data, err := json.MarshalIndent(info, "", "  ")
+	if err != nil {
+		return err
+	}
+	temporary := filepath.Join(dir, readyMark+".tmp")
+	if err := os.WriteFile(temporary, append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temporary, filepath.Join(dir, readyMark))
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// basePython finds a Python to make the environment with: the first that works
+// and is of a good version. uv can fetch one.
+func (f *Finder) basePython(ctx context.Context, uv string, progress func(string)) (*Environment, error) {
+	var searched []string
+	for _, path := range f.basePythons() {
+		env, err := f.systemPython(ctx, path)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		searched = append(searched, path)
+		if err == nil && goodBase(env, uv != "") {
+			return env, nil
+		}
+		f.log().Debug("passing over a Python", "path", path, "error", err)
+	}
+	if uv != "" {
+		return f.uvPython(ctx, uv, searched, progress)
+	}
+	return nil, &NotFoundError{Kind: "base Python (" + minManaged + " to 3.14, with venv; on Debian: apt install python3-venv)", Name: "python3", Searched: searched}
+}
+
+func goodBase(env *Environment, haveUV bool) bool {
+	version := env.Info.Version
+	return env.Kind == KindSystem && env.Info.Implementation == "cpython" &&
+		compareVersions(version, minManaged) >= 0 && compareVersions(version, maxManaged) < 0 &&
+		(haveUV || env.Info.HasEnsurepip || env.Info.HasPip)
+}
+
+// basePythons lists the pythons there may be, best first. 3.14 comes late: fewer
+// packages have wheels for it.
+func (f *Finder) basePythons() []string {
+	var found []string
+	add := func(name string, dirs []string) {
+		if path := lookup(name, dirs); path != "" && !slices.Contains(found, path) && !dialogStub(path) {
+			found = append(found, path)
+		}
+	}
+	dirs := append(f.pathDirs(), f.sys("/usr/local/bin"), f.sys("/opt/homebrew/bin"), f.sys("/usr/bin"))
+	// A Python inside an active environment would tie ours to it.
+	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return isPrefix(filepath.Dir(dir)) })
+	for _, minor := range []string{"3.13", "3.12", "3.11", "3.10", "3.14"} {
+		add("python"+minor, dirs)
+		for _, version := range f.pyenvVersions(minor) {
+			add("python", []string{binDir(version), version})
+		}
+	}
+	add("python3", dirs)
+	add("python", dirs)
+	return found
+}
+
+// pyenvVersions lists the directories of pyenv's versions of one minor, newest
+// first. Its shims are no good: they depend on what is selected where.
+func (f *Finder) pyenvVersions(minor string) []string {
+	root := f.getenv("PYENV_ROOT")
+	if root == "" {
+		root = filepath.Join(f.Home, ".pyenv")
+	}
+	if runtime.GOOS == "windows" {
+		root = filepath.Join(root, "pyenv-win")
+	}
+	found, _ := filepath.Glob(filepath.Join(globEscape(root), "versions", minor+".*"))
+	found = slices.DeleteFunc(found, func(dir string) bool { return !isDir(dir) || isPrefix(dir) })
+	slices.SortFunc(found, func(a, b string) int { return compareVersions(filepath.Base(b), filepath.Base(a)) })
+	return found
+}
+
+// uvPython lets uv find, or fetch, a Python.
+func (f *Finder) uvPython(ctx context.Context, uv string, searched []string, progress func(string)) (*Environment, error) {
+	v := installVars(f.cleanVars().environ())
+	find := []string{uv, "python", "find", "--no-project", "--color", "never", ">=" + minManaged + ",<" + maxManaged}
+	stdout, stderr, err := f.output(ctx, v, find...)
+	if err != nil && ctx.Err() == nil {
+		progress("no suitable Python was found: uv fetches one")
+		if stderr, err = f.stream(ctx, v, progress, uv, "python", "install", "--no-progress", "--color", "never", "3.12"); err == nil {
+			stdout, stderr, err = f.output(ctx, v, find...)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	path := strings.TrimSpace(string(stdout))
+	if err != nil || !filepath.IsAbs(path) {
+		notFound := &NotFoundError{Kind: "base Python (" + minManaged + " to 3.14)", Name: "python3", Searched: searched}
+		return nil, fmt.Errorf("%w; uv could not fetch one: %s", notFound, lastLines(stderr, 3))
+	}
+	return f.systemPython(ctx, path)
+}
+
+// ManagedReady reports whether the default environment has been made. It looks
+// at the disk only and starts nothing.
+func (f *Finder) ManagedReady() bool {
+	marks, _ := filepath.Glob(filepath.Join(globEscape(f.DataDir), "envs", "default-py3*", readyMark))
+	return len(marks) > 0
+}

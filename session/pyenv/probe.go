@@ -1,0 +1,184 @@
+package pyenv
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed probe.py
+var probeScript string
+
+// probeMark stands before the answer, since an environment's own start-up code
+// may print.
+const probeMark = "mce-probe:"
+
+// minPython is the oldest minor version of Python 3 that is not refused.
+const minPython = 8
+
+// probeEntry is an answer and what it depends on.
+type probeEntry struct {
+	stamp string
+	info  ProbeInfo
+}
+
+// probe fills env.Info from env.Python, started with env.Vars: the kernel's own
+// view, so without -I. An answer is remembered until a file it depends on changes.
+func (f *Finder) probe(ctx context.Context, env *Environment) error {
+	f.mu.Lock()
+	entry, ok := f.probes[env.Python]
+	f.mu.Unlock()
+	if ok && entry.stamp == stampOf(env, entry.info.Purelib) {
+		env.Info = entry.info
+		return nil
+	}
+	info, err := f.askPython(ctx, env)
+	if err != nil {
+		return err
+	}
+	env.Info = info
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.probes == nil {
+		f.probes = map[string]probeEntry{}
+	}
+	f.probes[env.Python] = probeEntry{stampOf(env, info.Purelib), info}
+	return nil
+}
+
+// forget makes the next probe of a python ask it.
+func (f *Finder) forget(python string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.probes, python)
+}
+
+// stampOf changes whenever the answer may: by the times of the python, the
+// environment's own files, and the directory packages are installed into.
+func stampOf(env *Environment, purelib string) string {
+	var b strings.Builder
+	pythonPath, _ := varsOf(env.Vars).get("PYTHONPATH")
+	fmt.Fprintf(&b, "%q", pythonPath)
+	for _, path := range []string{env.Python, filepath.Join(env.Prefix, "pyvenv.cfg"),
+		filepath.Join(env.Prefix, "conda-meta", "history"), filepath.Join(env.Prefix, "conda-meta", "frozen"), purelib} {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintf(&b, " %d:%d", info.ModTime().UnixNano(), info.Size())
+		} else {
+			b.WriteString(" -")
+		}
+	}
+	return b.String()
+}
+
+func (f *Finder) askPython(ctx context.Context, env *Environment) (ProbeInfo, error) {
+	limit := f.ProbeTimeout
+	if limit == 0 {
+		limit = 10 * time.Second
+	}
+	tooLong := errors.New("probe timed out")
+	limited, cancel := context.WithTimeoutCause(ctx, limit, tooLong)
+	defer cancel()
+	stdout, stderr, err := f.output(limited, env.Vars, env.Python, "-B", "-c", probeScript)
+	if ctx.Err() != nil {
+		return ProbeInfo{}, context.Cause(ctx)
+	}
+	if errors.Is(err, tooLong) {
+		return ProbeInfo{}, &BrokenError{Path: env.Python, Reason: fmt.Sprintf("it did not answer within %v", limit),
+			Mend: "start it by hand to see what it waits for", Err: context.DeadlineExceeded}
+	}
+	info, parseErr := parseProbe(stdout)
+	if parseErr != nil {
+		return ProbeInfo{}, notStarting(env, err, stderr, parseErr)
+	}
+	if tooOld(info.Version) {
+		return info, &BrokenError{Path: env.Python, Reason: "it is Python " + info.Version + "; 3." + strconv.Itoa(minPython) + " or newer is needed",
+			Mend: "make an environment with a newer Python"}
+	}
+	return info, nil
+}
+
+// parseProbe reads probe.py's answer out of what was printed.
+func parseProbe(stdout []byte) (ProbeInfo, error) {
+	i := bytes.LastIndex(stdout, []byte(probeMark))
+	if i < 0 {
+		return ProbeInfo{}, errors.New("it gave no answer")
+	}
+	line, _, _ := bytes.Cut(stdout[i+len(probeMark):], []byte("\n"))
+	var info ProbeInfo
+	if err := json.Unmarshal(line, &info); err != nil {
+		return ProbeInfo{}, fmt.Errorf("its answer cannot be read: %w", err)
+	}
+	if info.Version == "" || info.Executable != "" && !filepath.IsAbs(info.Executable) {
+		return ProbeInfo{}, errors.New("its answer makes no sense")
+	}
+	return info, nil
+}
+
+// notStarting words the failure of a python that ran no probe.
+func notStarting(env *Environment, err error, stderr string, parseErr error) error {
+	reason := "it does not work: " + parseErr.Error()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		reason = "it does not start: " + exit.Error()
+	case err != nil:
+		reason = "it does not start: " + err.Error()
+	}
+	if last := lastLines(stderr, 1); last != "" {
+		reason += ": " + last
+	}
+	broken := &BrokenError{Path: env.Python, Reason: reason, Err: err}
+	if env.Kind != KindSystem {
+		broken.Mend = mendVenv(env.Prefix)
+	}
+	return broken
+}
+
+// tooOld reports whether a Python's version is refused.
+func tooOld(version string) bool {
+	return compareVersions(version, "3."+strconv.Itoa(minPython)) < 0
+}
+
+// compareVersions compares the leading numbers of two versions; "6.17.0rc1"
+// counts as 6.17.0.
+func compareVersions(a, b string) int {
+	as, bs := numbers(a), numbers(b)
+	for i := range max(len(as), len(bs)) {
+		var x, y int
+		if i < len(as) {
+			x = as[i]
+		}
+		if i < len(bs) {
+			y = bs[i]
+		}
+		if x != y {
+			return x - y
+		}
+	}
+	return 0
+}
+
+func numbers(version string) []int {
+	var result []int
+	for part := range strings.SplitSeq(version, ".") {
+		digits := part[:len(part)-len(strings.TrimLeft(part, "0123456789"))]
+		n, err := strconv.Atoi(digits)
+		if err != nil {
+			break
+		}
+		result = append(result, n)
+		if digits != part {
+			break
+		}
+	}
+	return result
+}

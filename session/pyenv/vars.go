@@ -1,0 +1,135 @@
+package pyenv
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// vars is a set of environment variables in order. Names compare without case
+// on Windows, as there.
+type vars struct {
+	names  []string
+	values map[string]string // by key(name)
+}
+
+func key(name string) string {
+	if runtime.GOOS == "windows" {
+		return strings.ToUpper(name)
+	}
+	return name
+}
+
+// varsOf reads KEY=VALUE entries; the last one of a name counts.
+func varsOf(environ []string) *vars {
+	v := &vars{values: make(map[string]string, len(environ))}
+	for _, entry := range environ {
+		// Windows has entries like "=C:=C:\dir": a name may start with "=".
+		if i := strings.IndexByte(entry[min(1, len(entry)):], '='); i >= 0 {
+			v.set(entry[:i+1], entry[i+2:])
+		}
+	}
+	return v
+}
+
+func (v *vars) get(name string) (string, bool) {
+	value, ok := v.values[key(name)]
+	return value, ok
+}
+
+func (v *vars) set(name, value string) {
+	if _, ok := v.values[key(name)]; !ok {
+		v.names = append(v.names, name)
+	}
+	v.values[key(name)] = value
+}
+
+func (v *vars) unset(name string) {
+	if _, ok := v.values[key(name)]; ok {
+		delete(v.values, key(name))
+		v.names = slices.DeleteFunc(v.names, func(n string) bool { return key(n) == key(name) })
+	}
+}
+
+// environ returns the KEY=VALUE entries.
+func (v *vars) environ() []string {
+	entries := make([]string, 0, len(v.names))
+	for _, name := range v.names {
+		entries = append(entries, name+"="+v.values[key(name)])
+	}
+	return entries
+}
+
+// prependPath puts dirs in front of PATH.
+func (v *vars) prependPath(dirs ...string) {
+	path, _ := v.get("PATH")
+	v.setPath(append(slices.Clone(dirs), filepath.SplitList(path)...))
+}
+
+func (v *vars) setPath(dirs []string) {
+	v.set("PATH", strings.Join(dirs, string(os.PathListSeparator)))
+}
+
+// leaked are the variables of an environment that may be active around the
+// server, or that would send our Python elsewhere: PYTHONHOME keeps a venv's
+// python from starting, PYTHONSTARTUP is executed by ipykernel.
+func leaked(name string) bool {
+	switch name {
+	case "PYTHONHOME", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__", "PYTHONSTARTUP",
+		"VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYENV_VIRTUAL_ENV", "PIPENV_ACTIVE", "POETRY_ACTIVE",
+		"CONDA_DEFAULT_ENV", "CONDA_PROMPT_MODIFIER", "CONDA_SHLVL":
+		return true
+	}
+	for _, prefix := range []string{"_OLD_VIRTUAL_", "CONDA_PREFIX", "CONDA_STACKED_", "__CONDA_SHLVL_", "_CE_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// cleanVars is the server's environment as if nothing were activated in it.
+func (f *Finder) cleanVars() *vars {
+	v := varsOf(f.environ())
+	var active []string // prefixes of activated environments
+	for _, name := range v.names {
+		if name == "VIRTUAL_ENV" || strings.HasPrefix(name, "CONDA_PREFIX") {
+			if prefix, _ := v.get(name); isActive(prefix) {
+				active = append(active, filepath.Clean(prefix))
+			}
+		}
+	}
+	for _, prefix := range active {
+		set, _ := packageVars(prefix)
+		for name, value := range set {
+			if have, ok := v.get(name); ok && have == value {
+				v.unset(name)
+			}
+		}
+	}
+	for _, name := range slices.Clone(v.names) {
+		if leaked(name) {
+			v.unset(name)
+		}
+	}
+	path, _ := v.get("PATH")
+	dirs := slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool {
+		return slices.ContainsFunc(active, func(prefix string) bool {
+			return slices.Contains(condaPath(prefix), filepath.Clean(dir)) || filepath.Clean(dir) == binDir(prefix)
+		})
+	})
+	if len(dirs) == 0 && runtime.GOOS != "windows" {
+		dirs = []string{"/usr/local/bin", "/usr/bin", "/bin"} // a client gave us no PATH at all
+	}
+	v.setPath(dirs)
+	return v
+}
+
+// isActive reports whether a variable's value is an environment that can have
+// been activated: VIRTUAL_ENV=/usr must not take /usr/bin from PATH. One that is
+// gone may be cut out.
+func isActive(prefix string) bool {
+	return filepath.IsAbs(prefix) && (isFile(filepath.Join(prefix, "pyvenv.cfg")) || isDir(filepath.Join(prefix, "conda-meta")) || !exists(prefix))
+}

@@ -1,0 +1,285 @@
+package pyenv
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// maxListed bounds how many entries of a directory are looked at for suggestions.
+const maxListed = 500
+
+// resolveVenv handles VENV_PATH and UV_VENV_PATH: which of the two was used does
+// not matter, the environment says itself what it is.
+func (f *Finder) resolveVenv(ctx context.Context, variable, value string) (*Environment, error) {
+	path, err := f.expand(variable, value)
+	if err != nil {
+		return nil, err
+	}
+	env, err := f.locate(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return f.finish(ctx, env)
+}
+
+// expand makes a path absolute after "~", "$VAR" and "${VAR}" in it.
+func (f *Finder) expand(variable, value string) (string, error) {
+	if strings.ContainsRune(value, 0) {
+		return "", &ConfigError{Variable: variable, Value: value, Reason: "holds a NUL byte", Mend: "give a path"}
+	}
+	path := value
+	if rest, ok := strings.CutPrefix(path, "~"); ok && f.Home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
+		path = f.Home + rest
+	}
+	if strings.Contains(path, "$") && !exists(path) { // a "$" may also belong to the name
+		var missing string
+		path = os.Expand(path, func(name string) string {
+			expanded := f.getenv(name)
+			if expanded == "" && missing == "" {
+				missing = name
+			}
+			return expanded
+		})
+		if missing != "" {
+			return "", &ConfigError{Variable: variable, Value: value, Reason: "uses $" + missing + ", which is not set",
+				Mend: "write the path out"}
+		}
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", &ConfigError{Variable: variable, Value: value, Reason: "is not a usable path: " + err.Error(), Mend: "give an absolute path"}
+	}
+	return path, nil
+}
+
+// locate finds the environment that path means: its directory, its directory of
+// programs, or its python. A python outside of any environment is KindSystem.
+func (f *Finder) locate(ctx context.Context, path string) (*Environment, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return f.locateDir(path)
+	case err == nil:
+		return f.locateFile(ctx, path)
+	case errors.Is(err, fs.ErrNotExist) && exists(path):
+		if prefix := filepath.Dir(filepath.Dir(path)); isFile(filepath.Join(prefix, "pyvenv.cfg")) {
+			return nil, dangling(prefix, path)
+		}
+		target, _ := os.Readlink(path)
+		return nil, &BrokenError{Path: path, Reason: "it is a symbolic link to " + target + ", which does not exist", Err: err}
+	case errors.Is(err, fs.ErrNotExist):
+		notFound := &NotFoundError{Kind: string(KindVenv), Name: path, Searched: []string{path}, Available: venvsIn(filepath.Dir(path))}
+		notFound.Near = nearest(path, notFound.Available)
+		return nil, notFound
+	default:
+		return nil, &BrokenError{Path: path, Reason: "it cannot be looked at: " + err.Error(), Err: err}
+	}
+}
+
+func (f *Finder) locateDir(dir string) (*Environment, error) {
+	if base := filepath.Base(dir); base == "bin" || base == "Scripts" {
+		if parent := filepath.Dir(dir); isPrefix(parent) {
+			dir = parent
+		}
+	}
+	if isPrefix(dir) {
+		return f.environmentAt(dir)
+	}
+	broken := &BrokenError{Path: dir, Reason: "it is not a virtual environment (no pyvenv.cfg in it)",
+		Mend: "make one with: " + command("python3", "-m", "venv", filepath.Join(dir, ".venv"))}
+	if inside := venvsIn(dir); len(inside) > 0 {
+		broken.Mend = "did you mean " + strings.Join(inside, " or ") + "?"
+	}
+	return nil, broken
+}
+
+// locateFile handles a python program, or a file that tells where its
+// environment is.
+func (f *Finder) locateFile(ctx context.Context, path string) (*Environment, error) {
+	name, dir := filepath.Base(path), filepath.Dir(path)
+	if name == "pyvenv.cfg" {
+		return f.environmentAt(dir)
+	}
+	prefix := filepath.Dir(dir)
+	if runtime.GOOS == "windows" && isDir(filepath.Join(dir, "conda-meta")) {
+		prefix = dir // conda keeps python.exe in the prefix itself
+	}
+	isPython := strings.HasPrefix(name, "python") || strings.HasPrefix(name, "pypy")
+	switch {
+	case isPrefix(prefix) && isPython && executable(path):
+		env, err := f.environmentAt(prefix)
+		if err == nil {
+			env.Python = path
+		}
+		return env, err
+	case isPrefix(prefix) && strings.HasPrefix(strings.ToLower(name), "activate"):
+		return f.environmentAt(prefix)
+	case !executable(path):
+		return nil, &BrokenError{Path: path, Reason: "it is a file, but no program", Mend: "give an environment's directory or its python"}
+	case !isPython:
+		return nil, &BrokenError{Path: path, Reason: "it is a program, but not a python", Mend: "give an environment's directory or its python"}
+	}
+	return f.systemPython(ctx, path)
+}
+
+// systemPython asks a python outside of any environment where it lives: a shim
+// of pyenv is a script that starts another program, which is then used directly.
+func (f *Finder) systemPython(ctx context.Context, path string) (*Environment, error) {
+	if dialogStub(path) {
+		return nil, &BrokenError{Path: path, Reason: "it is a stub that opens a dialog instead of running Python",
+			Mend: "install Python, or give the path of another one"}
+	}
+	env := &Environment{Kind: KindSystem, Name: filepath.Base(path), Python: path, Prefix: filepath.Dir(filepath.Dir(path))}
+	env.Vars = f.cleanVars().environ()
+	if err := f.probe(ctx, env); err != nil {
+		return nil, err
+	}
+	if python := env.Info.Executable; filepath.IsAbs(python) && executable(python) {
+		env.Python = python
+	}
+	env.Prefix = env.Info.Prefix
+	env.Name = env.Info.Version
+	if isPrefix(env.Prefix) { // a wrapper around an environment's python
+		return f.environmentAt(env.Prefix)
+	}
+	return env, nil
+}
+
+// dialogStub reports programs that open a window when started without their
+// developer tools or store package: they are never started.
+func dialogStub(path string) bool {
+	switch runtime.GOOS {
+	case "darwin":
+		return strings.HasPrefix(path, "/usr/bin/")
+	case "windows":
+		return strings.Contains(strings.ToLower(path), `\microsoft\windowsapps\`)
+	}
+	return false
+}
+
+// isPrefix reports whether dir is the directory of an environment.
+func isPrefix(dir string) bool {
+	return isFile(filepath.Join(dir, "pyvenv.cfg")) || isDir(filepath.Join(dir, "conda-meta"))
+}
+
+// environmentAt describes the environment in the directory prefix.
+func (f *Finder) environmentAt(prefix string) (*Environment, error) {
+	config := filepath.Join(prefix, "pyvenv.cfg")
+	if !isFile(config) {
+		return f.condaAt(prefix)
+	}
+	python, err := interpreter(prefix)
+	if err != nil {
+		return nil, err
+	}
+	env := &Environment{Kind: KindVenv, Name: filepath.Base(prefix), Prefix: prefix, Python: python}
+	if _, ok := readPyvenv(config)["uv"]; ok {
+		env.Kind = KindUV
+	}
+	return env, nil
+}
+
+// readPyvenv reads the "key = value" lines of a pyvenv.cfg; keys in lower case.
+func readPyvenv(path string) map[string]string {
+	data, err := readSmall(path)
+	if err != nil {
+		return nil
+	}
+	keys := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			keys[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
+		}
+	}
+	return keys
+}
+
+// interpreter finds the python of an environment. Its links are kept: resolved,
+// it would be the base Python.
+func interpreter(prefix string) (string, error) {
+	names := []string{"bin/python", "bin/python3"}
+	if runtime.GOOS == "windows" {
+		names = []string{"Scripts/python.exe", "bin/python.exe", "python.exe"}
+	}
+	var broken error
+	for _, name := range names {
+		path := filepath.Join(prefix, filepath.FromSlash(name))
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		_, err := os.Stat(path)
+		switch {
+		case err == nil && executable(path):
+			return path, nil
+		case broken != nil:
+		case err == nil:
+			broken = &BrokenError{Path: path, Reason: "it is not executable", Mend: mendVenv(prefix)}
+		case errors.Is(err, fs.ErrNotExist):
+			broken = dangling(prefix, path)
+		default:
+			broken = &BrokenError{Path: path, Reason: "it cannot be looked at: " + err.Error(), Err: err}
+		}
+	}
+	if broken == nil {
+		broken = &BrokenError{Path: prefix, Reason: "there is no python in it", Mend: mendVenv(prefix)}
+	}
+	return "", broken
+}
+
+// dangling is the error of a venv whose base Python was upgraded or removed.
+func dangling(prefix, python string) error {
+	home := readPyvenv(filepath.Join(prefix, "pyvenv.cfg"))["home"]
+	if home == "" {
+		home, _ = os.Readlink(python)
+	}
+	return &BrokenError{Path: python, Reason: "the base Python of this environment (" + home + ") is gone", Mend: mendVenv(prefix), Err: fs.ErrNotExist}
+}
+
+// mendVenv is the command that makes the environment anew.
+func mendVenv(prefix string) string {
+	switch {
+	case isDir(filepath.Join(prefix, "conda-meta")):
+		return "add a Python: " + command("conda", "install", "-p", prefix, "python")
+	case readPyvenv(filepath.Join(prefix, "pyvenv.cfg"))["uv"] != "":
+		return "make it anew: " + command("uv", "venv", "--clear", prefix)
+	}
+	return "make it anew: " + command("python3", "-m", "venv", "--clear", prefix)
+}
+
+// venvsIn lists the virtual environments directly in dir.
+func venvsIn(dir string) []string {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(maxListed)
+	var found []string
+	for _, name := range names {
+		if path := filepath.Join(dir, name); isFile(filepath.Join(path, "pyvenv.cfg")) {
+			found = append(found, path)
+		}
+	}
+	return found
+}
+
+// command is a command line a person can paste.
+func command(argv ...string) string {
+	quoted := make([]string, len(argv))
+	for i, arg := range argv {
+		quoted[i] = arg
+		if strings.ContainsAny(arg, " \t\n'\"$`\\|&;<>()*?[]{}!#~") || arg == "" {
+			if runtime.GOOS == "windows" {
+				quoted[i] = `"` + arg + `"`
+			} else {
+				quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+			}
+		}
+	}
+	return strings.Join(quoted, " ")
+}
