@@ -1,0 +1,261 @@
+package launch
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 { // the second replaces the first
+		path, err := Write(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := filepath.Join(dir, Name); path != want {
+			t.Errorf("path = %q, want %q", path, want)
+		}
+		got, err := os.ReadFile(path)
+		if err != nil || !bytes.Equal(got, source) {
+			t.Errorf("the file differs from the embedded source (%v)", err)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+			t.Errorf("mode = %v, want 0600", info.Mode().Perm())
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("directory holds %v (%v), want one file", entries, err)
+	}
+	if _, err := Write(filepath.Join(dir, "absent")); err == nil {
+		t.Error("Write into a directory that does not exist: no error")
+	}
+}
+
+func TestArgs(t *testing.T) {
+	tests := []struct {
+		options Options
+		want    []string
+	}{
+		{Options{}, []string{"/env/bin/python", "/p/launch.py", "-f", "/p/c.json"}},
+		{Options{Sidecar: "/side car"}, []string{"/env/bin/python", "/p/launch.py", "--mce-sidecar=/side car", "-f", "/p/c.json"}},
+	}
+	for _, tt := range tests {
+		got := Args("/env/bin/python", "/p/launch.py", "/p/c.json", tt.options)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("Args(%+v): %s", tt.options, diff)
+		}
+	}
+}
+
+func TestParseLine(t *testing.T) {
+	tests := []struct {
+		line string
+		want Problem
+		ok   bool
+	}{
+		{"mce-launch: step=nodrop error=ZMQError: Invalid argument\n", Problem{"nodrop", "ZMQError: Invalid argument"}, true},
+		{"mce-launch: ipykernel missing: ModuleNotFoundError: No module named 'ipykernel'", Problem{"", "ipykernel missing: ModuleNotFoundError: No module named 'ipykernel'"}, true},
+		{"mce-launch: step=", Problem{"", "step="}, true},
+		{"mce-launch: ", Problem{}, false},
+		{"Traceback (most recent call last):", Problem{}, false},
+		{" mce-launch: x", Problem{}, false},
+		{"", Problem{}, false},
+	}
+	for _, tt := range tests {
+		got, ok := ParseLine(tt.line)
+		if got != tt.want || ok != tt.ok {
+			t.Errorf("ParseLine(%q) = %+v, %v; want %+v, %v", tt.line, got, ok, tt.want, tt.ok)
+		}
+	}
+}
+
+func FuzzParseLine(f *testing.F) {
+	f.Add("mce-launch: step=a error=b")
+	f.Add("mce-launch: step= error=")
+	f.Add("mce-launch: x\r\n")
+	f.Fuzz(func(t *testing.T, line string) {
+		p, ok := ParseLine(line)
+		if ok != (p != Problem{}) && p.Step+p.Message != "" {
+			t.Errorf("ParseLine(%q) = %+v, %v", line, p, ok)
+		}
+	})
+}
+
+// TestConstants holds what launch.py and this package must agree on.
+func TestConstants(t *testing.T) {
+	for _, want := range []string{
+		`SIDECAR = "--mce-sidecar="`,
+		`FILENAME = "mce_filename"`, `REFRESH = "mce_refresh"`, `RELOAD = "mce_reload"`,
+		`"` + Prefix + `"`,
+		"exit status 3", "exit status 4", "exit status 5",
+	} {
+		if !bytes.Contains(source, []byte(want)) {
+			t.Errorf("launch.py does not hold %s", want)
+		}
+	}
+}
+
+type facts = map[string]any
+
+type list = []any
+
+// interrupted is what the case "interrupts" says of a cell: signals sent,
+// status, exception, whether the cell's own handler ran, a variable afterwards.
+func interrupted(signals int, status string, ename any, caught bool) list {
+	return list{float64(signals), status, ename, caught, "42"}
+}
+
+var kernelCases = map[string]facts{
+	"basics": {
+		"count": 1.0, "whos": "Interactive namespace is empty.",
+		"main": "(True, '__main__', False, None)",
+		"argv": "('ipykernel_launcher.py', 3)", "debugpy": "False",
+		"cwd_place": "(1, True, False)",
+		"history":   list{"i = sys.path.index(''); import os;(sys.path.count(''), 'site-packages' in sys.path[i+1], any(os.path.exists(os.path.join(p, 'launch.py')) for p in sys.path))"},
+		"in":        `"get_ipython().run_line_magic('whos', '')"`,
+		"fd":        "child\nraw\n", "stdin": "''", "database": false,
+		"exit": 0.0, "log": list{},
+	},
+	"surrogates": {
+		"print": "before\n\ufffd|\ufffd|€\nafter\n", "result": "\ufffd",
+		"error": list{"ValueError", "\ufffd"}, "reply": list{"ValueError", "\ufffd"},
+		"nan":        facts{"application/json": facts{"a": "nan"}},
+		"nan_stderr": "",
+	},
+	"pieces": {"equal": true, "stderr": true, "largest_ok": true, "many": true, "small": 1.0},
+	"nodrop": {"complete": true, "idle": true},
+	"interrupts": {
+		"loop":             interrupted(1, "error", "KeyboardInterrupt", false),
+		"sleep":            interrupted(1, "error", "KeyboardInterrupt", false),
+		"await":            interrupted(1, "error", "CancelledError", false),
+		"await_blocking":   interrupted(1, "error", "KeyboardInterrupt", false),
+		"await_gather":     interrupted(1, "error", "CancelledError", false),
+		"await_other_task": interrupted(2, "error", "CancelledError", false),
+		"await_callback":   interrupted(2, "error", "CancelledError", false),
+		"await_loop":       interrupted(1, "error", "either", false),
+		"await_async_for":  interrupted(1, "error", "either", false),
+		"subprocess":       interrupted(1, "error", "KeyboardInterrupt", false),
+		"handled":          interrupted(1, "ok", nil, true),
+		"handled_async":    interrupted(1, "ok", nil, true),
+		"handled_blocking": interrupted(1, "ok", nil, true),
+		"repr":             interrupted(1, "error", "KeyboardInterrupt", false),
+		"nested":           interrupted(1, "error", "KeyboardInterrupt", false),
+		"nested_await":     interrupted(1, "error", "KeyboardInterrupt", false),
+		"idle":             "42", "getsignal": "True", "log": list{}, "exit": 0.0,
+	},
+	"swallowed":      {"signals": 2.0, "status": "ok", "after": "1"},
+	"random_signals": {"missing": list{}, "some": true, "after": "42"},
+	"always_a_reply": {"nul": list{true, "error", true, ""}, "count": true},
+	"filenames": {
+		"file": true, "lines": true, "later": true, "syntax": true, "magic": true,
+		"await": true, "nested_not_named": true, "changed": true, "plain": true,
+		"bad": "2", "absent": true, "source": "ok",
+	},
+	"hostile_cwd": {
+		"mine": "7", "stdlib": "1", "traceback": true, "stderr": "", "complete": "ok",
+		"inspect": true, "matplotlib_inline": "1", "user_wins": true, "log": list{},
+	},
+	"python_path":   {"first": "True", "second": "True", "mine": "7", "log": list{}},
+	"safe_path":     {"works": "2", "env": "'1'"},
+	"sidecar":       {"value": "3", "last": "True", "argv": "[]"},
+	"users_startup": {"names": "(1, 2, 3, 7)", "count": 1.0, "log": list{}},
+	"plots":         {"show": 1.0, "end": 1.0, "closed": 0.0, "backend": "True"},
+	"processes": {
+		"spawn": "[2.0]", "spawn_main": "True", "fork": "[3.0]",
+		"pickle": "(True, '__main__')", "kernels": 1.0, "log": list{},
+	},
+	"bytes_of_children": {"wide": true, "big": true, "status": "ok"},
+	"failures": {
+		"step":       list{"2", " step=interrupt error=AttributeError"},
+		"missing":    list{3.0, list{"mce-launch: ipykernel missing: ModuleNotFoundError: No module named 'ipykernel'"}},
+		"broken":     list{4.0, list{"mce-launch: ipykernel broken: ImportError: no libzmq here"}},
+		"dependency": list{4.0, list{"mce-launch: ipykernel broken: ModuleNotFoundError: No module named 'nosuch_zmq'"}},
+		"not_python": list{4.0, list{"mce-launch: ipykernel broken: SyntaxError: invalid syntax (__init__.py, line 1)"}},
+		"start":      list{5.0, true},
+	},
+}
+
+// pythons are the interpreters of real environments with ipykernel, the newest
+// first.
+func pythons(t *testing.T) []string {
+	t.Helper()
+	value := os.Getenv("MCE_TEST_PYTHONS")
+	if value == "" {
+		t.Fatal("MCE_TEST_PYTHONS names no Python with ipykernel: run make test, which makes some")
+	}
+	return filepath.SplitList(value)
+}
+
+// drive runs testdata/driver.py and returns what it printed, a line each.
+func drive(t *testing.T, python string, args ...string) [][]byte {
+	t.Helper()
+	script, err := Write(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, append([]string{filepath.Join("testdata", "driver.py"), script}, args...)...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, stderr.Bytes())
+	}
+	var lines [][]byte
+	scanner := bufio.NewScanner(&stdout)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		lines = append(lines, bytes.Clone(scanner.Bytes()))
+	}
+	return lines
+}
+
+func TestKernels(t *testing.T) {
+	for _, python := range pythons(t) {
+		for name, want := range kernelCases {
+			t.Run(environment(python)+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				lines := drive(t, python, name)
+				if len(lines) != 1 {
+					t.Fatalf("the driver printed %d lines, want 1", len(lines))
+				}
+				var got facts
+				if err := json.Unmarshal(lines[0], &got); err != nil {
+					t.Fatal(err)
+				}
+				delete(got, "case")
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("(-want +got)\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// TestStartTime reports, and only reports, what the launcher does to the start.
+func TestStartTime(t *testing.T) {
+	for _, python := range pythons(t) {
+		lines := drive(t, python, "time", "5")
+		if len(lines) != 1 {
+			t.Fatalf("the driver printed %d lines, want 1", len(lines))
+		}
+		t.Logf("%s: milliseconds to the first reply, sorted: %s", environment(python), lines[0])
+	}
+}
+
+// environment is the name of the directory that holds bin/python.
+func environment(python string) string {
+	return filepath.Base(filepath.Dir(filepath.Dir(python)))
+}

@@ -1,0 +1,25 @@
+package launch
+
+import "encoding/json"
+
+// Request is what launch.py is told with one execute_request, in its metadata.
+type Request struct {
+	// File is the absolute path of the file the code is stored in; the code must
+	// be what the file holds. Tracebacks then read "File PATH:LINE" with the
+	// lines of the code, not "Cell In[3], line LINE".
+	File string `json:"mce_filename,omitempty"`
+	// Refresh makes packages and modules visible that appeared since the last
+	// import: without it a directory that was not there before stays unimportable.
+	Refresh bool `json:"mce_refresh,omitempty"`
+	// Reload names files; modules imported from them are loaded again.
+	Reload []string `json:"mce_reload,omitempty"`
+}
+
+// Metadata is the request as the metadata of an execute_request, nil when there
+// is nothing to tell.
+func Metadata(r Request) (json.RawMessage, error) {
+	if r.File == "" && !r.Refresh && len(r.Reload) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(r)
+}

@@ -1,0 +1,576 @@
+"""Drives real kernels started with launch.py; prints one JSON object a case.
+
+python driver.py LAUNCHER CASE...      each case: {"case": NAME, ...facts}
+python driver.py LAUNCHER time ROUNDS  seconds to the first kernel_info_reply
+
+The facts are compared in launch_test.go. The kernel's python is the one that
+runs this file; only zmq and jupyter_client's Session are used of it.
+"""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import zmq
+from jupyter_client.session import Session
+
+LAUNCHER = os.path.abspath(sys.argv[1])
+LIMIT = 30  # seconds a cell may take
+CASES = {}
+
+
+def case(function):
+    CASES[function.__name__] = function
+    return function
+
+
+class Kernel:
+    """A kernel over ipc with a client that reads everything."""
+
+    def __init__(self, files=None, env=None, options=(), command=None, ip=None):
+        self.dir = tempfile.mkdtemp(prefix="mce")
+        self.cwd = os.path.join(self.dir, "cwd")
+        os.mkdir(self.cwd)
+        for name, text in (files or {}).items():
+            write(os.path.join(self.cwd, name), text)
+        info = {"transport": "ipc", "ip": ip or os.path.join(self.dir, "k"), "key": "secret"}
+        info["signature_scheme"] = "hmac-sha256"
+        for i, channel in enumerate(["shell", "iopub", "stdin", "control", "hb"]):
+            info[channel + "_port"] = i + 1
+        file = os.path.join(self.dir, "c.json")
+        write(file, json.dumps(info))
+        environ = dict(os.environ, IPYTHONDIR=os.path.join(self.dir, "ipython"))
+        environ.update(env(self) if callable(env) else env or {})
+        self.stderr = os.path.join(self.dir, "stderr")
+        self.started = time.time()
+        with open(self.stderr, "wb") as err:
+            self.process = subprocess.Popen(
+                (command or [sys.executable, LAUNCHER]) + ["-f", file] + list(options),
+                cwd=self.cwd, env=environ, stdin=subprocess.DEVNULL, stdout=err, stderr=err,
+                start_new_session=True,
+            )
+        self.session = Session(key=b"secret")
+        self.context = zmq.Context()
+        self.shell = self.connect(zmq.DEALER, 1)
+        self.iopub = self.connect(zmq.SUB, 2)
+        self.control = self.connect(zmq.DEALER, 4)
+        self.wait_ready()
+
+    def connect(self, kind, port):
+        socket = self.context.socket(kind)
+        socket.linger = 0
+        socket.reconnect_ivl = 5
+        if kind == zmq.SUB:
+            socket.subscribe(b"")
+        socket.connect("ipc://%s/k-%d" % (self.dir, port))
+        return socket
+
+    def send(self, kind, content, metadata=None, socket=None):
+        message = self.session.msg(kind, content, metadata=metadata)
+        self.session.send(socket or self.shell, message)
+        return message["header"]["msg_id"]
+
+    def receive(self, socket, seconds):
+        if not socket.poll(max(0, seconds) * 1000):
+            return None
+        frames = socket.recv_multipart()
+        _, frames = self.session.feed_identities(frames)
+        message = self.session.deserialize(frames)
+        message["size"] = len(frames[4])
+        return message
+
+    def wait_ready(self):
+        self.ready = self.subscribed = None
+        while not (self.ready and self.subscribed):
+            if self.process.poll() is not None or time.time() - self.started > LIMIT:
+                return
+            asked = self.send("kernel_info_request", {})
+            end = time.time() + 0.25
+            while time.time() < end and not (self.ready and self.subscribed):
+                if self.receive(self.shell, 0.005):
+                    self.ready = self.ready or time.time() - self.started
+                message = self.receive(self.iopub, 0.005)
+                self.subscribed = self.subscribed or (
+                    message and message["parent_header"].get("msg_id") == asked
+                )
+
+    def request(self, kind, content):
+        """The reply's content, or None."""
+        asked = self.send(kind, content)
+        end = time.time() + LIMIT
+        while time.time() < end:
+            message = self.receive(self.shell, 0.2)
+            if message and message["parent_header"].get("msg_id") == asked:
+                return message["content"]
+
+    def run(self, code, metadata=None, interrupt=0, stall=0, limit=LIMIT, on_busy=None):
+        """Runs a cell. interrupt: how many signals may be sent, the first when
+        the cell prints "ready", the others 2 s after the one before."""
+        out = {"signals": 0, "png": 0, "sizes": []}
+        text = {"stdout": [], "stderr": []}
+        content = {"code": code, "silent": False, "allow_stdin": False, "user_expressions": {}}
+        asked = self.send("execute_request", content, metadata)
+        time.sleep(stall)  # a reader that does not read
+        idle = done = False
+        due = None
+        end = time.time() + limit
+        while not (idle and done) and time.time() < end:
+            if due and time.time() > due and out["signals"] < interrupt:
+                os.killpg(self.process.pid, signal.SIGINT)
+                out["signals"] += 1
+                due = time.time() + 2
+            message = self.receive(self.shell, 0)
+            if message and message["parent_header"].get("msg_id") == asked:
+                done = True
+                out["reply"] = message["content"]
+            message = self.receive(self.iopub, 0.02)
+            if not message or message["parent_header"].get("msg_id") != asked:
+                continue
+            content = message["content"]
+            kind = message["msg_type"]
+            if kind == "stream":
+                text[content["name"]].append(content["text"])
+                out["sizes"].append(message["size"])
+                if "ready" in content["text"] and not due:
+                    due = time.time()
+            elif kind == "error":
+                out["error"] = content
+            elif kind in ("execute_result", "display_data"):
+                out["data"] = content["data"]
+                out["result"] = content["data"].get("text/plain")
+                out["png"] += "image/png" in content["data"]
+            elif kind == "execute_input":
+                out["count"] = content["execution_count"]
+            elif kind == "status" and content["execution_state"] == "idle":
+                idle = True
+            elif kind == "status" and on_busy:
+                on_busy()
+        out.update({name: "".join(parts) for name, parts in text.items()})
+        out["idle"], out["replied"] = idle, done
+        out.setdefault("reply", {})
+        out["status"] = out["reply"].get("status")
+        out["ename"] = out["reply"].get("ename")
+        return out
+
+    def result(self, code):
+        """The value of the last expression, printed with repr."""
+        return self.run(code).get("result")
+
+    def log(self):
+        with open(self.stderr, encoding="utf-8", errors="replace") as file:
+            return [line for line in file.read().splitlines() if line]
+
+    def close(self):
+        """Shuts down; the exit status, or None when it had to be killed."""
+        if self.process.poll() is None:
+            self.send("shutdown_request", {"restart": False}, socket=self.control)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                return None
+        return self.process.returncode
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+        self.context.destroy(linger=0)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def plain(lines):
+    return re.sub("\x1b\\[[0-9;]*m", "", "\n".join(lines))
+
+
+@case
+def basics():
+    with Kernel() as k:
+        first = k.run("%whos")
+        return {
+            "count": first["count"],
+            "whos": first["stdout"].strip(),
+            "main": k.result(
+                "import __main__, sys; (__main__.__dict__ is globals(), __name__,"
+                " hasattr(__main__, '__file__'), __main__.__spec__)"
+            ),
+            "argv": k.result("import os; os.path.basename(sys.argv[0]), len(sys.argv)"),
+            "debugpy": k.result("'debugpy' in sys.modules"),
+            "cwd_place": k.result(
+                "i = sys.path.index(''); import os;"
+                "(sys.path.count(''), 'site-packages' in sys.path[i+1],"
+                " any(os.path.exists(os.path.join(p, 'launch.py')) for p in sys.path))"
+            ),
+            "history": k.run("%history -l 2")["stdout"].splitlines()[-1:],
+            "in": k.result("In[1]"),
+            "fd": k.run("import os; os.system('echo child'); os.write(1, b'raw\\n');")["stdout"],
+            "stdin": k.result("sys.stdin.read()"),
+            "database": os.path.exists(k.dir + "/ipython/profile_default/history.sqlite"),
+            "exit": k.close(),
+            "log": [line for line in k.log() if line not in ("child", "raw")],
+        }
+
+
+@case
+def surrogates():
+    with Kernel() as k:
+        raised = k.run("raise ValueError('\\ud800')")
+        return {
+            "print": k.run("print('before'); print('\\ud800|\\udc80|\\u20ac'); print('after')")["stdout"],
+            "result": k.run("class R:\n def __repr__(s): return '\\ud800'\nR()")["result"],
+            "error": (raised["error"]["ename"], raised["error"]["evalue"]),
+            "reply": (raised["ename"], raised["reply"]["evalue"]),
+            "nan": k.run("display({'application/json': {'a': float('nan')}}, raw=True)")["data"],
+            "nan_stderr": k.run("display({'application/json': [float('inf')]}, raw=True)")["stderr"],
+        }
+
+
+@case
+def pieces():
+    with Kernel() as k:
+        cell = k.run(
+            "print('a' * 3000000 + '\\x01' * 700000 + '\\u20ac' * 700000 + '\\U0001f600' * 700000, end='')"
+        )
+        error = k.run("import sys; print('e' * 2000000, file=sys.stderr, end='')")
+        text = "a" * 3000000 + "\x01" * 700000 + "\u20ac" * 700000 + "\U0001f600" * 700000
+        return {
+            "equal": cell["stdout"] == text,
+            "stderr": error["stderr"] == "e" * 2000000,
+            "largest_ok": max(cell["sizes"] + error["sizes"]) <= 1 << 20,
+            "many": len(cell["sizes"]) > 5,
+            "small": len(k.run("print('x')")["sizes"]),
+        }
+
+
+@case
+def nodrop():
+    lines = 6000
+    with Kernel() as k:
+        cell = k.run("for i in range(%d): print(i, flush=True)" % lines, stall=3)
+        return {
+            "complete": cell["stdout"] == "".join("%d\n" % i for i in range(lines)),
+            "idle": cell["idle"],
+        }
+
+
+LATER = "import threading; threading.Timer(0.2, lambda: print('ready', flush=True)).start()\n"
+# The last two leave nest_asyncio's patches behind.
+INTERRUPTS = {
+    "loop": LATER + "while True: pass",
+    "sleep": LATER + "import time; time.sleep(100)",
+    "await": LATER + "import asyncio; await asyncio.sleep(100)",
+    "await_blocking": LATER + "import asyncio, time\nawait asyncio.sleep(0)\ntime.sleep(100)",
+    "await_gather": LATER + "import asyncio\nawait asyncio.gather(asyncio.sleep(100), asyncio.sleep(100))",
+    "await_other_task": LATER
+    + "import asyncio, time\nasync def f():\n await asyncio.sleep(0)\n time.sleep(100)\nawait asyncio.gather(f())",
+    "await_callback": LATER
+    + "import asyncio, time\nasyncio.get_running_loop().call_soon(time.sleep, 100)\nawait asyncio.sleep(101)",
+    "await_loop": LATER + "import asyncio\nwhile True: await asyncio.sleep(0.01)",
+    "await_async_for": LATER
+    + "import asyncio\nasync def g():\n  while True:\n    yield 1\n    await asyncio.sleep(0)\nasync for x in g(): pass",
+    "subprocess": LATER + "import subprocess; subprocess.run(['sleep', '100'])",
+    "handled": LATER + "import time\ntry: time.sleep(100)\nexcept KeyboardInterrupt: print('caught')",
+    "handled_async": LATER
+    + "import asyncio\ntry: await asyncio.sleep(100)\nexcept asyncio.CancelledError: print('caught')",
+    "handled_blocking": LATER
+    + "import asyncio, time\nawait asyncio.sleep(0)\ntry: time.sleep(100)\nexcept KeyboardInterrupt: print('caught')\n"
+    "await asyncio.sleep(0.1)",
+    "repr": LATER + "import time\nclass R:\n def __repr__(s): time.sleep(100)\nR()",
+    "nested": LATER
+    + "import asyncio\ntry:\n  import nest_asyncio\nexcept ImportError:\n  import nest_asyncio2 as nest_asyncio\n"
+    "nest_asyncio.apply()\nasync def f(): await asyncio.sleep(100)\nasyncio.run(f())",
+    "nested_await": LATER
+    + "import asyncio\nawait asyncio.sleep(0)\nasync def f(): await asyncio.sleep(100)\nasyncio.run(f())",
+}
+# These compute as much as they wait: the signal finds them in one or the other.
+EITHER = ("await_loop", "await_async_for")
+
+
+@case
+def interrupts():
+    with Kernel() as k:
+        facts = {}
+        k.run("state = 42")
+        k.run("1 / 0")  # the first traceback is slow
+        for name, code in INTERRUPTS.items():
+            cell = k.run(code, interrupt=4, limit=15)
+            shown = cell.get("error", {}).get("ename")
+            if name in EITHER and cell["ename"] in ("KeyboardInterrupt", "CancelledError"):
+                cell["ename"] = "either"
+            after = k.run("state", limit=5)
+            facts[name] = [
+                cell["signals"], cell["status"], cell["ename"] or shown,
+                "caught" in cell["stdout"], after.get("result"),
+            ]
+            if after.get("result") != "42":
+                facts[name].append(k.log()[-5:])
+                break
+        os.killpg(k.process.pid, signal.SIGINT)
+        facts["idle"] = k.result("state")
+        facts["getsignal"] = k.result("import signal; signal.getsignal(signal.SIGINT) is signal.default_int_handler")
+        facts["log"] = [line for line in k.log() if "mce-launch" in line]
+        facts["exit"] = k.close()
+        return facts
+
+
+@case
+def swallowed():
+    """A task that refuses the first cancellation ends with the next one."""
+    with Kernel() as k:
+        code = LATER + (
+            "import asyncio\nfor i in range(2):\n  try: await asyncio.sleep(100)\n"
+            "  except asyncio.CancelledError: print('caught')"
+        )
+        cell = k.run(code, interrupt=3)
+        return {"signals": cell["signals"], "status": cell["status"], "after": k.result("1")}
+
+
+@case
+def random_signals():
+    """Signals just around cells: each cell has its reply and its idle."""
+    source = random.Random(1)
+    missing = []
+    interrupted = 0
+    with Kernel() as k:
+        for i in range(150):
+            code = "x = %d" % i if i % 2 else "import asyncio; await asyncio.sleep(0); x = %d" % i
+            delay = source.random() * 0.012
+
+            def fire():
+                time.sleep(delay)
+                os.kill(k.process.pid, signal.SIGINT)
+
+            cell = k.run(code, on_busy=fire, limit=5)
+            interrupted += cell["status"] == "error"
+            if not (cell["idle"] and cell["replied"]):
+                missing.append(i)
+        return {"missing": missing, "some": interrupted > 0, "after": k.result("6 * 7")}
+
+
+@case
+def always_a_reply():
+    with Kernel() as k:
+        nul = k.run("x = '\0'", limit=5)
+        return {
+            "nul": [nul["replied"], nul["status"], nul["idle"], nul["stderr"]],
+            "count": k.run("1")["count"] - nul["count"] in (0, 1),
+        }
+
+
+@case
+def filenames():
+    with Kernel() as k:
+        path = os.path.join(k.cwd, "job.py")
+
+        def run(code, stored=None):
+            write(path, stored or code)
+            return k.run(code, metadata={"mce_filename": path})
+
+        raised = run("def f():\n    return 1 / 0  # here\n\nf()\n")
+        text = plain(raised["error"]["traceback"])
+        called = plain(k.run("f()")["error"]["traceback"])
+        syntax = plain(run("x = 1\ny = = 2\n")["error"]["traceback"])
+        magic = plain(run("%time 1\n1 / 0\n")["error"]["traceback"])
+        awaited = plain(run("import asyncio\nawait asyncio.sleep(0)\n1 / 0\n")["error"]["traceback"])
+        run("print(__import__('os').path.basename((lambda: 0).__code__.co_filename))")
+        nested = plain(run("get_ipython().run_cell('1 / 0')")["error"]["traceback"])
+        run("def g():\n    return 1 / 0\n")
+        write(path, "def g():\n    return 2 / 0\n")
+        return {
+            "file": "File %s:4" % path in text and "File %s:2, in f()" % path in text,
+            "lines": "return 1 / 0  # here" in text,
+            "later": "File %s:2, in f()" % path in called and "Cell In" in called,
+            "syntax": "File %s:2" % path in syntax,
+            "magic": "File %s:2" % path in magic and "----> 2 1 / 0" in magic,
+            "await": "File %s:3" % path in awaited and "1 / 0" in awaited,
+            "nested_not_named": path not in nested,
+            "changed": "return 2 / 0" in plain(k.run("g()")["error"]["traceback"]),
+            "plain": "Cell In" in plain(k.run("1 / 0")["error"]["traceback"]),
+            "bad": k.run("1 + 1", metadata={"mce_filename": 5})["result"],
+            "absent": "File /no/such.py:1" in plain(
+                k.run("1 / 0", metadata={"mce_filename": "/no/such.py"})["error"]["traceback"]
+            ),
+            "source": k.run("import inspect; print(inspect.getsource(f))")["status"],
+        }
+
+
+HOSTILE = """types pandas zmq random tornado IPython ipykernel jedi parso psutil stack_data executing
+asttokens pygments matplotlib_inline traitlets decorator jupyter_client signal json asyncio codecs
+typing logging prompt_toolkit dateutil comm""".split()
+
+
+@case
+def hostile_cwd():
+    files = {name + ".py": "raise SystemExit('hijacked by %s')\n" % name for name in HOSTILE}
+    files["mine.py"] = "value = 7\n"
+    with Kernel(files=files) as k:
+        if k.process.poll() is not None:
+            return {"log": k.log()}
+        failed = k.run("def f(): return 1 / 0\nf()")
+        return {
+            "mine": k.result("import mine; mine.value"),
+            "stdlib": k.result("import random, types, codecs; 1"),
+            "traceback": "ZeroDivisionError" in plain(failed["error"]["traceback"])
+            and "def f()" in plain(failed["error"]["traceback"]),
+            "stderr": failed["stderr"],
+            "complete": k.request("complete_request", {"code": "import o", "cursor_pos": 8})["status"],
+            "inspect": k.request("inspect_request", {"code": "len", "cursor_pos": 2, "detail_level": 1})["found"],
+            "matplotlib_inline": k.result("import matplotlib_inline; 1"),
+            "user_wins": "hijacked" in str(k.run("import pandas")["reply"].get("evalue")),
+            "log": k.log(),
+        }
+
+
+@case
+def python_path():
+    """The user's PYTHONPATH stays as it is, also when it names the working directory."""
+    files = {"mine.py": "value = 7\n", "zmq.py": "1/0\n", "tornado.py": "1/0\n"}
+    with Kernel(files=files, env=lambda k: {"PYTHONPATH": k.cwd + os.pathsep + k.dir}) as k:
+        return {
+            "first": k.result("import sys, os; sys.path[0] == os.getcwd()"),
+            "second": k.result("sys.path[1] == os.path.dirname(os.getcwd())"),
+            "mine": k.result("import mine; mine.value"),
+            "log": k.log(),
+        }
+
+
+@case
+def safe_path():
+    with Kernel(env={"PYTHONSAFEPATH": "1"}) as k:
+        return {"works": k.result("1 + 1"), "env": k.result("import os; os.environ['PYTHONSAFEPATH']")}
+
+
+@case
+def sidecar():
+    side = tempfile.mkdtemp(prefix="mce side")
+    try:
+        write(os.path.join(side, "sidemod.py"), "value = 3\n")
+        write(os.path.join(side, "zmq.py"), "1/0\n")
+        with Kernel(options=["--mce-sidecar=" + side]) as k:
+            return {
+                "value": k.result("import sidemod; sidemod.value"),
+                "last": k.result("import sys; sys.path[-1] == %r" % side),
+                "argv": k.result("[a for a in sys.argv if 'mce-' in a]"),
+            }
+    finally:
+        shutil.rmtree(side)
+
+
+@case
+def users_startup():
+    def env(k):
+        profile = k.dir + "/ipython/profile_default/"
+        write(profile + "startup/10.py", "started = 1\nprint('\\ud800 hello')\nimport mine\n")
+        write(profile + "ipython_config.py", "c.InteractiveShellApp.exec_lines = ['line = 2']\n"
+              "c.InteractiveShellApp.extensions = ['ext']\nc.Session.packer = 'pickle'\n")
+        return {}
+
+    files = {"mine.py": "value = 7\n", "ext.py": "def load_ipython_extension(ip): ip.user_ns['ext_loaded'] = 3\n"}
+    with Kernel(files=files, env=env) as k:
+        cell = k.run("started, line, ext_loaded, mine.value")
+        return {"names": cell.get("result"), "count": cell.get("count"), "log": k.log()}
+
+
+@case
+def plots():
+    with Kernel() as k:
+        return {
+            "show": k.run("import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show(); x = 1")["png"],
+            "end": k.run("fig, ax = plt.subplots(); ax.plot([1, 2]);")["png"],
+            "closed": k.run("x = 2")["png"],
+            "backend": k.result("import matplotlib; 'inline' in matplotlib.get_backend()"),
+        }
+
+
+@case
+def processes():
+    with Kernel() as k:
+        k.run("import multiprocessing, math")
+        facts = {
+            "spawn": k.result(
+                "with multiprocessing.get_context('spawn').Pool(1) as p: r = p.map(math.sqrt, [4])\nr"
+            ),
+            "spawn_main": k.result(
+                "with multiprocessing.get_context('spawn').Pool(1) as p:"
+                " r = p.apply(eval, (\"getattr(__import__('sys').modules['__main__'], 'LAZY', None)\",))\nr is None"
+            ),
+            "fork": k.result(
+                "with multiprocessing.get_context('fork').Pool(1) as p: r = p.map(math.sqrt, [9])\nr"
+            ),
+            "pickle": k.result(
+                "class C: pass\nimport pickle; type(pickle.loads(pickle.dumps(C()))) is C, C.__module__"
+            ),
+            "kernels": int(subprocess.check_output(
+                "ps -eo sid,args | awk '$1 == %d' | grep -c '[l]aunch.py'" % k.process.pid, shell=True)),
+            "log": k.log(),
+        }
+        k.process.kill()  # a shutdown waits for multiprocessing's resource tracker
+        k.process.wait()
+        return facts
+
+
+@case
+def bytes_of_children():
+    """Bytes that are no UTF-8, and characters cut at a read's end, do not stop the capture."""
+    with Kernel() as k:
+        k.run("import os; os.system(\"printf '\\\\377\\\\376 bad\\\\n'\");")
+        wide = k.run("os.system('for i in 1 2 3 4 5 6 7 8 9 0; do printf %s; done')" % ("\u20ac" * 501))
+        big = k.run("os.system('yes | head -c 300000');")
+        return {
+            "wide": wide["stdout"].replace("\ufffd", "?") == "\u20ac" * 5010,
+            "big": len(big["stdout"]) > 200000,
+            "status": big["status"],
+        }
+
+
+@case
+def failures():
+    """Failing steps are reported; a start that cannot be says why."""
+    facts = {}
+    site = "import ipykernel.ipkernel as m\ndel m.IPythonKernel._cancel_on_sigint\n"
+    with Kernel(env=lambda k: write(k.dir + "/p/sitecustomize.py", site) or {"PYTHONPATH": k.dir + "/p"}) as k:
+        facts["step"] = [k.result("1 + 1")] + [line.split(":")[1] for line in k.log() if "mce-launch" in line]
+    with Kernel(command=[sys.executable, "-S", LAUNCHER]) as k:
+        facts["missing"] = [k.process.wait(), k.log()]
+    for name, text in {
+        "broken": "raise ImportError('no libzmq\\nhere')",
+        "dependency": "import nosuch_zmq",
+        "not_python": "x = = 1",
+    }.items():
+        with Kernel(env=lambda k: write(k.dir + "/p/ipykernel/__init__.py", text) or {"PYTHONPATH": k.dir + "/p"}) as k:
+            facts[name] = [k.process.wait(), [re.sub("/.*/", "", line) for line in k.log()]]
+    with Kernel(ip="/no/such/dir/k") as k:
+        facts["start"] = [k.process.wait(10), any("mce-launch: start failed: ZMQError" in line for line in k.log())]
+    return facts
+
+
+def start_times(rounds):
+    """Interleaved: ours and plain ipykernel, milliseconds."""
+    ours, theirs = [], []
+    for _ in range(rounds):
+        for command, list_ in ((None, ours), ([sys.executable, "-m", "ipykernel_launcher"], theirs)):
+            with Kernel(command=command) as k:
+                list_.append(round(k.ready * 1000))
+    return {"launch": sorted(ours), "plain": sorted(theirs)}
+
+
+if __name__ == "__main__":
+    if sys.argv[2] == "time":
+        print(json.dumps(start_times(int(sys.argv[3]))))
+    for name in sys.argv[2:] if sys.argv[2] != "time" else []:
+        print(json.dumps(dict(CASES[name](), case=name)), flush=True)
