@@ -1,0 +1,378 @@
+package kernel
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+)
+
+// Request is what to execute.
+type Request struct {
+	// ID names the execution in the record; the caller keeps it unique.
+	ID string
+	// Code is the source.
+	Code string
+	// File is the file the code is stored in; tracebacks name it. May be "".
+	File string
+	// AllowInput lets the code ask (input()); without it input() fails at once.
+	AllowInput bool
+	// Refresh lets the kernel see packages and modules that have appeared since
+	// it looked last, and Reload names files whose modules, if imported, are
+	// loaded again; both before the code runs.
+	Refresh bool
+	Reload  []string
+}
+
+// Outcome is how an execution ended.
+type Outcome string
+
+// Outcomes of an execution.
+const (
+	OutcomeOK          Outcome = "ok"
+	OutcomeError       Outcome = "error"       // the code raised
+	OutcomeInterrupted Outcome = "interrupted" // the code raised after an interrupt
+	OutcomeDied        Outcome = "died"        // the kernel ended
+	OutcomeExited      Outcome = "exited"      // the code asked the kernel to exit
+)
+
+// Result is what is known of a finished execution besides its output.
+type Result struct {
+	Outcome        Outcome
+	ExecutionCount int
+	Started, Ended time.Time
+	// Ename and Evalue are the exception's, when the code raised.
+	Ename, Evalue string
+	// NoReply says that the kernel became idle without an execute_reply.
+	NoReply bool
+	// OutputLost says that the kernel replied without an idle: the last of the
+	// output may be missing.
+	OutputLost bool
+	// Exit is how the process ended, for OutcomeDied and OutcomeExited.
+	Exit *Exit
+}
+
+// Prompt is a question of the running code.
+type Prompt struct {
+	// Number counts the questions of the execution from 1.
+	Number   int
+	Text     string
+	Password bool
+}
+
+// Execution is one execute_request and what came of it. Its output is in the
+// kernel's record, between Start and Tail.
+type Execution struct {
+	id     string
+	msgID  string
+	kernel *Kernel
+
+	half chan struct{} // closed at the first of reply and idle
+	both chan struct{} // closed when both are in
+	done chan struct{} // closed when the result is known
+
+	// protected by kernel.mu
+	start, tail  record.Position
+	started      time.Time
+	count        int
+	reply        *jupyter.ExecuteReply
+	replied      bool
+	idle         bool
+	interrupted  bool
+	errorOutput  *jupyter.Output // an iopub error that is the cell's own, without its text
+	lastLine     string          // of what streams printed last, for progress
+	prompt       *Prompt
+	questions    int
+	promptParent jupyter.Header
+	result       Result
+	changed      chan struct{} // closed at the next change; nil when nobody waits
+}
+
+// Execute writes the code to the record, sends it and returns its execution.
+// One execution at a time: ErrBusy when one is in flight, ErrDead when the
+// process is gone; nothing was sent then.
+func (k *Kernel) Execute(r Request) (*Execution, error) {
+	msg, err := k.codec.NewMessage(jupyter.Shell, jupyter.MsgExecuteRequest, jupyter.ExecuteRequest{
+		Code:         r.Code,
+		StoreHistory: true,
+		AllowStdin:   r.AllowInput,
+		// With it, ipykernel 6 aborts what arrives for a moment after an error:
+		// our next execution, although nothing was queued behind this one.
+		StopOnError: false,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if msg.Metadata, err = launch.Metadata(launch.Request{File: r.File, Refresh: r.Refresh, Reload: r.Reload}); err != nil {
+		return nil, err
+	}
+	e := &Execution{
+		id:      r.ID,
+		msgID:   msg.Header.MsgID,
+		kernel:  k,
+		half:    make(chan struct{}),
+		both:    make(chan struct{}),
+		done:    make(chan struct{}),
+		started: time.Now(),
+	}
+	if err := k.register(e); err != nil {
+		return nil, err
+	}
+	// The code is in the record before the kernel can see it, so that no crash
+	// loses what was run.
+	pos, err := k.record.Begin(e.id, record.Begin{Code: r.Code, File: r.File, Started: e.started})
+	if err != nil {
+		k.log.Warn("recording code", "err", err) // a failing record stops no work
+	}
+	k.mu.Lock()
+	e.start, e.tail = pos, k.record.Tail()
+	k.mu.Unlock()
+	if err := k.send(msg); err != nil {
+		k.unregister(e)
+		return nil, fmt.Errorf("%w: %w", ErrDead, err)
+	}
+	k.wg.Go(e.finish)
+	return e, nil
+}
+
+// register makes the execution the current one and known to the router: before
+// it is sent, or a fast idle would be lost.
+func (k *Kernel) register(e *Execution) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	select {
+	case <-k.process.Done():
+		return ErrDead
+	default:
+	}
+	switch {
+	case k.closed || k.exited:
+		return ErrDead
+	case k.current != nil:
+		return ErrBusy
+	}
+	k.current = e
+	k.executions[e.msgID] = e
+	return nil
+}
+
+func (k *Kernel) unregister(e *Execution) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.executions, e.msgID)
+	k.current = nil
+}
+
+// Current returns the execution in flight, or nil.
+func (k *Kernel) Current() *Execution {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.current
+}
+
+// ID returns the id it was requested with.
+func (e *Execution) ID() string { return e.id }
+
+// Done is closed when the result is known. Output can still arrive afterwards.
+func (e *Execution) Done() <-chan struct{} { return e.done }
+
+// Result returns the result; call it after Done is closed.
+func (e *Execution) Result() Result {
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	return e.result
+}
+
+// Range returns the positions in the record between which its entries lie now.
+func (e *Execution) Range() (from, to record.Position) {
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	return e.start, e.tail
+}
+
+// Started returns when the code was sent.
+func (e *Execution) Started() time.Time { return e.started }
+
+// Count returns the execution count as far as it is known, else 0.
+func (e *Execution) Count() int {
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	return e.count
+}
+
+// Waiting returns the question the code asks now, or nil.
+func (e *Execution) Waiting() *Prompt {
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	return e.prompt
+}
+
+// Changed returns a channel that is closed at the next output, question or end.
+func (e *Execution) Changed() <-chan struct{} {
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	if e.changed == nil {
+		e.changed = make(chan struct{})
+	}
+	return e.changed
+}
+
+// changedLocked wakes who waits. The caller must hold kernel.mu.
+func (e *Execution) changedLocked() {
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
+}
+
+// append stores an output in the record.
+func (e *Execution) append(out jupyter.Output) {
+	k := e.kernel
+	if out.Time.IsZero() {
+		out.Time = time.Now()
+	}
+	pos, err := k.record.Append(e.id, out)
+	if err != nil {
+		k.log.Warn("recording output", "err", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e.tail = max(e.tail, pos)
+	if out.Type == jupyter.OutputStream {
+		e.noteLineLocked(out.Text.Inline)
+	}
+	if out.Type == jupyter.OutputError && out.CommID == "" {
+		out.Text = jupyter.Value{} // kept for its name only
+		e.errorOutput = &out
+	}
+	if out.Type == jupyter.OutputExecuteResult && out.ExecutionCount > 0 {
+		e.count = out.ExecutionCount
+	}
+	e.changedLocked()
+}
+
+// maxLastLine bounds the line kept for progress, in bytes.
+const maxLastLine = 160
+
+// noteLineLocked keeps the last line that says something; a bar drawn with
+// carriage returns is one line. The caller must hold kernel.mu.
+func (e *Execution) noteLineLocked(text []byte) {
+	if len(text) > 4*maxLastLine {
+		text = text[len(text)-4*maxLastLine:]
+	}
+	text = bytes.TrimRight(text, " \t\r\n")
+	if i := bytes.LastIndexAny(text, "\r\n"); i >= 0 {
+		text = text[i+1:]
+	}
+	if len(text) > maxLastLine {
+		text = text[len(text)-maxLastLine:]
+	}
+	if len(text) > 0 {
+		e.lastLine = strings.ToValidUTF8(string(text), "")
+	}
+}
+
+// LastLine returns the last line the streams have printed, shortened.
+func (e *Execution) LastLine() string {
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	return e.lastLine
+}
+
+func (e *Execution) gotInput(msg *jupyter.Message) {
+	var content jupyter.ExecuteInput
+	if msg.DecodeContent(&content) != nil {
+		return
+	}
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	e.count = content.ExecutionCount
+}
+
+func (e *Execution) gotIdle() {
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	if e.idle { // a forked child that falls out of the cell sends a second one
+		return
+	}
+	e.idle = true
+	e.arrivedLocked()
+}
+
+func (e *Execution) gotReply(msg *jupyter.Message) {
+	reply := &jupyter.ExecuteReply{}
+	if err := msg.DecodeContent(reply); err != nil {
+		e.kernel.log.Warn("execute_reply", "err", err)
+	}
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	if e.replied {
+		return
+	}
+	e.replied, e.reply = true, reply
+	if exits, keep := jupyter.AskExit(*reply); exits && !keep {
+		e.kernel.exited = true
+	}
+	e.arrivedLocked()
+}
+
+// arrivedLocked notes that reply or idle came. The caller must hold kernel.mu.
+func (e *Execution) arrivedLocked() {
+	e.prompt = nil
+	if e.idle && e.replied {
+		close(e.both)
+	} else {
+		close(e.half)
+	}
+}
+
+func (e *Execution) gotInputRequest(msg *jupyter.Message) {
+	var content jupyter.InputRequest
+	if err := msg.DecodeContent(&content); err != nil {
+		e.kernel.log.Warn("input_request", "err", err)
+	}
+	e.append(jupyter.Output{Type: jupyter.OutputInputRequest, Prompt: content.Prompt, Password: content.Password})
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	e.questions++
+	e.prompt = &Prompt{Number: e.questions, Text: content.Prompt, Password: content.Password}
+	e.promptParent = msg.Header
+	e.changedLocked()
+}
+
+// Answer gives the running code the line it asked for. ErrNotWaiting when it
+// asks nothing. The answer is not recorded: the kernel echoes nothing, and it
+// may be a password.
+func (e *Execution) Answer(value string) error {
+	k := e.kernel
+	k.mu.Lock()
+	if e.prompt == nil {
+		k.mu.Unlock()
+		return ErrNotWaiting
+	}
+	parent := e.promptParent
+	e.prompt = nil
+	k.mu.Unlock()
+	msg, err := k.codec.NewMessage(jupyter.Stdin, jupyter.MsgInputReply, jupyter.InputReply{Value: value})
+	if err != nil {
+		return err
+	}
+	msg.ParentHeader = parent
+	return k.send(msg)
+}
+
+// Wait returns when the execution is done or ctx ends; ctx ends the waiting,
+// never the run.
+func (e *Execution) Wait(ctx context.Context) error {
+	select {
+	case <-e.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

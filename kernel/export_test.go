@@ -1,0 +1,39 @@
+package kernel
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/kerneltest"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+)
+
+// Scripted makes a Kernel whose other side is played by peer, connected from
+// the first moment, and waits until it is ready. The Kernel is returned beside
+// an error too; the test's end closes it.
+func Scripted(ctx context.Context, t *testing.T, peer *kerneltest.Kernel) (*Kernel, error) {
+	t.Helper()
+	spec := Spec{Session: "test", Generation: 1}
+	k := newKernel(spec, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	t.Cleanup(k.Close)
+	k.process = peer.Process()
+	k.codec = peer.Codec()
+	r, err := record.Create(t.TempDir(), record.Info{Session: spec.Session, Generation: spec.Generation}, record.Options{Ephemeral: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.record = r
+	for _, name := range []jupyter.Channel{jupyter.IOPub, jupyter.Shell, jupyter.Control, jupyter.Stdin} {
+		k.open(name, peer.Channel(name))
+	}
+	return k, k.ready(ctx)
+}
+
+// Known counts the executions and the waiters a kernel still routes to.
+func Known(k *Kernel) (executions, waiters int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.executions), len(k.waiters)
+}

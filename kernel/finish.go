@@ -1,0 +1,241 @@
+package kernel
+
+import (
+	"strings"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+)
+
+// finish decides when the execution is done and what its result is. "Reply and
+// idle" is not enough: either can be missing for ever. A NUL in the source or a
+// SIGINT at the wrong moment loses the reply, a full iopub queue the idle.
+func (e *Execution) finish() {
+	noReply, lost := e.await()
+	e.conclude(noReply, lost)
+}
+
+// await returns when nothing more is to be waited for.
+func (e *Execution) await() (noReply, lost bool) {
+	k := e.kernel
+	select {
+	case <-e.half:
+	case <-k.gone:
+		return false, false
+	}
+	// Each path can also end by both arriving late, or by the kernel's death.
+	if e.isIdle() {
+		return e.awaitReply(), false
+	}
+	return false, e.awaitIdle()
+}
+
+// awaitReply waits for the reply of an execution whose idle came, and reports
+// whether it is missing. Shell is served in order: only the reply to a later
+// request proves that ours is lost. Without that the cell still runs, and the
+// idle was that of a forked child that fell out of it.
+func (e *Execution) awaitReply() (missing bool) {
+	k := e.kernel
+	if e.within(replyGrace) {
+		return false
+	}
+	w, forget, err := k.ask(jupyter.Shell, jupyter.MsgKernelInfoRequest, nil)
+	if err != nil {
+		<-k.gone // a kernel without shell is ended, see lost
+		return false
+	}
+	defer forget()
+	select {
+	case <-e.both:
+	case <-w.reply:
+	case <-k.gone:
+	}
+	return !e.within(0)
+}
+
+// awaitIdle waits for the idle of an execution whose reply came, and reports
+// whether it is missing. A reply can overtake seconds of output.
+func (e *Execution) awaitIdle() (missing bool) {
+	k := e.kernel
+	for quiet := false; !quiet; quiet = k.iopubQuietFor(iopubQuiet) {
+		if e.within(iopubQuiet) {
+			return false
+		}
+	}
+	w, forget, err := k.ask(jupyter.Shell, jupyter.MsgKernelInfoRequest, nil)
+	if err != nil {
+		<-k.gone
+		return false
+	}
+	defer forget()
+	for quiet := false; !quiet; quiet = k.iopubQuietFor(probePatience) {
+		select {
+		case <-e.both:
+			return false
+		case <-w.idle: // it is behind ours in the same queue: ours is lost
+			return !e.within(0)
+		case <-k.gone:
+			return false
+		case <-time.After(probePatience):
+		}
+	}
+	return !e.within(0)
+}
+
+func (e *Execution) isIdle() bool {
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	return e.idle
+}
+
+// within reports whether reply and idle are both in within d, or the kernel is gone.
+func (e *Execution) within(d time.Duration) bool {
+	select {
+	case <-e.both:
+		return true
+	case <-e.kernel.gone:
+		return true
+	default:
+	}
+	if d == 0 {
+		return false
+	}
+	select {
+	case <-e.both:
+		return true
+	case <-e.kernel.gone:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
+func (k *Kernel) isGone() bool {
+	select {
+	case <-k.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+func (k *Kernel) iopubQuietFor(d time.Duration) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return time.Since(k.lastIOPub) >= d
+}
+
+// conclude writes what only the reply said, the end entry, and closes done.
+func (e *Execution) conclude(noReply, lost bool) {
+	k := e.kernel
+	k.mu.Lock()
+	reply, replied, idle := e.reply, e.replied, e.idle
+	exiting := replied && k.exited
+	iopubError := e.errorOutput
+	k.mu.Unlock()
+
+	result := Result{Started: e.started, NoReply: noReply, OutputLost: lost, Outcome: OutcomeOK}
+	if reply != nil {
+		for _, out := range jupyter.PayloadOutputs(*reply) {
+			e.append(out)
+		}
+		e.concludeReply(reply, iopubError, &result)
+	} else if iopubError != nil {
+		e.concludeError(iopubError.Ename, iopubError.Evalue, &result)
+	} else if noReply {
+		result.Outcome = OutcomeError
+	}
+	switch {
+	case exiting:
+		result.Outcome, result.Exit = OutcomeExited, k.awaitExit()
+	case !(replied && idle) && k.isGone():
+		exit := k.Exit()
+		result.Outcome, result.Exit = OutcomeDied, &exit
+	}
+	result.Ended = time.Now()
+	e.end(result)
+}
+
+// concludeReply takes the outcome from the reply and the iopub error together:
+// an unknown magic says its error only in the reply, a failing __repr__ only on
+// iopub (ipykernel 6).
+func (e *Execution) concludeReply(reply *jupyter.ExecuteReply, iopubError *jupyter.Output, result *Result) {
+	if reply.ExecutionCount > 0 {
+		e.setCount(reply.ExecutionCount)
+	}
+	switch {
+	case iopubError != nil:
+		e.concludeError(iopubError.Ename, iopubError.Evalue, result)
+	case reply.Status == jupyter.StatusError || reply.Status == jupyter.StatusAborted:
+		if reply.Status == jupyter.StatusAborted {
+			reply.Ename, reply.Evalue = "Aborted", "the kernel refused to run it"
+		}
+		text := strings.Join(reply.Traceback, "\n")
+		e.append(jupyter.Output{Type: jupyter.OutputError, Ename: reply.Ename, Evalue: reply.Evalue, Text: jupyter.TextValue(text)})
+		e.concludeError(reply.Ename, reply.Evalue, result)
+	case reply.Status != jupyter.StatusOK: // unreadable, or refused as too large
+		result.Outcome, result.NoReply = OutcomeError, true
+	}
+}
+
+func (e *Execution) concludeError(ename, evalue string, result *Result) {
+	result.Outcome, result.Ename, result.Evalue = OutcomeError, ename, evalue
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	// A cancelled top-level await surfaces as CancelledError in some versions.
+	if e.interrupted && (ename == "KeyboardInterrupt" || ename == "CancelledError") {
+		result.Outcome = OutcomeInterrupted
+	}
+}
+
+func (e *Execution) setCount(n int) {
+	e.kernel.mu.Lock()
+	defer e.kernel.mu.Unlock()
+	e.count = n
+}
+
+// awaitExit waits for a kernel that said it exits; one that does not is killed.
+func (k *Kernel) awaitExit() *Exit {
+	select {
+	case <-k.process.Done():
+	case <-time.After(exitPatience):
+		k.log.Warn("kernel said it exits and did not: killing it")
+		k.process.Kill()
+		<-k.process.Done()
+	}
+	exit := k.Exit()
+	return &exit
+}
+
+func (e *Execution) end(result Result) {
+	k := e.kernel
+	k.mu.Lock()
+	result.ExecutionCount = e.count
+	k.mu.Unlock()
+	pos, err := k.record.End(e.id, record.End{
+		Outcome:        string(result.Outcome),
+		Ended:          result.Ended,
+		ExecutionCount: result.ExecutionCount,
+		Ename:          result.Ename,
+		Evalue:         result.Evalue,
+	})
+	if err != nil {
+		k.log.Warn("recording the end", "err", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e.result = result
+	e.tail = max(e.tail, pos)
+	e.prompt = nil
+	if k.current == e {
+		k.current = nil
+	}
+	k.finished = append(k.finished, e.msgID)
+	if len(k.finished) > keptExecutions {
+		delete(k.executions, k.finished[0])
+		k.finished = k.finished[1:]
+	}
+	close(e.done)
+	e.changedLocked()
+}

@@ -1,0 +1,317 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+)
+
+// Kernel is one running kernel process.
+//
+// Its goroutines:
+//  1. one reader per channel (iopub, shell, control, stdin), started by Start,
+//     ended by the closing of its connection;
+//  2. the watcher, started by Start, which waits for the process and then
+//     closes the connections and fails what is in flight;
+//  3. one per execution in flight, which decides when it is done.
+//
+// Close ends them all and waits.
+type Kernel struct {
+	spec    Spec
+	log     *slog.Logger
+	dir     string
+	process process
+	record  *record.Record
+	codec   *jupyter.Codec
+	info    Info
+
+	channels map[jupyter.Channel]*channel
+
+	gone    chan struct{} // closed when the process is gone and its output is in
+	closing chan struct{} // closed by Close
+	once    sync.Once
+	wg      sync.WaitGroup // readers, watcher and executions
+	oom     *oomCounter
+
+	subshellMu sync.Mutex // held while the subshell is made
+	subshellID string     // of our own questions
+
+	mu         sync.Mutex // protects the fields below
+	executions map[string]*Execution
+	finished   []string // msg ids of finished executions, oldest first
+	waiters    map[string]*waiter
+	current    *Execution
+	lastIOPub  time.Time
+	capture    captures
+	exited     bool // the kernel said it exits (ask_exit)
+	closed     bool
+}
+
+// process is the process a Kernel talks to: a *guard.Process, or a test's.
+type process interface {
+	Pid() int
+	Interrupt() error
+	Kill() error
+	Done() <-chan struct{}
+	Exit() guard.Exit
+	Usage() (guard.Usage, error)
+	Close() error
+}
+
+// Info is what a kernel tells about itself.
+type Info struct {
+	PID             int
+	Implementation  string // "ipython"
+	Version         string // of IPython
+	Protocol        string
+	PythonVersion   string
+	Features        []string
+	Started         time.Time
+	StartupDuration time.Duration
+	RecordDir       string
+}
+
+// Start launches a kernel and returns when it has answered on shell and iopub.
+// ctx bounds the start only. A kernel that ends while starting gives a
+// *[StartError] with its exit and the last lines it wrote.
+func Start(ctx context.Context, host *Host, spec Spec) (*Kernel, error) {
+	patience := spec.StartTimeout
+	if patience == 0 {
+		patience = defaultStartTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
+	defer cancel()
+
+	parent, err := host.runtimeDir()
+	if err != nil {
+		return nil, &StartError{Phase: "making a private directory", Err: err}
+	}
+	dir, err := os.MkdirTemp(parent, "k")
+	if err != nil {
+		return nil, &StartError{Phase: "making its private directory", Err: err}
+	}
+	started := time.Now()
+	k := newKernel(spec, host.Log.With("session", spec.Session, "generation", spec.Generation))
+	k.dir = dir
+	if err := k.start(ctx, host); err != nil {
+		k.Close()
+		return nil, err
+	}
+	k.info.Started = started
+	k.info.StartupDuration = time.Since(started)
+	k.log.Info("kernel started", "pid", k.info.PID, "python", spec.Python, "took", k.info.StartupDuration)
+	return k, nil
+}
+
+func newKernel(spec Spec, log *slog.Logger) *Kernel {
+	return &Kernel{
+		spec:       spec,
+		log:        log,
+		channels:   map[jupyter.Channel]*channel{},
+		gone:       make(chan struct{}),
+		closing:    make(chan struct{}),
+		executions: map[string]*Execution{},
+		waiters:    map[string]*waiter{},
+		capture:    captures{},
+	}
+}
+
+func (k *Kernel) start(ctx context.Context, host *Host) error {
+	info := connectionInfo(k.dir)
+	file := filepath.Join(k.dir, "kernel.json")
+	if err := jupyter.WriteConnectionFile(file, info); err != nil {
+		return &StartError{Phase: "writing its connection file", Err: err}
+	}
+	script, err := launch.Write(k.dir)
+	if err != nil {
+		return &StartError{Phase: "writing its launcher", Err: err}
+	}
+	session := uuid.NewString()
+	k.codec = jupyter.NewCodec([]byte(info.Key), session, "mcp-code-executor")
+
+	guarded, err := guard.Start(ctx, guard.Spec{
+		Exe:  host.Exe,
+		Argv: launch.Args(k.spec.Python, script, file, launch.Options{Sidecar: k.spec.Sidecar}),
+		Env:  k.spec.Env,
+		Dir:  k.spec.Dir,
+	}, host.Reaper)
+	if err != nil {
+		return &StartError{Phase: "launching", Err: err}
+	}
+	k.process = guarded
+	k.oom = newOOMCounter(guarded.Pid())
+	k.info.PID = k.process.Pid()
+	k.record = host.newRecord(record.Info{
+		Session:       k.spec.Session,
+		Generation:    k.spec.Generation,
+		Environment:   k.spec.Environment,
+		Python:        k.spec.Python,
+		ServerVersion: host.Version,
+		Started:       time.Now(),
+		PID:           k.info.PID,
+	})
+	k.info.RecordDir = k.record.Dir()
+
+	// The start ends at once when the process does: an environment without
+	// ipykernel is told in a second, not after the time limit.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	exited := make(chan struct{})
+	go func() {
+		select {
+		case <-k.process.Done():
+			cancel(ErrDead)
+		case <-exited:
+		}
+	}()
+	defer close(exited)
+
+	if err := k.connect(ctx, info, file, session); err != nil {
+		return k.startError(ctx, "connecting", err)
+	}
+	if err := k.ready(ctx); err != nil {
+		return k.startError(ctx, "waiting for an answer", err)
+	}
+	// The key has done its work; whoever can read our memory needs no file.
+	if err := os.Remove(file); err != nil {
+		k.log.Warn("removing connection file", "err", err)
+	}
+	return nil
+}
+
+// ready begins to watch the process and returns when the kernel has answered.
+func (k *Kernel) ready(ctx context.Context) error {
+	k.wg.Go(k.watch)
+	return k.awaitReady(ctx)
+}
+
+func (k *Kernel) startError(ctx context.Context, phase string, err error) error {
+	select {
+	case <-k.process.Done():
+		exit := k.Exit()
+		return &StartError{Phase: phase, Exit: &exit, Err: ErrDead}
+	default:
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return &StartError{Phase: phase, Err: err}
+}
+
+// connectionInfo chooses unix sockets in dir where they are possible, else TCP
+// ports chosen by the kernel. Only a private directory keeps other users of the
+// machine from reading iopub, which no key protects.
+func connectionInfo(dir string) jupyter.ConnectionInfo {
+	prefix := filepath.Join(dir, "s")
+	if runtime.GOOS != "windows" && len(prefix)+len("-1") <= maxSocketPath {
+		return jupyter.NewIPCInfo(prefix)
+	}
+	return jupyter.NewTCPInfo()
+}
+
+// maxSocketPath is what sun_path holds on macOS (104 with the final NUL), the
+// shorter of the two.
+const maxSocketPath = 103
+
+// watch waits for the end of the process, lets the channels deliver what they
+// hold and then declares the kernel gone.
+func (k *Kernel) watch() {
+	<-k.process.Done()
+	drained := make(chan struct{})
+	go func() {
+		for _, c := range k.channels {
+			<-c.done
+		}
+		close(drained)
+	}()
+	select {
+	case <-drained:
+	case <-time.After(drainPatience):
+	}
+	exit := k.Exit()
+	k.log.Info("kernel ended", "exit", exit.String())
+	close(k.gone)
+	k.closeChannels()
+	<-drained
+}
+
+// Done is closed when the process is gone and what it had sent has arrived.
+func (k *Kernel) Done() <-chan struct{} { return k.gone }
+
+// Exit says how the process ended. Call it after Done is closed.
+func (k *Kernel) Exit() Exit {
+	exit := Exit{Exit: k.process.Exit()}
+	exit.OutOfMemory = exit.Signal == syscall.SIGKILL && !exit.Killed && k.oom != nil && k.oom.rose()
+	return exit
+}
+
+// Exit is how a kernel's process ended.
+type Exit struct {
+	guard.Exit
+	// OutOfMemory says that its memory cgroup killed it.
+	OutOfMemory bool
+}
+
+// Usage is what the kernel's process and everything it started use now.
+func (k *Kernel) Usage() (guard.Usage, error) { return k.process.Usage() }
+
+// Info returns what the kernel told about itself.
+func (k *Kernel) Info() Info { return k.info }
+
+// Record returns the kernel's record; it can be read after Close too.
+func (k *Kernel) Record() *record.Record { return k.record }
+
+// Shutdown asks the kernel to exit, so that its atexit handlers run, and closes
+// it when it is gone or ctx ends. A busy kernel answers a shutdown_request but
+// does not exit, so it is interrupted first.
+func (k *Kernel) Shutdown(ctx context.Context) {
+	if k.process != nil && k.channels[jupyter.Control] != nil {
+		if k.Current() != nil {
+			k.process.Interrupt()
+		}
+		if _, err := k.request(jupyter.Control, jupyter.MsgShutdownRequest, jupyter.ShutdownRequest{}); err == nil {
+			select {
+			case <-k.process.Done():
+			case <-ctx.Done():
+			}
+		}
+	}
+	k.Close()
+}
+
+// Close kills the process and everything it started, and releases what the
+// kernel held. It may be called twice.
+func (k *Kernel) Close() {
+	k.once.Do(func() {
+		k.mu.Lock()
+		k.closed = true
+		k.mu.Unlock()
+		close(k.closing)
+		if k.process != nil {
+			k.process.Close()
+		}
+		k.closeChannels()
+		k.wg.Wait()
+		if k.record != nil {
+			if err := k.record.Close(); err != nil {
+				k.log.Warn("closing record", "err", err)
+			}
+		}
+		if err := os.RemoveAll(k.dir); err != nil {
+			k.log.Warn("removing the kernel's directory", "err", err)
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package kernel
+
+import (
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+)
+
+// route hands a message to what it belongs to, by its parent's msg_id. A
+// message without a known parent (a kernel's own warnings at start, another
+// client's requests) belongs to nothing and is dropped: parentless output must
+// never be attributed to a cell.
+func (k *Kernel) route(name jupyter.Channel, msg *jupyter.Message) {
+	parent := msg.ParentHeader.MsgID
+	k.mu.Lock()
+	if name == jupyter.IOPub {
+		k.lastIOPub = time.Now()
+	}
+	e, w := k.executions[parent], k.waiters[parent]
+	k.mu.Unlock()
+	switch {
+	case e != nil && name == jupyter.IOPub:
+		k.routeOutput(e, msg)
+	case e != nil && msg.Header.MsgType == jupyter.MsgExecuteReply:
+		e.gotReply(msg)
+	case e != nil && msg.Header.MsgType == jupyter.MsgInputRequest:
+		e.gotInputRequest(msg)
+	case w != nil:
+		w.take(name, msg)
+	default:
+		k.log.Debug("message without a known parent", "channel", name, "type", msg.Header.MsgType)
+	}
+}
+
+// take notes what a message says about the waiter's request.
+func (w *waiter) take(name jupyter.Channel, msg *jupyter.Message) {
+	if name != jupyter.IOPub {
+		select {
+		case w.reply <- msg:
+		default: // a second reply says nothing new
+		}
+		return
+	}
+	// Only the one iopub reader gets here, so close cannot race with itself.
+	if isIdle(msg) {
+		select {
+		case <-w.idle:
+		default:
+			close(w.idle)
+		}
+	}
+}
+
+// routeOutput handles an iopub message of an execution, running or finished:
+// threads and children go on printing after the cell.
+func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message) {
+	switch msg.Header.MsgType {
+	case jupyter.MsgStatus:
+		if isIdle(msg) {
+			e.gotIdle()
+		}
+	case jupyter.MsgExecuteInput:
+		e.gotInput(msg)
+	case jupyter.MsgCommOpen, jupyter.MsgCommMsg, jupyter.MsgCommClose:
+		k.mu.Lock()
+		k.capture.note(msg)
+		k.mu.Unlock()
+	default:
+		out, ok := jupyter.OutputFrom(msg)
+		if !ok {
+			return
+		}
+		k.mu.Lock()
+		out.CommID = k.capture.of(msg.ParentHeader.MsgID)
+		k.mu.Unlock()
+		e.append(out)
+	}
+}
+
+func isIdle(msg *jupyter.Message) bool {
+	if msg.Header.MsgType != jupyter.MsgStatus {
+		return false
+	}
+	var status jupyter.Status
+	// A status whose content cannot be read says nothing.
+	return msg.DecodeContent(&status) == nil && status.ExecutionState == jupyter.StateIdle
+}
+
+// captures knows which ipywidgets Output widget captures the output of which
+// message: the widget's state msg_id is the parent it captures while its `with`
+// block runs. Without it a clear_output inside `with Output()` would clear the
+// cell's own text, and an exception swallowed by the widget would fail the cell.
+type captures map[string]string // comm id → captured msg_id
+
+func (c captures) note(msg *jupyter.Message) {
+	var content struct {
+		CommID string `json:"comm_id"`
+		Data   struct {
+			State struct {
+				ModelName string  `json:"_model_name"`
+				MsgID     *string `json:"msg_id"`
+			} `json:"state"`
+		} `json:"data"`
+	}
+	if msg.DecodeContent(&content) != nil {
+		return
+	}
+	if msg.Header.MsgType == jupyter.MsgCommClose {
+		delete(c, content.CommID)
+		return
+	}
+	switch id := content.Data.State.MsgID; {
+	case id == nil:
+	case *id == "":
+		delete(c, content.CommID)
+	default:
+		c[content.CommID] = *id
+	}
+}
+
+// of returns the comm that captures the output of msgID, or "".
+func (c captures) of(msgID string) string {
+	for comm, captured := range c {
+		if captured == msgID {
+			return comm
+		}
+	}
+	return ""
+}

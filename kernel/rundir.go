@@ -1,0 +1,55 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// runDirPrefix begins the names of our private directories.
+const runDirPrefix = "mce-"
+
+// makeRuntimeDir makes the private directory (0700) that holds the sockets of
+// this server's kernels. It takes the first of the places given, and then the
+// system's, whose path is short enough for a unix socket: a socket's path has
+// room for about 100 bytes, and a TMPDIR can be longer. What dead servers left
+// there is removed.
+func makeRuntimeDir(places ...string) (string, error) {
+	if runtime.GOOS != "windows" {
+		places = append(places, "/tmp")
+	}
+	places = append(places, os.TempDir())
+	var failures []string
+	for i, place := range places {
+		long := len(filepath.Join(place, runDirPrefix+"0123456789", "k0123456789", "s-1")) > maxSocketPath
+		if place == "" || (long && i < len(places)-1) {
+			continue
+		}
+		sweepRunDirs(place)
+		dir, err := os.MkdirTemp(place, runDirPrefix)
+		if err != nil {
+			failures = append(failures, err.Error())
+			continue
+		}
+		if err := lockRunDir(dir); err != nil {
+			failures = append(failures, err.Error())
+			os.RemoveAll(dir)
+			continue
+		}
+		return dir, nil
+	}
+	return "", fmt.Errorf("making a private directory for sockets: %s", strings.Join(failures, "; "))
+}
+
+// sweepRunDirs removes the directories of servers that were killed: those whose
+// lock nobody holds any more.
+func sweepRunDirs(place string) {
+	dirs, _ := filepath.Glob(filepath.Join(place, runDirPrefix+"*"))
+	for _, dir := range dirs {
+		if info, err := os.Lstat(dir); err == nil && info.IsDir() && ownedByUs(info) && lockFree(dir) {
+			os.RemoveAll(dir)
+		}
+	}
+}

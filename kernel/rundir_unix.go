@@ -1,0 +1,38 @@
+//go:build unix
+
+package kernel
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockRunDir takes the lock that says the directory is in use. The descriptor
+// is held until the process ends, however it ends.
+func lockRunDir(dir string) error {
+	fd, err := unix.Open(filepath.Join(dir, "lock"), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: filepath.Join(dir, "lock"), Err: err}
+	}
+	return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+}
+
+// lockFree reports whether a lock file is there and nobody holds it. A directory
+// without one is being made.
+func lockFree(dir string) bool {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+}
+
+func ownedByUs(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Getuid()
+}

@@ -1,0 +1,117 @@
+package kernel
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+)
+
+// Host is what the kernels of one server share. Set the fields before the first
+// Start; it is safe for concurrent use and must not be copied.
+type Host struct {
+	// Exe is this program's own binary: it is re-executed as the guard.
+	Exe string
+	// RuntimePlaces are directories in which the private directory for sockets
+	// may be made, best first; the system's follow.
+	RuntimePlaces []string
+	// RecordDir is where the kernels' records are made. "" keeps no history:
+	// they are made in the private directory and removed with it.
+	RecordDir string
+	// Reaper owns the server's child processes.
+	Reaper *guard.Reaper
+	// Version is the server's version, noted in records.
+	Version string
+	// Log receives what a person debugging wants to know.
+	Log *slog.Logger
+
+	once   sync.Once
+	dir    string
+	dirErr error
+}
+
+// runtimeDir makes the private directory at the first kernel's start: a server
+// that is only listed by a client makes nothing.
+func (h *Host) runtimeDir() (string, error) {
+	h.once.Do(func() { h.dir, h.dirErr = makeRuntimeDir(h.RuntimePlaces...) })
+	return h.dir, h.dirErr
+}
+
+// newRecord makes the record of one kernel. A disk that does not take it stops
+// no work: the record is kept in memory then, bounded, and says so.
+func (h *Host) newRecord(info record.Info) *record.Record {
+	dir, options := h.RecordDir, record.Options{}
+	if dir == "" {
+		dir, options.Ephemeral = filepath.Join(h.dir, "records"), true
+	}
+	r, err := record.Create(dir, info, options)
+	if err != nil {
+		h.Log.Warn("making a record", "err", err)
+		return record.InMemory(info, err)
+	}
+	return r
+}
+
+// Close removes the private directory. Every kernel must be closed before.
+func (h *Host) Close() error {
+	h.once.Do(func() { h.dirErr = ErrDead })
+	if h.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(h.dir)
+}
+
+// Spec says how to start one kernel process.
+type Spec struct {
+	// Python is the environment's interpreter, an absolute path.
+	Python string
+	// Env is the complete environment, KEY=VALUE.
+	Env []string
+	// Dir is the working directory.
+	Dir string
+	// Sidecar is a directory appended to sys.path that holds ipykernel when
+	// the environment has none; usually empty.
+	Sidecar string
+
+	// Session, Generation and Environment are noted in the record.
+	Session     string
+	Generation  int
+	Environment string
+
+	// StartTimeout bounds the time from launch to the first proved answer;
+	// 0 means 60 s, which a cold conda environment on a slow disk can need.
+	StartTimeout time.Duration
+}
+
+// The policies of a kernel's life. Each is measured or argued where it is used.
+const (
+	defaultStartTimeout = 60 * time.Second
+
+	// replyGrace is how long an idle without its execute_reply is waited for
+	// before the kernel is asked whether it is there at all.
+	replyGrace = 500 * time.Millisecond
+	// iopubQuiet is how long iopub must be silent after a reply without idle.
+	iopubQuiet = 300 * time.Millisecond
+	// probePatience bounds a kernel_info_request to a kernel that should be idle.
+	probePatience = 2 * time.Second
+
+	// interruptSecond and interruptLast are the rungs of the interrupt ladder.
+	interruptSecond = 2 * time.Second
+	interruptLast   = 3 * time.Second
+
+	// exitPatience is how long a kernel that said it exits may take.
+	exitPatience = 5 * time.Second
+	// lostPatience is how long a process may live without one of its channels:
+	// when it dies its connections can end before its end is known.
+	lostPatience = 2 * time.Second
+	// drainPatience is how long the channels of a dead kernel may take to
+	// deliver what it had sent.
+	drainPatience = 500 * time.Millisecond
+
+	// keptExecutions is how many finished executions can still receive late output.
+	keptExecutions = 4096
+)
