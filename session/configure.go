@@ -1,0 +1,96 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// BusyError says that a session cannot be changed because code runs in it.
+type BusyError struct {
+	Session, Running string
+	Since            time.Duration
+}
+
+func (e *BusyError) Error() string { return "session " + e.Session + " is running " + e.Running }
+
+// Switch is what a change of environment did.
+type Switch struct {
+	Previous, Current pyenv.Config
+	Environment       *pyenv.Environment
+	// Lost says that a kernel was ended, with its variables.
+	Lost bool
+}
+
+// Configure puts the session into another environment. The environment is
+// looked at first; when it does not work the session stays as it was, with its
+// kernel and variables. With code running it is refused (*[BusyError]) unless
+// force is set. The next execution starts a kernel in the new environment.
+func (s *Session) Configure(ctx context.Context, c pyenv.Config, force bool) (Switch, error) {
+	if err := s.busy(force); err != nil {
+		return Switch{}, err
+	}
+	env, err := s.manager.environment(ctx, c, func(string) {})
+	if err != nil {
+		return Switch{}, err
+	}
+	if err := s.manager.config.Finder.CheckKernel(env); err != nil {
+		return Switch{}, err
+	}
+	s.mu.Lock()
+	if err := s.busyLocked(force); err != nil { // something may have begun meanwhile
+		s.mu.Unlock()
+		return Switch{}, err
+	}
+	k, current := s.kernel, s.current
+	done := Switch{Previous: s.config, Current: c, Environment: env, Lost: k != nil}
+	s.kernel, s.loss, s.config, s.env = nil, nil, c, env
+	s.mu.Unlock()
+	if current != nil {
+		current.cancel(errCancelled)
+	}
+	if k != nil {
+		ctx, cancel := context.WithTimeout(ctx, stopTime)
+		defer cancel()
+		k.Shutdown(ctx)
+	}
+	return done, nil
+}
+
+// stopTime is how long a kernel may take to exit by itself before it is killed.
+const stopTime = 2 * time.Second
+
+func (s *Session) busy(force bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busyLocked(force)
+}
+
+func (s *Session) busyLocked(force bool) error {
+	if s.current == nil || force {
+		return nil
+	}
+	return &BusyError{Session: s.name, Running: s.current.id, Since: since(s.current.asked)}
+}
+
+// SetDefault makes c the environment of sessions opened from now on.
+func (m *Manager) SetDefault(c pyenv.Config) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.defaultConfig = c
+}
+
+// Default returns the environment chosen for sessions that chose none.
+func (m *Manager) Default() pyenv.Config {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.defaultConfig
+}
+
+// Config returns what the session's environment was chosen by.
+func (s *Session) Config() pyenv.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config
+}

@@ -1,0 +1,83 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+)
+
+// ErrClosed says that the server is ending.
+var ErrClosed = errors.New("the server is ending")
+
+// UnknownSessionError says that there is no such session.
+type UnknownSessionError struct {
+	Name  string
+	Known []string
+}
+
+func (e *UnknownSessionError) Error() string {
+	return fmt.Sprintf("there is no session %q", e.Name)
+}
+
+// UnknownExecutionError says that there is no such execution.
+type UnknownExecutionError struct {
+	ID     string
+	Latest string // the newest known id, "" if there is none
+}
+
+func (e *UnknownExecutionError) Error() string {
+	return fmt.Sprintf("there is no execution %q", e.ID)
+}
+
+// NameError says that a session cannot have this name.
+type NameError struct{ Name, Reason string }
+
+func (e *NameError) Error() string { return fmt.Sprintf("session name %q: %s", e.Name, e.Reason) }
+
+// TooManySessionsError says that no further session can be opened.
+type TooManySessionsError struct {
+	Limit int
+	Idle  []string
+}
+
+func (e *TooManySessionsError) Error() string {
+	return fmt.Sprintf("there are %d sessions already", e.Limit)
+}
+
+// GenerationError says that the kernel the code counts on is not the session's.
+type GenerationError struct {
+	Session          string
+	Expected, Actual int
+	Alive            bool // the session has a kernel, of Actual
+}
+
+func (e *GenerationError) Error() string {
+	return fmt.Sprintf("session %q is at generation %d, not %d", e.Session, e.Actual, e.Expected)
+}
+
+// RestartsError says that the session's kernels die one after the other.
+type RestartsError struct {
+	Session string
+	Deaths  int
+}
+
+func (e *RestartsError) Error() string {
+	return fmt.Sprintf("the kernel of session %q died %d times without a finished run", e.Session, e.Deaths)
+}
+
+// QueueFullError says that a session's queue is full.
+type QueueFullError struct {
+	Session string
+	Limit   int
+	Running string // id of what runs
+	Since   time.Duration
+}
+
+func (e *QueueFullError) Error() string {
+	return fmt.Sprintf("session %q is busy: %d calls wait already", e.Session, e.Limit)
+}
+
+// StartError says why a kernel did not start.
+type StartError = kernel.StartError

@@ -1,0 +1,202 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+)
+
+// State is where an execution is.
+type State string
+
+// States of an execution, in the order they come.
+const (
+	StateQueued     State = "queued"
+	StatePreparing  State = "preparing"  // environment being made, kernel starting
+	StateInstalling State = "installing" // of an installation
+	StateRunning    State = "running"
+	StateWaiting    State = "waiting for input"
+	StateFinished   State = "finished"
+)
+
+// Outcome is how a finished execution ended.
+type Outcome string
+
+// Outcomes of an execution. The first five are the kernel's.
+const (
+	OutcomeOK          = Outcome(kernel.OutcomeOK)
+	OutcomeError       = Outcome(kernel.OutcomeError)
+	OutcomeInterrupted = Outcome(kernel.OutcomeInterrupted)
+	OutcomeDied        = Outcome(kernel.OutcomeDied)
+	OutcomeExited      = Outcome(kernel.OutcomeExited)
+	OutcomeCancelled   = Outcome("cancelled") // never ran: cancelled before
+	OutcomeNotRun      = Outcome("not run")   // never ran: the kernel had died
+	OutcomeFailed      = Outcome("failed")    // never ran: no environment or no kernel
+)
+
+// Ran reports whether the code was handed to a kernel.
+func (o Outcome) Ran() bool {
+	return o != OutcomeCancelled && o != OutcomeNotRun && o != OutcomeFailed
+}
+
+// Failed reports whether the outcome is an error for the one who asked. What was
+// asked for is none: an interrupt, a cancel, an exit().
+func (o Outcome) Failed() bool {
+	switch o {
+	case OutcomeError, OutcomeDied, OutcomeNotRun, OutcomeFailed:
+		return true
+	}
+	return false
+}
+
+// Exit is how a kernel's process ended.
+type Exit = kernel.Exit
+
+// Kind is what an execution does.
+type Kind int
+
+// Kinds of execution.
+const (
+	KindRun     Kind = iota // code in the kernel
+	KindInstall             // packages into the environment
+)
+
+// Request is what to run.
+type Request struct {
+	// Code is the source.
+	Code string
+	// File is the file the code is stored in, named by tracebacks; may be "".
+	File string
+	// Script says that Code only runs File, whose own lines tracebacks name.
+	Script bool
+	// Timeout interrupts the run when it has run so long; 0 never does.
+	Timeout time.Duration
+	// Generation is the kernel the code counts on; in another it does not run.
+	// 0 is any.
+	Generation int
+}
+
+// Execution is one thing a session was asked to run. It belongs to the session,
+// not to the call that asked.
+type Execution struct {
+	id      string
+	session *Session
+	kind    Kind
+	request Request
+	asked   time.Time
+	done    chan struct{}
+
+	// ctx ends when the execution is cancelled before it runs.
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	// protected by session.mu
+	state      State
+	activity   string // what preparing does now
+	running    *kernel.Execution
+	kernel     *kernel.Kernel
+	generation int
+	timedOut   bool     // Timeout has interrupted it
+	notices    []string // of preparing: "installed ipykernel …"
+	outcome    Outcome
+	err        error // of OutcomeFailed
+	exit       *Exit
+	installed  *Installation // of KindInstall, when finished
+	ended      time.Time
+	delivered  Cursor // what an answer has shown
+	mentioned  Cursor // up to where an answer has named it without showing it
+	told       bool   // an answer has told the end
+	changed    chan struct{}
+}
+
+// ID returns the execution's id.
+func (e *Execution) ID() string { return e.id }
+
+// Session returns the session it belongs to.
+func (e *Execution) Session() *Session { return e.session }
+
+// Answer gives the running code the line it asks for. The error is
+// kernel.ErrNotWaiting when it asks nothing.
+func (e *Execution) Answer(line string) error {
+	e.session.mu.Lock()
+	running := e.running
+	e.session.mu.Unlock()
+	if running == nil {
+		return ErrNotWaiting
+	}
+	return running.Answer(line)
+}
+
+// ErrNotWaiting says that an execution asks nothing.
+var ErrNotWaiting = kernel.ErrNotWaiting
+
+// Done is closed when it has finished.
+func (e *Execution) Done() <-chan struct{} { return e.done }
+
+// Finished reports whether it has finished.
+func (e *Execution) Finished() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Wait returns when the execution has finished, asks a question, or ctx ends;
+// ctx ends the waiting, never the run.
+func (e *Execution) Wait(ctx context.Context) {
+	for {
+		changed, over := e.watch()
+		if over {
+			return
+		}
+		select {
+		case <-e.done:
+			return
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watch returns a channel that is closed when the execution's state may have
+// changed, and whether there is nothing to wait for.
+func (e *Execution) watch() (changed <-chan struct{}, over bool) {
+	e.session.mu.Lock()
+	defer e.session.mu.Unlock()
+	if e.state == StateFinished {
+		return nil, true
+	}
+	if e.running != nil {
+		changed := e.running.Changed()
+		return changed, e.running.Waiting() != nil
+	}
+	if e.changed == nil {
+		e.changed = make(chan struct{})
+	}
+	return e.changed, false
+}
+
+// setLocked changes the state and wakes who waits. The caller must hold session.mu.
+func (e *Execution) setLocked(s State, activity string) {
+	e.state, e.activity = s, activity
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
+}
+
+// finishLocked ends the execution. The caller must hold session.mu.
+func (e *Execution) finishLocked(o Outcome, err error) {
+	if e.state == StateFinished {
+		return
+	}
+	e.outcome, e.err, e.ended = o, err, time.Now()
+	e.session.untold = append(e.session.untold, e)
+	e.setLocked(StateFinished, "")
+	e.cancel(nil)
+	close(e.done)
+}

@@ -1,0 +1,51 @@
+package session
+
+import (
+	"context"
+)
+
+// ExecuteFresh runs the request in a kernel of its own, in the session's
+// environment; the kernel ends with the run. The session's variables are
+// neither seen nor changed.
+func (s *Session) ExecuteFresh(r Request) (*Execution, error) {
+	m := s.manager
+	f, err := m.openFresh(s)
+	if err != nil {
+		return nil, err
+	}
+	e, err := f.Execute(r)
+	if err != nil {
+		m.closeFresh(f)
+		return nil, err
+	}
+	m.wg.Go(func() {
+		<-e.Done()
+		m.closeFresh(f)
+	})
+	return e, nil
+}
+
+// openFresh makes a session without a place in the list of sessions.
+func (m *Manager) openFresh(s *Session) (*Session, error) {
+	config := s.Config()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return nil, ErrClosed
+	case len(m.fresh) >= maxSessions:
+		return nil, &TooManySessionsError{Limit: maxSessions}
+	}
+	f := newSession(m, s.name+" (fresh kernel)", config)
+	m.fresh[f] = true
+	return f, nil
+}
+
+func (m *Manager) closeFresh(f *Session) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	f.close(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.fresh, f)
+}

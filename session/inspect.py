@@ -1,0 +1,193 @@
+# Evaluated in the kernel for inspect_variables, in a namespace of its own: it
+# leaves no name behind. It looks only into values whose exact type it knows, so
+# that no __repr__, __len__, __sizeof__ or property of the user's ever runs.
+import sys
+import types
+
+HIDDEN = {"In", "Out", "exit", "quit", "get_ipython", "open"}
+CELLS = 5_000_000  # statistics only below: they must not stop the kernel
+ROWS = 300
+PLAIN = (type(None), bool, int, float, complex)
+_type_name = type.__dict__["__name__"].__get__
+_type_module = type.__dict__["__module__"].__get__
+_type_mro = type.__dict__["__mro__"].__get__
+
+
+def name_of(t):
+    module = _type_module(t)
+    if type(module) is not str or module in ("builtins", "__main__"):
+        return _type_name(t)
+    return module.partition(".")[0] + "." + _type_name(t)
+
+
+def known(module, *names):
+    m = sys.modules.get(module)
+    found = (m.__dict__.get(n) for n in names) if type(m) is types.ModuleType else ()
+    return tuple(c for c in found if isinstance(c, type))
+
+
+def size(n):
+    for unit in ("B", "kB", "MB"):
+        if n < 1000:
+            return "%d %s" % (n, unit) if unit == "B" or n >= 10 else "%.1f %s" % (n, unit)
+        n /= 1000
+    return "%.1f GB" % n
+
+
+def short(v, limit=60):
+    """A value of a plain type, shortened; the type's name for any other."""
+    t = type(v)
+    if t in PLAIN:
+        if t is int and v.bit_length() > 2000:
+            return "int of %d bits" % v.bit_length()
+        return repr(v)
+    if t in (str, bytes):
+        return repr(v) if len(v) <= limit else repr(v[:limit]) + "… (%d)" % len(v)
+    if t in (list, tuple, dict, set, frozenset):
+        return "%s of %d" % (t.__name__, len(v))
+    return "<%s>" % name_of(t)
+
+
+def describe(v):
+    """Type, shape and size of a value in a few words."""
+    t = type(v)
+    if t in PLAIN or t in (str, bytes):
+        return name_of(t), short(v), size(sys.getsizeof(v))
+    if t in (list, tuple, dict, set, frozenset, bytearray, range):
+        return name_of(t), "len %d" % len(v), size(sys.getsizeof(v))
+    if t in known("numpy", "ndarray"):
+        return name_of(t), "%s %s" % (shape(v.shape), v.dtype), size(v.nbytes)
+    if t in known("pandas", "DataFrame"):
+        return name_of(t), "%s rows × %s columns" % v.shape, size(frame_size(v))
+    if t in known("pandas", "Series", "Index", "RangeIndex"):
+        return name_of(t), "len %d %s" % (len(v), v.dtype), size(frame_size(v))
+    if t in known("polars", "DataFrame"):
+        return name_of(t), "%s rows × %s columns" % v.shape, size(v.estimated_size())
+    if t in known("polars", "Series"):
+        return name_of(t), "len %d %s" % (len(v), v.dtype), size(v.estimated_size())
+    if t in known("torch", "Tensor"):
+        return name_of(t), "%s %s" % (shape(tuple(v.shape)), v.dtype), size(v.element_size() * v.nelement())
+    if t is types.FunctionType:
+        return "function", "line %d of %s" % (v.__code__.co_firstlineno, v.__code__.co_filename.rpartition("/")[2]), ""
+    if issubclass(t, type):
+        return "class", name_of(v), ""
+    return name_of(t), "", ""
+
+
+def shape(s):
+    return "×".join(str(n) for n in s) or "scalar"
+
+
+def frame_size(v):
+    n = v.memory_usage(deep=False) if hasattr(type(v), "memory_usage") else 0
+    return int(n if type(n) is int else n.sum() if hasattr(n, "sum") else n)
+
+
+def table(rows):
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in rows)
+
+
+def columns(df):
+    """A pandas DataFrame's columns: dtype, nulls, range, and the first values."""
+    small = df.shape[0] * df.shape[1] <= CELLS
+    rows = [("column", "dtype", "nulls", "range", "first values")]
+    for i in range(min(df.shape[1], ROWS)):
+        c = df.iloc[:, i]
+        kind = getattr(c.dtype, "kind", "O")
+        nulls = span = "?"
+        if small:
+            nulls = str(int(c.isna().sum()))
+            span = ""
+            if kind in "iufM" and len(c) and int(c.notna().sum()):
+                span = "%s … %s" % (c.min(), c.max())
+        label = df.columns[i]
+        rows.append((short(label) if type(label) is not str else label, str(c.dtype), nulls, span, first(c.iloc[:3].tolist())))
+    text = table(rows)
+    if df.shape[1] > ROWS:
+        text += "\n… %d more columns" % (df.shape[1] - ROWS)
+    return text
+
+
+def first(values):
+    stamp = known("pandas", "Timestamp", "Timedelta")
+    return ", ".join(str(v) if type(v) in stamp else short(v, 30) for v in values)
+
+
+def depth(v):
+    """More of one value."""
+    t = type(v)
+    if t in known("pandas", "DataFrame"):
+        return columns(v)
+    if t in known("pandas", "Series"):
+        text = "first values: " + first(v.iloc[:10].tolist())
+        if len(v) <= CELLS:
+            text = "nulls: %d\n" % int(v.isna().sum()) + text
+        return text
+    if t in known("numpy", "ndarray"):
+        if v.dtype.kind in "iufb" and 0 < v.size <= CELLS:
+            return "min %s, max %s, mean %s" % (v.min(), v.max(), v.mean())
+        return ""
+    if t in known("polars", "DataFrame"):
+        return table([("column", "dtype")] + [(n, str(d)) for n, d in list(v.schema.items())[:ROWS]])
+    if t is dict:
+        return "\n".join("%s: %s" % (short(k), short(x)) for k, x in list(v.items())[:50])
+    if t in (list, tuple):
+        return "\n".join(short(x, 200) for x in v[:50])
+    if t in (set, frozenset):
+        return "\n".join(short(x, 200) for x in list(v)[:50])
+    if t in (str, bytes):
+        return repr(v[:4000])
+    return ""
+
+
+def user_names(ns):
+    for _ in range(10):
+        try:
+            items = list(ns.items())
+            break
+        except RuntimeError:  # the running cell has just added a name
+            continue
+    else:
+        items = []
+    return [(n, v) for n, v in items if type(n) is str and not n.startswith("_") and n not in HIDDEN]
+
+
+def overview(ns):
+    rows, modules = [("name", "type", "value or shape", "size")], []
+    names = user_names(ns)
+    for n, v in names:
+        if type(v) is types.ModuleType:
+            modules.append(n)
+        elif len(rows) <= ROWS:
+            rows.append((n,) + tuple(describe(v)))
+    lines = [table(rows)] if len(rows) > 1 else []
+    if modules:
+        lines.append("modules: " + ", ".join(modules))
+    left = len(names) - len(modules) - len(rows) + 1
+    if left > 0:
+        lines.append("… %d more" % left)
+    return {"count": len(names) - len(modules), "text": "\n".join(lines)}
+
+
+def one(ns, name):
+    for n, v in user_names(ns):
+        if n == name:
+            words = "  ".join(p for p in (name,) + tuple(describe(v)) if p)
+            return {"count": 1, "text": (words + "\n" + depth(v)).rstrip()}
+    return {"count": 0, "text": "", "names": sorted(n for n, _ in user_names(ns))[:100]}
+
+
+class Shown:
+    def __init__(self, value):
+        self.value = value
+
+    def _repr_json_(self):
+        return self.value
+
+    def __repr__(self):
+        return "variables"
+
+
+def inspect(ns, name):
+    return Shown(one(ns, name) if name else overview(ns))

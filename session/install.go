@@ -1,0 +1,100 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// Installation is what an installation did, and into what.
+type Installation struct {
+	pyenv.InstallResult
+	Environment *pyenv.Environment
+	Requested   []pyenv.Requirement
+}
+
+// stale names what an already running kernel may hold in its old version.
+func (i *Installation) stale() []string {
+	var names []string
+	for _, c := range i.Changes {
+		if c.Old != "" {
+			names = append(names, c.Name+" "+c.Old)
+		}
+	}
+	return names
+}
+
+// Install installs into the session's environment and returns at once. It does
+// not wait in the session's queue: code that runs is not disturbed, and a long
+// run need not end first. Its result is [Report.Installed].
+func (s *Session) Install(reqs []pyenv.Requirement, upgrade bool) (*Execution, error) {
+	e := &Execution{session: s, kind: KindInstall, asked: time.Now(), done: make(chan struct{}), state: StatePreparing}
+	e.ctx, e.cancel = context.WithCancelCause(s.ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	s.manager.adopt(e)
+	s.latest, s.lastUsed = e, time.Now()
+	s.wg.Go(func() { s.install(e, reqs, upgrade) })
+	return e, nil
+}
+
+func (s *Session) install(e *Execution, reqs []pyenv.Requirement, upgrade bool) {
+	progress := func(state State) func(string) {
+		return func(line string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			e.setLocked(state, line)
+		}
+	}
+	env, err := s.Environment(e.ctx, progress(StatePreparing))
+	var result pyenv.InstallResult
+	if err == nil {
+		progress(StateInstalling)("starting")
+		result, err = s.manager.config.Finder.Install(e.ctx, env, reqs, pyenv.InstallOptions{Upgrade: upgrade, Progress: progress(StateInstalling)})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastUsed = time.Now()
+	e.installed = &Installation{InstallResult: result, Environment: env, Requested: reqs}
+	switch {
+	case err == nil:
+		s.refresh = true
+		e.finishLocked(OutcomeOK, nil)
+	case e.ctx.Err() != nil:
+		e.finishLocked(OutcomeCancelled, err)
+	default:
+		e.finishLocked(OutcomeFailed, err)
+	}
+}
+
+// Environment returns the environment the session's kernel runs in or would be
+// started in. ctx ends the waiting; progress may be nil.
+func (s *Session) Environment(ctx context.Context, progress func(string)) (*pyenv.Environment, error) {
+	s.mu.Lock()
+	env, config := s.env, s.config
+	if s.kernel == nil {
+		env = nil
+	}
+	s.mu.Unlock()
+	if env != nil {
+		return env, nil
+	}
+	if progress == nil {
+		progress = func(string) {}
+	}
+	return s.manager.environment(ctx, config, progress)
+}
+
+// Check looks up packages in the session's environment without importing any.
+func (s *Session) Check(ctx context.Context, names []string) (*pyenv.Environment, []pyenv.PackageStatus, error) {
+	env, err := s.Environment(ctx, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	statuses, err := s.manager.config.Finder.Check(ctx, env, names)
+	return env, statuses, err
+}

@@ -1,0 +1,211 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"regexp"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// DefaultName is the session of calls that name none.
+const DefaultName = "default"
+
+// Limits that keep one client's habits from filling the machine.
+const (
+	maxSessions = 16
+	maxQueue    = 64
+	// keptExecutions is how many finished executions can still be asked for.
+	keptExecutions = 2000
+)
+
+// Config is what a Manager needs.
+type Config struct {
+	Host        *kernel.Host
+	Finder      *pyenv.Finder
+	Environment pyenv.Config // of sessions that chose none
+	// Storage opens the code storage, whose directory is the kernels' working
+	// directory, or tells why it cannot be used. It is called when needed.
+	Storage  func() (*codefile.Store, error)
+	StateDir string
+	// IdleLimit ends the kernel of a session that has been idle so long; 0 never.
+	IdleLimit time.Duration
+	Log       *slog.Logger
+}
+
+// Manager owns the sessions of one server process.
+type Manager struct {
+	config Config
+	ids    *ids
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // preparations
+
+	mu            sync.Mutex // protects the fields below
+	sessions      map[string]*Session
+	fresh         map[*Session]bool // sessions of one run each
+	executions    map[string]*Execution
+	order         []string // ids in executions, oldest first
+	defaultConfig pyenv.Config
+	preparations  map[pyenv.Config]*preparation
+	closed        bool
+}
+
+// NewManager returns a manager without sessions; nothing is started.
+func NewManager(c Config) *Manager {
+	ids, err := newIDs(c.StateDir)
+	if err != nil {
+		c.Log.Warn("state directory", "err", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Manager{
+		config:        c,
+		ids:           ids,
+		ctx:           ctx,
+		cancel:        cancel,
+		sessions:      map[string]*Session{},
+		fresh:         map[*Session]bool{},
+		executions:    map[string]*Execution{},
+		defaultConfig: c.Environment,
+		preparations:  map[pyenv.Config]*preparation{},
+	}
+}
+
+var validName = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_. -]{0,63}$`)
+
+// Open returns the session of that name, made when it is new. "" is the default.
+func (m *Manager) Open(name string) (*Session, error) {
+	if name == "" {
+		name = DefaultName
+	}
+	if !validName.MatchString(name) {
+		return nil, &NameError{Name: name, Reason: "use 1 to 64 letters, digits, spaces, '_', '-' or '.', the first a letter, digit or '_'"}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
+	if s := m.sessions[name]; s != nil {
+		return s, nil
+	}
+	if len(m.sessions) >= maxSessions {
+		err := &TooManySessionsError{Limit: maxSessions}
+		for _, s := range m.sessions {
+			if s.idle() {
+				err.Idle = append(err.Idle, s.name)
+			}
+		}
+		sort.Strings(err.Idle)
+		return nil, err
+	}
+	s := newSession(m, name, m.defaultConfig)
+	m.sessions[name] = s
+	return s, nil
+}
+
+// Find returns an open session. "" is the default.
+func (m *Manager) Find(name string) (*Session, error) {
+	if name == "" {
+		name = DefaultName
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.sessions[name]; s != nil {
+		return s, nil
+	}
+	err := &UnknownSessionError{Name: name}
+	for known := range m.sessions {
+		err.Known = append(err.Known, known)
+	}
+	sort.Strings(err.Known)
+	return nil, err
+}
+
+// Storage opens the code storage.
+func (m *Manager) Storage() (*codefile.Store, error) { return m.config.Storage() }
+
+// StateDir is where records and claimed ids are kept.
+func (m *Manager) StateDir() string { return m.config.StateDir }
+
+// RecordDir is where records are kept, "" when they are not.
+func (m *Manager) RecordDir() string { return m.config.Host.RecordDir }
+
+// ManagedReady reports whether the default environment has been made.
+func (m *Manager) ManagedReady() bool { return m.config.Finder.ManagedReady() }
+
+// Sessions returns the open sessions by name.
+func (m *Manager) Sessions() []*Session {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]*Session, 0, len(m.sessions))
+	for _, s := range m.sessions {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *Session) int {
+		if a.name < b.name {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+// Execution returns the execution with that id.
+func (m *Manager) Execution(id string) (*Execution, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e := m.executions[id]; e != nil {
+		return e, nil
+	}
+	err := &UnknownExecutionError{ID: id}
+	if n := len(m.order); n > 0 {
+		err.Latest = m.order[n-1]
+	}
+	return nil, err
+}
+
+// adopt gives an execution its id and remembers it.
+func (m *Manager) adopt(e *Execution) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e.id = m.ids.next()
+	m.executions[e.id] = e
+	m.order = append(m.order, e.id)
+	if len(m.order) <= keptExecutions {
+		return
+	}
+	if oldest := m.executions[m.order[0]]; oldest.Finished() {
+		delete(m.executions, m.order[0])
+		m.order = m.order[1:]
+	}
+}
+
+// Close ends every session. Kernels are asked to exit until ctx ends, so that
+// their atexit handlers run, and are killed then; with ctx done already they
+// are killed at once. Nothing of ours is left when it returns.
+func (m *Manager) Close(ctx context.Context) {
+	m.mu.Lock()
+	m.closed = true
+	sessions := slices.Collect(maps.Values(m.sessions))
+	sessions = slices.AppendSeq(sessions, maps.Keys(m.fresh))
+	m.sessions = map[string]*Session{}
+	m.mu.Unlock()
+	var wg sync.WaitGroup
+	m.cancel()
+	for _, s := range sessions {
+		wg.Go(func() { s.close(ctx) })
+	}
+	wg.Wait()
+	m.wg.Wait()
+}
+
+// since formats how long ago t was.
+func since(t time.Time) time.Duration { return time.Since(t).Round(time.Millisecond) }

@@ -1,0 +1,208 @@
+package session
+
+import (
+	"iter"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+)
+
+// Cursor is a position in the record of the kernel that ran an execution: what
+// lies before it has been shown.
+type Cursor int64
+
+// Report is what can be told of an execution at one moment: plain data.
+type Report struct {
+	Kind        Kind
+	ID, Session string
+	State       State
+	Activity    string // of StatePreparing
+	Outcome     Outcome
+	Err         error // of OutcomeFailed and OutcomeCancelled
+	Exit        *Exit // of OutcomeDied, OutcomeExited and OutcomeNotRun
+
+	Environment string // label, "" while unknown
+	Python      string // version
+	Generation  int
+	Elapsed     time.Duration // since it was sent to the kernel, or asked for
+	Count       int
+	ErrorName   string // the exception's type, of OutcomeError
+	Place       int    // how many wait before it, of StateQueued
+	Behind      string // id of what runs before it
+
+	TimedOut   bool   // its timeout interrupted it
+	Question   int    // number of the question, of StateWaiting
+	Prompt     string // of StateWaiting
+	Password   bool
+	NoReply    bool // the kernel became idle without a reply
+	OutputLost bool // the kernel replied without an idle
+	File       string
+	RecordDir  string
+	RecordErr  error // the record cannot be written
+
+	Installed *Installation // of KindInstall, when finished
+	// Stale names installed packages that the session's kernel may have imported
+	// before in another version, with that version.
+	Stale []string
+	Told  bool // an answer has told the end
+	// Notices are sentences about preparing.
+	Notices []string
+	// Start is where the execution begins; From and To are the cursors between which Outputs lie.
+	Start, From, To Cursor
+	// Outputs are what the run produced between From and To, in order.
+	Outputs iter.Seq2[jupyter.Output, error]
+
+	execution *Execution
+}
+
+// Report tells the execution's state, with the outputs after since; a negative
+// since means after the last answer that was delivered.
+func (e *Execution) Report(since Cursor) Report {
+	s := e.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := Report{
+		Kind: e.kind, ID: e.id, Session: s.name, Installed: e.installed,
+		State: e.state, Activity: e.activity, Outcome: e.outcome, Err: e.err, Exit: e.exit,
+		Generation: e.generation,
+		File:       e.request.File,
+		Elapsed:    time.Since(e.asked),
+		TimedOut:   e.timedOut,
+		Outputs:    none,
+		Told:       e.told,
+		execution:  e,
+	}
+	if !e.told {
+		r.Notices = e.notices
+	}
+	if s.env != nil {
+		r.Environment, r.Python = s.env.Label(), s.env.Info.Version
+	}
+	if e.installed != nil && s.kernel != nil {
+		r.Stale = e.installed.stale()
+	}
+	if e.state == StateQueued {
+		r.Place = s.queue.place(e)
+		if s.current != nil {
+			r.Behind = s.current.id
+		}
+	}
+	if e.state == StateFinished {
+		r.Elapsed = e.ended.Sub(e.asked)
+	}
+	if e.running != nil {
+		e.reportRunLocked(&r, since)
+	}
+	return r
+}
+
+// reportRunLocked adds what the kernel knows. The caller must hold session.mu.
+func (e *Execution) reportRunLocked(r *Report, since Cursor) {
+	start, tail := e.running.Range()
+	r.Elapsed = time.Since(e.running.Started())
+	r.Count = e.running.Count()
+	if e.state == StateFinished {
+		result := e.running.Result()
+		r.Elapsed = result.Ended.Sub(result.Started)
+		r.Count, r.ErrorName = result.ExecutionCount, result.Ename
+		r.NoReply, r.OutputLost = result.NoReply, result.OutputLost
+	} else if p := e.running.Waiting(); p != nil {
+		r.State, r.Prompt, r.Password, r.Question = StateWaiting, p.Text, p.Password, p.Number
+	}
+	if since < 0 {
+		since = e.delivered
+	}
+	r.Start, r.From, r.To = Cursor(start), max(since, Cursor(start)), Cursor(tail)
+	rec := e.kernel.Record()
+	r.RecordDir, r.RecordErr = rec.Dir(), rec.Err()
+	r.Outputs = outputs(rec, e.id, record.Position(r.From), record.Position(r.To))
+}
+
+// Delivered notes that an answer with this report has reached the client: the
+// next one shows what came after it.
+func (r Report) Delivered() {
+	e := r.execution
+	s := e.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.delivered = max(e.delivered, r.To)
+	if r.State == StateFinished {
+		e.told = true
+	}
+}
+
+// Mentioned notes that an answer has named the execution and its end without
+// showing its output: it is not named again, and asking for it by id still shows
+// what no answer has shown.
+func (r Report) Mentioned() {
+	e := r.execution
+	s := e.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.mentioned = max(e.mentioned, r.To)
+	if r.State == StateFinished {
+		e.told = true
+	}
+}
+
+func none(func(jupyter.Output, error) bool) {}
+
+// outputs reads an execution's outputs from its record.
+func outputs(rec *record.Record, id string, from, to record.Position) iter.Seq2[jupyter.Output, error] {
+	return func(yield func(jupyter.Output, error) bool) {
+		for entry, err := range rec.Read(id, from, to) {
+			if err != nil {
+				if !yield(jupyter.Output{}, err) {
+					return
+				}
+				continue
+			}
+			if entry.Output != nil && !yield(*entry.Output, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Others reports what the session has to tell besides e: executions that have
+// ended without an answer that told it, and output that came after an end.
+func (s *Session) Others(e *Execution) []Report {
+	s.mu.Lock()
+	kept := s.untold[:0]
+	var others []*Execution
+	for _, o := range s.untold {
+		switch {
+		case o == e:
+			kept = append(kept, o)
+		case !o.told || o.lateLocked():
+			kept = append(kept, o)
+			others = append(others, o)
+		case s.kernel != nil && o.kernel == s.kernel:
+			kept = append(kept, o) // its threads may print yet
+		}
+	}
+	if len(kept) > keptUntold {
+		kept = kept[len(kept)-keptUntold:]
+	}
+	s.untold = kept
+	s.mu.Unlock()
+	reports := make([]Report, len(others))
+	for i, o := range others {
+		reports[i] = o.Report(-1)
+	}
+	return reports
+}
+
+// keptUntold bounds how many ended executions are looked at for late output.
+const keptUntold = 256
+
+// lateLocked reports whether output came that no answer has shown. The caller
+// must hold session.mu.
+func (e *Execution) lateLocked() bool {
+	if e.running == nil {
+		return false
+	}
+	_, tail := e.running.Range()
+	return Cursor(tail) > max(e.delivered, e.mentioned)
+}

@@ -1,0 +1,413 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// Session is a named Python: an environment, at most one kernel, a queue.
+//
+// Its goroutines:
+//  1. the worker, started by newSession, which runs the queue one after the
+//     other and ends with close;
+//  2. one watcher per kernel, started with the kernel, ended by its death.
+type Session struct {
+	name    string
+	manager *Manager
+	log     *slog.Logger
+	ctx     context.Context // ends with close
+	cancel  context.CancelFunc
+	wake    chan struct{} // buffered 1: the queue has something
+	wg      sync.WaitGroup
+
+	mu         sync.Mutex // protects the fields below
+	config     pyenv.Config
+	env        *pyenv.Environment // of the kernel, or of the last one
+	kernel     *kernel.Kernel
+	generation int
+	loss       *Loss // the kernel died and no answer has told it
+	queue      queue
+	current    *Execution // preparing or running
+	latest     *Execution
+	untold     []*Execution // ended or still printing, oldest first; see undelivered
+	lastUsed   time.Time
+	deaths     int      // of kernels, since the last run that finished
+	refresh    bool     // something can be imported that could not before
+	reload     []string // code files that changed: modules to load again
+	idleTimer  *time.Timer
+	expired    bool // the idle limit has ended the kernel
+	closed     bool
+}
+
+// Loss is the death of a kernel: the session's variables are gone.
+type Loss struct {
+	Generation int
+	Exit       Exit
+	At         time.Time
+	// Idle is how long the session had been idle when its idle limit ended the
+	// kernel; 0 when the kernel died otherwise.
+	Idle time.Duration
+}
+
+func newSession(m *Manager, name string, config pyenv.Config) *Session {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Session{
+		name:     name,
+		manager:  m,
+		log:      m.config.Log.With("session", name),
+		ctx:      ctx,
+		cancel:   cancel,
+		wake:     make(chan struct{}, 1),
+		config:   config,
+		lastUsed: time.Now(),
+	}
+	s.wg.Go(s.work)
+	return s
+}
+
+// Name returns the session's name.
+func (s *Session) Name() string { return s.name }
+
+func (s *Session) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current == nil && s.queue.len() == 0
+}
+
+// Execute puts the request into the session's queue and returns at once. A
+// session whose kernel died unseen runs nothing: the execution it returns is
+// finished, its outcome is OutcomeNotRun, and the next one gets a new kernel.
+func (s *Session) Execute(r Request) (*Execution, error) {
+	e := &Execution{session: s, request: r, asked: time.Now(), done: make(chan struct{}), state: StateQueued}
+	e.ctx, e.cancel = context.WithCancelCause(s.ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	if s.queue.len() >= maxQueue {
+		err := &QueueFullError{Session: s.name, Limit: maxQueue}
+		if s.current != nil {
+			err.Running, err.Since = s.current.id, since(s.current.asked)
+		}
+		return nil, err
+	}
+	s.manager.adopt(e)
+	s.latest, s.lastUsed = e, time.Now()
+	e.generation = s.generation
+	if s.loss != nil {
+		s.notRunLocked(e)
+		return e, nil
+	}
+	if err := s.generationLocked(r.Generation); err != nil {
+		e.finishLocked(OutcomeFailed, err)
+		return e, nil
+	}
+	s.queue.push(e)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	return e, nil
+}
+
+// generationLocked refuses code that counts on another kernel than the session
+// has. The caller must hold s.mu.
+func (s *Session) generationLocked(expected int) error {
+	if expected == 0 || s.kernel != nil && expected == s.generation {
+		return nil
+	}
+	return &GenerationError{Session: s.name, Expected: expected, Actual: s.generation, Alive: s.kernel != nil}
+}
+
+// notRunLocked ends e without running it because the kernel had died: code that
+// counts on the lost variables would do harm. The caller must hold s.mu.
+func (s *Session) notRunLocked(e *Execution) {
+	exit := s.loss.Exit
+	e.exit, e.generation = &exit, s.loss.Generation
+	if s.loss.Idle > 0 {
+		e.notices = append(e.notices, fmt.Sprintf("the session was idle for %s, its limit, and its kernel was ended", s.loss.Idle))
+	}
+	s.loss = nil
+	e.finishLocked(OutcomeNotRun, nil)
+}
+
+// FileChanged notes that a code file was written: what can be imported has
+// changed, and a module that was imported from the file is loaded again before
+// the next run. It concerns every session.
+func (m *Manager) FileChanged(path string) {
+	for _, s := range m.Sessions() {
+		s.mu.Lock()
+		s.refresh = true
+		if s.kernel != nil && !slices.Contains(s.reload, path) && len(s.reload) < maxReload {
+			s.reload = append(s.reload, path)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// maxReload bounds how many changed files a session remembers.
+const maxReload = 100
+
+// Latest returns the session's newest execution, or nil.
+func (s *Session) Latest() *Execution {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.latest
+}
+
+// Current returns what the session runs or prepares now, or nil.
+func (s *Session) Current() *Execution {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current
+}
+
+// work runs the queue.
+func (s *Session) work() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-s.wake:
+		}
+		for {
+			e := s.take()
+			if e == nil {
+				break
+			}
+			s.run(e)
+		}
+	}
+}
+
+// take makes the oldest waiting execution the current one.
+func (s *Session) take() *Execution {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	e := s.queue.pop()
+	s.current = e
+	if e != nil {
+		e.setLocked(StatePreparing, "")
+	}
+	return e
+}
+
+// run takes one execution from preparing to its end.
+func (s *Session) run(e *Execution) {
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.current, s.lastUsed = nil, time.Now()
+		s.watchIdleLocked()
+	}()
+	k, err := s.ready(e)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		switch {
+		case s.loss != nil:
+			s.notRunLocked(e)
+		case e.ctx.Err() != nil:
+			e.finishLocked(OutcomeCancelled, context.Cause(e.ctx))
+		default:
+			e.finishLocked(OutcomeFailed, err)
+		}
+		return
+	}
+	running, err := k.Execute(s.kernelRequest(e))
+	if err != nil {
+		s.died(k) // it died while idle; the watcher may not have seen it yet
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.loss != nil {
+			s.notRunLocked(e)
+		} else {
+			e.finishLocked(OutcomeFailed, err)
+		}
+		return
+	}
+	s.mu.Lock()
+	e.kernel, e.running, e.generation = k, running, s.generation
+	e.delivered = Cursor(first(running.Range()))
+	e.setLocked(StateRunning, "")
+	s.mu.Unlock()
+
+	if limit := e.request.Timeout; limit > 0 {
+		timer := time.AfterFunc(limit, func() { s.timeOut(e) })
+		defer timer.Stop()
+	}
+	<-running.Done()
+	s.conclude(e, k, running.Result())
+}
+
+// kernelRequest is what the kernel is asked to do for e.
+func (s *Session) kernelRequest(e *Execution) kernel.Request {
+	r := kernel.Request{ID: e.id, Code: e.request.Code, AllowInput: true}
+	if !e.request.Script {
+		r.File = e.request.File
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Refresh, s.refresh = s.refresh, false
+	r.Reload, s.reload = s.reload, nil
+	return r
+}
+
+// timeOut interrupts an execution whose time is over. One that cannot be
+// interrupted goes on, and says so by still running.
+func (s *Session) timeOut(e *Execution) {
+	s.mu.Lock()
+	if e.state != StateRunning {
+		s.mu.Unlock()
+		return
+	}
+	e.timedOut = true
+	s.mu.Unlock()
+	if _, err := s.Interrupt(s.ctx, e); err != nil {
+		s.log.Warn("interrupting after the timeout", "id", e.id, "err", err)
+	}
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
+// conclude ends e with what the kernel said. When the kernel is gone, what waits
+// behind e was meant for its variables and is not run.
+func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Exit == nil {
+		s.deaths = 0
+	} else {
+		s.deaths++
+		e.exit = r.Exit
+		s.dropLocked(k)
+		s.loss = nil // this answer tells it
+		for _, w := range s.queue.drain() {
+			w.exit = r.Exit
+			w.finishLocked(OutcomeNotRun, nil)
+		}
+	}
+	e.finishLocked(Outcome(r.Outcome), nil)
+}
+
+// dropLocked forgets a dead kernel. The caller must hold s.mu.
+func (s *Session) dropLocked(k *kernel.Kernel) {
+	if s.kernel == k {
+		s.kernel = nil
+		go k.Close()
+	}
+}
+
+// died notes the death of an idle kernel, to be told by the next answer.
+func (s *Session) died(k *kernel.Kernel) {
+	<-k.Done()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kernel != k {
+		return
+	}
+	if s.current != nil && s.current.running != nil {
+		return // conclude tells it
+	}
+	s.deaths++
+	s.loss = &Loss{Generation: s.generation, Exit: k.Exit(), At: time.Now()}
+	if s.expired {
+		s.loss.Idle, s.expired, s.deaths = s.manager.config.IdleLimit, false, 0
+	}
+	s.dropLocked(k)
+	for _, w := range s.queue.drain() {
+		w.exit = &s.loss.Exit
+		w.finishLocked(OutcomeNotRun, nil)
+	}
+}
+
+// errCancelled is the cause of an execution's context when it is cancelled.
+var errCancelled = errors.New("cancelled before it ran")
+
+// Interrupt stops e and reports whether it is stopped. One that waits or
+// prepares is cancelled and never runs. ctx ends the waiting.
+func (s *Session) Interrupt(ctx context.Context, e *Execution) (stopped bool, err error) {
+	s.mu.Lock()
+	switch {
+	case e.state == StateFinished:
+		s.mu.Unlock()
+		return true, nil
+	case s.queue.remove(e):
+		e.finishLocked(OutcomeCancelled, errCancelled)
+		s.mu.Unlock()
+		return true, nil
+	}
+	k, running := e.kernel, e.running
+	s.mu.Unlock()
+	if running == nil {
+		e.cancel(errCancelled)
+		e.Wait(ctx)
+		return e.Finished(), nil
+	}
+	stopped, err = k.Interrupt(ctx)
+	if stopped {
+		e.Wait(ctx)
+	}
+	return stopped, err
+}
+
+// watchIdleLocked begins to count the idle time anew. The caller must hold s.mu.
+func (s *Session) watchIdleLocked() {
+	limit := s.manager.config.IdleLimit
+	if limit <= 0 || s.closed {
+		return
+	}
+	if s.idleTimer != nil {
+		s.idleTimer.Stop()
+	}
+	s.idleTimer = time.AfterFunc(limit, s.expire)
+}
+
+// expire ends the kernel of a session that has been idle too long. The next call
+// is told: it is not run, for it may count on the variables.
+func (s *Session) expire() {
+	s.mu.Lock()
+	k := s.kernel
+	idle := s.current == nil && s.queue.len() == 0
+	s.expired = idle && k != nil
+	s.mu.Unlock()
+	if !idle || k == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, stopTime)
+	defer cancel()
+	k.Shutdown(ctx)
+}
+
+// close ends the session: its queue is cancelled, its kernel asked to exit until
+// ctx ends and killed then.
+func (s *Session) close(ctx context.Context) {
+	s.mu.Lock()
+	s.closed = true
+	if s.idleTimer != nil {
+		s.idleTimer.Stop()
+	}
+	k := s.kernel
+	s.kernel = nil
+	for _, w := range s.queue.drain() {
+		w.finishLocked(OutcomeCancelled, ErrClosed)
+	}
+	s.mu.Unlock()
+	s.cancel()
+	if k != nil {
+		k.Shutdown(ctx)
+	}
+	s.wg.Wait()
+}

@@ -1,0 +1,38 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// shadowsTime bounds the look at an environment when a file is named.
+const shadowsTime = 5 * time.Second
+
+// Shadows tells of a module name whether an installed package of the default
+// environment has it. An environment that is still to be made, or does not
+// answer in time, has no packages.
+func (m *Manager) Shadows(ctx context.Context) codefile.Shadows {
+	return func(module string) (string, bool) {
+		config := m.Default()
+		if !config.Configured() && !m.config.Finder.ManagedReady() {
+			return "", false
+		}
+		ctx, cancel := context.WithTimeout(ctx, shadowsTime)
+		defer cancel()
+		env, err := m.environment(ctx, config, func(string) {})
+		if err != nil {
+			return "", false
+		}
+		statuses, err := m.config.Finder.Check(ctx, env, []string{module})
+		if err != nil || !statuses[0].Installed {
+			return "", false
+		}
+		if s := statuses[0]; s.Via == pyenv.ViaDistribution || s.Via == pyenv.ViaImport || s.Via == pyenv.ViaPath {
+			return "the package " + s.Name + " " + s.Version, true
+		}
+		return "", false
+	}
+}

@@ -1,0 +1,83 @@
+package session
+
+import (
+	"fmt"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+)
+
+// ready returns the session's kernel, started when there is none. It resolves
+// the environment only then: a session keeps the one its kernel runs in.
+func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
+	s.mu.Lock()
+	k, loss := s.kernel, s.loss
+	config, deaths := s.config, s.deaths
+	generation := s.generationLocked(e.request.Generation)
+	s.mu.Unlock()
+	if loss != nil {
+		return nil, kernel.ErrDead
+	}
+	if generation != nil {
+		return nil, generation
+	}
+	if k != nil {
+		return k, nil
+	}
+	if deaths >= maxDeaths {
+		return nil, &RestartsError{Session: s.name, Deaths: deaths}
+	}
+	c := s.manager.config
+	storage, err := c.Storage()
+	if err != nil {
+		return nil, err
+	}
+	env, err := s.manager.environment(e.ctx, config, func(line string) { s.activity(e, line) })
+	if err != nil {
+		return nil, err
+	}
+	notice, err := c.Finder.EnsureKernel(e.ctx, env, func(line string) { s.activity(e, line) })
+	if err != nil {
+		return nil, err
+	}
+	s.activity(e, "starting the kernel in "+env.Label())
+	s.mu.Lock()
+	next := s.generation + 1
+	s.mu.Unlock()
+	k, err = kernel.Start(e.ctx, c.Host, kernel.Spec{
+		Python:      env.Python,
+		Env:         env.Vars,
+		Dir:         storage.Dir(),
+		Session:     s.name,
+		Generation:  next,
+		Environment: env.Label(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		go k.Close()
+		return nil, ErrClosed
+	}
+	s.kernel, s.env, s.generation = k, env, next
+	if next > 1 {
+		e.notices = append(e.notices, fmt.Sprintf("new kernel, generation %d: the variables and imports of generation %d are gone", next, next-1))
+	}
+	if notice != "" {
+		e.notices = append(e.notices, notice)
+	}
+	e.notices = append(e.notices, env.Warnings...)
+	s.wg.Go(func() { s.died(k) })
+	return k, nil
+}
+
+// maxDeaths is how many kernels of a session may die, without one finished run
+// between them, until it takes a decision to start another.
+const maxDeaths = 3
+
+func (s *Session) activity(e *Execution, what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.setLocked(StatePreparing, what)
+}

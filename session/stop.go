@@ -1,0 +1,138 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+)
+
+// errStopped is the cause of executions that a stopped session did not run.
+var errStopped = errors.New("the session was stopped before it ran")
+
+// Stop ends the session's kernel, with its variables, and cancels what waits.
+// With restart the session stays and its next execution gets a new kernel;
+// otherwise it is forgotten. It reports whether there was a kernel.
+func (m *Manager) Stop(ctx context.Context, name string, restart bool) (hadKernel bool, err error) {
+	s, err := m.Find(name)
+	if err != nil {
+		return false, err
+	}
+	hadKernel = s.stop(ctx)
+	if !restart {
+		m.mu.Lock()
+		delete(m.sessions, s.name)
+		m.mu.Unlock()
+		s.close(ctx)
+	}
+	return hadKernel, nil
+}
+
+// stop ends the kernel, and what it runs, and cancels what waits.
+func (s *Session) stop(ctx context.Context) bool {
+	s.mu.Lock()
+	k, current := s.kernel, s.current
+	s.kernel, s.loss, s.deaths = nil, nil, 0
+	for _, w := range s.queue.drain() {
+		w.finishLocked(OutcomeCancelled, errStopped)
+	}
+	s.mu.Unlock()
+	if current != nil {
+		current.cancel(errStopped)
+	}
+	if k == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	k.Shutdown(ctx)
+	return true
+}
+
+// Kill ends the kernel that runs e, with all its variables: the last resort for
+// code that cannot be interrupted. The session goes on with a new kernel.
+func (s *Session) Kill(ctx context.Context, e *Execution) {
+	s.mu.Lock()
+	k := e.kernel
+	s.mu.Unlock()
+	if k == nil {
+		e.cancel(errCancelled)
+	} else {
+		k.Kill()
+	}
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+	}
+}
+
+// Progress is what is told of a run under way.
+type Progress struct {
+	State    State
+	Activity string
+	Elapsed  time.Duration
+	LastLine string // of the output
+	Memory   int64  // of the kernel and everything it started, bytes; 0 unknown
+}
+
+// Progress tells how far the execution is, without reading its output.
+func (e *Execution) Progress() Progress {
+	s := e.session
+	s.mu.Lock()
+	p := Progress{State: e.state, Activity: e.activity, Elapsed: time.Since(e.asked)}
+	k, running := e.kernel, e.running
+	s.mu.Unlock()
+	if running != nil {
+		p.LastLine = running.LastLine()
+		if usage, err := k.Usage(); err == nil {
+			p.Memory = usage.Memory
+		}
+	}
+	return p
+}
+
+// Summary is what a list of sessions tells of one. It is known without asking
+// the kernel, which may be busy.
+type Summary struct {
+	Name        string
+	State       string // "idle", "running", "preparing", "waiting for input", "no kernel"
+	Environment string
+	Python      string
+	Generation  int
+	PID         int
+	Running     string        // id of what runs
+	RunningFor  time.Duration // since it was asked for
+	Queued      int
+	Idle        time.Duration // since the last run ended, when nothing runs
+	Usage       guard.Usage   // of the kernel and everything it started
+	RecordDir   string
+}
+
+// Summary tells of the session.
+func (s *Session) Summary() Summary {
+	s.mu.Lock()
+	sum := Summary{Name: s.name, State: "no kernel", Generation: s.generation, Queued: s.queue.len()}
+	if s.env != nil {
+		sum.Environment, sum.Python = s.env.Label(), s.env.Info.Version
+	}
+	k := s.kernel
+	if k != nil {
+		sum.State = "idle"
+		info := k.Info()
+		sum.PID, sum.RecordDir = info.PID, info.RecordDir
+	}
+	if e := s.current; e != nil {
+		sum.State, sum.Running, sum.RunningFor = string(e.state), e.id, since(e.asked)
+		if e.running != nil && e.running.Waiting() != nil {
+			sum.State = string(StateWaiting)
+		}
+	} else {
+		sum.Idle = since(s.lastUsed)
+	}
+	s.mu.Unlock()
+	if k != nil {
+		sum.Usage, _ = k.Usage() // without figures the rest is worth telling
+	}
+	return sum
+}
