@@ -1,0 +1,134 @@
+package mcp
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+// lateCharacters bounds the late output of other runs shown in an answer.
+const lateCharacters = 2000
+
+// maxMentioned bounds how many other runs an answer names.
+const maxMentioned = 5
+
+// answer tells of an execution: its status, what its state means, what else the
+// session has to tell, and its output after since.
+func (t *tools) answer(ctx context.Context, e *session.Execution, since session.Cursor, notes []string) *mcp.CallToolResult {
+	r := e.Report(since)
+	if r.Kind == session.KindInstall {
+		return t.installAnswer(ctx, e, notes)
+	}
+	client, _ := ClientName(ctx)
+	lines := []string{statusLine(r)}
+	lines = append(lines, stateLines(r)...)
+	for _, n := range notes {
+		lines = append(lines, "[note: "+n+"]")
+	}
+	if r.Err != nil {
+		lines = append(lines, explain(r.Err))
+	}
+	others, delivered := t.others(e)
+	lines = append(lines, others...)
+	head := strings.Join(lines, "\n") + "\n"
+
+	failed := r.State == session.StateFinished && r.Outcome.Failed()
+	rendered := Render(r.Outputs, BudgetFor(client, 0, failed), RenderOptions{
+		ReadOn:  fmt.Sprintf("get_execution id=%s with lines or pattern reads all of it", r.ID),
+		Reserve: utf8.RuneCountInString(head),
+	})
+	AfterDelivery(ctx, func() {
+		r.Delivered()
+		for _, d := range delivered {
+			d()
+		}
+	})
+	result := &mcp.CallToolResult{Content: content(head, rendered, r)}
+	// One host drops every image of an error result, another turns them into
+	// text: an answer with an image is a normal result whose status tells.
+	result.IsError = failed && rendered.Images == 0
+	return result
+}
+
+// content joins head and output: one text block when there is no image.
+func content(head string, rendered Rendered, r session.Report) []mcp.Content {
+	if len(rendered.Blocks) == 0 {
+		return []mcp.Content{mcp.NewTextContent(head + noOutput(r))}
+	}
+	var blocks []mcp.Content
+	for _, b := range rendered.Blocks {
+		switch {
+		case b.Image != nil:
+			if len(blocks) == 0 {
+				blocks = append(blocks, mcp.NewTextContent(strings.TrimSuffix(head, "\n")))
+			}
+			blocks = append(blocks, mcp.NewImageContent(base64.StdEncoding.EncodeToString(b.Image), b.MIME))
+		case len(blocks) == 0:
+			blocks = append(blocks, mcp.NewTextContent(head+b.Text))
+		default:
+			blocks = append(blocks, mcp.NewTextContent(b.Text))
+		}
+	}
+	return blocks
+}
+
+// noOutput is what stands for an empty output: an answer is never empty.
+func noOutput(r session.Report) string {
+	switch {
+	case r.State != session.StateFinished && r.State != session.StateRunning:
+		return "[no output yet]"
+	case r.From > r.Start:
+		return "[no new output]"
+	case r.State == session.StateRunning:
+		return "[no output yet]"
+	case !r.Outcome.Ran():
+		return "[no output: it did not run]"
+	}
+	return "[no output]"
+}
+
+// others tells what the session's other runs have to tell: ends that no answer
+// has told, and output that came after an end. It returns what to do when the
+// answer has been delivered.
+func (t *tools) others(e *session.Execution) (lines []string, delivered []func()) {
+	reports := e.Session().Others(e)
+	for i, o := range reports {
+		if i == maxMentioned {
+			lines = append(lines, fmt.Sprintf("[note: %d more earlier runs have something to tell; the next answers will name them]", len(reports)-i))
+			break
+		}
+		if o.Told {
+			late := Render(o.Outputs, Budget{Characters: lateCharacters}, RenderOptions{ReadOn: "get_execution id=" + o.ID})
+			if text := textOf(late); text != "" {
+				lines = append(lines, fmt.Sprintf("[late output of %s, after its end:]", o.ID), text, "[end of late output]")
+			}
+			delivered = append(delivered, o.Delivered)
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("[earlier run %s ended: %s after %s; no answer has shown its result yet: get_execution id=%s shows it]", o.ID, outcomeWords(o), seconds(o.Elapsed), o.ID))
+		delivered = append(delivered, o.Mentioned)
+	}
+	return lines, delivered
+}
+
+// textOf joins the text of what was rendered; images are named, not shown.
+func textOf(r Rendered) string {
+	var b strings.Builder
+	for _, block := range r.Blocks {
+		if block.Image != nil {
+			b.WriteString("[image]\n")
+		}
+		b.WriteString(block.Text)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func textResult(text string) *mcp.CallToolResult {
+	return &mcp.CallToolResult{Content: []mcp.Content{mcp.NewTextContent(text)}}
+}

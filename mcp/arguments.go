@@ -1,0 +1,363 @@
+package mcp
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// arguments decodes a tool call's arguments. Models and clients send numbers,
+// booleans and lists as strings; what is clear is taken, everything else is a
+// problem worded for the model. The schema in the tool list only describes.
+//
+// Ask for each argument by name, then look at err. Absent and null are the
+// same. What was never asked for is unknown: ignored, and told by notes.
+type arguments struct {
+	values   map[string]any
+	known    []string
+	problems []string
+	request  mcp.CallToolRequest
+	// unusable means that the arguments are no object: nothing else is to say.
+	unusable bool
+}
+
+// ArgumentError says what is wrong with a call's arguments, one sentence each,
+// in words for a model.
+type ArgumentError struct {
+	Problems []string
+}
+
+func (e *ArgumentError) Error() string {
+	if len(e.Problems) == 1 {
+		return "Nothing was done: the argument " + e.Problems[0]
+	}
+	return "Nothing was done, these arguments are wrong:\n- " + strings.Join(e.Problems, "\n- ")
+}
+
+// newArguments takes the arguments of a call: an object, also one encoded as a
+// string, or nothing.
+func newArguments(request mcp.CallToolRequest) *arguments {
+	a := &arguments{request: request}
+	given := request.Params.Arguments
+	if text, ok := given.(string); ok {
+		var decoded any
+		if strings.TrimSpace(text) == "" {
+			given = nil
+		} else if json.Unmarshal([]byte(text), &decoded) == nil {
+			given = decoded
+		}
+	}
+	switch v := given.(type) {
+	case nil:
+	case map[string]any:
+		a.values = v
+	default:
+		a.unusable = true
+		a.problems = []string{"list itself is " + describe(given) + ": send one object with a member for each argument."}
+	}
+	return a
+}
+
+// argumentRule narrows what an argument may be.
+type argumentRule func(*argumentField)
+
+type argumentField struct {
+	required, nonEmpty bool
+	maxBytes           int
+	limited            bool
+	min, max           float64
+	choices            []string
+	hint               string
+}
+
+// required: the call is refused without the argument.
+func required(f *argumentField) { f.required = true }
+
+// nonEmpty: a string that is empty or only blanks, or an empty list, is refused.
+func nonEmpty(f *argumentField) { f.nonEmpty = true }
+
+// maxBytes limits a string, or each string of a list.
+func maxBytes(n int) argumentRule { return func(f *argumentField) { f.maxBytes = n } }
+
+// between limits a number, both ends included.
+func between(lo, hi float64) argumentRule {
+	return func(f *argumentField) { f.limited, f.min, f.max = true, lo, hi }
+}
+
+// oneOf limits a string to these words, whatever their case.
+func oneOf(choices ...string) argumentRule {
+	return func(f *argumentField) { f.choices = choices }
+}
+
+// hint is the next step, a whole sentence that ends any problem of the argument.
+func hint(sentence string) argumentRule { return func(f *argumentField) { f.hint = sentence } }
+
+// look notes the name as known and finds the value; false if there is none.
+func (a *arguments) look(name, want string, rules []argumentRule) (any, argumentField, bool) {
+	a.known = append(a.known, name)
+	var f argumentField
+	for _, rule := range rules {
+		rule(&f)
+	}
+	value := a.values[name]
+	if value == nil {
+		if f.required {
+			text := "is missing: " + want + " is required."
+			for _, other := range slices.Sorted(mapKeys(a.values)) {
+				if similar(other, name) {
+					text += fmt.Sprintf(" You sent %s: did you mean %q?", quote(other), name)
+					break
+				}
+			}
+			a.problem(name, f, text)
+		}
+		return nil, f, false
+	}
+	return value, f, true
+}
+
+func (a *arguments) problem(name string, f argumentField, text string) {
+	if a.unusable {
+		return
+	}
+	if f.hint != "" {
+		text += " " + f.hint
+	}
+	a.problems = append(a.problems, strconv.Quote(name)+" "+text)
+}
+
+func (a *arguments) wrong(name string, f argumentField, value any, want string) {
+	a.problem(name, f, fmt.Sprintf("is %s: send %s.", describe(value), want))
+}
+
+// Given reports whether the argument is there and not null.
+func (a *arguments) Given(name string) bool { return a.values[name] != nil }
+
+// String returns a string, "" if absent. NUL characters are always refused.
+func (a *arguments) String(name string, rules ...argumentRule) string {
+	want := "a string"
+	value, f, ok := a.look(name, want, rules)
+	if len(f.choices) > 0 {
+		want = "one of " + strings.Join(quoteAll(f.choices), ", ")
+	}
+	if !ok {
+		return ""
+	}
+	text, isString := value.(string)
+	if !isString {
+		switch value.(type) {
+		case float64, bool:
+			want += fmt.Sprintf(", such as %q", plain(value))
+		}
+		a.wrong(name, f, value, want)
+		return ""
+	}
+	if len(f.choices) > 0 {
+		for _, choice := range f.choices {
+			if strings.EqualFold(strings.TrimSpace(text), choice) {
+				return choice
+			}
+		}
+		if strings.TrimSpace(text) != "" || f.nonEmpty || f.required {
+			a.wrong(name, f, value, want)
+		}
+		return ""
+	}
+	if text, ok = a.checkText(name, "", f, text); !ok {
+		return ""
+	}
+	return text
+}
+
+// checkText applies the rules for strings; where names an element of a list.
+func (a *arguments) checkText(name, where string, f argumentField, text string) (string, bool) {
+	switch nul := strings.IndexByte(text, 0); {
+	case nul >= 0:
+		a.problem(name, f, fmt.Sprintf("%scontains a NUL character (byte %d): remove it.", where, nul))
+	case f.nonEmpty && strings.TrimSpace(text) == "":
+		a.problem(name, f, where+"is empty: send a string that says something.")
+	case f.maxBytes > 0 && len(text) > f.maxBytes:
+		a.problem(name, f, fmt.Sprintf("%sis %d bytes long: the limit is %d bytes.", where, len(text), f.maxBytes))
+	default:
+		return text, true
+	}
+	return "", false
+}
+
+// Number returns a number, absent if there is none. It takes 5, "5" and " 5 ".
+func (a *arguments) Number(name string, absent float64, rules ...argumentRule) float64 {
+	value, ok := a.number(name, "a number", rules, false)
+	if !ok {
+		return absent
+	}
+	return value
+}
+
+// Integer returns a whole number, absent if there is none. It takes 5, 5.0, "5"
+// and " 5 ".
+func (a *arguments) Integer(name string, absent int64, rules ...argumentRule) int64 {
+	value, ok := a.number(name, "a whole number", rules, true)
+	if !ok {
+		return absent
+	}
+	return int64(value)
+}
+
+func (a *arguments) number(name, want string, rules []argumentRule, whole bool) (float64, bool) {
+	value, f, ok := a.look(name, want, rules)
+	if f.limited {
+		want += fmt.Sprintf(" from %s to %s", plain(f.min), plain(f.max))
+	}
+	if !ok {
+		return 0, false
+	}
+	number, ok := asNumber(value)
+	if text, isString := value.(string); isString && strings.TrimSpace(text) == "" && !f.nonEmpty && !f.required {
+		return 0, false // an empty field of a form
+	}
+	// Above 2^53 a JSON number is no longer what was sent.
+	if !ok || whole && (number != math.Trunc(number) || math.Abs(number) > 1<<53) ||
+		f.limited && (number < f.min || number > f.max) {
+		a.wrong(name, f, value, want)
+		return 0, false
+	}
+	return number, true
+}
+
+func asNumber(value any) (float64, bool) {
+	switch v := value.(type) {
+	case float64:
+		return v, true
+	case string:
+		text := strings.TrimSpace(v)
+		// ParseFloat also takes "inf", "nan" and hexadecimal.
+		if text == "" || strings.Trim(text, "0123456789+-.eE") != "" {
+			return 0, false
+		}
+		number, err := strconv.ParseFloat(text, 64)
+		return number, err == nil
+	}
+	return 0, false
+}
+
+// Bool returns a boolean, absent if there is none. It takes true, 1, "true",
+// "1", "yes", "on" and their opposites.
+func (a *arguments) Bool(name string, absent bool, rules ...argumentRule) bool {
+	value, f, ok := a.look(name, "true or false", rules)
+	if !ok {
+		return absent
+	}
+	switch v := value.(type) {
+	case bool:
+		return v
+	case float64, string:
+		switch strings.ToLower(strings.TrimSpace(plain(v))) {
+		case "true", "1", "yes", "on":
+			return true
+		case "false", "0", "no", "off":
+			return false
+		case "":
+			if !f.required && !f.nonEmpty {
+				return absent
+			}
+		}
+	}
+	a.wrong(name, f, value, "true or false")
+	return absent
+}
+
+// Strings returns a list of strings, nil if absent. It takes a list, a list
+// written as JSON or as Python in a string, and one string for a list of one.
+func (a *arguments) Strings(name string, rules ...argumentRule) []string {
+	const want = "a list of strings"
+	value, f, ok := a.look(name, want, rules)
+	if !ok {
+		return nil
+	}
+	items, ok := asList(value)
+	if !ok {
+		a.wrong(name, f, value, want)
+		return nil
+	}
+	if len(items) == 0 && (f.nonEmpty || f.required) {
+		a.problem(name, f, "is an empty list: send at least one string.")
+		return nil
+	}
+	var texts []string
+	for i, item := range items {
+		text, isString := item.(string)
+		if !isString {
+			a.problem(name, f, fmt.Sprintf("has %s as element %d: send %s.", describe(item), i+1, want))
+			return nil
+		}
+		if text, ok = a.checkText(name, fmt.Sprintf("element %d ", i+1), f, text); !ok {
+			return nil
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+func asList(value any) ([]any, bool) {
+	switch v := value.(type) {
+	case []any:
+		return v, true
+	case string:
+		text := strings.TrimSpace(v)
+		if text == "" {
+			return nil, true
+		}
+		if !strings.HasPrefix(text, "[") {
+			return []any{v}, true
+		}
+		var items []any
+		if json.Unmarshal([]byte(text), &items) == nil {
+			return items, true
+		}
+		return pythonList(text)
+	}
+	return nil, false
+}
+
+// err returns an *ArgumentError with every problem, or nil.
+func (a *arguments) err() error {
+	if len(a.problems) == 0 {
+		return nil
+	}
+	return &ArgumentError{Problems: a.problems}
+}
+
+// maxUnknown is how many unknown arguments notes names.
+const maxUnknown = 5
+
+// notes tells of arguments that were ignored. Call it after the last argument
+// was asked for.
+func (a *arguments) notes() []string {
+	var unknown []string
+	for _, name := range slices.Sorted(mapKeys(a.values)) {
+		if !slices.Contains(a.known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	var notes []string
+	for i, name := range unknown {
+		if i == maxUnknown {
+			notes = append(notes, fmt.Sprintf("ignored %d more unknown arguments", len(unknown)-i))
+			break
+		}
+		note := fmt.Sprintf("ignored unknown argument %s; known: %s", quote(name), strings.Join(a.known, ", "))
+		for _, known := range a.known {
+			if similar(name, known) {
+				note += fmt.Sprintf("; did you mean %q?", known)
+				break
+			}
+		}
+		notes = append(notes, note)
+	}
+	return notes
+}

@@ -1,0 +1,263 @@
+package mcp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// argumentsOf decodes JSON as the SDK does.
+func argumentsOf(t testing.TB, raw string) *arguments {
+	t.Helper()
+	var request mcp.CallToolRequest
+	if raw != "" {
+		if err := json.Unmarshal([]byte(raw), &request.Params.Arguments); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return newArguments(request)
+}
+
+func TestArgumentsAccepted(t *testing.T) {
+	str := func(rules ...argumentRule) func(*arguments) any {
+		return func(a *arguments) any { return a.String("x", rules...) }
+	}
+	num := func(a *arguments) any { return a.Number("x", 45, between(0, 3600)) }
+	whole := func(a *arguments) any { return a.Integer("x", 7, between(-10, 1e6)) }
+	boolean := func(a *arguments) any { return a.Bool("x", true) }
+	list := func(a *arguments) any { return a.Strings("x") }
+	for _, tt := range []struct {
+		raw    string
+		decode func(*arguments) any
+		want   any
+	}{
+		{`{"x":"a"}`, str(required, nonEmpty, maxBytes(1)), "a"},
+		{`{"x":""}`, str(required), ""},
+		{`{"x":null}`, str(), ""},
+		{`{}`, str(nonEmpty), ""},
+		{``, str(), ""},
+		{`null`, str(), ""},
+		{`""`, str(), ""},
+		{`"{\"x\":\"in a string\"}"`, str(), "in a string"},
+		{`{"x":" OVERWRITE "}`, str(oneOf("refuse", "overwrite")), "overwrite"},
+		{`{"x":""}`, str(oneOf("refuse", "overwrite")), ""},
+
+		{`{"x":5}`, num, 5.0},
+		{`{"x":5.5}`, num, 5.5},
+		{`{"x":"5"}`, num, 5.0},
+		{`{"x":" 0.25 "}`, num, 0.25},
+		{`{"x":"1e3"}`, num, 1000.0},
+		{`{"x":null}`, num, 45.0},
+		{`{"x":""}`, num, 45.0},
+
+		{`{"x":5}`, whole, int64(5)},
+		{`{"x":5.0}`, whole, int64(5)},
+		{`{"x":"5"}`, whole, int64(5)},
+		{`{"x":" 5 "}`, whole, int64(5)},
+		{`{"x":"5.0"}`, whole, int64(5)},
+		{`{"x":"-3"}`, whole, int64(-3)},
+		{`{}`, whole, int64(7)},
+
+		{`{"x":false}`, boolean, false},
+		{`{"x":"false"}`, boolean, false},
+		{`{"x":"False"}`, boolean, false},
+		{`{"x":"0"}`, boolean, false},
+		{`{"x":0}`, boolean, false},
+		{`{"x":1}`, boolean, true},
+		{`{"x":"off"}`, boolean, false},
+		{`{"x":" Yes "}`, boolean, true},
+		{`{"x":null}`, boolean, true},
+
+		{`{"x":["a","b"]}`, list, []string{"a", "b"}},
+		{`{"x":"[\"a\",\"b\"]"}`, list, []string{"a", "b"}},
+		{`{"x":"['a', \"it's\", 'b\\'c']"}`, list, []string{"a", "it's", "b'c"}},
+		{`{"x":"['a',]"}`, list, []string{"a"}},
+		{`{"x":"[]"}`, list, []string(nil)},
+		{`{"x":""}`, list, []string(nil)},
+		{`{"x":"numpy>=1,<2"}`, list, []string{"numpy>=1,<2"}},
+		{`{"x":[]}`, list, []string(nil)},
+		{`{}`, list, []string(nil)},
+	} {
+		a := argumentsOf(t, tt.raw)
+		if got := tt.decode(a); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: got %#v, want %#v", tt.raw, got, tt.want)
+		}
+		if err := a.err(); err != nil {
+			t.Errorf("%s: %v", tt.raw, err)
+		}
+		if notes := a.notes(); notes != nil {
+			t.Errorf("%s: notes %q", tt.raw, notes)
+		}
+	}
+}
+
+func TestArgumentsRefused(t *testing.T) {
+	str := func(rules ...argumentRule) func(*arguments) {
+		return func(a *arguments) { a.String("x", rules...) }
+	}
+	num := func(a *arguments) { a.Number("x", 45, between(0, 3600)) }
+	whole := func(a *arguments) { a.Integer("x", 7) }
+	boolean := func(a *arguments) { a.Bool("x", true) }
+	list := func(a *arguments) { a.Strings("x", nonEmpty) }
+	for _, tt := range []struct {
+		raw    string
+		decode func(*arguments)
+		want   []string
+	}{
+		{`{}`, str(required), []string{`"x" is missing`, "a string is required"}},
+		{`{"X":"a"}`, str(required), []string{`"x" is missing`, `did you mean "x"?`}},
+		{`{"x":5}`, str(), []string{`"x" is the number 5`, "a string", `"5"`}},
+		{`{"x":true}`, str(), []string{"the boolean true", "a string"}},
+		{`{"x":["a"]}`, str(), []string{`a list of 1 (["a"])`, "a string"}},
+		{`{"x":{"a":1}}`, str(hint("Send the code itself.")), []string{`an object ({"a":1})`, "Send the code itself."}},
+		{`{"x":" \n"}`, str(nonEmpty), []string{`"x" is empty`}},
+		{`{"x":"abc"}`, str(maxBytes(2)), []string{"3 bytes", "limit is 2 bytes"}},
+		{`{"x":"ab\u0000c"}`, str(), []string{"NUL", "byte 2"}},
+		{`{"x":"delete"}`, str(oneOf("refuse", "overwrite")), []string{`the string "delete"`, `one of "refuse", "overwrite"`}},
+		{`{"x":"` + strings.Repeat("é", 500) + `"}`, num, []string{"é…", "a number from 0 to 3600"}},
+
+		{`{"x":"soon"}`, num, []string{`the string "soon"`, "a number from 0 to 3600"}},
+		{`{"x":-1}`, num, []string{"the number -1", "from 0 to 3600"}},
+		{`{"x":"3601"}`, num, []string{"3601", "from 0 to 3600"}},
+		{`{"x":"nan"}`, num, []string{"nan"}},
+		{`{"x":"inf"}`, num, []string{"inf"}},
+		{`{"x":"0x10"}`, num, []string{"0x10"}},
+		{`{"x":"1e999"}`, num, []string{"1e999"}},
+		{`{"x":"5 s"}`, num, []string{"5 s"}},
+		{`{"x":true}`, num, []string{"the boolean true"}},
+		{`{"x":[1]}`, num, []string{"a list of 1"}},
+
+		{`{"x":5.5}`, whole, []string{"the number 5.5", "a whole number"}},
+		{`{"x":1e300}`, whole, []string{"1e+300", "a whole number"}},
+		{`{"x":"5.5"}`, whole, []string{"a whole number"}},
+
+		{`{"x":"maybe"}`, boolean, []string{`"maybe"`, "true or false"}},
+		{`{"x":2}`, boolean, []string{"the number 2", "true or false"}},
+		{`{"x":{}}`, boolean, []string{"an object"}},
+
+		{`{"x":[]}`, list, []string{"empty list", "at least one"}},
+		{`{"x":["a",5]}`, list, []string{"the number 5 as element 2", "a list of strings"}},
+		{`{"x":["a",""]}`, list, []string{"element 2 is empty"}},
+		{`{"x":["a\u0000"]}`, list, []string{"element 1 contains a NUL"}},
+		{`{"x":"['a"}`, list, []string{"a list of strings"}},
+		{`{"x":"[a, b]"}`, list, []string{"a list of strings"}},
+		{`{"x":{"a":1}}`, list, []string{"an object", "a list of strings"}},
+		{`{"x":5}`, list, []string{"the number 5"}},
+
+		{`[1,2]`, str(required), []string{"a list of 2", "one object"}},
+		{`5`, str(required), []string{"the number 5", "one object"}},
+		{`"x=1"`, str(required), []string{`the string "x=1"`, "one object"}},
+	} {
+		a := argumentsOf(t, tt.raw)
+		tt.decode(a)
+		err := a.err()
+		var typed *ArgumentError
+		if !errors.As(err, &typed) || len(typed.Problems) != 1 {
+			t.Errorf("%s: got %v, want one problem", tt.raw, err)
+			continue
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q does not say %q", tt.raw, err, want)
+			}
+		}
+		if len(err.Error()) > 400 {
+			t.Errorf("%s: error of %d bytes", tt.raw, len(err.Error()))
+		}
+		for _, goWord := range []string{"float64", "interface", "map[", "int64", "[]any"} {
+			if strings.Contains(err.Error(), goWord) {
+				t.Errorf("%s: %q speaks Go", tt.raw, err)
+			}
+		}
+	}
+}
+
+func TestArgumentsAllProblemsAtOnce(t *testing.T) {
+	a := argumentsOf(t, `{"code":5,"wait_seconds":"soon","sesion":"a"}`)
+	a.String("code", required)
+	a.Number("wait_seconds", 45)
+	if session := a.String("session"); session != "" {
+		t.Errorf("session %q", session)
+	}
+	want := "Nothing was done, these arguments are wrong:\n" +
+		"- \"code\" is the number 5: send a string, such as \"5\".\n" +
+		"- \"wait_seconds\" is the string \"soon\": send a number."
+	if err := a.err(); err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+	note := `ignored unknown argument "sesion"; known: code, wait_seconds, session; did you mean "session"?`
+	if notes := a.notes(); len(notes) != 1 || notes[0] != note {
+		t.Errorf("notes %q", notes)
+	}
+	if !a.Given("code") || a.Given("session") {
+		t.Error("Given is wrong")
+	}
+}
+
+func TestArgumentsManyUnknown(t *testing.T) {
+	members := make([]string, 100)
+	for i := range members {
+		members[i] = fmt.Sprintf(`"unknown%02d":%d`, i, i)
+	}
+	a := argumentsOf(t, "{"+strings.Join(members, ",")+"}")
+	a.String("code")
+	notes := a.notes()
+	if len(notes) != maxUnknown+1 || notes[maxUnknown] != "ignored 95 more unknown arguments" {
+		t.Errorf("notes %q", notes)
+	}
+}
+
+func TestSimilar(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{"waitSeconds", "wait_seconds", true},
+		{"wait", "wait_seconds", false},
+		{"cod", "code", true},
+		{"mode", "code", true},
+		{"id", "code", false},
+		{"file_name", "filename", true},
+		{"", "id", false},
+	} {
+		if got := similar(tt.a, tt.b); got != tt.want {
+			t.Errorf("similar(%q, %q) = %v", tt.a, tt.b, got)
+		}
+	}
+}
+
+func FuzzArguments(f *testing.F) {
+	for _, seed := range []string{
+		`{"s":"a","n":5,"i":"5","b":"true","l":["a"]}`,
+		`{"l":"['a', \"b\"]"}`, `"{\"s\":1}"`, `[1]`, `{"s":"\u0000"}`, `{"n":"1e999"}`, `{"l":"[['a']]"}`, `null`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		var value any
+		if json.Unmarshal([]byte(raw), &value) != nil {
+			return
+		}
+		a := newArguments(mcp.CallToolRequest{Params: mcp.CallToolParams{Arguments: value}})
+		if s := a.String("s", nonEmpty, maxBytes(100)); len(s) > 100 || strings.ContainsRune(s, 0) {
+			t.Errorf("string %q", s)
+		}
+		if n := a.Number("n", 1, between(0, 10)); !(n >= 0 && n <= 10) {
+			t.Errorf("number %v", n)
+		}
+		if i := a.Integer("i", 1, between(0, 10)); i < 0 || i > 10 {
+			t.Errorf("integer %v", i)
+		}
+		a.Bool("b", false)
+		a.Strings("l", nonEmpty)
+		text := fmt.Sprint(a.err(), a.notes())
+		if len(text) > 10_000 {
+			t.Errorf("%d bytes of words", len(text))
+		}
+	})
+}

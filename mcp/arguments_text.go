@@ -1,0 +1,172 @@
+package mcp
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxShown is how much of a wrong value an error repeats, in bytes.
+const maxShown = 60
+
+// describe says what a JSON value is, in JSON's words, with its beginning.
+func describe(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "the string " + quote(v)
+	case float64:
+		return "the number " + plain(v)
+	case bool:
+		return "the boolean " + plain(v)
+	case []any:
+		return fmt.Sprintf("a list of %d (%s)", len(v), shortJSON(v))
+	case map[string]any:
+		return "an object (" + shortJSON(v) + ")"
+	}
+	return "of an unknown kind"
+}
+
+// plain writes a number, boolean or string as a person would.
+func plain(value any) string {
+	switch v := value.(type) {
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	case string:
+		return v
+	}
+	return ""
+}
+
+func shortJSON(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return "…"
+	}
+	return shorten(string(text))
+}
+
+// quote quotes a text from outside, cut to maxShown.
+func quote(text string) string { return strconv.Quote(shorten(text)) }
+
+func shorten(text string) string {
+	if len(text) <= maxShown {
+		return text
+	}
+	cut := maxShown
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
+}
+
+func quoteAll(texts []string) []string {
+	quoted := make([]string, len(texts))
+	for i, text := range texts {
+		quoted[i] = strconv.Quote(text)
+	}
+	return quoted
+}
+
+func mapKeys(m map[string]any) iter.Seq[string] { return maps.Keys(m) }
+
+// similar reports whether one name is probably a slip for the other: other
+// case or separators (waitSeconds), or a letter or two.
+func similar(a, b string) bool {
+	if len(a) > 64 || len(b) > 64 {
+		return false
+	}
+	a, b = bare(a), bare(b)
+	allowed := 2
+	if min(len(a), len(b)) <= 4 {
+		allowed = 1
+	}
+	return a != "" && editDistance(a, b) <= allowed
+}
+
+func bare(name string) string {
+	return strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(strings.ToLower(name))
+}
+
+// editDistance is Levenshtein's, by bytes.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// pythonList reads a list of strings as Python prints it: ['a', "it's"].
+// Some clients send str(list) where JSON is wanted.
+func pythonList(text string) ([]any, bool) {
+	rest, ok := strings.CutPrefix(text, "[")
+	if !ok {
+		return nil, false
+	}
+	items := []any{}
+	for {
+		rest = strings.TrimLeft(rest, " \t\r\n")
+		if tail, closed := strings.CutPrefix(rest, "]"); closed {
+			return items, strings.TrimSpace(tail) == ""
+		}
+		var item string
+		if item, rest, ok = pythonString(rest); !ok {
+			return nil, false
+		}
+		items = append(items, item)
+		rest = strings.TrimLeft(rest, " \t\r\n")
+		if tail, more := strings.CutPrefix(rest, ","); more {
+			rest = tail
+		} else if !strings.HasPrefix(rest, "]") {
+			return nil, false
+		}
+	}
+}
+
+// pythonString reads one quoted string with the escapes that need no table.
+func pythonString(text string) (value, rest string, ok bool) {
+	if text == "" || text[0] != '\'' && text[0] != '"' {
+		return "", "", false
+	}
+	delimiter := text[0]
+	var b strings.Builder
+	for i := 1; i < len(text); i++ {
+		switch ch := text[i]; ch {
+		case delimiter:
+			return b.String(), text[i+1:], true
+		case '\\':
+			i++
+			if i == len(text) {
+				return "", "", false
+			}
+			at := strings.IndexByte(`\'"ntr`, text[i])
+			if at < 0 {
+				return "", "", false
+			}
+			b.WriteByte("\\'\"\n\t\r"[at])
+		default:
+			b.WriteByte(ch)
+		}
+	}
+	return "", "", false
+}

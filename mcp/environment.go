@@ -1,0 +1,182 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+func (t *tools) configureEnvironment() tool {
+	return tool{
+		name:  "configure_environment",
+		title: "Choose the Python environment",
+		description: "Put a session into another conda, venv or uv environment. It is tried first: when it does not work everything stays as it was. When it works the session's kernel is ended, with its variables, and the next execute_code starts one in the new environment. " +
+			"With session it concerns that session; without, the default session and those opened later. Refused while code runs, unless force is set.",
+		arguments: []argument{
+			{name: "type", kind: "string", required: true, enum: []string{"conda", "venv", "venv-uv"}, description: "Kind of environment; venv-uv is a venv made by uv."},
+			{name: "conda_name", kind: "string", description: "With conda: name or path of the environment, or base."},
+			{name: "venv_path", kind: "string", description: "With venv: directory of the environment."},
+			{name: "uv_venv_path", kind: "string", description: "With venv-uv: directory of the environment."},
+			{name: "session", kind: "string", description: "Session to change. Default: the default session and those opened later."},
+			{name: "force", kind: "boolean", description: "true: also while code runs, which is ended. Default false."},
+		},
+		hints:  hints{destructive: true, idempotent: true},
+		handle: t.handleConfigureEnvironment,
+	}
+}
+
+// configureTime bounds the look at an environment that is to be configured.
+const configureTime = 45 * time.Second
+
+func (t *tools) handleConfigureEnvironment(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	c := pyenv.Config{
+		Type:       a.String("type", required, nonEmpty, oneOf("conda", "venv", "venv-uv")),
+		CondaName:  a.String("conda_name"),
+		VenvPath:   a.String("venv_path"),
+		UVVenvPath: a.String("uv_venv_path"),
+	}
+	name := a.String("session")
+	force := a.Bool("force", false)
+	needs(a, c)
+	if err := a.err(); err != nil {
+		return jsonError(err)
+	}
+	s, err := t.sessions.Open(name)
+	if err != nil {
+		return jsonError(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, configureTime)
+	defer cancel()
+	done, err := s.Configure(ctx, c, force)
+	if err != nil {
+		return jsonError(fmt.Errorf("the environment was not changed: %w", err))
+	}
+	if name == "" {
+		t.sessions.SetDefault(c)
+	}
+	message := "Environment configured: " + done.Environment.Label() + ", Python " + done.Environment.Info.Version
+	if done.Lost {
+		message += ". The session's kernel was ended: its variables and imports are gone"
+	}
+	return jsonResult(withNotes(object{
+		"status":   "success",
+		"message":  message,
+		"previous": configObject(done.Previous),
+		"current":  configObject(c),
+		"session":  s.Name(),
+		"python":   done.Environment.Python,
+		"version":  done.Environment.Info.Version,
+		"lost":     done.Lost,
+	}, a))
+}
+
+// needs asks for the argument that belongs to the type.
+func needs(a *arguments, c pyenv.Config) {
+	switch {
+	case c.Type == "conda" && c.CondaName == "":
+		a.problem("conda_name", argumentField{}, "is missing: type conda needs the environment's name or path.")
+	case c.Type == "venv" && c.VenvPath == "":
+		a.problem("venv_path", argumentField{}, "is missing: type venv needs the environment's directory.")
+	case c.Type == "venv-uv" && c.UVVenvPath == "":
+		a.problem("uv_venv_path", argumentField{}, "is missing: type venv-uv needs the environment's directory.")
+	}
+}
+
+// configObject is a configuration with the predecessor's keys.
+func configObject(c pyenv.Config) object {
+	return object{"type": c.Type, "conda_name": c.CondaName, "venv_path": c.VenvPath, "uv_venv_path": c.UVVenvPath}
+}
+
+func (t *tools) getEnvironmentConfig() tool {
+	return tool{
+		name:        "get_environment_config",
+		title:       "Show the Python environment",
+		description: "Show which Python environment a session uses and whether it works: kind, paths, Python and ipykernel versions, warnings, the code storage and the record directory. Starts no kernel.",
+		arguments: []argument{
+			{name: "session", kind: "string", description: "Session to show. Default \"default\"."},
+		},
+		hints:  hints{readOnly: true, idempotent: true},
+		handle: t.handleGetEnvironmentConfig,
+	}
+}
+
+// configTime bounds the look at the environment for get_environment_config.
+const configTime = 20 * time.Second
+
+func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	name := a.String("session")
+	if err := a.err(); err != nil {
+		return jsonError(err)
+	}
+	s, err := t.sessions.Open(name)
+	if err != nil {
+		return jsonError(err)
+	}
+	c := s.Config()
+	answer := object{
+		"status":         "success",
+		"config":         configObject(c),
+		"session":        s.Name(),
+		"server_version": t.version,
+		"state_dir":      t.sessions.StateDir(),
+		"environment":    t.describeEnvironment(ctx, s),
+		"storage":        t.describeStorage(),
+		"records":        t.recordWords(),
+	}
+	if !c.Configured() {
+		answer["not_configured"] = "no environment is chosen (ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH are unset): a managed environment in this program's data directory is used, made on first use with ipykernel, numpy, pandas and matplotlib"
+	}
+	return jsonResult(withNotes(answer, a))
+}
+
+// describeEnvironment tells of the session's environment, or why there is none.
+func (t *tools) describeEnvironment(ctx context.Context, s *session.Session) object {
+	if !s.Config().Configured() && !t.sessions.ManagedReady() {
+		return object{"works": false, "error": "the managed environment is not made yet; the first execute_code makes it, in about a minute"}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, configTime, errEnvironmentNotReady)
+	defer cancel()
+	env, err := s.Environment(ctx, nil)
+	if err != nil {
+		return object{"works": false, "error": explain(err)}
+	}
+	ipykernel := env.Info.Dists["ipykernel"]
+	if ipykernel == "" {
+		ipykernel = "not installed; installed on first use where that is allowed"
+	}
+	o := object{
+		"works":     true,
+		"kind":      string(env.Kind),
+		"name":      env.Name,
+		"prefix":    env.Prefix,
+		"python":    env.Python,
+		"version":   env.Info.Version,
+		"ipykernel": ipykernel,
+		"writable":  env.Info.Writable,
+	}
+	if len(env.Warnings) > 0 {
+		o["warnings"] = env.Warnings
+	}
+	return o
+}
+
+func (t *tools) recordWords() string {
+	if dir := t.sessions.RecordDir(); dir != "" {
+		return dir
+	}
+	return "off (HISTORY=off): records are removed with the kernel"
+}
+
+// describeStorage tells where code files are kept, or why they cannot be.
+func (t *tools) describeStorage() object {
+	storage, err := t.sessions.Storage()
+	if err != nil {
+		return object{"works": false, "error": explain(err)}
+	}
+	return object{"works": true, "directory": storage.Dir()}
+}

@@ -1,0 +1,120 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// maxErrorCharacters bounds an error's text: one host cuts those above 11,000
+// to their first and last 5,000.
+const maxErrorCharacters = 10_000
+
+// errorResult is a tool result that says what went wrong. It is for the model:
+// a protocol error would not be shown to it.
+func errorResult(text string) *mcp.CallToolResult {
+	text = cutMiddle(text, maxErrorCharacters)
+	return &mcp.CallToolResult{Content: []mcp.Content{mcp.NewTextContent(text)}, IsError: true}
+}
+
+// errEnvironmentNotReady is the cause of a look at an environment that took too
+// long, which only one that is still being made does.
+var errEnvironmentNotReady = errors.New("the environment is not ready yet: it is still being looked at or made, which goes on by itself; call again in a minute")
+
+// explain words an error for a model: what happened, what state is left, what
+// to do next. It is the only place that does.
+func explain(err error) string {
+	var (
+		config      *pyenv.ConfigError
+		missing     *pyenv.KernelMissingError
+		start       *session.StartError
+		unknownExec *session.UnknownExecutionError
+		unknownSess *session.UnknownSessionError
+		tooMany     *session.TooManySessionsError
+		full        *session.QueueFullError
+		storage     *codefile.StorageError
+		busy        *session.BusyError
+		generation  *session.GenerationError
+		restarts    *session.RestartsError
+	)
+	switch {
+	case errors.As(err, &config):
+		return err.Error() + ". Settings are environment variables in the client's configuration of this server (restart it after a change); configure_environment sets them for now."
+	case errors.As(err, &missing):
+		return err.Error()
+	case errors.As(err, &start):
+		return explainStart(start)
+	case errors.As(err, &unknownExec):
+		return explainUnknownExecution(unknownExec)
+	case errors.As(err, &unknownSess):
+		if len(unknownSess.Known) == 0 {
+			return fmt.Sprintf("there is no session %q: no session is open yet; execute_code opens one", unknownSess.Name)
+		}
+		return fmt.Sprintf("there is no session %q; open sessions: %s. execute_code with session=%q opens it", unknownSess.Name, strings.Join(unknownSess.Known, ", "), unknownSess.Name)
+	case errors.As(err, &tooMany):
+		if len(tooMany.Idle) == 0 {
+			return fmt.Sprintf("%d sessions are open and all are busy; that is the limit. Use one of them, or wait", tooMany.Limit)
+		}
+		return fmt.Sprintf("%d sessions are open; that is the limit. Idle ones that can be used: %s", tooMany.Limit, strings.Join(tooMany.Idle, ", "))
+	case errors.As(err, &full):
+		return fmt.Sprintf("session %q is busy: %s runs since %s and %d calls wait behind it; that is the limit. Nothing was queued. Wait with get_execution, or stop it with interrupt_execution", full.Session, full.Running, seconds(full.Since), full.Limit)
+	case errors.As(err, &generation):
+		alive := fmt.Sprintf("its kernel is of generation %d", generation.Actual)
+		if !generation.Alive {
+			alive = fmt.Sprintf("its kernel of generation %d is gone", generation.Actual)
+		}
+		return fmt.Sprintf("nothing was run: the code counts on generation %d of session %q, and %s. Set up what it needs first, without expect_generation or with the new number", generation.Expected, generation.Session, alive)
+	case errors.As(err, &restarts):
+		return fmt.Sprintf("nothing was run: the kernel of session %q has died %d times without one run that finished. The code, or the environment, kills it. Call stop_session with restart: true to start another one, and run less in it", restarts.Session, restarts.Deaths)
+	case errors.As(err, &storage):
+		return "code storage: " + err.Error() + ". CODE_STORAGE_DIR says where code files are kept"
+	case errors.As(err, &busy):
+		return fmt.Sprintf("the environment was not changed: session %q runs %s since %s. Wait for it, interrupt it with interrupt_execution, or send force: true, which ends it", busy.Session, busy.Running, seconds(busy.Since))
+	case errors.Is(err, errEnvironmentNotReady):
+		return errEnvironmentNotReady.Error()
+	case errors.Is(err, session.ErrClosed):
+		return "the server is ending; start it again"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "it took too long: " + err.Error()
+	}
+	return err.Error()
+}
+
+func explainStart(e *session.StartError) string {
+	var b strings.Builder
+	if e.Exit == nil {
+		fmt.Fprintf(&b, "the kernel did not start: %s: %v", e.Phase, e.Err)
+	} else {
+		fmt.Fprintf(&b, "the kernel's process ended while starting (%s)", e.Exit)
+		if tail := lastLines(string(e.Exit.Tail), maxTailLines); tail != "" {
+			fmt.Fprintf(&b, ". Its last lines:\n%s", tail)
+		}
+	}
+	b.WriteString("\nThe code was not run. The next call tries again; if it fails the same way the environment is broken: check it in a terminal with `python -m ipykernel_launcher --version`")
+	return b.String()
+}
+
+func explainUnknownExecution(e *session.UnknownExecutionError) string {
+	if e.Latest == "" {
+		return fmt.Sprintf("there is no execution %q: nothing has been run since the server started", e.ID)
+	}
+	return fmt.Sprintf("there is no execution %q in this server; the newest is %s. Leave id out for the session's newest one", e.ID, e.Latest)
+}
+
+// cutMiddle shortens s to at most n characters, keeping head and tail.
+func cutMiddle(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	const mark = "\n[… cut …]\n"
+	half := (n - len(mark)) / 2
+	return string(r[:half]) + mark + string(r[len(r)-half:])
+}

@@ -1,0 +1,176 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+func (t *tools) getExecution() tool {
+	return tool{
+		name:  "get_execution",
+		title: "Look at a run",
+		description: "Show the state of a run and what it has put out since the last answer that showed it, images included: poll a run that was still running, or read the result of one whose call was given up. Waits until the run has ended or wait_seconds are over. " +
+			"With lines or pattern it shows numbered lines of the run's whole log instead, at once, however large it is. Changes nothing.",
+		arguments: []argument{
+			{name: "id", kind: "string", description: "Id of the run, from a status line; or the name of a session for its newest run. Default: the newest run of session \"default\"."},
+			{name: "wait_seconds", kind: "number", description: "How long to wait for the end of the run. Default 45, from 0 to 3600; 0 answers at once."},
+			{name: "since", kind: "number", description: "Cursor from an earlier status line: show the output after it, 0 for all of it. Default: after the last answer that was delivered."},
+			{name: "lines", kind: "string", description: "Lines of the log: \"100-200\", \"100-\", or \"-50\" for the last 50."},
+			{name: "pattern", kind: "string", description: "Only lines that match this regular expression (RE2), with their numbers; (?i) ignores case."},
+		},
+		hints:  hints{readOnly: true, idempotent: true},
+		always: true,
+		handle: t.handleGetExecution,
+	}
+}
+
+func (t *tools) handleGetExecution(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	begun := time.Now()
+	id := a.String("id")
+	deadline := begun.Add(waitSeconds(a))
+	since := a.Integer("since", -1, between(0, 1<<53))
+	query := lineQuery(a)
+	if err := a.err(); err != nil {
+		return errorResult(err.Error())
+	}
+	e := t.resumed(a)
+	if e == nil {
+		var err error
+		if e, err = t.findByAny(id); err != nil {
+			return errorResult(explain(err))
+		}
+	}
+	if query != nil {
+		return t.showLines(ctx, e, *query, a.notes())
+	}
+	result, notes := t.converse(ctx, a, e, deadline)
+	if result != nil {
+		return result
+	}
+	return t.answer(ctx, e, session.Cursor(since), append(notes, a.notes()...))
+}
+
+// lineQuery decodes lines and pattern, nil when neither is given.
+func lineQuery(a *arguments) *session.LineQuery {
+	lines := strings.TrimSpace(a.String("lines", maxBytes(100)))
+	pattern := a.String("pattern", maxBytes(10_000))
+	if lines == "" && pattern == "" {
+		return nil
+	}
+	var q session.LineQuery
+	if pattern != "" {
+		re, err := regexp.Compile(pattern)
+		if err != nil {
+			a.problem("pattern", argumentField{}, fmt.Sprintf("is no regular expression: %s. Escape characters that are meant as themselves with a backslash; lookarounds and backreferences do not exist in RE2.", strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
+		}
+		q.Pattern = re
+	}
+	if lines != "" && !parseLines(lines, &q) {
+		a.problem("lines", argumentField{}, fmt.Sprintf("is %s: send \"100-200\", \"100-\", \"100\", or \"-50\" for the last 50.", quote(lines)))
+	}
+	return &q
+}
+
+var lineRange = regexp.MustCompile(`^(\d{0,15})\s*(-?)\s*(\d{0,15})$`)
+
+// parseLines reads "100-200", "100-", "100" and "-50".
+func parseLines(text string, q *session.LineQuery) bool {
+	m := lineRange.FindStringSubmatch(text)
+	if m == nil {
+		return false
+	}
+	from, _ := strconv.ParseInt(m[1], 10, 64)
+	to, _ := strconv.ParseInt(m[3], 10, 64)
+	switch {
+	case m[1] == "" && m[2] == "-" && to > 0:
+		q.Last = int(min(to, 1_000_000))
+	case m[1] != "" && m[2] == "" && from > 0:
+		q.From, q.To = from, from
+	case m[1] != "" && m[2] == "-" && from > 0 && (m[3] == "" || to >= from):
+		q.From, q.To = from, to
+	default:
+		return false
+	}
+	return true
+}
+
+// findByAny returns the execution with that id, or the newest of the session of
+// that name.
+func (t *tools) findByAny(id string) (*session.Execution, error) {
+	if id != "" {
+		e, err := t.sessions.Execution(id)
+		if err == nil {
+			return e, nil
+		}
+		if _, unknown := t.sessions.Find(id); unknown != nil {
+			return nil, err
+		}
+	}
+	s, err := t.sessions.Find(id)
+	if err != nil {
+		return nil, err
+	}
+	if e := s.Latest(); e != nil {
+		return e, nil
+	}
+	return nil, &session.UnknownExecutionError{}
+}
+
+func (t *tools) interruptExecution() tool {
+	return tool{
+		name:  "interrupt_execution",
+		title: "Interrupt a run",
+		description: "Stop what a session runs, like Ctrl-C: KeyboardInterrupt is raised in the code, variables are kept. A run that has not started is taken out of the queue and never runs; an installation is ended. " +
+			"The answer says \"interrupted\" only when the kernel has proved that it answers again. Code stuck in a C call, or that swallows KeyboardInterrupt, may not be interruptible: then the answer says so, and force kills the kernel.",
+		arguments: []argument{
+			{name: "id", kind: "string", description: "Id of the run, from a status line. Default: what the session runs now."},
+			{name: "session", kind: "string", description: "Session meant when id is left out. Default \"default\"."},
+			{name: "force", kind: "boolean", description: "true: if it cannot be interrupted, kill the kernel; the session's variables are lost. Default false."},
+		},
+		hints:  hints{destructive: true, idempotent: true},
+		handle: t.handleInterruptExecution,
+	}
+}
+
+func (t *tools) handleInterruptExecution(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	id, name := a.String("id"), a.String("session")
+	force := a.Bool("force", false)
+	if err := a.err(); err != nil {
+		return errorResult(err.Error())
+	}
+	e, err := t.findRunning(id, name)
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	if e == nil {
+		return textResult("[ok | nothing to interrupt | the session runs nothing now; its variables are kept]")
+	}
+	if e.Finished() {
+		return t.answer(ctx, e, -1, append(a.notes(), "there was nothing to interrupt: this run had ended already"))
+	}
+	// The interrupt goes on when this call is given up; its ladder takes 6 s at most.
+	ctx = context.WithoutCancel(ctx)
+	stopped, err := e.Session().Interrupt(ctx, e)
+	notes := a.notes()
+	switch {
+	case stopped:
+	case force:
+		killing, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		e.Session().Kill(killing, e)
+		notes = append(notes, "it could not be interrupted, so the kernel was killed")
+	case err != nil:
+		notes = append(notes, "the interrupt failed: "+explain(err))
+	default:
+		notes = append(notes, fmt.Sprintf("NOT interrupted: the code did not react to two signals (a C call that holds the interpreter, or code that swallows KeyboardInterrupt). It goes on running with its variables. Leave it and look again with get_execution id=%s, or call interrupt_execution id=%s with force: true, which kills the kernel and loses the session's variables", e.ID(), e.ID()))
+	}
+	return t.answer(ctx, e, -1, notes)
+}

@@ -1,0 +1,156 @@
+package mcp
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"io"
+	"log/slog"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+//go:embed instructions.md
+var instructions string
+
+// Config is what a Server needs.
+type Config struct {
+	Sessions *session.Manager
+	Version  string
+	Log      *slog.Logger
+}
+
+// Server offers the tools on any number of connections. Sessions belong to the
+// process, not to a connection. It is safe for concurrent use.
+type Server struct {
+	mcp *server.MCPServer
+	log *slog.Logger
+}
+
+// New returns a server with all its tools; the list never changes.
+func New(c Config) *Server {
+	s := &Server{
+		log: c.Log,
+		mcp: server.NewMCPServer("mcp-code-executor", c.Version,
+			server.WithToolCapabilities(false),
+			server.WithInstructions(instructions),
+			server.WithLogger(c.Log),
+			server.WithElicitation(),
+		),
+	}
+	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log}
+	for _, tool := range t.table() {
+		s.mcp.AddTool(tool.definition(), tool.handler())
+	}
+	return s
+}
+
+// Serve speaks MCP on one connection until it ends: see [Serve].
+func (s *Server) Serve(ctx context.Context, r io.Reader, w io.Writer) error {
+	return Serve(ctx, s.mcp, r, w, ServeOptions{Logger: s.log})
+}
+
+// tools are the handlers of the tools and what they share.
+type tools struct {
+	server   *server.MCPServer
+	sessions *session.Manager
+	version  string
+	log      *slog.Logger
+}
+
+// table lists the tools in the order clients show them.
+func (t *tools) table() []tool {
+	return []tool{
+		t.executeCode(),
+		t.getExecution(),
+		t.interruptExecution(),
+		t.sendInput(),
+		t.listSessions(),
+		t.stopSession(),
+		t.inspectVariables(),
+		t.installDependencies(),
+		t.checkInstalledPackages(),
+		t.configureEnvironment(),
+		t.getEnvironmentConfig(),
+		t.initializeCodeFile(),
+		t.appendToCodeFile(),
+		t.executeCodeFile(),
+		t.readCodeFile(),
+	}
+}
+
+// tool is one tool: what clients are told of it, and what it does.
+type tool struct {
+	name, title, description string
+	arguments                []argument
+	hints                    hints
+	// always puts the tool into a model's first request where the host would
+	// otherwise make it search for tools.
+	always bool
+	handle func(ctx context.Context, a *arguments) *mcp.CallToolResult
+}
+
+// hints are the four annotations, all of them: the library's defaults say
+// destructive and open-world for whatever is left out.
+type hints struct {
+	readOnly, destructive, idempotent, openWorld bool
+}
+
+// argument describes one argument. Defaults and limits stand in the words, for
+// a host removes them from schemas.
+type argument struct {
+	name, kind, description string
+	required                bool
+	enum                    []string
+}
+
+// definition is the tool as tools/list shows it. Schemas describe only: our own
+// decoder judges, which takes "5" for a number and words its errors for models.
+func (t tool) definition() mcp.Tool {
+	properties := map[string]any{}
+	required := []string{}
+	for _, a := range t.arguments {
+		p := map[string]any{"type": a.kind, "description": a.description}
+		if a.kind == "array" {
+			p["items"] = map[string]any{"type": "string"}
+		}
+		if a.enum != nil {
+			p["enum"] = a.enum
+		}
+		properties[a.name] = p
+		if a.required {
+			required = append(required, a.name)
+		}
+	}
+	schema := map[string]any{"type": "object", "properties": properties}
+	if len(required) > 0 {
+		schema["required"] = required
+	}
+	raw, err := json.Marshal(schema)
+	if err != nil {
+		panic("encoding our own schema: " + err.Error())
+	}
+	d := mcp.NewToolWithRawSchema(t.name, t.description, raw)
+	d.Annotations = mcp.ToolAnnotation{
+		Title:           t.title,
+		ReadOnlyHint:    &t.hints.readOnly,
+		DestructiveHint: &t.hints.destructive,
+		IdempotentHint:  &t.hints.idempotent,
+		OpenWorldHint:   &t.hints.openWorld,
+	}
+	d.Title = t.title
+	if t.always {
+		d.Meta = mcp.NewMetaFromMap(map[string]any{"anthropic/alwaysLoad": true})
+	}
+	return d
+}
+
+func (t tool) handler() server.ToolHandlerFunc {
+	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		a := newArguments(request)
+		return t.handle(ctx, a), nil
+	}
+}

@@ -1,0 +1,170 @@
+package mcp
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+// statusLine is the first line of every answer about an execution: outcome,
+// seconds, execution count, session, environment, id, cursor. It comes first
+// because hosts cut the end and the middle of long answers, never the head.
+func statusLine(r session.Report) string {
+	fields := []string{outcomeWords(r), seconds(r.Elapsed)}
+	if r.Count > 0 {
+		fields = append(fields, fmt.Sprintf("In[%d]", r.Count))
+	}
+	fields = append(fields, "session="+r.Session)
+	if r.Environment != "" {
+		env := "env=" + r.Environment
+		if r.Python != "" {
+			env += " (Python " + r.Python + ")"
+		}
+		fields = append(fields, env)
+	}
+	if r.Generation > 1 {
+		fields = append(fields, fmt.Sprintf("generation=%d", r.Generation))
+	}
+	fields = append(fields, "id="+r.ID, fmt.Sprintf("cursor=%d", r.To))
+	return "[" + strings.Join(fields, " | ") + "]"
+}
+
+// outcomeWords is the first field of the status line.
+func outcomeWords(r session.Report) string {
+	switch r.State {
+	case session.StateFinished:
+		if r.Outcome == session.OutcomeError && r.ErrorName != "" {
+			return "error " + r.ErrorName
+		}
+		return string(r.Outcome)
+	case session.StateWaiting:
+		return "waiting for input"
+	default:
+		return string(r.State)
+	}
+}
+
+func seconds(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// stateLines says what the status means for the state and what to do next; it stands
+// right below the status. It is empty when there is nothing to add.
+func stateLines(r session.Report) []string {
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, "["+fmt.Sprintf(format, args...)+"]") }
+	switch r.State {
+	case session.StateQueued:
+		if r.Behind != "" {
+			add("queued behind %s, %d more in the queue before it; get_execution id=%s shows when it has run, interrupt_execution id=%s takes it out of the queue", r.Behind, r.Place, r.ID, r.ID)
+		}
+	case session.StatePreparing:
+		what := r.Activity
+		if what == "" {
+			what = "getting ready"
+		}
+		add("preparing: %s. The code has not run yet. It will run by itself: do not send the code again; get_execution id=%s shows it", what, r.ID)
+	case session.StateRunning:
+		add("running, not failed: do not send the code again; get_execution id=%s shows what is new, interrupt_execution id=%s stops it", r.ID, r.ID)
+	case session.StateWaiting:
+		lines = append(lines, questionLine(r))
+	case session.StateFinished:
+		lines = append(lines, finishedLines(r)...)
+	}
+	for _, n := range r.Notices {
+		add("note: %s", n)
+	}
+	if r.RecordErr != nil {
+		add("warning: the record of this run cannot be written: %v", r.RecordErr)
+	}
+	return lines
+}
+
+func finishedLines(r session.Report) []string {
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, "["+fmt.Sprintf(format, args...)+"]") }
+	switch r.Outcome {
+	case session.OutcomeDied:
+		add("died: the kernel ended during this run: %s. Its variables and imports are gone; the next execute_code starts a new kernel", exitWords(r.Exit))
+	case session.OutcomeExited:
+		add("state lost: the code ended the kernel (%s). Its variables and imports are gone; the next execute_code starts a new kernel", exitWords(r.Exit))
+	case session.OutcomeNotRun:
+		add("state lost, this code was NOT run: the session's kernel had died before (%s). Its variables and imports are gone; send it again with whatever must be set up first: the next execute_code starts a new kernel", exitWords(r.Exit))
+	case session.OutcomeCancelled:
+		add("cancelled before it ran: nothing of this code was executed")
+	case session.OutcomeInterrupted:
+		if r.TimedOut {
+			add("interrupted because its timeout_seconds were over; the session's variables are kept")
+		} else {
+			add("interrupted; the session's variables are kept")
+		}
+	}
+	if tail := exitTail(r); tail != "" {
+		lines = append(lines, "[output: last lines the kernel's process wrote]", tail)
+	}
+	if r.NoReply && r.Outcome != session.OutcomeDied {
+		add("warning: the kernel ended this run without saying how; if that repeats, restart the session")
+	}
+	if r.OutputLost {
+		add("warning: the end of the output may be missing: the kernel did not confirm that it had sent all")
+	}
+	return lines
+}
+
+// questionLine says what the code asks and how to answer.
+func questionLine(r session.Report) string {
+	if r.Password {
+		return fmt.Sprintf("[waiting for input: the code asks for a password: %q. A person should set it outside the conversation: an environment variable in this server's configuration, or the keyring package. send_input id=%s would pass it through the conversation; interrupt_execution id=%s gives up]", r.Prompt, r.ID, r.ID)
+	}
+	return fmt.Sprintf("[waiting for input: %q. send_input id=%s answers, interrupt_execution id=%s gives up]", r.Prompt, r.ID, r.ID)
+}
+
+// exitWords says how a kernel's process ended.
+func exitWords(e *session.Exit) string {
+	switch {
+	case e == nil:
+		return "its process is gone"
+	case e.OutOfMemory:
+		return "out of memory: its memory limit (cgroup) killed it"
+	case e.GuardLost:
+		return "its supervisor was killed, and the kernel with it"
+	case e.Killed:
+		return "it was killed by this server"
+	case e.Signal == 9:
+		return e.String() + ": killed from outside, by a person or for lack of memory"
+	case e.Signal == 11 || e.Signal == 6 || e.Signal == 7 || e.Signal == 4:
+		return e.String() + ": native code crashed"
+	}
+	return e.String()
+}
+
+// maxTailLines bounds how much of a dead process's stderr is shown.
+const maxTailLines = 20
+
+// exitTail returns the last lines of the dead kernel's stderr, for deaths that
+// it may explain.
+func exitTail(r session.Report) string {
+	if r.Exit == nil || r.Exit.Killed || r.Outcome == session.OutcomeExited {
+		return ""
+	}
+	return lastLines(string(r.Exit.Tail), maxTailLines)
+}
+
+// lastLines returns the last n lines that are not blank, cleaned for showing.
+func lastLines(s string, n int) string {
+	var lines []string
+	for line := range strings.Lines(s) {
+		if line = strings.TrimRight(plainText(line, 500), " \t\r\n"); line != "" {
+			lines = append(lines, escapeLine(line))
+		}
+	}
+	if len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	return strings.Join(lines, "\n")
+}
