@@ -306,7 +306,7 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 func (s *Session) dropLocked(k *kernel.Kernel) {
 	if s.kernel == k {
 		s.kernel = nil
-		go k.Close()
+		s.wg.Go(k.Close)
 	}
 }
 

@@ -57,7 +57,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		go k.Close()
+		s.wg.Go(k.Close)
 		return nil, ErrClosed
 	}
 	s.kernel, s.env, s.generation = k, env, next

@@ -1,0 +1,33 @@
+# make demo   watch a stateful analysis through a real MCP client
+# make test   everything that must hold; installs what it needs into .cache
+# make bench  speed and memory, as ratios measured in one run
+# make fuzz   a minute on each fuzz target
+# make build  bin/mcp-code-executor, one static binary
+
+GO ?= go
+
+.PHONY: build demo test bench fuzz check clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/mcp-code-executor ./cmd/mcp-code-executor
+
+demo: build
+	@testdata/environments.sh kernel7 client
+	@.cache/client/bin/python testdata/clients/demo.py bin/mcp-code-executor .cache/kernel7
+
+test: build
+	@testdata/test.sh
+
+check:
+	@testdata/check.sh
+
+bench: build
+	@testdata/environments.sh kernel7
+	@.cache/kernel7/bin/python testdata/bench/bench.py bin/mcp-code-executor .cache/kernel7
+	@$(GO) test -run '^$$' -bench . $$(grep -rl --include='*_test.go' '^func Benchmark' kernel mcp session | xargs -n 1 dirname | sort -u | sed 's|^|./|')
+
+fuzz:
+	@testdata/fuzz.sh 60s
+
+clean:
+	rm -rf bin .cache

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+)
+
+// TestMain lets the test binary be the program: as the guard, which is this
+// binary executed again, and as the server the tests start.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "guard" {
+		syscall.Exit(guard.Main(os.Args[2:])) // os.Exit takes a second in race builds
+	}
+	if os.Getenv("MCE_TEST_SERVER") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// pythons are the interpreters with ipykernel to test with, the newest first.
+func pythons(t testing.TB) []string {
+	t.Helper()
+	list := filepath.SplitList(os.Getenv("MCE_TEST_PYTHONS"))
+	if len(list) == 0 {
+		t.Fatal("MCE_TEST_PYTHONS names no Python with ipykernel: run `make test`, which makes them")
+	}
+	return list
+}
+
+// program is one running server, driven over its stdin and stdout as a client
+// drives it: line by line.
+type program struct {
+	t       testing.TB
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	home    string
+	storage string
+
+	mu      sync.Mutex // protects the fields below
+	next    int
+	replies map[int]chan reply
+	ended   chan struct{} // closed when stdout ended
+}
+
+type reply struct {
+	Result result    `json:"result"`
+	Error  *rpcError `json:"error"`
+}
+
+type rpcError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+type result struct {
+	Content []struct {
+		Type, Text, Data string
+		MIME             string `json:"mimeType"`
+	} `json:"content"`
+	IsError bool `json:"isError"`
+	Tools   []struct{ Name string }
+}
+
+// text joins the result's text blocks.
+func (r result) text() string {
+	var b strings.Builder
+	for _, c := range r.Content {
+		b.WriteString(c.Text)
+	}
+	return b.String()
+}
+
+// status is the first line of the answer.
+func (r result) status() string {
+	first, _, _ := strings.Cut(r.text(), "\n")
+	return first
+}
+
+// rest is the answer without its status line.
+func (r result) rest() string {
+	_, rest, _ := strings.Cut(r.text(), "\n")
+	return rest
+}
+
+// field reads "name=value" from the status line.
+func (r result) field(name string) string {
+	for _, f := range strings.Split(strings.Trim(r.status(), "[]"), " | ") {
+		if value, ok := strings.CutPrefix(f, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// launch starts a server with nothing in its environment but settings, in a
+// fresh home, and shakes hands.
+func launch(t testing.TB, settings ...string) *program {
+	t.Helper()
+	p := start(t, settings...)
+	p.request("initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "test", "version": "1"}})
+	p.notify("notifications/initialized", nil)
+	return p
+}
+
+// inVenv are the settings for the newest test environment.
+func inVenv(t testing.TB) []string {
+	return []string{"ENV_TYPE=venv", "VENV_PATH=" + filepath.Dir(filepath.Dir(pythons(t)[0]))}
+}
+
+// start starts a server without a handshake. Later settings win.
+func start(t testing.TB, settings ...string) *program {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{t: t, home: t.TempDir(), storage: filepath.Join(t.TempDir(), "code"), replies: map[int]chan reply{}, ended: make(chan struct{})}
+	p.cmd = exec.Command(exe)
+	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0", "PATH=/usr/bin:/bin", "HOME=" + p.home, "CODE_STORAGE_DIR=" + p.storage}, settings...)
+	p.cmd.Stderr = &logWriter{t: t}
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go p.read(stdout)
+	t.Cleanup(func() {
+		p.stdin.Close()
+		p.wait(30 * time.Second)
+	})
+	return p
+}
+
+// wait waits for the program's end and returns how long that took.
+func (p *program) wait(patience time.Duration) time.Duration {
+	p.t.Helper()
+	begun := time.Now()
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		p.cmd.Process.Kill()
+		p.t.Errorf("the server did not end within %s", patience)
+	}
+	p.cmd.Wait()
+	return time.Since(begun)
+}
+
+// read hands each reply to who waits for it. Anything but JSON-RPC on stdout is
+// a failure, whatever user code wrote to its fd 1.
+func (p *program) read(stdout io.Reader) {
+	defer close(p.ended)
+	r := bufio.NewReader(stdout)
+	for {
+		line, err := r.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		var message struct {
+			JSONRPC string
+			ID      *int
+			Method  string
+			reply
+		}
+		if err := json.Unmarshal(line, &message); err != nil || message.JSONRPC != "2.0" {
+			p.t.Errorf("stdout: not JSON-RPC: %.200q", line)
+			continue
+		}
+		if len(line) > 900_000 {
+			p.t.Errorf("stdout: a line of %d bytes", len(line))
+		}
+		if message.ID == nil || message.Method != "" {
+			continue
+		}
+		p.mu.Lock()
+		c := p.replies[*message.ID]
+		delete(p.replies, *message.ID)
+		p.mu.Unlock()
+		if c == nil {
+			p.t.Errorf("stdout: a reply to no request: %.200q", line)
+			continue
+		}
+		c <- message.reply
+	}
+}
+
+// send writes a request and returns where its reply will come.
+func (p *program) send(method string, params any) (id int, answer chan reply) {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next++
+	answer = make(chan reply, 1)
+	p.replies[p.next] = answer
+	p.writeLocked(map[string]any{"jsonrpc": "2.0", "id": p.next, "method": method, "params": params})
+	return p.next, answer
+}
+
+func (p *program) notify(method string, params any) {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.writeLocked(map[string]any{"jsonrpc": "2.0", "method": method, "params": params})
+}
+
+func (p *program) writeLocked(message any) {
+	p.t.Helper()
+	line, err := json.Marshal(message)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := p.stdin.Write(append(line, '\n')); err != nil {
+		p.t.Fatalf("writing to the server: %v", err)
+	}
+}
+
+func (p *program) await(answer chan reply, what string) reply {
+	p.t.Helper()
+	select {
+	case r := <-answer:
+		return r
+	case <-p.ended:
+		p.t.Fatalf("%s: the server ended", what)
+	case <-time.After(2 * time.Minute):
+		p.t.Fatalf("%s: no answer", what)
+	}
+	panic("unreachable")
+}
+
+func (p *program) request(method string, params any) reply {
+	p.t.Helper()
+	_, answer := p.send(method, params)
+	r := p.await(answer, method)
+	if r.Error != nil {
+		p.t.Fatalf("%s: %+v", method, r.Error)
+	}
+	return r
+}
+
+// args are a tool's arguments.
+type args = map[string]any
+
+// begin calls a tool without waiting for the answer.
+func (p *program) begin(tool string, a args) (id int, answer chan reply) {
+	p.t.Helper()
+	return p.send("tools/call", map[string]any{"name": tool, "arguments": a})
+}
+
+// call calls a tool and returns its answer.
+func (p *program) call(tool string, a args) result {
+	p.t.Helper()
+	_, answer := p.begin(tool, a)
+	r := p.await(answer, fmt.Sprint(tool, a))
+	if r.Error != nil {
+		p.t.Fatalf("%s %v: %+v", tool, a, r.Error)
+	}
+	return r.Result
+}
+
+// run executes code in the default session; the outcome must be ok.
+func (p *program) run(code string) result {
+	p.t.Helper()
+	r := p.call("execute_code", args{"code": code})
+	if !strings.HasPrefix(r.text(), "[ok | ") {
+		p.t.Fatalf("%s:\n%s", code, r.text())
+	}
+	return r
+}
+
+// logWriter sends a server's log to the test's.
+type logWriter struct{ t testing.TB }
+
+func (w *logWriter) Write(b []byte) (int, error) {
+	fmt.Fprintf(os.Stderr, "server of %s: %s", w.t.Name(), b)
+	return len(b), nil
+}

@@ -1,0 +1,15 @@
+#!/bin/sh
+# The test command: checks, then every Go test with the race detector, on real
+# kernels, in real environments, through real MCP clients.
+set -eu
+cd "$(dirname "$0")/.."
+go=${GO:-go}
+testdata/environments.sh kernel7 kernel6 client node conda
+export MCE_TEST_PYTHONS="$PWD/.cache/kernel7/bin/python:$PWD/.cache/kernel6/bin/python"
+export MCE_TEST_UV="$PWD/.cache/tools/bin/uv"
+export MCE_TEST_CLIENT="$PWD/.cache/client/bin/python"
+export MCE_TEST_NODE="$PWD/.cache/node"
+export MCE_TEST_CONDA="$PWD/.cache/conda/root"
+testdata/check.sh
+# -p 2: tests start kernels; more packages at once only make them wait.
+"$go" test -race -count=1 -timeout 20m -p 2 ./...
