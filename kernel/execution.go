@@ -137,7 +137,16 @@ func (k *Kernel) Execute(r Request) (*Execution, error) {
 		return nil, fmt.Errorf("%w: %w", ErrDead, err)
 	}
 	k.wg.Go(e.finish)
+	k.wg.Go(k.sync)
 	return e, nil
+}
+
+// sync brings the record to the disk, beside the run: what was sent and what came
+// back outlive a power cut from then on, and nobody waits for the disk.
+func (k *Kernel) sync() {
+	if err := k.record.Sync(); err != nil {
+		k.log.Warn("syncing record", "err", err)
+	}
 }
 
 // register makes the execution the current one and known to the router: before

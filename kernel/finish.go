@@ -223,6 +223,7 @@ func (e *Execution) end(result Result) {
 	if err != nil {
 		k.log.Warn("recording the end", "err", err)
 	}
+	k.wg.Go(k.sync)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	e.result = result

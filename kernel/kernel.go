@@ -26,7 +26,8 @@ import (
 //     ended by the closing of its connection;
 //  2. the watcher, started by Start, which waits for the process and then
 //     closes the connections and fails what is in flight;
-//  3. one per execution in flight, which decides when it is done.
+//  3. one per execution in flight, which decides when it is done, and short ones
+//     that bring the record to the disk.
 //
 // Close ends them all and waits.
 type Kernel struct {

@@ -1,0 +1,396 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// The documents are held against the code here: what a user looks up in a table
+// is true or the test fails.
+
+// repository is where the documents lie, seen from this package.
+const repository = "../.."
+
+func document(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(repository, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// row is the line of a table whose first cell is the name, or "".
+func row(text, name string) string {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "| `"+name+"` |") {
+			return line
+		}
+	}
+	return ""
+}
+
+// listedTool is a tool as tools/list shows it.
+type listedTool struct {
+	Name        string
+	InputSchema struct {
+		Properties map[string]any
+		Required   []string
+	}
+}
+
+// listTools asks a server that has no Python for its tools.
+func listTools(t *testing.T) []listedTool {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	sessions := session.NewManager(session.Config{
+		Host: &kernel.Host{Log: log}, Finder: &pyenv.Finder{}, StateDir: t.TempDir(), Log: log,
+	})
+	defer sessions.Close(t.Context())
+	in := `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"documents","version":"1"}}}
+{"jsonrpc":"2.0","method":"notifications/initialized"}
+{"jsonrpc":"2.0","id":2,"method":"tools/list","params":{}}
+`
+	var out bytes.Buffer
+	server := mcp.New(mcp.Config{Sessions: sessions, Version: version, Log: log})
+	if err := server.Serve(context.Background(), strings.NewReader(in), &out); err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(out.Bytes()) {
+		var answer struct {
+			ID     int
+			Result struct{ Tools []listedTool }
+		}
+		if err := json.Unmarshal(line, &answer); err != nil {
+			t.Fatalf("%v in %.200s", err, line)
+		}
+		if answer.ID == 2 {
+			return answer.Result.Tools
+		}
+	}
+	t.Fatalf("no answer to tools/list in %.500s", out.Bytes())
+	return nil
+}
+
+// TestDocumentedTools: README has a row for each tool that names its arguments,
+// the required ones in bold, and none for a tool that is not there.
+func TestDocumentedTools(t *testing.T) {
+	readme := document(t, "README.md")
+	tools := listTools(t)
+	if len(tools) == 0 {
+		t.Fatal("no tools")
+	}
+	known := map[string]bool{}
+	for _, tool := range tools {
+		known[tool.Name] = true
+		line := row(readme, tool.Name)
+		if line == "" {
+			t.Errorf("README.md has no row for the tool %s", tool.Name)
+			continue
+		}
+		var words []string
+		for _, word := range strings.Split(strings.Split(line, "|")[2], ",") {
+			if word = strings.TrimSpace(word); word != "" {
+				words = append(words, word)
+			}
+		}
+		for name := range tool.InputSchema.Properties {
+			want := name
+			if slices.Contains(tool.InputSchema.Required, name) {
+				want = "**" + name + "**"
+			}
+			if !slices.Contains(words, want) {
+				t.Errorf("README.md, %s: the arguments do not name %s", tool.Name, want)
+			}
+		}
+		if len(words) != len(tool.InputSchema.Properties) {
+			t.Errorf("README.md, %s: arguments %q, the tool has %d", tool.Name, words, len(tool.InputSchema.Properties))
+		}
+	}
+	section := between(t, readme, "\n## Tools\n", "\n## ")
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(section, -1) {
+		if !known[m[1]] {
+			t.Errorf("README.md has a row for %s, which is no tool", m[1])
+		}
+	}
+}
+
+// TestDocumentedMigration: the predecessor's nine tools are there, and the
+// migration page has a row for each and names the others.
+func TestDocumentedMigration(t *testing.T) {
+	page := document(t, "docs/migrating.md")
+	nine := []string{
+		"execute_code", "execute_code_file", "initialize_code_file", "append_to_code_file", "read_code_file",
+		"install_dependencies", "check_installed_packages", "configure_environment", "get_environment_config",
+	}
+	var names []string
+	for _, tool := range listTools(t) {
+		names = append(names, tool.Name)
+		if !strings.Contains(page, "`"+tool.Name+"`") {
+			t.Errorf("docs/migrating.md does not name the tool %s", tool.Name)
+		}
+	}
+	for _, name := range nine {
+		if row(page, name) == "" {
+			t.Errorf("docs/migrating.md has no row for %s", name)
+		}
+		if !slices.Contains(names, name) {
+			t.Errorf("the predecessor's tool %s is gone", name)
+		}
+	}
+}
+
+// TestDocumentedSettings: the settings are the same in README and in --help.
+func TestDocumentedSettings(t *testing.T) {
+	settings := between(t, document(t, "README.md"), "\n## Variables\n", "\n\nPaths")
+	inReadme := regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\|").FindAllStringSubmatch(settings, -1)
+	inUsage := regexp.MustCompile(`(?m)^  ([A-Z_]+) `).FindAllStringSubmatch(usage, -1)
+	names := func(matches [][]string) (list []string) {
+		for _, m := range matches {
+			list = append(list, m[1])
+		}
+		slices.Sort(list)
+		return list
+	}
+	if r, u := names(inReadme), names(inUsage); !slices.Equal(r, u) || len(r) == 0 {
+		t.Errorf("settings in README.md: %q\nin --help: %q", r, u)
+	}
+}
+
+// TestDocumentedVariables: README names each environment variable the code reads.
+func TestDocumentedVariables(t *testing.T) {
+	readme := document(t, "README.md")
+	internal := map[string]string{
+		"MCE_GUARD": "the server sets it for the guards it starts; no setting",
+	}
+	read := variablesRead(t)
+	for name, where := range read {
+		if internal[name] == "" && !strings.Contains(readme, "`"+name+"`") {
+			t.Errorf("README.md does not name the variable %s, read in %s", name, where)
+		}
+	}
+	for _, name := range []string{"CODE_STORAGE_DIR", "ENV_TYPE", "HOME", "CONDA_ENVS_DIRS", "MCE_GUARD"} {
+		if read[name] == "" {
+			t.Errorf("this test does not see that %s is read any more: mend variablesRead", name)
+		}
+	}
+}
+
+// variablesRead finds the names of environment variables in the code, with the
+// file each is in: in functions that call getenv, Getenv or LookupEnv, the
+// strings that look like a variable's name, and constants that are passed.
+func variablesRead(t *testing.T) map[string]string {
+	t.Helper()
+	looksLike := regexp.MustCompile(`^_?[A-Z][A-Z0-9_]+$`)
+	constants, found := map[string]string{}, map[string]string{}
+	var functions []func()
+	eachFile(t, func(path string, file *ast.File) {
+		for _, d := range file.Decls {
+			switch d := d.(type) {
+			case *ast.GenDecl:
+				collectStrings(d, constants)
+			case *ast.FuncDecl:
+				functions = append(functions, func() {
+					calls, names := false, []string{}
+					ast.Inspect(d, func(n ast.Node) bool {
+						switch n := n.(type) {
+						case *ast.CallExpr:
+							if len(n.Args) == 1 && readsVariable(n.Fun) {
+								calls = true
+								if id, ok := n.Args[0].(*ast.Ident); ok && constants[id.Name] != "" {
+									names = append(names, constants[id.Name])
+								} else if s, ok := stringValue(n.Args[0]); ok {
+									names = append(names, s)
+								}
+							}
+						case *ast.BasicLit:
+							if s, ok := stringValue(n); ok && looksLike.MatchString(s) {
+								names = append(names, s)
+							}
+						}
+						return true
+					})
+					for _, name := range names {
+						if calls {
+							found[name] = path
+						}
+					}
+				})
+			}
+		}
+	})
+	for _, look := range functions { // when all constants are known
+		look()
+	}
+	return found
+}
+
+func readsVariable(fun ast.Expr) bool {
+	name := ""
+	switch f := fun.(type) {
+	case *ast.Ident:
+		name = f.Name
+	case *ast.SelectorExpr:
+		name = f.Sel.Name
+	}
+	return name == "getenv" || name == "Getenv" || name == "LookupEnv"
+}
+
+// collectStrings adds the string constants of a declaration.
+func collectStrings(d *ast.GenDecl, constants map[string]string) {
+	if d.Tok != token.CONST {
+		return
+	}
+	for _, spec := range d.Specs {
+		spec := spec.(*ast.ValueSpec)
+		for i, value := range spec.Values {
+			if s, ok := stringValue(value); ok {
+				constants[spec.Names[i].Name] = s
+			}
+		}
+	}
+}
+
+func stringValue(e ast.Expr) (string, bool) {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return "", false
+	}
+	s, err := strconv.Unquote(lit.Value)
+	return s, err == nil
+}
+
+// TestDocumentedLimits: a limit that changes in the code changes in README too.
+func TestDocumentedLimits(t *testing.T) {
+	limits := between(t, document(t, "README.md"), "\n## Limits\n", "\n## ")
+	for _, limit := range []struct{ file, constant, value, words string }{
+		{"session/manager.go", "maxSessions", "16", "| sessions | 16 |"},
+		{"session/manager.go", "maxQueue", "64", "| calls waiting in one session | 64 |"},
+		{"session/manager.go", "keptExecutions", "2000", "the last 2000"},
+		{"session/codefile/store.go", "MaxContent", "4 << 20", "content of one file call | 4 MiB |"},
+		{"mcp/execute.go", "maxCode", "4 << 20", "| code of one call, "},
+		{"mcp/packages.go", "maxPackages", "200", "| 200 |"},
+		{"mcp/clients.go", "defaultCharacters", "30_000", "30,000 characters"},
+		{"mcp/clients.go", "codexCharacters", "11_000", "11,000 for Codex"},
+		{"mcp/clients.go", "errorCharacters", "10_000", "10,000 when the run failed"},
+		{"mcp/clients.go", "imageCount", "5", "| 5, at most"},
+		{"mcp/clients.go", "imageBytes", "450_000", "450 kB each"},
+		{"mcp/clients.go", "totalImageBytes", "600_000", "600 kB together"},
+		{"mcp/clients.go", "lineBytes", "900_000", "| 900 kB |"},
+		{"mcp/image.go", "maxSide", "1568", "1568 px"},
+		{"mcp/serve.go", "DefaultMaxLine", "64 << 20", "| 64 MiB |"},
+		{"kernel/zmq/conn.go", "DefaultFrameLimit", "256 << 20", "| 256 MiB; "},
+	} {
+		if got := constant(t, limit.file, limit.constant); got != limit.value {
+			t.Errorf("%s: %s is %s, not %s any more: change README.md and this table", limit.file, limit.constant, got, limit.value)
+		}
+		if !strings.Contains(limits, limit.words) {
+			t.Errorf("README.md, limits: %q is missing (%s is %s)", limit.words, limit.constant, limit.value)
+		}
+	}
+	waits := constant(t, "mcp/execute.go", "defaultWait") + ", 0 to " + constant(t, "mcp/execute.go", "maxWait")
+	if !strings.Contains(document(t, "README.md"), "(default "+waits+")") {
+		t.Errorf("README.md does not say that wait_seconds has (default %s)", waits)
+	}
+}
+
+// constant returns the source text of a constant's value.
+func constant(t *testing.T, path, name string) string {
+	t.Helper()
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, filepath.Join(repository, path), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "not there"
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok {
+			for i, id := range spec.Names {
+				if id.Name == name && i < len(spec.Values) {
+					var b strings.Builder
+					if err := format.Node(&b, files, spec.Values[i]); err != nil {
+						t.Fatal(err)
+					}
+					text = b.String()
+				}
+			}
+		}
+		return true
+	})
+	return text
+}
+
+var (
+	jsonBlock = regexp.MustCompile("(?ms)^```json\n(.*?)^```")
+	link      = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+)
+
+// TestDocuments: JSON in the documents parses, and links lead to files.
+func TestDocuments(t *testing.T) {
+	pages, blocks := 0, 0
+	err := filepath.WalkDir(repository, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "node_modules" || d.Name() == "testdata"):
+			return fs.SkipDir
+		case filepath.Ext(path) != ".md" || filepath.Base(path) == "instructions.md":
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		pages++
+		for _, m := range jsonBlock.FindAllSubmatch(b, -1) {
+			blocks++
+			if !json.Valid(m[1]) {
+				t.Errorf("%s: not JSON:\n%s", path, m[1])
+			}
+		}
+		for _, m := range link.FindAllSubmatch(b, -1) {
+			target := filepath.Join(filepath.Dir(path), string(m[1]))
+			if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: a link leads to %s, which is not there", path, m[1])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pages < 8 || blocks < 5 {
+		t.Errorf("%d documents with %d blocks of JSON: some were not found", pages, blocks)
+	}
+}
+
+// between is what lies after start and before the next end.
+func between(t *testing.T, text, start, end string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, start)
+	if !found {
+		t.Fatalf("no %q", start)
+	}
+	part, _, _ := strings.Cut(rest, end)
+	return part
+}

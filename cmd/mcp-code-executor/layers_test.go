@@ -1,0 +1,408 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The layers of the program are held here, each rule with its reason: see
+// ARCHITECTURE.md. Tests may import what they like.
+
+const module = "github.com/mcp-code-executor/mcp-code-executor/"
+
+// layer is a package and what it may import of ours.
+type layer struct {
+	pkg     string
+	imports []string
+	reason  string
+}
+
+// layers stand lowest first.
+var layers = []layer{
+	{"kernel/jupyter", nil, "plain data that everyone may import drags nothing behind it"},
+	{"kernel/zmq", nil, "it carries frames and does not know what they mean"},
+	{"kernel/launch", nil, "it is a file and a command line"},
+	{"kernel/guard", nil, "the guard parses nothing, so that nothing can break it"},
+	{"kernel/record", []string{"kernel/jupyter"}, "it keeps outputs, whoever produced them"},
+	{"kernel/kerneltest", []string{"kernel/guard", "kernel/jupyter", "kernel/zmq"}, "a scripted kernel stands where the process and the wire are"},
+	{"kernel", []string{"kernel/jupyter", "kernel/zmq", "kernel/launch", "kernel/guard", "kernel/record"},
+		"mechanism: it knows no environment, no session, no MCP"},
+	{"session/codefile", nil, "files are confined without knowing what runs them"},
+	{"session/pyenv", nil, "environments are found and mended without knowing kernels"},
+	{"session/export", []string{"kernel/jupyter", "kernel/record"}, "an export reads the record and nothing that runs"},
+	{"session", []string{"kernel", "kernel/guard", "kernel/jupyter", "kernel/record", "session/codefile", "session/pyenv", "session/export"},
+		"policy: it knows both kernels and environments, but neither sockets nor words"},
+	{"mcp", []string{"session", "session/codefile", "session/pyenv", "session/export", "kernel/jupyter"},
+		"words: of a kernel it knows the outputs, never a socket or a process"},
+	{"cmd/mcp-code-executor", []string{"mcp", "session", "session/codefile", "session/pyenv", "session/export", "kernel", "kernel/guard", "kernel/record"},
+		"it wires the parts; frames and messages are no part of that"},
+}
+
+// outside says which packages may import a module of others. Modules that are
+// not named may be imported anywhere.
+var outside = []struct {
+	prefix string
+	by     []string
+	reason string
+}{
+	{"github.com/go-zeromq/zmq4", []string{"kernel/zmq"}, "its sockets can hang or end the process: only the wrapper that bounds them touches it"},
+	{"github.com/mark3labs/mcp-go", []string{"mcp"}, "the protocol's next revision must be one package's affair"},
+	{"golang.org/x/image", []string{"mcp"}, "pictures from a kernel are decoded in one place, behind its limits"},
+	{"github.com/google/go-cmp", nil, "it is for tests and panics by design"},
+	{"github.com/rogpeppe/go-internal", nil, "it is for tests"},
+	{"net/http", nil, "the server opens no port and calls nobody"},
+	{"log", nil, "it writes where nobody chose; log/slog goes where cmd says"},
+	{"plugin", nil, "the binary is static"},
+}
+
+// goPackage is what `go list -json` tells of a package.
+type goPackage struct {
+	Dir, ImportPath string
+	GoFiles         []string
+	Imports         []string
+}
+
+func (p *goPackage) name() string { return strings.TrimPrefix(p.ImportPath, module) }
+
+// systems are those that must build; each has files of its own.
+var systems = []string{"linux", "darwin", "windows"}
+
+// packages lists the packages of this module as they are built for a system.
+func packages(t *testing.T, system string) []*goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=Dir,ImportPath,GoFiles,Imports", "./...")
+	cmd.Dir = repository
+	cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v: %s", err, stderr.Bytes())
+	}
+	var list []*goPackage
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		p := new(goPackage)
+		if err := d.Decode(p); errors.Is(err, io.EOF) {
+			return list
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) > 0 { // not only tests
+			list = append(list, p)
+		}
+	}
+}
+
+func TestLayers(t *testing.T) {
+	for _, system := range systems {
+		for _, p := range packages(t, system) {
+			i := slices.IndexFunc(layers, func(l layer) bool { return l.pkg == p.name() })
+			if i < 0 {
+				t.Errorf("%s has no rule: say in layers what it may import, and why", p.name())
+				continue
+			}
+			for _, imported := range p.Imports {
+				if ours, ok := strings.CutPrefix(imported, module); ok && !slices.Contains(layers[i].imports, ours) {
+					t.Errorf("%s (%s) imports %s: %s", p.name(), system, ours, layers[i].reason)
+				}
+				if p.name() == "kernel/jupyter" && strings.Contains(imported, ".") {
+					t.Errorf("kernel/jupyter (%s) imports %s: %s", system, imported, layers[i].reason)
+				}
+				for _, o := range outside {
+					if (imported == o.prefix || strings.HasPrefix(imported, o.prefix+"/") && strings.Contains(o.prefix, ".")) && !slices.Contains(o.by, p.name()) {
+						t.Errorf("%s (%s) imports %s: %s", p.name(), system, imported, o.reason)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestLayersPointDown: the table itself has no circle, and nothing imports cmd
+// or the scripted kernel.
+func TestLayersPointDown(t *testing.T) {
+	above := map[string]bool{}
+	for _, l := range slices.Backward(layers) {
+		above[l.pkg] = true
+		for _, imported := range l.imports {
+			if above[imported] {
+				t.Errorf("%s may import %s, which stands above it", l.pkg, imported)
+			}
+			if strings.HasPrefix(imported, "cmd/") || imported == "kernel/kerneltest" {
+				t.Errorf("%s may import %s, which nothing imports", l.pkg, imported)
+			}
+		}
+	}
+}
+
+// eachFile parses the program's Go files, of all systems, without tests.
+func eachFile(t *testing.T, do func(path string, file *ast.File)) {
+	t.Helper()
+	files := token.NewFileSet()
+	for _, dir := range []string{"cmd", "kernel", "mcp", "session"} {
+		err := filepath.WalkDir(filepath.Join(repository, dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			file, err := parser.ParseFile(files, path, nil, parser.ParseComments|parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			name, err := filepath.Rel(repository, path)
+			do(filepath.ToSlash(name), file)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestProcessGlobals: only cmd touches the process's own stdin, stdout and exit,
+// so that one server can have many connections and stdout holds nothing but the
+// protocol. There is no work in init.
+func TestProcessGlobals(t *testing.T) {
+	forbidden := map[string][]string{
+		"os":  {"Stdin", "Stdout", "Exit"},
+		"fmt": {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
+	}
+	exempt := map[string]string{
+		"kernel/guard/guard_unix.go":    "a guard is a process of its own, whose stdin and stdout are its pipes to the server",
+		"kernel/guard/guard_windows.go": "a guard is a process of its own, whose stdin and stdout are its pipes to the server",
+	}
+	used := map[string]bool{}
+	eachFile(t, func(path string, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if n.Name.Name == "init" && n.Recv == nil {
+					t.Errorf("%s: func init: what is done at start is done by cmd, in order", path)
+				}
+			case *ast.SelectorExpr:
+				x, ok := n.X.(*ast.Ident)
+				if !ok || !slices.Contains(forbidden[x.Name], n.Sel.Name) || strings.HasPrefix(path, "cmd/") {
+					break
+				}
+				if used[path] = true; exempt[path] == "" {
+					t.Errorf("%s: %s.%s: only cmd touches the process's stdin, stdout and exit", path, x.Name, n.Sel.Name)
+				}
+			}
+			return true
+		})
+	})
+	for path := range exempt {
+		if !used[path] {
+			t.Errorf("%s needs no exemption any more", path)
+		}
+	}
+}
+
+// TestNoMutableState: a package-level variable is an error, a regular
+// expression, an embedded file or a table, and nothing writes to it: state
+// belongs to values, so that two servers in one process do not disturb each other.
+func TestNoMutableState(t *testing.T) {
+	for _, system := range systems {
+		for _, p := range packages(t, system) {
+			for _, problem := range stateProblems(t, p.Dir, p.GoFiles) {
+				t.Errorf("%s (%s): %s", p.name(), system, problem)
+			}
+		}
+	}
+}
+
+// TestStateRule: the rule finds what it is for.
+func TestStateRule(t *testing.T) {
+	for _, test := range []struct {
+		source  string
+		problem string // "" when it is allowed
+	}{
+		{`import "errors"; var ErrGone = errors.New("gone")`, ""},
+		{`import "regexp"; var form = regexp.MustCompile("^a$")`, ""},
+		{`var table = []struct{ a, b string }{{"x", "y"}}; func f() string { return table[0].a }`, ""},
+		{`import _ "embed"` + "\n//go:embed x.txt\nvar text string", ""},
+		{`var names = []string{"a"}; func f() { names := names; names[0] = "b" }`, ""}, // a local of that name
+		{`var _ interface{ f() } = T{}; type T struct{}; func (T) f() {}`, ""},
+		{`var count int`, "count has no value"},
+		{`import "sync"; var mu sync.Mutex`, "mu has no value"},
+		{`import "sync"; var mu = sync.Mutex{}`, "mu may be state"},
+		{`var cache = map[string]int{}; func f() { cache["a"] = 1 }`, "writes to the package's variable cache"},
+		{`var cache = make(map[string]int)`, "cache may be state"},
+		{`var shared = &T{}; type T struct{ n int }`, "shared may be state"},
+		{`var limit = 5; func f() { limit++ }`, "writes to the package's variable limit"},
+		{`var limit = 5; func f() *int { return &limit }`, "takes its address"},
+		{`var table = map[int]int{1: 2}; func f() { delete(table, 1) }`, "writes to the package's variable table"},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "x.go"), []byte("package x\n"+test.source+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(stateProblems(t, dir, []string{"x.go"}), "; ")
+		if (got == "") != (test.problem == "") || !strings.Contains(got, test.problem) {
+			t.Errorf("%s\ngot %q, want %q", test.source, got, test.problem)
+		}
+	}
+}
+
+// stateProblems says what in a package is, or may be, state of the process.
+func stateProblems(t *testing.T, dir string, names []string) (problems []string) {
+	t.Helper()
+	files := token.NewFileSet()
+	say := func(at token.Pos, words string) {
+		position := files.Position(at)
+		problems = append(problems, fmt.Sprintf("%s:%d: %s", filepath.Base(position.Filename), position.Line, words))
+	}
+	var parsed []*ast.File
+	for _, name := range names {
+		f, err := parser.ParseFile(files, filepath.Join(dir, name), nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, f)
+	}
+	// Imports are not loaded: who means which variable is known without them.
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
+	config := types.Config{Error: func(error) {}, Importer: noImports{}}
+	checked, _ := config.Check("x", files, parsed, info)
+	for _, f := range parsed {
+		for _, d := range f.Decls {
+			if d, ok := d.(*ast.GenDecl); ok && d.Tok == token.VAR {
+				for _, spec := range d.Specs {
+					checkVariable(d, spec.(*ast.ValueSpec), say)
+				}
+			}
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			for _, target := range written(n) {
+				id := root(target)
+				if id == nil {
+					continue
+				}
+				if v, ok := info.Uses[id].(*types.Var); ok && v.Parent() == checked.Scope() {
+					say(id.Pos(), "writes to the package's variable "+id.Name+", or takes its address")
+				}
+			}
+			return true
+		})
+	}
+	return problems
+}
+
+type noImports struct{}
+
+func (noImports) Import(string) (*types.Package, error) { return nil, errors.New("not loaded") }
+
+// checkVariable judges how a package-level variable gets its value.
+func checkVariable(d *ast.GenDecl, spec *ast.ValueSpec, say func(token.Pos, string)) {
+	embedded := strings.Contains(docText(spec.Doc)+docText(d.Doc), "//go:embed")
+	for i, name := range spec.Names {
+		switch {
+		case name.Name == "_" || embedded:
+		case i >= len(spec.Values):
+			say(name.Pos(), name.Name+" has no value: a variable that is set later is state of the process")
+		case !constantValue(spec.Values[i]):
+			say(name.Pos(), name.Name+" may be state of the process: make it a field, or a constant")
+		}
+	}
+}
+
+func docText(g *ast.CommentGroup) string {
+	var b strings.Builder
+	if g == nil {
+		return ""
+	}
+	for _, c := range g.List {
+		b.WriteString(c.Text + "\n")
+	}
+	return b.String()
+}
+
+// constantValue holds for literals, for tables of such (no pointers, nothing of
+// sync), and for calls that make an error, a regular expression or a replacer.
+func constantValue(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.BasicLit, *ast.Ident, *ast.SelectorExpr:
+		return true
+	case *ast.BinaryExpr:
+		return constantValue(e.X) && constantValue(e.Y)
+	case *ast.KeyValueExpr:
+		return constantValue(e.Value)
+	case *ast.FuncLit:
+		return true // of a table; it can keep nothing
+	case *ast.CompositeLit:
+		if s, ok := e.Type.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok && (x.Name == "sync" || x.Name == "atomic") {
+				return false
+			}
+		}
+		return !slices.ContainsFunc(e.Elts, func(e ast.Expr) bool { return !constantValue(e) })
+	case *ast.CallExpr:
+		s, ok := e.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return false
+		}
+		x, ok := s.X.(*ast.Ident)
+		return ok && slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer"}, x.Name+"."+s.Sel.Name)
+	}
+	return false
+}
+
+// written are the expressions a statement writes to or takes the address of.
+func written(n ast.Node) []ast.Expr {
+	switch n := n.(type) {
+	case *ast.AssignStmt:
+		if n.Tok != token.DEFINE {
+			return n.Lhs
+		}
+	case *ast.IncDecStmt:
+		return []ast.Expr{n.X}
+	case *ast.RangeStmt:
+		if n.Tok == token.ASSIGN {
+			return []ast.Expr{n.Key, n.Value}
+		}
+	case *ast.UnaryExpr:
+		if _, literal := n.X.(*ast.CompositeLit); n.Op == token.AND && !literal {
+			return []ast.Expr{n.X}
+		}
+	case *ast.CallExpr:
+		if id, ok := n.Fun.(*ast.Ident); ok && len(n.Args) > 0 && slices.Contains([]string{"delete", "clear", "copy"}, id.Name) {
+			return n.Args[:1]
+		}
+	}
+	return nil
+}
+
+// root is the variable at the bottom of x.f, x[i], *x and (x).
+func root(e ast.Expr) *ast.Ident {
+	for {
+		switch x := e.(type) {
+		case *ast.Ident:
+			return x
+		case *ast.SelectorExpr:
+			e = x.X
+		case *ast.IndexExpr:
+			e = x.X
+		case *ast.SliceExpr:
+			e = x.X
+		case *ast.StarExpr:
+			e = x.X
+		case *ast.ParenExpr:
+			e = x.X
+		default:
+			return nil
+		}
+	}
+}
