@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,11 +86,13 @@ type Execution struct {
 	idle         bool
 	interrupted  bool
 	errorOutput  *jupyter.Output // an iopub error that is the cell's own, without its text
-	lastLine     string          // of what streams printed last, for progress
+	recent       recent
+	lastLine     string // of what streams printed last, for progress
 	prompt       *Prompt
 	questions    int
 	promptParent jupyter.Header
 	result       Result
+	ended        bool          // the result is known
 	changed      chan struct{} // closed at the next change; nil when nobody waits
 }
 
@@ -137,16 +140,8 @@ func (k *Kernel) Execute(r Request) (*Execution, error) {
 		return nil, fmt.Errorf("%w: %w", ErrDead, err)
 	}
 	k.wg.Go(e.finish)
-	k.wg.Go(k.sync)
+	k.dirty()
 	return e, nil
-}
-
-// sync brings the record to the disk, beside the run: what was sent and what came
-// back outlive a power cut from then on, and nobody waits for the disk.
-func (k *Kernel) sync() {
-	if err := k.record.Sync(); err != nil {
-		k.log.Warn("syncing record", "err", err)
-	}
 }
 
 // register makes the execution the current one and known to the router: before
@@ -252,6 +247,10 @@ func (e *Execution) append(out jupyter.Output) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	e.tail = max(e.tail, pos)
+	e.recent.add(out, pos)
+	if e.ended && !slices.Contains(k.late, e.id) {
+		k.late = append(k.late, e.id)
+	}
 	if out.Type == jupyter.OutputStream {
 		e.noteLineLocked(out.Text.Inline)
 	}

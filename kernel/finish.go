@@ -223,10 +223,10 @@ func (e *Execution) end(result Result) {
 	if err != nil {
 		k.log.Warn("recording the end", "err", err)
 	}
-	k.wg.Go(k.sync)
+	k.dirty()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	e.result = result
+	e.result, e.ended = result, true
 	e.tail = max(e.tail, pos)
 	e.prompt = nil
 	if k.current == e {

@@ -27,22 +27,50 @@ func (k *Kernel) Interrupt(ctx context.Context) (stopped bool, err error) {
 		// A kernel in a top-level await wakes up only when something arrives on
 		// shell (ipykernel issue 881); our launcher mends that, this is for one
 		// whose launcher step failed.
-		_, forget, err := k.ask(jupyter.Shell, jupyter.MsgKernelInfoRequest, nil)
-		if err == nil {
-			defer forget()
+		w, forget, err := k.ask(jupyter.Shell, jupyter.MsgKernelInfoRequest, nil)
+		if err != nil {
+			return false, err
 		}
-		select {
-		case <-e.done:
-			if e.Result().Exit != nil {
-				return true, nil
-			}
+		defer forget()
+		nudged, cancel := context.WithTimeout(ctx, patience)
+		ended := k.endsWithin(nudged, e, w)
+		cancel()
+		switch {
+		case ended && e.Result().Exit != nil:
+			return true, nil
+		case ended:
 			return k.Probe(ctx, probePatience), nil
-		case <-ctx.Done():
+		case ctx.Err() != nil:
 			return false, context.Cause(ctx)
-		case <-time.After(patience):
 		}
 	}
 	return false, nil
+}
+
+// endsWithin reports whether the execution ends before ctx does. Shell is served
+// in order: when it has answered the nudge the cell is over, and one that then
+// still has neither reply nor idle has lost both.
+func (k *Kernel) endsWithin(ctx context.Context, e *Execution, nudge *waiter) bool {
+	select {
+	case <-e.done:
+		return true
+	case <-ctx.Done():
+		return false
+	case <-nudge.reply:
+	}
+	select {
+	case <-e.done:
+		return true
+	case <-time.After(replyGrace):
+		e.gotIdle() // the end of the cell is proved, whatever was lost
+	case <-ctx.Done():
+	}
+	select {
+	case <-e.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // Kill ends the process and everything it started.

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -26,8 +27,9 @@ import (
 //     ended by the closing of its connection;
 //  2. the watcher, started by Start, which waits for the process and then
 //     closes the connections and fails what is in flight;
-//  3. one per execution in flight, which decides when it is done, and short ones
-//     that bring the record to the disk.
+//  3. the syncer, started by Start, ended by Close, which brings the record to
+//     the disk;
+//  4. one per execution in flight, which decides when it is done.
 //
 // Close ends them all and waits.
 type Kernel struct {
@@ -41,11 +43,12 @@ type Kernel struct {
 
 	channels map[jupyter.Channel]*channel
 
-	gone    chan struct{} // closed when the process is gone and its output is in
-	closing chan struct{} // closed by Close
-	once    sync.Once
-	wg      sync.WaitGroup // readers, watcher and executions
-	oom     *oomCounter
+	gone     chan struct{} // closed when the process is gone and its output is in
+	closing  chan struct{} // closed by Close
+	once     sync.Once
+	wg       sync.WaitGroup // readers, watcher and executions
+	oom      *oomCounter
+	unsynced chan struct{} // buffered 1: the record has entries the disk may not have
 
 	subshellMu sync.Mutex // held while the subshell is made
 	subshellID string     // of our own questions
@@ -57,7 +60,8 @@ type Kernel struct {
 	current    *Execution
 	lastIOPub  time.Time
 	capture    captures
-	exited     bool // the kernel said it exits (ask_exit)
+	late       []string // ids of executions with output after their end
+	exited     bool     // the kernel said it exits (ask_exit)
 	closed     bool
 }
 
@@ -124,6 +128,7 @@ func newKernel(spec Spec, log *slog.Logger) *Kernel {
 		channels:   map[jupyter.Channel]*channel{},
 		gone:       make(chan struct{}),
 		closing:    make(chan struct{}),
+		unsynced:   make(chan struct{}, 1),
 		executions: map[string]*Execution{},
 		waiters:    map[string]*waiter{},
 		capture:    captures{},
@@ -145,7 +150,7 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 
 	guarded, err := guard.Start(ctx, guard.Spec{
 		Exe:  host.Exe,
-		Argv: launch.Args(k.spec.Python, script, file, launch.Options{Sidecar: k.spec.Sidecar}),
+		Argv: launch.Args(k.spec.Python, script, file, launch.Options{Sidecar: k.spec.Sidecar, NoPrelude: host.PlainPython}),
 		Env:  k.spec.Env,
 		Dir:  k.spec.Dir,
 	}, host.Reaper)
@@ -196,15 +201,22 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 // ready begins to watch the process and returns when the kernel has answered.
 func (k *Kernel) ready(ctx context.Context) error {
 	k.wg.Go(k.watch)
+	k.wg.Go(k.sync)
 	return k.awaitReady(ctx)
 }
 
 func (k *Kernel) startError(ctx context.Context, phase string, err error) error {
+	// A failed handshake can come a moment before the news of the process's end,
+	// which says more.
+	patience := exitNews
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrDead) {
+		patience = 0
+	}
 	select {
 	case <-k.process.Done():
 		exit := k.Exit()
 		return &StartError{Phase: phase, Exit: &exit, Err: ErrDead}
-	default:
+	case <-time.After(patience):
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
@@ -249,6 +261,37 @@ func (k *Kernel) watch() {
 	<-drained
 }
 
+// syncInterval is how long entries of the record may wait for the disk. It only
+// matters for a power cut: what was written outlives any process.
+const syncInterval = 500 * time.Millisecond
+
+// dirty asks for the record to be brought to the disk.
+func (k *Kernel) dirty() {
+	select {
+	case k.unsynced <- struct{}{}:
+	default:
+	}
+}
+
+// sync brings the record to the disk beside the runs: nobody waits for it.
+func (k *Kernel) sync() {
+	for {
+		select {
+		case <-k.closing:
+			return
+		case <-k.unsynced:
+		}
+		if err := k.record.Sync(); err != nil {
+			k.log.Warn("syncing record", "err", err)
+		}
+		select {
+		case <-k.closing:
+			return
+		case <-time.After(syncInterval):
+		}
+	}
+}
+
 // Done is closed when the process is gone and what it had sent has arrived.
 func (k *Kernel) Done() <-chan struct{} { return k.gone }
 
@@ -271,6 +314,9 @@ func (k *Kernel) Usage() (guard.Usage, error) { return k.process.Usage() }
 
 // Info returns what the kernel told about itself.
 func (k *Kernel) Info() Info { return k.info }
+
+// Dir is the working directory the kernel was started in.
+func (k *Kernel) Dir() string { return k.spec.Dir }
 
 // Record returns the kernel's record; it can be read after Close too.
 func (k *Kernel) Record() *record.Record { return k.record }
@@ -307,6 +353,9 @@ func (k *Kernel) Close() {
 		k.closeChannels()
 		k.wg.Wait()
 		if k.record != nil {
+			if err := k.record.Sync(); err != nil {
+				k.log.Warn("syncing record", "err", err)
+			}
 			if err := k.record.Close(); err != nil {
 				k.log.Warn("closing record", "err", err)
 			}

@@ -130,6 +130,10 @@ func (k *testKernel) output(e *kernel.Execution) string {
 		if out == nil {
 			continue
 		}
+		if out.CommID != "" {
+			fmt.Fprintf(&b, "<widget %s: %s>", out.CommID, out.Type)
+			continue
+		}
 		switch out.Type {
 		case jupyter.OutputStream:
 			text, err := out.Text.Bytes(1 << 30)
@@ -138,7 +142,11 @@ func (k *testKernel) output(e *kernel.Execution) string {
 			}
 			b.Write(text)
 		case jupyter.OutputExecuteResult, jupyter.OutputDisplayData:
-			fmt.Fprintf(&b, "<%s %s>", out.Type, out.Data["text/plain"].Inline)
+			text, err := out.Data["text/plain"].Bytes(1 << 30)
+			if err != nil {
+				k.t.Fatal(err)
+			}
+			fmt.Fprintf(&b, "<%s %s>", out.Type, text)
 		case jupyter.OutputError:
 			fmt.Fprintf(&b, "<error %s: %s>", out.Ename, out.Evalue)
 		default:

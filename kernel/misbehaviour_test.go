@@ -71,6 +71,7 @@ var misbehaviours = map[kerneltest.Cell]want{
 	kerneltest.OtherVersion:     {outcome: kernel.OutcomeOK},
 	kerneltest.ErrorInReply:     {outcome: kernel.OutcomeError, ename: "UsageError", output: "<error UsageError: only the reply says it>"},
 	kerneltest.ErrorOnIOPub:     {outcome: kernel.OutcomeError, ename: "RuntimeError", output: "<error RuntimeError: only iopub says it>"},
+	kerneltest.OutputWidget:     {outcome: kernel.OutcomeOK, output: "before\n<widget w: clear_output><widget w: error>after\n"},
 	kerneltest.LateOutput:       {outcome: kernel.OutcomeOK, output: " ", late: "late output\n"},
 	kerneltest.ExitThatStays:    {outcome: kernel.OutcomeExited, output: " ", exit: "signal 9 (SIGKILL)", within: 5 * time.Second},
 	kerneltest.ShellLost:        {outcome: kernel.OutcomeDied, exit: "signal 9 (SIGKILL)", within: 2 * time.Second},

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
@@ -97,8 +98,7 @@ func (c captures) note(msg *jupyter.Message) {
 		CommID string `json:"comm_id"`
 		Data   struct {
 			State struct {
-				ModelName string  `json:"_model_name"`
-				MsgID     *string `json:"msg_id"`
+				MsgID json.RawMessage `json:"msg_id"` // nil when the state says nothing of it
 			} `json:"state"`
 		} `json:"data"`
 	}
@@ -109,12 +109,14 @@ func (c captures) note(msg *jupyter.Message) {
 		delete(c, content.CommID)
 		return
 	}
-	switch id := content.Data.State.MsgID; {
-	case id == nil:
-	case *id == "":
+	var id string
+	if json.Unmarshal(content.Data.State.MsgID, &id) != nil {
+		return
+	}
+	if id == "" {
 		delete(c, content.CommID)
-	default:
-		c[content.CommID] = *id
+	} else {
+		c[content.CommID] = id
 	}
 }
 

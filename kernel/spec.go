@@ -29,9 +29,38 @@ type Host struct {
 	// Log receives what a person debugging wants to know.
 	Log *slog.Logger
 
+	// PlainPython leaves out launch.py's prelude.
+	PlainPython bool
+
 	once   sync.Once
 	dir    string
 	dirErr error
+	sweep  sync.Once
+}
+
+// What is kept of earlier runs, by this server and others.
+const (
+	keptBytes = 2 << 30
+	keptTime  = 30 * 24 * time.Hour
+)
+
+// sweepRecords removes old records once, beside the first kernel's start: it
+// may take long where many lie, and nothing waits for it.
+func (h *Host) sweepRecords() {
+	if h.RecordDir == "" {
+		return
+	}
+	h.sweep.Do(func() {
+		go func() {
+			removed, err := record.Sweep(h.RecordDir, record.Policy{MaxBytes: keptBytes, MaxAge: keptTime})
+			if err != nil {
+				h.Log.Warn("removing old records", "err", err)
+			}
+			for _, r := range removed {
+				h.Log.Info("removed an old record", "dir", r.Dir, "bytes", r.Bytes, "used", r.LastUsed)
+			}
+		}()
+	})
 }
 
 // runtimeDir makes the private directory at the first kernel's start: a server
@@ -49,6 +78,7 @@ func (h *Host) newRecord(info record.Info) *record.Record {
 		dir, options.Ephemeral = filepath.Join(h.dir, "records"), true
 	}
 	r, err := record.Create(dir, info, options)
+	h.sweepRecords() // its own record is locked by now
 	if err != nil {
 		h.Log.Warn("making a record", "err", err)
 		return record.InMemory(info, err)
@@ -111,6 +141,9 @@ const (
 	// drainPatience is how long the channels of a dead kernel may take to
 	// deliver what it had sent.
 	drainPatience = 500 * time.Millisecond
+
+	// exitNews is how long the end of a process may take to be known.
+	exitNews = time.Second
 
 	// keptExecutions is how many finished executions can still receive late output.
 	keptExecutions = 4096

@@ -40,6 +40,9 @@ type Options struct {
 	// Sidecar is a directory that is appended to the kernel's sys.path: what it
 	// holds is found after everything the environment has. Empty for none.
 	Sidecar string
+	// NoPrelude leaves the display settings of pandas, numpy and matplotlib and
+	// the size of Out as they are.
+	NoPrelude bool
 }
 
 // Write puts launch.py into dir, which must be private to the user (anyone who
@@ -69,7 +72,7 @@ func Write(dir string) (path string, err error) {
 
 // Args returns the command line of a kernel, python first:
 //
-//	PYTHON SCRIPT [--mce-sidecar=DIR] -f CONNECTION_FILE
+//	PYTHON SCRIPT [--mce-sidecar=DIR] [--mce-no-prelude] -f CONNECTION_FILE
 //
 // python is the environment's interpreter, script the path Write returned; all
 // paths should be absolute. stdin of the process should be /dev/null, stdout
@@ -82,6 +85,9 @@ func Args(python, script, connectionFile string, o Options) []string {
 	args := []string{python, script}
 	if o.Sidecar != "" {
 		args = append(args, "--mce-sidecar="+o.Sidecar)
+	}
+	if o.NoPrelude {
+		args = append(args, "--mce-no-prelude")
 	}
 	return append(args, "-f", connectionFile)
 }

@@ -1,4 +1,4 @@
-"""Starts ipykernel for mcp-code-executor: python launch.py [--mce-sidecar=DIR] -f FILE [OPTION...]
+"""Starts ipykernel for mcp-code-executor: python launch.py [--mce-sidecar=DIR] [--mce-no-prelude] -f FILE [OPTION...]
 
 This file is the only thing of ours inside the kernel. It works on ipykernel
 6.17 to 7.x and Python 3.8 and later. What cannot be changed for one version
@@ -16,6 +16,7 @@ import signal
 import sys
 
 SIDECAR = "--mce-sidecar="
+NO_PRELUDE = "--mce-no-prelude"
 PIECE = 170000  # characters; JSON needs at most 6 bytes for one: under 1 MiB
 # Keys in an execute_request's metadata.
 FILENAME = "mce_filename"
@@ -432,6 +433,102 @@ def keep_loop():
     loop.start = start
 
 
+# --- the prelude: settings for a reader that is a model, not a person at a screen
+
+KEPT_RESULTS = 200  # each holds its object; IPython keeps 1000
+
+# Option, its default in pandas, what a model reads better: a wide frame in
+# fewer pieces, more of a long one, long strings whole.
+PANDAS = (
+    ("display.width", 80, 160),
+    ("display.max_columns", 20, 50),
+    ("display.min_rows", 10, 20),
+    ("display.max_colwidth", 50, 120),
+)
+
+
+def set_pandas(pandas):
+    for name, default, value in PANDAS:
+        if pandas.get_option(name) == default:
+            pandas.set_option(name, value)
+
+
+def set_numpy(numpy):
+    if numpy.get_printoptions().get("linewidth") == 75:
+        numpy.set_printoptions(linewidth=120)
+
+
+def set_matplotlib(matplotlib):
+    """A figure of the default size is to be 640 x 480 pixels, which is what
+    most versions do. A matplotlibrc wins, and savefig is left alone."""
+    default = matplotlib.rcParamsDefault["figure.dpi"]
+    if matplotlib.rcParams["figure.dpi"] == default != 100:
+        matplotlib.rcParams["figure.dpi"] = 100
+
+
+class AfterImport:
+    """Runs a function when a library has been imported by somebody; never
+    imports one itself. Nothing of it stays on the library."""
+
+    def __init__(self, functions):
+        self.functions = functions
+
+    def find_spec(self, name, path=None, target=None):
+        if path is not None or name not in self.functions:
+            return None
+        function = self.functions.pop(name)
+        if not self.functions and self in sys.meta_path:
+            sys.meta_path.remove(self)
+        for finder in list(sys.meta_path):
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                step("prelude", self.watch, spec.loader, name, function)
+                return spec
+        return None
+
+    def watch(self, loader, name, function):
+        original = loader.exec_module
+
+        def exec_module(module):
+            del loader.exec_module
+            original(module)
+            step("prelude " + name, function, module)
+
+        loader.exec_module = exec_module
+
+
+def prelude(app):
+    """The user's configuration and start-up files have run, and win: only what
+    still has its default is changed."""
+    hook = AfterImport({"pandas": set_pandas, "numpy": set_numpy, "matplotlib": set_matplotlib})
+    for name in list(hook.functions):
+        if name in sys.modules:
+            step("prelude " + name, hook.functions.pop(name), sys.modules[name])
+    if hook.functions:
+        sys.meta_path.insert(0, hook)
+    step("prelude Out", bound_results, app)
+
+
+def bound_results(app):
+    hook = app.shell.displayhook
+    classes = [c.__name__ for c in type(app.shell).__mro__]
+    if hook.cache_size != 1000 or any("cache_size" in app.config.get(c, {}) for c in classes):
+        return
+    cull = hook.cull_cache
+
+    def quiet():  # IPython warns in the middle of the user's output
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cull()
+
+    hook.cache_size = KEPT_RESULTS
+    hook.cull_cache = quiet
+
+
 # --- start
 
 
@@ -453,8 +550,8 @@ def import_ipykernel():
 
 def arguments(argv):
     """Takes our own options out; returns them, what stays, and what ipykernel gets."""
-    ours = [a for a in argv if a.startswith(SIDECAR)]
-    theirs = [a for a in argv if not a.startswith(SIDECAR)]
+    ours = [a for a in argv if a.startswith((SIDECAR, NO_PRELUDE))]
+    theirs = [a for a in argv if not a.startswith((SIDECAR, NO_PRELUDE))]
     # The user's history database is neither filled nor locked.
     extra = ["--HistoryManager.hist_file=:memory:"]
     if os.name == "posix" and not os.environ.get("JPY_PARENT_PID"):
@@ -483,7 +580,8 @@ def main():
     restore_cwd = step("cwd", hide_cwd) or (lambda app: None)
     ours, sys.argv[1:], argv = arguments(sys.argv[1:])
     for option in ours:
-        sys.path.append(option[len(SIDECAR) :])
+        if option.startswith(SIDECAR):
+            sys.path.append(option[len(SIDECAR) :])
 
     try:
         kernelapp = import_ipykernel()
@@ -507,7 +605,9 @@ def main():
         before(app, "init_heartbeat", "nodrop", set_nodrop)
         before(app, "init_path", "restore-cwd", restore_cwd)
         app.initialize(argv)
-        # A prelude belongs here: the shell is up, no request has been read.
+        # Here the shell is up and no request has been read.
+        if NO_PRELUDE not in ours:
+            step("prelude", prelude, app)
         step("debugger", quiet_debugger, app)
         step("loop", keep_loop)
         step("refresh", refresh_imports, app)

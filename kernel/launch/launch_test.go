@@ -51,6 +51,7 @@ func TestArgs(t *testing.T) {
 		want    []string
 	}{
 		{Options{}, []string{"/env/bin/python", "/p/launch.py", "-f", "/p/c.json"}},
+		{Options{NoPrelude: true}, []string{"/env/bin/python", "/p/launch.py", "--mce-no-prelude", "-f", "/p/c.json"}},
 		{Options{Sidecar: "/side car"}, []string{"/env/bin/python", "/p/launch.py", "--mce-sidecar=/side car", "-f", "/p/c.json"}},
 	}
 	for _, tt := range tests {
@@ -98,7 +99,7 @@ func FuzzParseLine(f *testing.F) {
 // TestConstants holds what launch.py and this package must agree on.
 func TestConstants(t *testing.T) {
 	for _, want := range []string{
-		`SIDECAR = "--mce-sidecar="`,
+		`SIDECAR = "--mce-sidecar="`, `NO_PRELUDE = "--mce-no-prelude"`,
 		`FILENAME = "mce_filename"`, `REFRESH = "mce_refresh"`, `RELOAD = "mce_reload"`,
 		`"` + Prefix + `"`,
 		"exit status 3", "exit status 4", "exit status 5",
@@ -174,6 +175,14 @@ var kernelCases = map[string]facts{
 	"sidecar":       {"value": "3", "last": "True", "argv": "[]"},
 	"users_startup": {"names": "(1, 2, 3, 7)", "count": 1.0, "log": list{}},
 	"plots":         {"show": 1.0, "end": 1.0, "closed": 0.0, "backend": "True"},
+	"prelude": {
+		"imported": "[]", "whos": "Interactive namespace is empty.",
+		"set": "(160, 120, 120, 200)", "off": "(80, 50, 75, 1000)", "users": "(99, 120, 120, 77)",
+		"loader": "(False, 'SourceFileLoader')", "hook": "['AfterImport']", "hook_after": "[]",
+		"figure": "(640, 480)", "open": "0\n", "quiet": true, "kept": "True", "changed": "70",
+		"missing": "ModuleNotFoundError", "log": list{},
+		"broken": "4", "broken_log": list{"mce-launch: step=prelude pandas"},
+	},
 	"processes": {
 		"spawn": "[2.0]", "spawn_main": "True", "fork": "[3.0]",
 		"pickle": "(True, '__main__')", "kernels": 1.0, "log": list{},

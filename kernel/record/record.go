@@ -158,6 +158,15 @@ func newName(info Info) string {
 // Dir returns the record's directory, an absolute path; empty for [InMemory].
 func (r *Record) Dir() string { return r.dir }
 
+// FilesDir is where the record's larger values lie, "" when it has no
+// directory. What others put there is removed with the record.
+func (r *Record) FilesDir() string {
+	if r.dir == "" {
+		return ""
+	}
+	return filepath.Join(r.dir, filesDir)
+}
+
 // Tail returns the position after the last entry: a cursor that has seen all.
 func (r *Record) Tail() Position { return Position(r.tail.Load()) }
 

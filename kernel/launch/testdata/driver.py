@@ -498,6 +498,54 @@ def plots():
 
 
 @case
+def prelude():
+    shown = (
+        "import numpy, pandas; (pandas.get_option('display.width'), pandas.get_option('display.max_colwidth'),"
+        " numpy.get_printoptions()['linewidth'], get_ipython().displayhook.cache_size)"
+    )
+    facts = {}
+    # Not every test environment has pandas.
+    stand_in = {
+        "pandas.py": "options = {'display.width': 80, 'display.max_columns': 20, 'display.min_rows': 10, 'display.max_colwidth': 50}\n"
+        "get_option, set_option = options.get, options.__setitem__\n"
+    }
+    with Kernel(files=stand_in) as k:
+        facts["imported"] = k.result("[n for n in ('numpy', 'pandas', 'matplotlib') if n in __import__('sys').modules]")
+        facts["whos"] = k.run("%whos")["stdout"].strip().splitlines()[-1]
+        facts["set"] = k.result(shown)
+        facts["loader"] = k.result("'exec_module' in vars(pandas.__loader__), type(pandas.__loader__).__name__")
+        facts["hook"] = k.result("[type(f).__name__ for f in __import__('sys').meta_path if type(f).__name__ == 'AfterImport']")
+        facts["figure"] = k.result(
+            "import matplotlib.pyplot as plt; f = plt.figure(); s = tuple(int(n) for n in f.get_size_inches() * f.dpi); plt.close(f); s"
+        )
+        facts["hook_after"] = k.result("[type(f).__name__ for f in __import__('sys').meta_path if type(f).__name__ == 'AfterImport']")
+        out = k.run("print(len(plt.get_fignums()))")
+        facts["open"] = out["stdout"]
+        for i in range(205):
+            out = k.run("%d" % i)
+            facts["quiet"] = facts.get("quiet", True) and not out["stderr"]
+        facts["kept"] = k.result("len(Out) <= 200")
+        facts["changed"] = k.result("pandas.set_option('display.width', 70); import importlib; pandas.get_option('display.width')")
+        facts["missing"] = k.run("import pandas.nosuch")["error"]["ename"]
+        facts["log"] = k.log()
+    with Kernel(files=stand_in, options=["--mce-no-prelude"]) as k:
+        facts["off"] = k.result(shown)
+    config = "c.InteractiveShell.cache_size = 77\nc.InteractiveShellApp.exec_lines = ['import pandas; pandas.set_option(\"display.width\", 99)']\n"
+
+    def configure(k):
+        write(os.path.join(k.dir, "ipython", "profile_default", "ipython_kernel_config.py"), config)
+        return {}
+
+    with Kernel(files=stand_in, env=configure) as k:
+        facts["users"] = k.result(shown)
+    broken = "def get_option(name):\n    raise SystemError('odd')\nvalue = 4\n"
+    with Kernel(files={"pandas.py": broken}) as k:
+        facts["broken"] = k.result("import pandas; pandas.value")
+        facts["broken_log"] = [line.split(" error=")[0] for line in k.log()]
+    return facts
+
+
+@case
 def processes():
     with Kernel() as k:
         k.run("import multiprocessing, math")
