@@ -9,7 +9,7 @@ go=${GO:-go}
 duration=${1:-60s}
 pattern=${2:-.}
 targets=$(grep -rn --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' cmd kernel mcp session |
-    sed 's|/[^/]*_test\.go:[0-9]*:func |:|' | grep -e "$pattern" | sort -u) || {
+    sed 's|/[^/]*_test\.go:[0-9]*:func |:|' | sort -u | grep -e "$pattern") || {
     echo "no fuzz target matches $pattern" >&2
     exit 1
 }

@@ -1,0 +1,69 @@
+"""Speed and memory of the server, as a table. A target that is missed is marked;
+only a run that failed ends with a status other than 0.
+
+Usage: python bench.py SERVER VENV [NAME...]     of start warm kernel memory end
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import life
+import warm
+
+NAMES = ["start", "warm", "kernel", "memory", "end"]
+
+
+def row(what, value, unit, target=None):
+    number = f"{value:.3f}" if unit == "" else f"{value:.2f} {unit}"
+    aim = mark = ""
+    if target is not None:
+        aim = f"≤ {target:g} {unit}".rstrip()
+        mark = "" if value <= target else "  MISSED"
+    print(f"{what:52}{number:>12}   {aim:12}{mark}".rstrip(), flush=True)
+
+
+def measure(name, run):
+    """Prints the rows of one name; run is what every measurement takes."""
+    if name == "start":
+        row("start to the initialize reply, median of 20", life.start(*run) * 1e3, "ms", 50)
+    elif name == "warm":
+        stdio, raw, rounds = warm.measure(*run)
+        calls = warm.ROUNDS * warm.CALLS
+        row(f'execute_code("1+1") over stdio, median of {calls}', stdio * 1e3, "ms")
+        row(f"the same kernel by raw libzmq, median of {calls}", raw * 1e3, "ms")
+        row("ratio of the medians", stdio / raw, "", 1.15)
+        row(f"median of the {warm.ROUNDS} rounds' ratios", rounds, "")
+    elif name == "kernel":
+        row("first call of a session (a new kernel), median of 5", life.kernel_start(*run) * 1e3, "ms")
+    elif not sys.platform.startswith("linux"):
+        print(f"{name}: measured on Linux only")
+    elif name == "memory":
+        idle, rise = life.memory(*run)
+        row("memory of server and guard, idle, one kernel (PSS)", idle / 1e6, "MB", 20)
+        row("server's rise while 200 MB are printed", rise / (1 << 20), "MiB", 64)
+    elif name == "end":
+        for what, (busy, how, target) in life.ENDINGS.items():
+            row(f"{what}, longest of {life.ENDS}", life.end(*run, busy, how), "s", target)
+
+
+def main(server, venv, *names):
+    unknown = set(names) - set(NAMES)
+    if unknown:
+        sys.exit(f"unknown: {' '.join(sorted(unknown))}\n{__doc__}")
+    load = os.getloadavg()[0]
+    print(f"{os.cpu_count()} processors, load {load:.1f} before the start", flush=True)
+    place = Path(tempfile.mkdtemp(prefix="mce-bench-"))
+    try:
+        for name in names or NAMES:
+            measure(name, (str(Path(server).absolute()), Path(venv).absolute(), place))
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

@@ -1,0 +1,90 @@
+"""A server's life: its start, its first call, its memory, its end."""
+
+import signal
+import statistics
+import time
+from pathlib import Path
+
+from server import Server, children
+
+STARTS = 20
+KERNELS = 5
+ENDS = 5
+FLOOD = "print('x' * 200_000_000)"
+
+
+def start(command, venv, place):
+    """Seconds from the start of the process to its initialize reply."""
+    took = []
+    for _ in range(STARTS):
+        with Server(command, venv, place) as server:
+            took.append(server.ready)
+    return statistics.median(took)
+
+
+def kernel_start(command, venv, place):
+    """Seconds of a first call in a session: environment known, kernel new."""
+    took = []
+    with Server(command, venv, place) as server:
+        server.run("1")
+        for number in range(KERNELS):
+            begun = time.perf_counter()
+            server.run("1", session=f"s{number}")
+            took.append(time.perf_counter() - begun)
+    return statistics.median(took)
+
+
+def pss(pid):
+    """The memory of a process, shared pages divided among their users, in bytes."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) << 10
+    raise RuntimeError("no Pss")
+
+
+def resident(pid, field):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) << 10
+    raise RuntimeError(f"no {field}")
+
+
+def memory(command, venv, place):
+    """Bytes: of server and guard idle beside one kernel; and how far the server
+    rises above idle while 200 MB are printed."""
+    with Server(command, venv, place) as server:
+        for _ in range(100):
+            server.run("1+1")
+        time.sleep(1)  # idle
+        ours = [server.pid, *children(server.pid)]
+        idle = sum(map(pss, ours))
+        before = resident(server.pid, "VmRSS")
+        Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # the peak starts anew
+        server.run(FLOOD, wait_seconds=110)
+        return idle, resident(server.pid, "VmHWM") - before
+
+
+def end(command, venv, place, busy, how):
+    """Seconds to the process's end: idle or with an endless loop, by EOF or by a
+    signal. Nothing may be left."""
+    took = []
+    for _ in range(ENDS):
+        server = Server(command, venv, place)
+        server.run("1")
+        if busy:
+            server.run("while True: pass", outcome="running", wait_seconds=0.2)
+        family = [below for child in children(server.pid) for below in (child, *children(child))]
+        took.append(server.end(how))
+        time.sleep(0.2)
+        left = [pid for pid in family if Path(f"/proc/{pid}").exists()]
+        if not family or left:
+            raise RuntimeError(f"processes left: {left} of {family}")
+    return max(took)
+
+
+ENDINGS = {
+    "end on EOF, idle": (False, None, 1.5),
+    "end on EOF, busy": (True, None, 1.5),
+    "end on SIGINT, idle": (False, signal.SIGINT, 0.3),
+    "end on SIGINT, busy": (True, signal.SIGINT, 0.3),
+}
