@@ -108,6 +108,9 @@ type Execution struct {
 	mentioned  Cursor // up to where an answer has named it without showing it
 	told       bool   // an answer has told the end
 	changed    chan struct{}
+	files      []MadeFile // that the run made, when finished
+	filesTotal int
+	stored     []string // code files written beside the run: not its own
 }
 
 // ID returns the execution's id.
@@ -195,7 +198,7 @@ func (e *Execution) finishLocked(o Outcome, err error) {
 		return
 	}
 	e.outcome, e.err, e.ended = o, err, time.Now()
-	e.session.untold = append(e.session.untold, e)
+	e.tellLocked()
 	e.setLocked(StateFinished, "")
 	e.cancel(nil)
 	close(e.done)

@@ -10,7 +10,6 @@ ROWS = 300
 PLAIN = (type(None), bool, int, float, complex)
 _type_name = type.__dict__["__name__"].__get__
 _type_module = type.__dict__["__module__"].__get__
-_type_mro = type.__dict__["__mro__"].__get__
 
 
 def name_of(t):
@@ -26,6 +25,11 @@ def known(module, *names):
     return tuple(c for c in found if isinstance(c, type))
 
 
+def among(t, kinds):
+    """Whether t is one of them. `in` would ask a metaclass's __eq__."""
+    return any(t is k for k in kinds)
+
+
 def size(n):
     for unit in ("B", "kB", "MB"):
         if n < 1000:
@@ -37,13 +41,13 @@ def size(n):
 def short(v, limit=60):
     """A value of a plain type, shortened; the type's name for any other."""
     t = type(v)
-    if t in PLAIN:
+    if among(t, PLAIN):
         if t is int and v.bit_length() > 2000:
             return "int of %d bits" % v.bit_length()
         return repr(v)
-    if t in (str, bytes):
+    if among(t, (str, bytes)):
         return repr(v) if len(v) <= limit else repr(v[:limit]) + "… (%d)" % len(v)
-    if t in (list, tuple, dict, set, frozenset):
+    if among(t, (list, tuple, dict, set, frozenset)):
         return "%s of %d" % (t.__name__, len(v))
     return "<%s>" % name_of(t)
 
@@ -51,21 +55,21 @@ def short(v, limit=60):
 def describe(v):
     """Type, shape and size of a value in a few words."""
     t = type(v)
-    if t in PLAIN or t in (str, bytes):
+    if among(t, PLAIN + (str, bytes)):
         return name_of(t), short(v), size(sys.getsizeof(v))
-    if t in (list, tuple, dict, set, frozenset, bytearray, range):
+    if among(t, (list, tuple, dict, set, frozenset, bytearray, range)):
         return name_of(t), "len %d" % len(v), size(sys.getsizeof(v))
-    if t in known("numpy", "ndarray"):
+    if among(t, known("numpy", "ndarray")):
         return name_of(t), "%s %s" % (shape(v.shape), v.dtype), size(v.nbytes)
-    if t in known("pandas", "DataFrame"):
+    if among(t, known("pandas", "DataFrame")):
         return name_of(t), "%s rows × %s columns" % v.shape, size(frame_size(v))
-    if t in known("pandas", "Series", "Index", "RangeIndex"):
+    if among(t, known("pandas", "Series", "Index", "RangeIndex")):
         return name_of(t), "len %d %s" % (len(v), v.dtype), size(frame_size(v))
-    if t in known("polars", "DataFrame"):
+    if among(t, known("polars", "DataFrame")):
         return name_of(t), "%s rows × %s columns" % v.shape, size(v.estimated_size())
-    if t in known("polars", "Series"):
+    if among(t, known("polars", "Series")):
         return name_of(t), "len %d %s" % (len(v), v.dtype), size(v.estimated_size())
-    if t in known("torch", "Tensor"):
+    if among(t, known("torch", "Tensor")):
         return name_of(t), "%s %s" % (shape(tuple(v.shape)), v.dtype), size(v.element_size() * v.nelement())
     if t is types.FunctionType:
         return "function", "line %d of %s" % (v.__code__.co_firstlineno, v.__code__.co_filename.rpartition("/")[2]), ""
@@ -111,32 +115,32 @@ def columns(df):
 
 def first(values):
     stamp = known("pandas", "Timestamp", "Timedelta")
-    return ", ".join(str(v) if type(v) in stamp else short(v, 30) for v in values)
+    return ", ".join(str(v) if among(type(v), stamp) else short(v, 30) for v in values)
 
 
 def depth(v):
     """More of one value."""
     t = type(v)
-    if t in known("pandas", "DataFrame"):
+    if among(t, known("pandas", "DataFrame")):
         return columns(v)
-    if t in known("pandas", "Series"):
+    if among(t, known("pandas", "Series")):
         text = "first values: " + first(v.iloc[:10].tolist())
         if len(v) <= CELLS:
             text = "nulls: %d\n" % int(v.isna().sum()) + text
         return text
-    if t in known("numpy", "ndarray"):
+    if among(t, known("numpy", "ndarray")):
         if v.dtype.kind in "iufb" and 0 < v.size <= CELLS:
             return "min %s, max %s, mean %s" % (v.min(), v.max(), v.mean())
         return ""
-    if t in known("polars", "DataFrame"):
+    if among(t, known("polars", "DataFrame")):
         return table([("column", "dtype")] + [(n, str(d)) for n, d in list(v.schema.items())[:ROWS]])
     if t is dict:
         return "\n".join("%s: %s" % (short(k), short(x)) for k, x in list(v.items())[:50])
-    if t in (list, tuple):
+    if among(t, (list, tuple)):
         return "\n".join(short(x, 200) for x in v[:50])
-    if t in (set, frozenset):
+    if among(t, (set, frozenset)):
         return "\n".join(short(x, 200) for x in list(v)[:50])
-    if t in (str, bytes):
+    if among(t, (str, bytes)):
         return repr(v[:4000])
     return ""
 

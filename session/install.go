@@ -56,18 +56,30 @@ func (s *Session) install(e *Execution, reqs []pyenv.Requirement, upgrade bool) 
 		progress(StateInstalling)("starting")
 		result, err = s.manager.config.Finder.Install(e.ctx, env, reqs, pyenv.InstallOptions{Upgrade: upgrade, Progress: progress(StateInstalling)})
 	}
+	if err == nil {
+		s.manager.packagesChanged()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastUsed = time.Now()
 	e.installed = &Installation{InstallResult: result, Environment: env, Requested: reqs}
 	switch {
 	case err == nil:
-		s.refresh = true
 		e.finishLocked(OutcomeOK, nil)
 	case e.ctx.Err() != nil:
 		e.finishLocked(OutcomeCancelled, err)
 	default:
 		e.finishLocked(OutcomeFailed, err)
+	}
+}
+
+// packagesChanged notes that something can be imported that could not before:
+// several sessions may run in the environment that was installed into.
+func (m *Manager) packagesChanged() {
+	for _, s := range m.Sessions() {
+		s.mu.Lock()
+		s.refresh = true
+		s.mu.Unlock()
 	}
 }
 

@@ -4,11 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"regexp"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
@@ -78,16 +79,44 @@ func NewManager(c Config) *Manager {
 	}
 }
 
-var validName = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_. -]{0,63}$`)
+// maxName bounds a session's name, in characters.
+const maxName = 64
+
+// validName judges a session's name. It is no regular expression: one with these
+// classes and this repetition takes 2 MB, in every guard too.
+func validName(name string) bool {
+	n := 0
+	for _, r := range name {
+		plain := r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r)
+		if !plain && (n == 0 || !strings.ContainsRune(". -", r)) {
+			return false
+		}
+		n++
+	}
+	return 0 < n && n <= maxName
+}
 
 // Open returns the session of that name, made when it is new. "" is the default.
 func (m *Manager) Open(name string) (*Session, error) {
 	if name == "" {
 		name = DefaultName
 	}
-	if !validName.MatchString(name) {
+	if !validName(name) {
 		return nil, &NameError{Name: name, Reason: "use 1 to 64 letters, digits, spaces, '_', '-' or '.', the first a letter, digit or '_'"}
 	}
+	s, err := m.open(name)
+	if full, ok := err.(*TooManySessionsError); ok {
+		// Asked without the lock: sessions take it inside their own.
+		for _, s := range m.Sessions() {
+			if s.idle() {
+				full.Idle = append(full.Idle, s.name)
+			}
+		}
+	}
+	return s, err
+}
+
+func (m *Manager) open(name string) (*Session, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -97,14 +126,7 @@ func (m *Manager) Open(name string) (*Session, error) {
 		return s, nil
 	}
 	if len(m.sessions) >= maxSessions {
-		err := &TooManySessionsError{Limit: maxSessions}
-		for _, s := range m.sessions {
-			if s.idle() {
-				err.Idle = append(err.Idle, s.name)
-			}
-		}
-		sort.Strings(err.Idle)
-		return nil, err
+		return nil, &TooManySessionsError{Limit: maxSessions}
 	}
 	s := newSession(m, name, m.defaultConfig)
 	m.sessions[name] = s

@@ -44,7 +44,11 @@ func (m *Manager) environment(ctx context.Context, c pyenv.Config, progress func
 		progress(activity)
 		select {
 		case <-p.done:
-			return p.env, p.err
+			if p.err != nil {
+				return nil, p.err
+			}
+			env := *p.env // each has its own: EnsureKernel changes it
+			return &env, nil
 		case <-changed:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)

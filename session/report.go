@@ -2,6 +2,7 @@ package session
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
@@ -39,6 +40,10 @@ type Report struct {
 	OutputLost bool // the kernel replied without an idle
 	File       string
 	RecordDir  string
+	// Files are files the run made or changed, when finished: the newest 20 of
+	// FilesTotal, by name.
+	Files      []MadeFile
+	FilesTotal int
 	RecordErr  error // the record cannot be written
 
 	Installed *Installation // of KindInstall, when finished
@@ -71,6 +76,8 @@ func (e *Execution) Report(since Cursor) Report {
 		TimedOut:   e.timedOut,
 		Outputs:    none,
 		Told:       e.told,
+		Files:      e.files,
+		FilesTotal: e.filesTotal,
 		execution:  e,
 	}
 	if !e.told {
@@ -116,7 +123,12 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 	r.Start, r.From, r.To = Cursor(start), max(since, Cursor(start)), Cursor(tail)
 	rec := e.kernel.Record()
 	r.RecordDir, r.RecordErr = rec.Dir(), rec.Err()
-	r.Outputs = outputs(rec, e.id, record.Position(r.From), record.Position(r.To))
+	from, to := record.Position(r.From), record.Position(r.To)
+	if recent, ok := e.running.Recent(from, to); ok {
+		r.Outputs = inMemory(recent)
+	} else {
+		r.Outputs = outputs(rec, e.id, from, to)
+	}
 }
 
 // Delivered notes that an answer with this report has reached the client: the
@@ -129,7 +141,11 @@ func (r Report) Delivered() {
 	e.delivered = max(e.delivered, r.To)
 	if r.State == StateFinished {
 		e.told = true
+		if e.running != nil {
+			e.running.Forget()
+		}
 	}
+	e.toldLocked()
 }
 
 // Mentioned notes that an answer has named the execution and its end without
@@ -143,10 +159,24 @@ func (r Report) Mentioned() {
 	e.mentioned = max(e.mentioned, r.To)
 	if r.State == StateFinished {
 		e.told = true
+		if e.running != nil {
+			e.running.Forget()
+		}
 	}
+	e.toldLocked()
 }
 
 func none(func(jupyter.Output, error) bool) {}
+
+func inMemory(outputs []jupyter.Output) iter.Seq2[jupyter.Output, error] {
+	return func(yield func(jupyter.Output, error) bool) {
+		for _, o := range outputs {
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
+}
 
 // outputs reads an execution's outputs from its record.
 func outputs(rec *record.Record, id string, from, to record.Position) iter.Seq2[jupyter.Output, error] {
@@ -158,7 +188,10 @@ func outputs(rec *record.Record, id string, from, to record.Position) iter.Seq2[
 				}
 				continue
 			}
-			if entry.Output != nil && !yield(*entry.Output, nil) {
+			if entry.Output == nil {
+				continue
+			}
+			if !yield(*saveFigure(rec.FilesDir(), entry.Exec, entry.Pos, entry.Output), nil) {
 				return
 			}
 		}
@@ -168,24 +201,9 @@ func outputs(rec *record.Record, id string, from, to record.Position) iter.Seq2[
 // Others reports what the session has to tell besides e: executions that have
 // ended without an answer that told it, and output that came after an end.
 func (s *Session) Others(e *Execution) []Report {
+	s.noteLate()
 	s.mu.Lock()
-	kept := s.untold[:0]
-	var others []*Execution
-	for _, o := range s.untold {
-		switch {
-		case o == e:
-			kept = append(kept, o)
-		case !o.told || o.lateLocked():
-			kept = append(kept, o)
-			others = append(others, o)
-		case s.kernel != nil && o.kernel == s.kernel:
-			kept = append(kept, o) // its threads may print yet
-		}
-	}
-	if len(kept) > keptUntold {
-		kept = kept[len(kept)-keptUntold:]
-	}
-	s.untold = kept
+	others := slices.DeleteFunc(slices.Clone(s.untold), func(o *Execution) bool { return o == e })
 	s.mu.Unlock()
 	reports := make([]Report, len(others))
 	for i, o := range others {
@@ -194,8 +212,49 @@ func (s *Session) Others(e *Execution) []Report {
 	return reports
 }
 
-// keptUntold bounds how many ended executions are looked at for late output.
+// noteLate adds executions that have put out something after their end to those
+// that are to be told.
+func (s *Session) noteLate() {
+	s.mu.Lock()
+	k := s.kernel
+	s.mu.Unlock()
+	if k == nil {
+		return
+	}
+	for _, id := range k.TakeLate() {
+		if o, err := s.manager.Execution(id); err == nil {
+			s.mu.Lock()
+			o.tellLocked()
+			s.mu.Unlock()
+		}
+	}
+}
+
+// keptUntold bounds how many executions wait to be told.
 const keptUntold = 256
+
+// tellLocked has the next answers tell of the execution. The caller must hold
+// session.mu.
+func (e *Execution) tellLocked() {
+	s := e.session
+	if slices.Contains(s.untold, e) {
+		return
+	}
+	s.untold = append(s.untold, e)
+	if len(s.untold) > keptUntold {
+		s.untold = s.untold[1:]
+	}
+}
+
+// toldLocked takes the execution out of what is to be told, when nothing is left.
+// The caller must hold session.mu.
+func (e *Execution) toldLocked() {
+	if e.state != StateFinished || !e.told || e.lateLocked() {
+		return
+	}
+	s := e.session
+	s.untold = slices.DeleteFunc(s.untold, func(o *Execution) bool { return o == e })
+}
 
 // lateLocked reports whether output came that no answer has shown. The caller
 // must hold session.mu.

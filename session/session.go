@@ -147,6 +147,9 @@ func (m *Manager) FileChanged(path string) {
 	for _, s := range m.Sessions() {
 		s.mu.Lock()
 		s.refresh = true
+		if s.current != nil && len(s.current.stored) < maxReload {
+			s.current.stored = append(s.current.stored, path)
+		}
 		if s.kernel != nil && !slices.Contains(s.reload, path) && len(s.reload) < maxReload {
 			s.reload = append(s.reload, path)
 		}
@@ -213,6 +216,9 @@ func (s *Session) run(e *Execution) {
 		s.watchIdleLocked()
 	}()
 	k, err := s.ready(e)
+	if err == nil && e.ctx.Err() != nil { // cancelled in the last moment of preparing
+		err = context.Cause(e.ctx)
+	}
 	if err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -226,6 +232,7 @@ func (s *Session) run(e *Execution) {
 		}
 		return
 	}
+	made := watchFiles(k.Info().PID, k.Dir())
 	running, err := k.Execute(s.kernelRequest(e))
 	if err != nil {
 		s.died(k) // it died while idle; the watcher may not have seen it yet
@@ -249,6 +256,13 @@ func (s *Session) run(e *Execution) {
 		defer timer.Stop()
 	}
 	<-running.Done()
+	s.mu.Lock()
+	stored := e.stored
+	s.mu.Unlock()
+	files, total := made(stored)
+	s.mu.Lock()
+	e.files, e.filesTotal = files, total
+	s.mu.Unlock()
 	s.conclude(e, k, running.Result())
 }
 
@@ -300,6 +314,11 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 		}
 	}
 	e.finishLocked(Outcome(r.Outcome), nil)
+	select {
+	case <-k.Done(): // it died right after the run had ended well
+		s.lostLocked(k)
+	default:
+	}
 }
 
 // dropLocked forgets a dead kernel. The caller must hold s.mu.
@@ -315,11 +334,17 @@ func (s *Session) died(k *kernel.Kernel) {
 	<-k.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.current != nil && s.current.running != nil && s.current.state != StateFinished {
+		return // conclude tells it
+	}
+	s.lostLocked(k)
+}
+
+// lostLocked notes that the kernel died while nothing ran: what waits is not run,
+// and the next answer tells it. The caller must hold s.mu.
+func (s *Session) lostLocked(k *kernel.Kernel) {
 	if s.kernel != k {
 		return
-	}
-	if s.current != nil && s.current.running != nil {
-		return // conclude tells it
 	}
 	s.deaths++
 	s.loss = &Loss{Generation: s.generation, Exit: k.Exit(), At: time.Now()}
@@ -353,6 +378,11 @@ func (s *Session) Interrupt(ctx context.Context, e *Execution) (stopped bool, er
 	s.mu.Unlock()
 	if running == nil {
 		e.cancel(errCancelled)
+		if k, running = e.awaitStart(ctx); running == nil {
+			return e.Finished(), nil
+		}
+	}
+	if k.Current() != running { // over: what the kernel runs now is another's
 		e.Wait(ctx)
 		return e.Finished(), nil
 	}
@@ -361,6 +391,30 @@ func (s *Session) Interrupt(ctx context.Context, e *Execution) (stopped bool, er
 		e.Wait(ctx)
 	}
 	return stopped, err
+}
+
+// cancelTime is how long what prepares may take to end when it is cancelled.
+const cancelTime = 5 * time.Second
+
+// awaitStart waits for the end of an execution that was cancelled while it
+// prepared, and returns what runs it when the cancel came too late.
+func (e *Execution) awaitStart(ctx context.Context) (*kernel.Kernel, *kernel.Execution) {
+	ctx, cancel := context.WithTimeout(ctx, cancelTime)
+	defer cancel()
+	for {
+		changed, over := e.watch()
+		e.session.mu.Lock()
+		k, running := e.kernel, e.running
+		e.session.mu.Unlock()
+		if over || running != nil {
+			return k, running
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, nil
+		}
+	}
 }
 
 // watchIdleLocked begins to count the idle time anew. The caller must hold s.mu.

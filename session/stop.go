@@ -65,6 +65,9 @@ func (s *Session) Kill(ctx context.Context, e *Execution) {
 	case <-e.done:
 	case <-ctx.Done():
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaths = 0 // this end was wanted: it says nothing against another kernel
 }
 
 // Progress is what is told of a run under way.

@@ -1,0 +1,137 @@
+package session
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+)
+
+// maxFigure bounds the data of a figure that a page is made of.
+const maxFigure = 64 << 20
+
+// Libraries the pages load when a person opens them.
+const (
+	plotlyScript = `<script src="https://cdn.plot.ly/plotly-3.0.0.min.js"></script>`
+	vegaScripts  = `<script src="https://cdn.jsdelivr.net/npm/vega@6"></script><script src="https://cdn.jsdelivr.net/npm/vega-lite@6"></script><script src="https://cdn.jsdelivr.net/npm/vega-embed@7"></script>`
+	bokehScripts = `<script src="https://cdn.bokeh.org/bokeh/release/bokeh%[1]s-%[2]s.min.js"></script>`
+)
+
+// saveFigure gives an interactive figure (plotly, vega, bokeh) a page in dir
+// that a browser can open, as the display's text/html: a model sees no more of
+// it than a description, a person wants to look at it. It returns o when there
+// is none, or when the page cannot be written.
+func saveFigure(dir, exec string, at record.Position, o *jupyter.Output) *jupyter.Output {
+	page := figurePage(o)
+	if page == nil || dir == "" {
+		return o
+	}
+	path := filepath.Join(dir, fmt.Sprintf("%s.figure-%d.html", exec, at))
+	if _, err := os.Stat(path); err != nil { // an earlier answer may have made it
+		data := page()
+		if data == nil {
+			return o
+		}
+		if os.WriteFile(path, data, 0o600) != nil {
+			os.Remove(path)
+			return o
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return o
+	}
+	with := *o
+	with.Data = maps.Clone(o.Data)
+	with.Data["text/html"] = jupyter.Value{Path: path, Size: info.Size()}
+	return &with
+}
+
+// figurePage returns what makes the page of a display, or nil.
+func figurePage(o *jupyter.Output) func() []byte {
+	if len(o.Data) == 0 {
+		return nil
+	}
+	if _, found := o.Data["image/png"]; found {
+		return nil
+	}
+	for _, mime := range slices.Sorted(maps.Keys(o.Data)) {
+		v := o.Data[mime]
+		switch {
+		case strings.HasPrefix(mime, "application/vnd.plotly.v"):
+			return func() []byte {
+				return scriptPage(v, plotlyScript, "const f=", ";Plotly.newPlot('figure',f.data,f.layout,f.config);")
+			}
+		case strings.HasPrefix(mime, "application/vnd.vega"):
+			return func() []byte { return scriptPage(v, vegaScripts, "vegaEmbed('#figure',", ");") }
+		case strings.HasPrefix(mime, "application/vnd.bokehjs_exec"):
+			script, found := o.Data["application/javascript"]
+			if !found {
+				return nil
+			}
+			return func() []byte { return bokehPage(script) }
+		}
+	}
+	html, found := o.Data["text/html"]
+	if !found || html.Path != "" || html.Size > maxFigure {
+		return nil
+	}
+	for _, mark := range []string{"vegaEmbed(", "Plotly.newPlot(", "embed_items"} {
+		if bytes.Contains(html.Inline, []byte(mark)) {
+			return func() []byte { return slices.Concat([]byte("<!doctype html><meta charset=\"utf-8\">\n"), html.Inline) }
+		}
+	}
+	return nil
+}
+
+// scriptPage is a page with the JSON in v between before and after.
+func scriptPage(v jupyter.Value, libraries, before, after string) []byte {
+	data, err := v.Bytes(maxFigure + 1)
+	if err != nil || len(data) > maxFigure {
+		return nil
+	}
+	// "<" is only in strings there; "</script>" in one would end the script.
+	data = bytes.ReplaceAll(data, []byte("<"), []byte(`\u003c`))
+	head := `<!doctype html><meta charset="utf-8">` + libraries + `<div id="figure"></div><script>` + before
+	return slices.Concat([]byte(head), data, []byte(after+"</script>\n"))
+}
+
+var (
+	bokehVersion = regexp.MustCompile(`"version":"([0-9A-Za-z.]{1,20})"`)
+	bokehRoots   = regexp.MustCompile(`"roots":\{("[^{}]+)\}`)
+	bokehRoot    = regexp.MustCompile(`"[\w-]+":"([\w-]+)"`)
+)
+
+// bokehPage is a page for the script bokeh sends to notebooks: it draws into
+// elements that another display made.
+func bokehPage(v jupyter.Value) []byte {
+	script, err := v.Bytes(maxFigure + 1)
+	if err != nil || len(script) > maxFigure {
+		return nil
+	}
+	version := bokehVersion.FindSubmatch(script)
+	if version == nil {
+		return nil
+	}
+	var page bytes.Buffer
+	page.WriteString(`<!doctype html><meta charset="utf-8">`)
+	for _, part := range []string{"", "-widgets", "-tables"} {
+		fmt.Fprintf(&page, bokehScripts, part, version[1])
+	}
+	for _, roots := range bokehRoots.FindAllSubmatch(script, -1) {
+		for _, root := range bokehRoot.FindAllSubmatch(roots[1], -1) {
+			fmt.Fprintf(&page, "<div id=%q></div>", root[1])
+		}
+	}
+	page.WriteString("<script>")
+	page.Write(bytes.ReplaceAll(script, []byte("</script"), []byte(`<\/script`)))
+	page.WriteString("</script>\n")
+	return page.Bytes()
+}

@@ -1,0 +1,97 @@
+package session
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func put(t *testing.T, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMadeFiles(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "same.txt", "same")
+	put(t, dir, "grows.csv", "a")
+	put(t, dir, "again.bin", "12345")
+	put(t, dir, "gone.txt", "x")
+	put(t, dir, "moved.txt", "moved")
+	put(t, dir, "data/in.csv", "1")
+	yesterday := time.Now().Add(-24 * time.Hour)
+	for _, name := range []string{"same.txt", "again.bin", "moved.txt"} {
+		if err := os.Chtimes(filepath.Join(dir, name), yesterday, yesterday); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := listFiles(dir)
+	put(t, dir, "plot.png", "png")
+	put(t, dir, "grows.csv", "ab")
+	put(t, dir, "again.bin", "54321") // only its time tells
+	put(t, dir, "data/out/deep.csv", "12")
+	put(t, dir, "stored.py", "code")
+	put(t, dir, "__pycache__/x.pyc", "")
+	put(t, dir, ".git/index", "")
+	put(t, dir, "a/b/c/d.txt", "too deep")
+	os.Remove(filepath.Join(dir, "gone.txt"))
+	os.Rename(filepath.Join(dir, "moved.txt"), filepath.Join(dir, "here.txt"))
+
+	got, total := madeFiles(before, listFiles(dir), []string{filepath.Join(dir, "stored.py")})
+	want := []MadeFile{
+		{"again.bin", 5, false}, {filepath.Join("data", "out", "deep.csv"), 2, true}, {"grows.csv", 2, false},
+		{"here.txt", 5, true}, {"plot.png", 3, true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || total != len(want) {
+		t.Errorf("%d files (-want +got)\n%s", total, diff)
+	}
+}
+
+// TestManyFiles: a large directory costs no more than the limits, and no file
+// that was there is called new.
+func TestManyFiles(t *testing.T) {
+	dir := t.TempDir()
+	old := time.Now().Add(-time.Hour)
+	for i := range maxFilesLooked + 2000 {
+		name := filepath.Join(dir, fmt.Sprintf("f%05d", i))
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(name, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begun := time.Now()
+	before := listFiles(dir)
+	took := time.Since(begun)
+	t.Logf("looked at %d entries in %s", len(before.files), took)
+	if before.whole || len(before.files) > maxFilesLooked+256 || took > 20*maxFilesTime {
+		t.Errorf("%d files, whole=%t, %s", len(before.files), before.whole, took)
+	}
+	for i := range 50 {
+		put(t, dir, fmt.Sprintf("f%05d", i), "changed")
+	}
+	after := listFiles(dir)
+	files, total := madeFiles(before, after, nil)
+	if len(files) > maxFilesNamed || total > 50 {
+		t.Errorf("%d of %d files", len(files), total)
+	}
+	for _, f := range files {
+		if f.New {
+			t.Errorf("%s is called new", f.Name)
+		}
+	}
+}
