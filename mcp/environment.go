@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,9 +51,12 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *arguments) *m
 	if err != nil {
 		return jsonError(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, configureTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, configureTime, errEnvironmentNotReady)
 	defer cancel()
 	done, err := s.Configure(ctx, c, force)
+	if errors.Is(err, errEnvironmentNotReady) {
+		return jsonError(fmt.Errorf("the environment was not changed: %v", err))
+	}
 	if err != nil {
 		return jsonError(fmt.Errorf("the environment was not changed: %w", err))
 	}
@@ -60,6 +64,9 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *arguments) *m
 		t.sessions.SetDefault(c)
 	}
 	message := "Environment configured: " + done.Environment.Label() + ", Python " + done.Environment.Info.Version
+	if done.Notice != "" {
+		message += " (" + done.Notice + ")"
+	}
 	if done.Lost {
 		message += ". The session's kernel was ended: its variables and imports are gone"
 	}

@@ -21,21 +21,20 @@ type Switch struct {
 	Environment       *pyenv.Environment
 	// Lost says that a kernel was ended, with its variables.
 	Lost bool
+	// Notice is a sentence about what had to be installed, "" for nothing.
+	Notice string
 }
 
 // Configure puts the session into another environment. The environment is
-// looked at first; when it does not work the session stays as it was, with its
-// kernel and variables. With code running it is refused (*[BusyError]) unless
+// looked at first, and gets an ipykernel if it has none; when it does not work the
+// session stays as it was, with its kernel and variables. With code running it is refused (*[BusyError]) unless
 // force is set. The next execution starts a kernel in the new environment.
 func (s *Session) Configure(ctx context.Context, c pyenv.Config, force bool) (Switch, error) {
 	if err := s.busy(force); err != nil {
 		return Switch{}, err
 	}
-	env, err := s.manager.environment(ctx, c, func(string) {})
+	env, notice, err := s.manager.environmentWithKernel(ctx, c)
 	if err != nil {
-		return Switch{}, err
-	}
-	if err := s.manager.config.Finder.CheckKernel(env); err != nil {
 		return Switch{}, err
 	}
 	s.mu.Lock()
@@ -44,7 +43,7 @@ func (s *Session) Configure(ctx context.Context, c pyenv.Config, force bool) (Sw
 		return Switch{}, err
 	}
 	k, current := s.kernel, s.current
-	done := Switch{Previous: s.config, Current: c, Environment: env, Lost: k != nil}
+	done := Switch{Previous: s.config, Current: c, Environment: env, Lost: k != nil, Notice: notice}
 	s.kernel, s.loss, s.config, s.env = nil, nil, c, env
 	s.mu.Unlock()
 	if current != nil {
@@ -56,6 +55,27 @@ func (s *Session) Configure(ctx context.Context, c pyenv.Config, force bool) (Sw
 		k.Shutdown(ctx)
 	}
 	return done, nil
+}
+
+// environmentWithKernel resolves a configuration and sees to its ipykernel. ctx
+// ends the waiting only: an installation goes on, and the next call finds it done.
+func (m *Manager) environmentWithKernel(ctx context.Context, c pyenv.Config) (env *pyenv.Environment, notice string, err error) {
+	env, err = m.environment(ctx, c, func(string) {})
+	if err != nil {
+		return nil, "", err
+	}
+	done := make(chan error, 1)
+	m.wg.Go(func() {
+		var err error
+		notice, err = m.config.Finder.EnsureKernel(m.ctx, env, nil)
+		done <- err
+	})
+	select {
+	case err := <-done:
+		return env, notice, err
+	case <-ctx.Done():
+		return nil, "", context.Cause(ctx)
+	}
 }
 
 // stopTime is how long a kernel may take to exit by itself before it is killed.

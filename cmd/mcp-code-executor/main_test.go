@@ -128,7 +128,7 @@ func start(t testing.TB, settings ...string) *program {
 	}
 	p := &program{t: t, home: t.TempDir(), storage: filepath.Join(t.TempDir(), "code"), replies: map[int]chan reply{}, ended: make(chan struct{})}
 	p.cmd = exec.Command(exe)
-	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0", "PATH=/usr/bin:/bin", "HOME=" + p.home, "CODE_STORAGE_DIR=" + p.storage}, settings...)
+	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0 halt_on_error=1", "PATH=/usr/bin:/bin", "HOME=" + p.home, "CODE_STORAGE_DIR=" + p.storage}, settings...)
 	p.cmd.Stderr = &logWriter{t: t}
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)

@@ -115,6 +115,9 @@ func (f *Finder) workDir() (string, error) {
 // lock takes the named lock, shared by all servers of this user, and waits for
 // it until ctx is done. waiting (may be nil) is called once if it has to wait.
 func (f *Finder) lock(ctx context.Context, name string, waiting func()) (unlock func(), err error) {
+	if f.DataDir == "" { // else the locks would lie in the working directory
+		return nil, errors.New("locking: there is no data directory")
+	}
 	dir := filepath.Join(f.DataDir, "locks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of locks: %w", err)

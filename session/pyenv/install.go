@@ -133,7 +133,7 @@ func (in *installation) try(ctx context.Context, a attempt) error {
 		}
 	}
 	in.say("running " + command(a.argv...))
-	tail, err := in.f.stream(limited, a.vars, in.say, a.argv...)
+	tail, err := in.f.download(limited, a.vars, in.say, a.argv...)
 	in.tail = redact(tail)
 	return err
 }

@@ -73,16 +73,6 @@ func (f *Finder) EnsureKernel(ctx context.Context, env *Environment, progress fu
 	return notice, nil
 }
 
-// CheckKernel tells whether a kernel can be started in env, after EnsureKernel
-// if need be: nil, or the [*KernelMissingError] EnsureKernel would give without
-// trying.
-func (f *Finder) CheckKernel(env *Environment) error {
-	if hasKernel(env) {
-		return nil
-	}
-	return f.mayInstall(env)
-}
-
 // hasKernel reports whether a kernel can be started in env.
 func hasKernel(env *Environment) bool {
 	version := env.Info.Dists["ipykernel"]
@@ -159,16 +149,21 @@ func (f *Finder) installKernel(ctx context.Context, env *Environment, progress f
 }
 
 // runInstaller runs an installer for at most limit and returns the end of what it
-// printed. uv trusts a list of authorities of its own; behind a company's proxy
-// the system's has to be used, as pip does, so it is tried again with that.
+// printed.
 func (f *Finder) runInstaller(ctx context.Context, limit time.Duration, environ []string, progress func(string), argv []string) (tail string, err error) {
 	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %v", limit))
 	defer cancel()
-	environ = installVars(environ)
-	tail, err = f.stream(limited, environ, progress, argv...)
-	if err != nil && strings.Contains(tail, "invalid peer certificate") && limited.Err() == nil {
-		environ = append(environ, "UV_SYSTEM_CERTS=true", "UV_NATIVE_TLS=true") // the new and the old name
-		tail, err = f.stream(limited, environ, progress, argv...)
+	return f.download(limited, installVars(environ), progress, argv...)
+}
+
+// download runs a program that fetches something, as stream does. uv trusts a
+// list of authorities of its own; behind a company's proxy the system's has to be
+// used, as pip does, so it is tried again with that.
+func (f *Finder) download(ctx context.Context, environ []string, line func(string), argv ...string) (tail string, err error) {
+	tail, err = f.stream(ctx, environ, line, argv...)
+	if err != nil && strings.Contains(tail, "invalid peer certificate") && ctx.Err() == nil {
+		environ = append(slices.Clone(environ), "UV_SYSTEM_CERTS=true", "UV_NATIVE_TLS=true") // the new and the old name
+		tail, err = f.stream(ctx, environ, line, argv...)
 	}
 	return tail, err
 }
@@ -203,26 +198,21 @@ func pipInstall(python string, packages ...string) []string {
 	return append(argv, packages...)
 }
 
-// uvInstall is uv's command line for packages. uv does not read pip's
-// variables: without this an internal index would silently be passed by.
+// uvInstall is uv's command line for packages. Indexes are not in it but in the
+// variables, see [installVars].
 func (f *Finder) uvInstall(uv, python string, packages ...string) []string {
 	argv := []string{uv, "pip", "install", "--python", python, "--no-progress", "--color", "never"}
-	if index := f.getenv("PIP_INDEX_URL"); index != "" && f.getenv("UV_INDEX_URL") == "" && f.getenv("UV_DEFAULT_INDEX") == "" {
-		argv = append(argv, "--index-url", index)
-	}
-	for _, index := range strings.Fields(f.getenv("PIP_EXTRA_INDEX_URL")) {
-		argv = append(argv, "--extra-index-url", index)
+	if truth(f.getenv("PIP_NO_INDEX")) {
+		argv = append(argv, "--no-index") // uv has no variable for it
 	}
 	return append(append(argv, "--"), packages...)
 }
 
-// installVars is environ without what would send an installation elsewhere.
+// installVars is environ without what would send an installation elsewhere, and
+// with the user's index in uv's words too.
 func installVars(environ []string) []string {
-	v := varsOf(environ)
-	for _, name := range []string{"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV",
-		"PIP_REQUIREMENT", "PIP_EDITABLE", "UV_SYSTEM_PYTHON", "UV_PYTHON"} {
-		v.unset(name)
-	}
+	v := pipVars(environ)
+	translateIndex(v)
 	return v.environ()
 }
 

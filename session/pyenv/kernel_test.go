@@ -47,7 +47,9 @@ func TestEnsureKernel(t *testing.T) {
 	if !errors.As(err, &missing) || !strings.Contains(missing.Command, "ipykernel") || !strings.Contains(missing.Reason, "Collecting") {
 		t.Fatalf("got %v", err)
 	}
-	if argv := calls[0]; !slices.Contains(argv, "https://index.example/simple") || slices.Contains(argv, "PIP_USER=1") {
+	// An index's URL may hold a password: by variables, not on the command line.
+	argv := calls[0]
+	if !slices.Contains(argv, "UV_INDEX_URL=https://index.example/simple") || slices.Contains(argv, "https://index.example/simple") || slices.Contains(argv, "PIP_USER=1") {
 		t.Errorf("called %q", argv)
 	}
 
@@ -100,6 +102,41 @@ func TestEnsureKernelRefuses(t *testing.T) {
 				t.Errorf("%q does not say which is too old", err)
 			}
 		})
+	}
+}
+
+// A kernel comes from the same place as other packages: PIP_NO_INDEX and
+// PIP_FIND_LINKS count for uv too, which reads neither.
+func TestEnsureKernelIndex(t *testing.T) {
+	dir, links := makeVenv(t, filepath.Join(t.TempDir(), "v")), t.TempDir()
+	f := newFinder(t, "UV="+testUV(t), "PIP_NO_INDEX=1", "PIP_FIND_LINKS="+links)
+	env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls [][]string
+	f.Runner = ipykernelAt(t, env.Info.Purelib, "7.4.0", &calls)
+	if _, err := f.EnsureKernel(t.Context(), env, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"--no-index", "UV_FIND_LINKS=" + links} {
+		if !slices.Contains(calls[0], want) {
+			t.Errorf("%q is missing in %q", want, calls[0])
+		}
+	}
+}
+
+// Without a data directory there is no place for locks; the working directory is none.
+func TestNoDataDirectory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	f := newFinder(t)
+	f.DataDir = ""
+	env := &Environment{Kind: KindVenv, Prefix: "/p", Python: "/p/bin/python", Info: ProbeInfo{Writable: true}}
+	if _, err := f.EnsureKernel(t.Context(), env, nil); err == nil || !strings.Contains(err.Error(), "data directory") {
+		t.Errorf("got %v", err)
+	}
+	if exists("locks") {
+		t.Error("locks lie in the working directory")
 	}
 }
 

@@ -274,7 +274,7 @@ func (f *Finder) uvPython(ctx context.Context, uv string, searched []string, pro
 	stdout, stderr, err := f.output(ctx, v, find...)
 	if err != nil && ctx.Err() == nil {
 		progress("no suitable Python was found: uv fetches one")
-		if stderr, err = f.stream(ctx, v, progress, uv, "python", "install", "--no-progress", "--color", "never", "3.12"); err == nil {
+		if stderr, err = f.download(ctx, v, progress, uv, "python", "install", "--no-progress", "--color", "never", "3.12"); err == nil {
 			stdout, stderr, err = f.output(ctx, v, find...)
 		}
 	}

@@ -3,8 +3,8 @@ import json
 import os
 import sys
 
-# The first entry is the directory of the helper, not one of the environment's.
-sys.path[:1] = []
+if sys.path and sys.path[0] == "":
+    del sys.path[0]  # the helper's directory (absent with PYTHONSAFEPATH)
 
 # Distributions whose versions decide how a kernel is driven.
 NAMES = ("ipykernel", "ipython", "jupyter_client", "pyzmq", "tornado", "traitlets", "comm", "packaging")

@@ -83,6 +83,23 @@ func TestProbeIsUndisturbed(t *testing.T) {
 	}
 }
 
+// With PYTHONSAFEPATH Python adds no directory of its own: the first entry is
+// the user's.
+func TestProbeSafePath(t *testing.T) {
+	extra := t.TempDir()
+	write(t, map[string]string{
+		filepath.Join(extra, "ipykernel", "__init__.py"):              "",
+		filepath.Join(extra, "ipykernel-7.4.0.dist-info", "METADATA"): "",
+	})
+	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	for _, safe := range []string{"PYTHONSAFEPATH=1", "PYTHONSAFEPATH="} {
+		env, err := newFinder(t, safe, "PYTHONPATH="+extra).Resolve(t.Context(), Config{VenvPath: dir})
+		if err != nil || env.Info.Dists["ipykernel"] != "7.4.0" {
+			t.Errorf("%s: got %+v, %v", safe, env, err)
+		}
+	}
+}
+
 func TestCompareVersions(t *testing.T) {
 	ordered := []string{"2.7.18", "3.8", "3.8.18", "3.10.1", "3.11.0rc1", "3.11.7", "6", "6.0.1", "6.17.0", "7.0.0.dev1", "7.4"}
 	if !slices.IsSortedFunc(ordered, compareVersions) {

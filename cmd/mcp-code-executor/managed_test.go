@@ -1,0 +1,178 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// basePath is a PATH with a Python that an environment can be made with: the
+// system's where it has one.
+func basePath(t testing.TB) string {
+	const system = "/usr/bin:/bin"
+	if exec.Command("/usr/bin/python3", "-c", "import ensurepip, sys; assert (3, 10) <= sys.version_info < (3, 15)").Run() == nil {
+		return system
+	}
+	return system + ":" + filepath.Dir(base(t))
+}
+
+// firstCall lets a client nobody here wrote, with its default limit of 60 s,
+// make the first call in a home.
+func firstCall(t *testing.T, settings ...string) {
+	t.Helper()
+	modules := os.Getenv("MCE_TEST_NODE")
+	if modules == "" {
+		t.Fatal("MCE_TEST_NODE names no directory with the TypeScript clients: run `make test`, which makes one")
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts := t.TempDir()
+	execute(t, "cp", "../../testdata/clients/conversation.mjs", "../../testdata/clients/ts-fresh.mjs", scripts)
+	if err := os.Symlink(filepath.Join(modules, "node_modules"), filepath.Join(scripts, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	client := exec.Command(node, filepath.Join(scripts, "ts-fresh.mjs"), filepath.Join(t.TempDir(), "proof"), exe)
+	client.Env = append([]string{"MCE_TEST_SERVER=1", "PATH=" + basePath(t)}, append(network(), settings...)...)
+	out, err := client.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNothingConfigured: a fresh home and nothing but HOME and PATH. Afterwards
+// a start takes as long as in a venv.
+func TestNothingConfigured(t *testing.T) {
+	home := t.TempDir()
+	t.Run("first", func(t *testing.T) {
+		t.Run("pip", func(t *testing.T) {
+			t.Parallel()
+			firstCall(t, "HOME="+home)
+		})
+		t.Run("slow", func(t *testing.T) { // slower than a call may last
+			t.Parallel()
+			settings, _ := loggedUV(t, "46")
+			firstCall(t, append(settings, "HOME="+t.TempDir())...)
+		})
+	})
+	begin := func(settings ...string) time.Duration {
+		p := launch(t, settings...)
+		begun := time.Now()
+		p.run("1")
+		took := time.Since(begun)
+		p.stdin.Close()
+		p.wait(10 * time.Second)
+		return took
+	}
+	// Alternately, and the least of each: what else the machine does only adds.
+	managed, venv := time.Hour, time.Hour
+	for range 5 {
+		managed = min(managed, begin("HOME="+home))
+		venv = min(venv, begin(inVenv(t)...))
+	}
+	ratio := float64(managed) / float64(venv)
+	t.Logf("second start %s, in a venv %s: %.2f", managed.Round(time.Millisecond), venv.Round(time.Millisecond), ratio)
+	if ratio > 1.5 {
+		t.Errorf("a start in the managed environment takes %.2f times that in a venv", ratio)
+	}
+}
+
+// loggedUV is uv, some seconds slower when it makes an environment, that notes
+// what it begins ("begin pip") and what it has done ("done pip").
+func loggedUV(t testing.TB, seconds string) (settings []string, calls func(line string) int) {
+	t.Helper()
+	log, uv := filepath.Join(t.TempDir(), "log"), filepath.Join(t.TempDir(), "uv")
+	write(t, map[string]string{uv: fmt.Sprintf("#!/bin/sh\necho begin $1 >>%[1]s\n[ $1 != venv ] || sleep %[3]s\n%[2]s \"$@\" && echo done $1 >>%[1]s\n", log, testUV(t), seconds)})
+	if err := os.Chmod(uv, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	settings = append(network(), "UV="+uv, "UV_CACHE_DIR="+execute(t, testUV(t), "cache", "dir"), "PATH="+basePath(t))
+	return settings, func(line string) int {
+		b, _ := os.ReadFile(log)
+		return strings.Count(string(b), line+"\n")
+	}
+}
+
+// TestMadeOnce: three servers that start together make one environment, and the
+// code each was given runs once, though no call waited for it.
+func TestMadeOnce(t *testing.T) {
+	settings, calls := loggedUV(t, "1")
+	home := "HOME=" + t.TempDir()
+	proof := filepath.Join(t.TempDir(), "proof")
+	code := fmt.Sprintf("import sys, numpy\nwith open(%q, 'a') as f: f.write('ran\\n')\nprint(sys.prefix)", proof)
+	var servers []*program
+	var answers []chan reply
+	for range 3 {
+		p := launch(t, append(settings, home)...)
+		_, answer := p.begin("execute_code", args{"code": code, "wait_seconds": 0.5})
+		servers, answers = append(servers, p), append(answers, answer)
+	}
+	ids := make([]string, len(servers))
+	for i, answer := range answers {
+		r := servers[i].await(answer, "the first call").Result
+		if r.IsError || !strings.HasPrefix(r.text(), "[preparing | ") || !strings.Contains(r.text(), "default Python environment") || !strings.Contains(r.text(), "do not send the code again") {
+			t.Fatalf("server %d: %s", i, r.text())
+		}
+		ids[i] = r.field("id")
+	}
+	if r := servers[0].call("get_environment_config", nil); r.IsError || !strings.Contains(r.text(), "not made yet") {
+		t.Errorf("while it is made: %s", r.text())
+	}
+	prefixes := map[string]bool{}
+	for i, id := range ids {
+		r := servers[i].call("get_execution", args{"id": id, "wait_seconds": 110})
+		if r.IsError || !strings.HasPrefix(r.text(), "[ok | ") {
+			t.Fatalf("server %d: %s", i, r.text())
+		}
+		prefixes[strings.TrimSpace(r.rest())] = true
+	}
+	if len(prefixes) != 1 || calls("done venv") != 1 || calls("done pip") != 1 {
+		t.Errorf("%d environments, made %d times, filled %d times", len(prefixes), calls("done venv"), calls("done pip"))
+	}
+	if b, err := os.ReadFile(proof); err != nil || string(b) != "ran\nran\nran\n" {
+		t.Errorf("ran: %q, %v", b, err)
+	}
+}
+
+// TestMakingInterrupted: a server that is killed while it makes the environment
+// leaves no process behind, and the next one makes it anew.
+func TestMakingInterrupted(t *testing.T) {
+	settings, calls := loggedUV(t, "0")
+	settings = append(settings, "HOME="+t.TempDir())
+	value := strconv.Itoa(os.Getpid()) + "-" + t.Name()
+	p := launch(t, append(settings, mark+value)...)
+	p.begin("execute_code", args{"code": "1"})
+	for begun := time.Now(); calls("begin pip") == 0; time.Sleep(time.Millisecond) { // polling a file, not ordering
+		if time.Since(begun) > time.Minute {
+			t.Fatal("nothing is installed after a minute")
+		}
+	}
+	p.cmd.Process.Kill()
+	nothingLeft(t, value)
+	p.wait(time.Second)
+	p = launch(t, settings...)
+	o := p.done("get_environment_config", nil)
+	if e := o["environment"].(map[string]any); e["works"] != false {
+		t.Errorf("half made, and works: %v", e)
+	}
+	r := p.call("execute_code", args{"code": "import numpy, pandas, matplotlib; print('ran')", "wait_seconds": 110})
+	if !strings.HasPrefix(r.text(), "[ok | ") || !strings.Contains(r.text(), "\nran") {
+		t.Errorf("%s", r.text())
+	}
+	if n := calls("begin venv"); n != 2 {
+		t.Errorf("made %d times", n)
+	}
+}
