@@ -2,11 +2,12 @@
 # make test   everything that must hold; installs what it needs into .cache
 # make bench  speed and memory, as ratios measured in one run
 # make fuzz   a minute on each fuzz target
+# make image-test  build the container image and talk to it (podman, buildah)
 # make build  bin/mcp-code-executor, one static binary
 
 GO ?= go
 
-.PHONY: build demo test bench fuzz check clean
+.PHONY: build demo test bench fuzz check image-test clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/mcp-code-executor ./cmd/mcp-code-executor
@@ -28,6 +29,9 @@ bench: build
 
 fuzz:
 	@testdata/fuzz.sh 60s
+
+image-test:
+	@testdata/image/test.sh
 
 clean:
 	rm -rf bin .cache

@@ -38,9 +38,22 @@ func makeRuntimeDir(places ...string) (string, error) {
 			os.RemoveAll(dir)
 			continue
 		}
+		if err := tryRoom(dir); err != nil {
+			failures = append(failures, err.Error())
+			os.RemoveAll(dir)
+			continue
+		}
 		return dir, nil
 	}
 	return "", fmt.Errorf("making a private directory for sockets: %s", strings.Join(failures, "; "))
+}
+
+// tryRoom writes as much as a kernel's own files take: on a full disk a directory
+// can still be made.
+func tryRoom(dir string) error {
+	file := filepath.Join(dir, "room")
+	defer os.Remove(file)
+	return os.WriteFile(file, make([]byte, 128<<10), 0o600)
 }
 
 // sweepRunDirs removes the directories of servers that were killed: those whose

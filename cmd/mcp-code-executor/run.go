@@ -28,6 +28,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	if len(args) > 0 && args[0] == "guard" {
 		return guard.Main(args[1:])
 	}
+	if len(args) > 0 && args[0] == "doctor" {
+		return runDoctor(ctx, args[1:], getenv, stdout, stderr)
+	}
+	if len(args) > 0 && args[0] == "config" {
+		return runConfig(args[1:], getenv, stdout, stderr)
+	}
 	flags := flag.NewFlagSet("mcp-code-executor", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
@@ -49,9 +55,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 }
 
 const usage = `usage: mcp-code-executor [--version]
+       mcp-code-executor doctor [--fix] [--json] [--env TYPE=VALUE]
+       mcp-code-executor config CLIENT
 
 An MCP server on stdin and stdout that gives a model a persistent Python.
-It is started by an MCP client. Settings are environment variables:
+It is started by an MCP client. doctor tries everything and says what to mend;
+config prints the entry for claude-desktop, claude-code, cursor, vscode, codex.
+Settings are environment variables:
 
   CODE_STORAGE_DIR   where code files are kept and code runs
   ENV_TYPE           conda, venv or venv-uv
@@ -60,8 +70,9 @@ It is started by an MCP client. Settings are environment variables:
   UV_VENV_PATH       with venv-uv: the environment's directory
   KERNEL_INSTALL     never: do not install ipykernel where it is missing
   HISTORY            off: keep no record of what ran after the server's end
-  SESSION_IDLE_LIMIT end the kernel of a session idle so long (30m, 2h); default never
-  LOG_LEVEL          debug, info, warn (default) or error; the log goes to stderr
+  PRELUDE            off: leave the display settings of pandas and numpy alone
+  SESSION_IDLE_LIMIT end the kernel of a session idle so long (30m); else never
+  LOG_LEVEL          debug, info, warn (default) or error, on stderr
 `
 
 // serve runs the server on stdin and stdout until the client goes or a signal comes.
@@ -74,6 +85,7 @@ func serve(ctx context.Context, getenv func(string) string, stdin io.Reader, std
 		fmt.Fprintln(stderr, "mcp-code-executor:", err)
 		return 1
 	}
+	collectOrphans(ctx, parts.reaper)
 	err = parts.server.Serve(ctx, stdin, stdout)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		log.Warn("connection ended", "err", err)

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestConfigStartsServer: what is printed, read in the shape of that client's
+// file, starts the server with that client's bare environment.
+func TestConfigStartsServer(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	here := map[string]string{"HOME": home, "VENV_PATH": filepath.Dir(filepath.Dir(pythons(t)[0])), "CODE_STORAGE_DIR": "~/my code <&> \"x\"", "HISTORY": "off"}
+	getenv := func(name string) string { return here[name] }
+	for _, c := range clients() {
+		t.Run(c.name, func(t *testing.T) {
+			var out, where bytes.Buffer
+			if status := runConfig([]string{c.name}, getenv, &out, &where); status != 0 {
+				t.Fatalf("status %d: %s", status, where.String())
+			}
+			if file := c.files(home)[0]; !filepath.IsAbs(file) || !strings.Contains(where.String(), file) {
+				t.Errorf("%s does not say where it goes, %s", where.String(), file)
+			}
+			e := readEntry(t, c.name, out.Bytes())
+			if e.Command != exe || len(e.Args) > 0 {
+				t.Errorf("command %q %q", e.Command, e.Args)
+			}
+			want := map[string]string{"VENV_PATH": here["VENV_PATH"], "CODE_STORAGE_DIR": filepath.Join(home, `my code <&> "x"`), "HISTORY": "off"}
+			if !maps.Equal(e.Env, want) {
+				t.Errorf("env %q", e.Env)
+			}
+			settings := []string{"HOME=" + home, "LOGNAME=me", "PATH=" + barePath, "SHELL=/bin/sh", "TERM=dumb", "USER=me"}
+			for name, value := range e.Env {
+				settings = append(settings, name+"="+value)
+			}
+			p := launch(t, settings...)
+			if r := p.run("import os, sys; print(sys.prefix, os.getcwd())"); strings.TrimSpace(r.rest()) != want["VENV_PATH"]+" "+want["CODE_STORAGE_DIR"] {
+				t.Errorf("%s", r.text())
+			}
+		})
+	}
+}
+
+// readEntry reads the entry out of the client's file format.
+func readEntry(t *testing.T, name string, file []byte) entry {
+	t.Helper()
+	if name == "codex" {
+		return readTOML(t, string(file))
+	}
+	key := "mcpServers"
+	if name == "vscode" {
+		key = "servers"
+	}
+	var content map[string]map[string]entry
+	if err := json.Unmarshal(file, &content); err != nil {
+		t.Fatalf("%v in %s", err, file)
+	}
+	if len(content) != 1 || len(content[key]) != 1 {
+		t.Fatalf("%s", file)
+	}
+	e := content[key][serverName]
+	if want := map[string]string{"vscode": "stdio", "claude-code": "stdio"}[name]; e.Type != want {
+		t.Errorf("type %q, want %q", e.Type, want)
+	}
+	return e
+}
+
+// readTOML reads the little TOML that is printed: tables and strings.
+func readTOML(t *testing.T, file string) entry {
+	t.Helper()
+	e := entry{Env: map[string]string{}}
+	table := ""
+	line := regexp.MustCompile(`^([A-Za-z_]+) = (".*"|\d+)$`)
+	for text := range strings.Lines(file) {
+		text = strings.TrimSpace(text)
+		if m := line.FindStringSubmatch(text); m != nil && m[2][0] == '"' {
+			var value string
+			if err := json.Unmarshal([]byte(m[2]), &value); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			if table == "[mcp_servers.python.env]" {
+				e.Env[m[1]] = value
+			} else if m[1] == "command" {
+				e.Command = value
+			}
+		} else if strings.HasPrefix(text, "[") {
+			table = text
+		} else if text != "" && m == nil {
+			t.Fatalf("not TOML: %s", text)
+		}
+	}
+	return e
+}
+
+// TestConfigUnknownClient: one line that names the known ones.
+func TestConfigUnknownClient(t *testing.T) {
+	for _, args := range [][]string{{"emacs"}, nil, {"cursor", "vscode"}} {
+		var out, errs bytes.Buffer
+		if status := runConfig(args, func(string) string { return "" }, &out, &errs); status != exitUsage || out.Len() > 0 {
+			t.Errorf("%q: status %d, %s", args, status, out.String())
+		}
+		if strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), "claude-desktop, claude-code, cursor, vscode, codex") {
+			t.Errorf("%q: %s", args, errs.String())
+		}
+	}
+}
+
+// TestSettingsListed: the settings printed and examined are those of --help.
+func TestSettingsListed(t *testing.T) {
+	var names []string
+	for _, m := range regexp.MustCompile(`(?m)^  ([A-Z_]+) `).FindAllStringSubmatch(usage, -1) {
+		names = append(names, m[1])
+	}
+	if listed := settings(); !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(listed))) {
+		t.Errorf("--help: %q, settings: %q", names, listed)
+	}
+}

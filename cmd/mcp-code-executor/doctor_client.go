@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// bareVariables are all that some clients pass on from their own environment.
+func bareVariables() []string { return []string{"HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"} }
+
+// barePath is the PATH of an application started from a desktop.
+const barePath = "/usr/bin:/bin:/usr/sbin:/sbin"
+
+// checkClient tells what would be different when a client starts the server: it
+// has another working directory, almost no variables, and no shell.
+func (d *doctor) checkClient(ctx context.Context, env *pyenv.Environment) {
+	if os.Getpid() == 1 {
+		d.report.skip("client", "this is a container: what a client passes on does not reach it")
+		return
+	}
+	home := homeDir(d.getenv)
+	relative := false
+	configured := map[string]string{}
+	for _, name := range settings() {
+		value := strings.TrimSpace(d.getenv(name))
+		if value == "" {
+			continue
+		}
+		configured[name] = absoluteSetting(name, value, home)
+		if isPathSetting(name, value) && !filepath.IsAbs(expandHome(value, home)) && !strings.HasPrefix(value, "$") {
+			relative = true
+			d.report.warn("client", fmt.Sprintf("%s=%s is relative, and a client starts the server in a directory of its own", name, value), name+"="+configured[name])
+		}
+	}
+	if hidden := d.notPassedOn(); len(hidden) > 0 {
+		d.report.warn("client", "set here, and not passed on by every client: "+strings.Join(hidden, ", "), "put those the server needs into \"env\" of the client's configuration")
+	}
+	if env == nil {
+		d.report.skip("client", "a client's bare environment: needs the environment")
+		return
+	}
+	found, err := d.tryBare(ctx, configured)
+	switch {
+	case errors.Is(err, errNotMade):
+		d.report.warn("client", "with a client's bare environment the managed environment lies elsewhere and has yet to be made", "set XDG_DATA_HOME in the client's configuration as here, or nowhere")
+	case err != nil:
+		d.report.fail("client", fmt.Errorf("with a client's bare environment (%s) the environment is not found: %w", strings.Join(bareVariables(), " "), err), mend{command: byPath(env)})
+	case found.Python != env.Python:
+		d.report.fail("client", fmt.Errorf("with a client's bare environment another one is found: %s instead of %s", found.Python, env.Python), mend{command: byPath(env)})
+	case !relative:
+		d.report.ok("client", "a client's bare environment suffices: mcp-code-executor config CLIENT prints what to put where")
+	}
+}
+
+func (d *doctor) notPassedOn() []string {
+	return slices.DeleteFunc(passedOn(), func(name string) bool { return d.getenv(name) == "" })
+}
+
+// byPath is the setting that needs no searching.
+func byPath(env *pyenv.Environment) string {
+	switch env.Kind {
+	case pyenv.KindConda:
+		return "CONDA_ENV_NAME=" + env.Prefix
+	case pyenv.KindUV:
+		return "UV_VENV_PATH=" + env.Prefix
+	case pyenv.KindSystem:
+		return "VENV_PATH=" + env.Python
+	}
+	return "VENV_PATH=" + env.Prefix
+}
+
+// errNotMade says that the managed environment would have to be made.
+var errNotMade = errors.New("the managed environment has yet to be made")
+
+// tryBare finds the environment as a server would that is started with these
+// settings and a client's bare environment.
+func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*pyenv.Environment, error) {
+	variables := map[string]string{}
+	for _, name := range bareVariables() {
+		if value := d.getenv(name); value != "" {
+			variables[name] = value
+		}
+	}
+	variables["PATH"] = barePath
+	for name, value := range configured {
+		variables[name] = value
+	}
+	getenv := func(name string) string { return variables[name] }
+	dirs := directories(getenv)
+	finder := &pyenv.Finder{
+		Getenv: getenv,
+		Environ: func() []string {
+			var entries []string
+			for name, value := range variables {
+				entries = append(entries, name+"="+value)
+			}
+			return entries
+		},
+		Home: dirs.home, Runner: d.parts.reaper, DataDir: dirs.data, Logger: d.parts.log, KernelInstall: "never",
+	}
+	c := pyenv.ConfigFromEnv(getenv)
+	if !c.Configured() && !finder.ManagedReady() {
+		return nil, errNotMade
+	}
+	return finder.Resolve(ctx, c)
+}
+
+// checkClientFiles looks into the configuration files of the clients that are on
+// this machine, for entries of this program.
+func (d *doctor) checkClientFiles(ctx context.Context) {
+	home := homeDir(d.getenv)
+	for _, c := range clients() {
+		file := c.files(home)[0]
+		data, err := os.ReadFile(file)
+		if err != nil || c.key == "" {
+			continue // the client is not here, or keeps no JSON
+		}
+		var content map[string]json.RawMessage
+		var servers map[string]entry
+		if err := json.Unmarshal(data, &content); err != nil {
+			if strings.Contains(string(data), "mcp-code-executor") && c.name != "vscode" { // which allows comments
+				d.report.fail(c.name, fmt.Errorf("%s is not JSON, so the client reads nothing of it: %w", file, err), mend{command: "mend " + file + " (a comma too many or too few?)"})
+			}
+			continue
+		}
+		if json.Unmarshal(content[c.key], &servers) != nil {
+			continue
+		}
+		for name, e := range servers {
+			if strings.Contains(filepath.Base(e.Command), "mcp-code-executor") {
+				d.checkEntry(ctx, c, file, name, e)
+			}
+		}
+	}
+}
+
+// checkEntry judges one entry of a client's file, and tries it.
+func (d *doctor) checkEntry(ctx context.Context, c client, file, name string, e entry) {
+	where := fmt.Sprintf("%s, server %q: ", file, name)
+	good := true
+	bad := func(cause, mend string) {
+		good = false
+		d.report.warn(c.name, where+cause, mend)
+	}
+	if info, err := os.Stat(e.Command); !filepath.IsAbs(e.Command) {
+		bad(fmt.Sprintf("command %q is no absolute path, and clients have almost no PATH", e.Command), `"command": `+quoteJSON(d.parts.host.Exe))
+	} else if err != nil || info.IsDir() {
+		bad(fmt.Sprintf("there is no program %s", e.Command), `"command": `+quoteJSON(d.parts.host.Exe))
+	}
+	for _, variable := range settings() {
+		value := e.Env[variable]
+		if isPathSetting(variable, value) && value != "" && !strings.Contains(value, "$") && !filepath.IsAbs(expandHome(value, homeDir(d.getenv))) {
+			bad(fmt.Sprintf("%s=%s is relative, and a client starts the server in a directory of its own", variable, value), "write it as an absolute path")
+		}
+	}
+	if slices.ContainsFunc(settings(), func(s string) bool { return strings.Contains(e.Env[s], "${") }) {
+		return // the client fills it in
+	}
+	if _, err := d.tryBare(ctx, e.Env); err != nil && !errors.Is(err, errNotMade) {
+		cause, mend := explainFailure(err)
+		bad(cause, mend)
+	}
+	if good {
+		d.report.ok(c.name, "%s%s", where, "right")
+	}
+}

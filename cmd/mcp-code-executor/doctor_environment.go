@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// checkEnvironment finds, activates and probes the environment; the managed one
+// is made if it is not there. It returns nil when there is none.
+func (d *doctor) checkEnvironment(ctx context.Context) *pyenv.Environment {
+	d.line.say("looking at the environment")
+	env, err := d.session.Environment(ctx, d.line.say)
+	if err != nil {
+		d.report.fail("environment", err, mend{})
+		return nil
+	}
+	d.report.ok("environment", "%s: Python %s, %s", env.Label(), env.Info.Version, env.Python)
+	for _, warning := range env.Warnings {
+		d.report.warn("activation", warning, "mend or move away what is in "+env.Prefix+"/etc/conda/activate.d; `bash -x` on a script shows where it stops")
+	}
+	return env
+}
+
+// noKernel words a missing ipykernel. The doctor asks for a server that installs
+// nothing; what the user's own would do is said here.
+func (d *doctor) noKernel(env *pyenv.Environment, e *pyenv.KernelMissingError) mend {
+	if d.fix || d.getenv("KERNEL_INSTALL") == "never" {
+		return mend{}
+	}
+	what := "ipykernel is not installed"
+	if e.Installed != "" {
+		what = "ipykernel " + e.Installed + " is too old"
+	}
+	cause := fmt.Sprintf("%s in %s (%s)", what, env.Label(), env.Prefix)
+	left, _ := filepath.Glob(filepath.Join(env.Info.Purelib, "ipykernel-*.dist-info"))
+	switch {
+	case len(left) > 0 && e.Installed == "": // an installer believes it is there
+		return mend{cause: fmt.Sprintf("ipykernel is half removed in %s: %s is there, and its code is not", env.Label(), left[0]), command: reinstall(env)}
+	case env.Kind == pyenv.KindSystem:
+		return mend{cause: cause + ", and nothing is installed into a Python that is in no environment", command: e.Command}
+	case env.Info.ExternallyManaged != "":
+		return mend{cause: cause + ", and this Python is managed by other means (" + env.Info.ExternallyManaged + ")", command: e.Command}
+	case !env.Info.Writable:
+		return mend{cause: cause + ", and " + env.Info.Purelib + " is not writable", command: e.Command}
+	}
+	return mend{cause: cause + "; the server installs it on the first call, if it reaches the package index",
+		command: "mcp-code-executor doctor --fix, or: " + e.Command}
+}
+
+// reinstall is the command that mends an ipykernel of which parts are missing.
+func reinstall(env *pyenv.Environment) string {
+	switch {
+	case env.Kind == pyenv.KindConda:
+		return "conda install -p " + env.Prefix + " --force-reinstall ipykernel"
+	case env.Info.HasPip:
+		return env.Python + " -m pip install --force-reinstall ipykernel"
+	}
+	return "uv pip install --python " + env.Python + " --reinstall ipykernel"
+}
+
+// missingModule reads the module's name out of Python's last words, "" when they
+// are of something else.
+func missingModule(tail string) string {
+	for _, phrase := range []string{"No module named ", "cannot import name "} {
+		if _, rest, ok := strings.Cut(tail, phrase); ok {
+			name, _, _ := strings.Cut(rest, "\n")
+			name, _, _ = strings.Cut(name, " ")
+			return strings.Trim(name, "'\".;")
+		}
+	}
+	return ""
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// indexTime bounds the question to the package index.
+const indexTime = 6 * time.Second
+
+// indexAnswer is whether the package index can be reached.
+type indexAnswer struct {
+	tool string // that was asked with, "" when there is none
+	off  bool   // PIP_NO_INDEX
+	err  error
+}
+
+// askIndex lets the environment's installer look for a package, beside what else
+// is done: only it knows its configuration files, proxies and certificates.
+// Nothing is installed.
+func (d *doctor) askIndex(ctx context.Context, env *pyenv.Environment) <-chan indexAnswer {
+	answer := make(chan indexAnswer, 1) // has room, so the goroutine ends whoever listens
+	if v := d.getenv("PIP_NO_INDEX"); v != "" && v != "0" && !strings.EqualFold(v, "false") {
+		answer <- indexAnswer{off: true}
+		return answer
+	}
+	argv := d.indexQuestion(env)
+	if argv == nil {
+		answer <- indexAnswer{}
+		return answer
+	}
+	vars := append(indexVars(env.Vars), "PIP_RETRIES=0", "PIP_TIMEOUT=3", "UV_HTTP_RETRIES=0", "UV_HTTP_TIMEOUT=3", "UV_SYSTEM_CERTS=true", "UV_NATIVE_TLS=true")
+	go func() { answer <- d.runQuestion(ctx, argv, vars) }()
+	return answer
+}
+
+// indexQuestion is the command line, by the tool that installs into env; nil
+// when there is none.
+func (d *doctor) indexQuestion(env *pyenv.Environment) []string {
+	dirs := directories(d.getenv)
+	uv, haveUV := pyenv.FindUV(d.getenv, dirs.home, dirs.data)
+	prefersUV := env.Kind == pyenv.KindUV || env.Kind == pyenv.KindManaged
+	switch {
+	case haveUV && (prefersUV || !env.Info.HasPip):
+		return []string{uv, "pip", "install", "--dry-run", "--no-deps", "--reinstall", "--refresh", "--no-progress", "--color", "never", "--python", env.Python, "six"}
+	case env.Info.HasPip:
+		return []string{env.Python, "-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check", "--no-color", "--quiet", "--no-cache-dir", "--dest", ".", "six"}
+	}
+	return nil
+}
+
+// indexVars are vars with pip's index in uv's words, as for an installation.
+func indexVars(vars []string) []string {
+	vars = append([]string(nil), vars...)
+	index := ""
+	for _, entry := range vars {
+		name, value, _ := strings.Cut(entry, "=")
+		switch name {
+		case "UV_DEFAULT_INDEX", "UV_INDEX_URL":
+			return vars
+		case "PIP_INDEX_URL":
+			index = value
+		}
+	}
+	if index != "" {
+		vars = append(vars, "UV_DEFAULT_INDEX="+index)
+	}
+	return vars
+}
+
+// runQuestion runs the installer in a directory that is removed afterwards.
+func (d *doctor) runQuestion(ctx context.Context, argv, vars []string) indexAnswer {
+	answer := indexAnswer{tool: strings.TrimSuffix(filepath.Base(argv[0]), ".exe")}
+	if argv[1] == "-m" {
+		answer.tool = argv[2]
+	}
+	dir, err := os.MkdirTemp("", "mce-doctor-")
+	if err != nil {
+		answer.err = err
+		return answer
+	}
+	defer os.RemoveAll(dir)
+	limited, cancel := context.WithTimeoutCause(ctx, indexTime, fmt.Errorf("no answer within %v", indexTime))
+	defer cancel()
+	var out bytes.Buffer
+	cmd := &exec.Cmd{Path: argv[0], Args: argv, Dir: dir, Env: vars, Stdout: &out, Stderr: &out, WaitDelay: time.Second}
+	if err := d.parts.reaper.Run(limited, cmd); err != nil {
+		answer.err = fmt.Errorf("%w: %s", err, withoutPasswords(lastOf(out.String(), 8)))
+	}
+	return answer
+}
+
+// withoutPasswords hides the user's part of addresses.
+func withoutPasswords(text string) string {
+	return regexp.MustCompile(`://[^/@\s]+@`).ReplaceAllString(text, "://***@")
+}
+
+func (d *doctor) reportIndex(a indexAnswer) {
+	switch {
+	case a.off:
+		d.report.ok("index", "PIP_NO_INDEX is set: packages come from elsewhere")
+	case a.tool == "":
+		d.report.warn("index", "the environment has no pip, and there is no uv: packages cannot be installed", "install uv: https://docs.astral.sh/uv")
+	case a.err != nil:
+		d.report.warn("index", fmt.Sprintf("the package index was not reached by %s: %v\ncode runs, but packages cannot be installed", a.tool, a.err),
+			"check the network and the variables HTTPS_PROXY, PIP_INDEX_URL and UV_DEFAULT_INDEX; without a network there is nothing to mend")
+	default:
+		d.report.ok("index", "%s reaches the package index: packages can be installed", a.tool)
+	}
+}

@@ -1,0 +1,368 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patient is a set-up the doctor is asked about.
+type patient struct {
+	settings []string
+	args     []string // of the doctor
+	mounts   string   // shell commands run before it, in a mount space of its own
+	nobody   bool     // the doctor runs as another user
+}
+
+// examine runs the doctor as a person does, with nothing in its environment but
+// settings, and returns what it found and its exit status.
+func (p patient) examine(t *testing.T) (found findings, status int) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	cmd := exec.Command(exe, append([]string{"doctor", "--json"}, p.args...)...)
+	if p.nobody {
+		open := filepath.Dir(home)
+		server := filepath.Join(open, "server")
+		execute(t, "cp", exe, server) // go's own directory is closed to others
+		execute(t, "chmod", "a+rx", server, open)
+		execute(t, "chown", "65534", home)
+		cmd.Path, cmd.Args[0] = server, server
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		cmd.Dir = "/"
+	}
+	if p.mounts != "" {
+		cmd.Path = "/usr/bin/unshare"
+		unshare := []string{"unshare", "-m"}
+		if os.Getuid() != 0 {
+			unshare = append(unshare, "-r")
+		}
+		cmd.Args = append(append(unshare, "/bin/sh", "-ec", p.mounts+"\nexec \"$0\" \"$@\""), cmd.Args...)
+	}
+	cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0", "PATH=/usr/bin:/bin", "HOME=" + home,
+		"CODE_STORAGE_DIR=" + filepath.Join(home, "code"), "PIP_NO_INDEX=1"}, p.settings...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, _ := cmd.Output() // the exit status is told below
+	if err := json.Unmarshal(out, &found); err != nil {
+		t.Fatalf("%v in %s\n%s", err, out, stderr.String())
+	}
+	return found, cmd.ProcessState.ExitCode()
+}
+
+// said returns what was found in a step with that verdict.
+func (f findings) said(step, verdict string) string {
+	var b strings.Builder
+	for _, n := range f.Steps {
+		if n.Step == step && n.Verdict == verdict {
+			b.WriteString(n.Cause + "\nmend: " + n.Mend + "\n")
+		}
+	}
+	return b.String()
+}
+
+// foreignPython writes a program for a processor this machine does not have.
+func foreignPython(t *testing.T, path string) {
+	header := elf.Header64{Type: uint16(elf.ET_EXEC), Machine: uint16(elf.EM_S390), Version: 1, Ehsize: 64}
+	copy(header.Ident[:], "\x7fELF\x02\x02\x01")
+	var b bytes.Buffer
+	if err := binary.Write(&b, binary.BigEndian, header); err != nil {
+		t.Fatal(err)
+	}
+	write(t, map[string]string{path: b.String()})
+	execute(t, "chmod", "+x", path)
+}
+
+// withoutModule makes an environment that has all of the newest test one's
+// packages, but for the code of one.
+func withoutModule(t *testing.T, module string) (dir string) {
+	dir = emptyEnv(t, "venv-uv")
+	ask := "import sysconfig; print(sysconfig.get_path('purelib'))"
+	there := execute(t, pythons(t)[0], "-c", ask)
+	here := execute(t, filepath.Join(dir, "bin", "python"), "-c", ask)
+	entries, err := os.ReadDir(there)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if _, err := os.Lstat(filepath.Join(here, e.Name())); err == nil || e.Name() == module {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(there, e.Name()), filepath.Join(here, e.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestDoctorNamesCauseAndMend: for each broken set-up the step at which it
+// breaks, the cause and what mends it.
+func TestDoctorNamesCauseAndMend(t *testing.T) {
+	venv := func(t *testing.T, files map[string]string) string {
+		dir := filepath.Join(t.TempDir(), "env")
+		absolute := map[string]string{filepath.Join(dir, "pyvenv.cfg"): "home = /nowhere/python3.11/bin\n"}
+		for name, content := range files {
+			absolute[filepath.Join(dir, name)] = content
+		}
+		write(t, absolute)
+		return dir
+	}
+	inConda := func(t *testing.T, script string) patient {
+		home, root := condaHome(t)
+		if script != "" {
+			write(t, map[string]string{filepath.Join(root, "envs", "science", "etc", "conda", "activate.d", "zz_broken.sh"): script})
+		}
+		return patient{settings: []string{"HOME=" + home, "ENV_TYPE=conda", "CONDA_ENV_NAME=science"}}
+	}
+	long := func(t *testing.T) string {
+		dir := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	set := func(settings ...string) func(t *testing.T) patient {
+		return func(*testing.T) patient { return patient{settings: settings} }
+	}
+	for name, test := range map[string]struct {
+		patient func(t *testing.T) patient
+		step    string
+		warns   bool // it works all the same
+		parts   []string
+	}{
+		"unknown type":   {set("ENV_TYPE=poetry"), "environment", false, []string{`ENV_TYPE="poetry"`, "mend: use conda, venv or venv-uv"}},
+		"type alone":     {set("ENV_TYPE=venv"), "environment", false, []string{"VENV_PATH is not set", "mend: set VENV_PATH"}},
+		"two choices":    {set("VENV_PATH=/a", "UV_VENV_PATH=/b"), "environment", false, []string{"ENV_TYPE is not set", "mend: set ENV_TYPE"}},
+		"absent venv":    {set("VENV_PATH=/nowhere/env"), "environment", false, []string{"/nowhere/env", "mend: python3 -m venv /nowhere/env"}},
+		"misspelt conda": {func(t *testing.T) patient { p := inConda(t, ""); p.settings[2] = "CONDA_ENV_NAME=scince"; return p }, "environment", false, []string{`"scince"`, "mend: CONDA_ENV_NAME=science"}},
+		"no conda":       {set("ENV_TYPE=conda", "CONDA_ENV_NAME=mce-nothing"), "environment", false, []string{"mce-nothing", "mend: conda create -n mce-nothing"}},
+		"no venv": {func(t *testing.T) patient { return patient{settings: []string{"VENV_PATH=" + t.TempDir()}} }, "environment", false,
+			[]string{"no pyvenv.cfg", "mend: make one with: python3 -m venv"}},
+		"hollow venv": {func(t *testing.T) patient { return patient{settings: []string{"VENV_PATH=" + venv(t, nil)}} }, "environment", false,
+			[]string{"no python in it", "mend: make it anew: python3 -m venv --clear"}},
+		"dangling venv": {func(t *testing.T) patient {
+			dir := venv(t, map[string]string{"bin/pip": ""})
+			if err := os.Symlink("/nowhere/python3.11/bin/python3.11", filepath.Join(dir, "bin", "python")); err != nil {
+				t.Fatal(err)
+			}
+			return patient{settings: []string{"VENV_PATH=" + dir}}
+		}, "environment", false, []string{"/nowhere/python3.11/bin) is gone", "mend: make it anew: python3 -m venv --clear"}},
+		"wrong architecture": {func(t *testing.T) patient {
+			dir := venv(t, nil)
+			foreignPython(t, filepath.Join(dir, "bin", "python"))
+			return patient{settings: []string{"VENV_PATH=" + dir}}
+		}, "environment", false, []string{"exec format error", "mend: make it anew", "another processor"}},
+		"crashing python": {func(t *testing.T) patient {
+			dir := venv(t, map[string]string{"bin/python": "#!/bin/sh\necho no such luck >&2\nexit 3\n"})
+			execute(t, "chmod", "+x", filepath.Join(dir, "bin", "python"))
+			return patient{settings: []string{"VENV_PATH=" + dir}}
+		}, "environment", false, []string{"exit status 3: no such luck", "mend: make it anew"}},
+		"no ipykernel": {func(t *testing.T) patient {
+			return patient{settings: []string{"VENV_PATH=" + emptyEnv(t, "venv-uv")}}
+		}, "ipykernel", false, []string{"ipykernel is not installed", "first call", "mend: mcp-code-executor doctor --fix, or: uv pip install"}},
+		"ipykernel forbidden": {func(t *testing.T) patient {
+			return patient{settings: []string{"VENV_PATH=" + emptyEnv(t, "venv-uv"), "KERNEL_INSTALL=never"}}
+		}, "ipykernel", false, []string{"KERNEL_INSTALL=never forbids", "mend: uv pip install"}},
+		"half an ipykernel": {func(t *testing.T) patient {
+			return patient{settings: []string{"VENV_PATH=" + withoutModule(t, "ipykernel")}}
+		}, "ipykernel", false, []string{"half removed", "mend: uv pip install", "--reinstall ipykernel"}},
+		"no zmq": {func(t *testing.T) patient {
+			return patient{settings: []string{"VENV_PATH=" + withoutModule(t, "zmq")}}
+		}, "kernel", false, []string{"its module zmq", "--reinstall ipykernel"}},
+		"no matplotlib": {func(t *testing.T) patient {
+			return patient{settings: []string{"VENV_PATH=" + withoutModule(t, "matplotlib")}}
+		}, "plot", true, []string{"matplotlib cannot be imported", "mend: uv pip install", "matplotlib"}},
+		"storage is a file": {set("CODE_STORAGE_DIR=/etc/passwd"), "storage", false, []string{"not a directory", "mend: set CODE_STORAGE_DIR"}},
+		"storage full": {func(t *testing.T) patient {
+			dir := t.TempDir()
+			return patient{settings: []string{"CODE_STORAGE_DIR=" + dir}, mounts: "mount -t tmpfs -o size=4k none " + dir + "\nprintf %4096s x >" + dir + "/big"}
+		}, "storage", false, []string{"no space left on device", "mend: free some space", "df -h"}},
+		"storage read-only": {func(t *testing.T) patient {
+			dir := t.TempDir()
+			return patient{settings: []string{"CODE_STORAGE_DIR=" + dir}, mounts: "mount -t tmpfs -o ro none " + dir}
+		}, "storage", false, []string{"read-only file system", "mend: set CODE_STORAGE_DIR"}},
+		"storage not owned": {func(t *testing.T) patient {
+			dir := t.TempDir()
+			if err := os.Chmod(dir, 0o555); err != nil {
+				t.Fatal(err)
+			}
+			return patient{settings: []string{"CODE_STORAGE_DIR=" + dir}, nobody: os.Getuid() == 0}
+		}, "storage", false, []string{"permission denied", "mend: sudo chown", "or set CODE_STORAGE_DIR"}},
+		"failing activation": {func(t *testing.T) patient { return inConda(t, "echo broken here >&2\nreturn 3\n") }, "activation", true,
+			[]string{"zz_broken.sh failed", "broken here", "mend: mend or move away"}},
+		"hanging activation": {func(t *testing.T) patient { return inConda(t, "sleep 1000\n") }, "activation", true,
+			[]string{"longer than 10s", "mend: mend or move away"}},
+		"no index":         {set("PIP_NO_INDEX=", "UV="+os.Getenv("MCE_TEST_UV"), "PIP_INDEX_URL=http://user:secret@127.0.0.1:9/simple"), "index", true, []string{"127.0.0.1:9", "mend: check the network"}},
+		"no home":          {set("HOME="), "home", true, []string{"HOME is not set", "mend: HOME=/"}},
+		"long temporary":   {func(t *testing.T) patient { return patient{settings: []string{"TMPDIR=" + long(t)}} }, "temporary", true, []string{"too long", "mend: TMPDIR=/tmp"}},
+		"long runtime":     {func(t *testing.T) patient { return patient{settings: []string{"XDG_RUNTIME_DIR=" + long(t)}} }, "temporary", true, []string{"too long", "mend: XDG_RUNTIME_DIR=/tmp"}},
+		"absent temporary": {set("TMPDIR=/nowhere/tmp"), "temporary", true, []string{"does not exist", "mend: mkdir -p /nowhere/tmp"}},
+		"full temporary": {func(t *testing.T) patient {
+			dir := t.TempDir()
+			return patient{settings: []string{"TMPDIR=" + dir}, mounts: "mount -t tmpfs -o size=4k none " + dir}
+		}, "temporary", true, []string{"is full", "mend: free some space"}},
+		"relative path":   {set("CODE_STORAGE_DIR=code"), "client", true, []string{"CODE_STORAGE_DIR=code is relative", "mend: CODE_STORAGE_DIR=/"}},
+		"wrong idle time": {set("SESSION_IDLE_LIMIT=soon"), "settings", true, []string{`"soon" is no duration`, "mend: SESSION_IDLE_LIMIT=2h"}},
+		"no Python": {func(t *testing.T) patient {
+			empty := t.TempDir()
+			return patient{mounts: "mount -t tmpfs none /usr/local\nmount --bind " + empty + " /usr/bin"}
+		}, "environment", false, []string{"python3", "mend: install Python"}},
+		"no index and nothing made": {set("PIP_NO_INDEX=", "UV="+os.Getenv("MCE_TEST_UV"), "UV_HTTP_RETRIES=0", "UV_NO_CACHE=1", "PATH="+basePath(t), "UV_DEFAULT_INDEX=http://127.0.0.1:9/simple", "PIP_INDEX_URL=http://127.0.0.1:9/simple"),
+			"environment", false, []string{"making the default Python environment", "127.0.0.1:9", "mend: check the network"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := test.patient(t)
+			configured := len(p.settings) > 0 && (strings.Contains(strings.Join(p.settings, " "), "VENV_PATH") || strings.Contains(strings.Join(p.settings, " "), "ENV_TYPE"))
+			if !configured && test.step != "environment" { // what is broken is something else
+				p.settings = append(inVenv(t), p.settings...)
+			}
+			found, status := p.examine(t)
+			verdict := stepFail
+			if test.warns {
+				verdict = stepWarn
+			}
+			said := found.said(test.step, verdict)
+			for _, part := range test.parts {
+				if !strings.Contains(said, part) {
+					t.Errorf("%q is missing in:\n%s\nwhole: %+v", part, said, found.Steps)
+				}
+			}
+			if strings.Contains(said, "secret") {
+				t.Errorf("a password is shown: %s", said)
+			}
+			if test.warns != (status == 0) || found.OK != (status == 0) {
+				t.Errorf("status %d, ok %v:\n%+v", status, found.OK, found.Steps)
+			}
+			for _, n := range found.Steps {
+				if (n.Verdict == stepFail || n.Verdict == stepWarn) && (n.Cause == "" || n.Mend == "") {
+					t.Errorf("no cause or no mend: %+v", n)
+				}
+			}
+		})
+	}
+}
+
+// TestDoctorGreen: all is well in every kind of environment, within 5 s.
+func TestDoctorGreen(t *testing.T) {
+	venv, _ := makeEnv(t, "venv")
+	uv, _ := makeEnv(t, "venv-uv")
+	conda, _ := condaHome(t)
+	managed, _ := loggedUV(t, "0")
+	managed = append(managed, "HOME="+t.TempDir(), "PIP_NO_INDEX=")
+	for _, test := range []struct {
+		name    string
+		patient patient
+	}{
+		{"venv", patient{settings: typeSettings("venv", venv)}},
+		{"venv-uv", patient{settings: typeSettings("venv-uv", uv)}},
+		{"old ipykernel", patient{args: []string{"--env", "venv=" + filepath.Dir(filepath.Dir(pythons(t)[1]))}}},
+		{"conda", patient{settings: append(typeSettings("conda", "science"), "HOME="+conda)}},
+		{"managed", patient{settings: managed}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			least := time.Hour
+			for range 2 { // the first one may make the environment, and files be cold
+				found, status := test.patient.examine(t)
+				if !found.OK || status != 0 {
+					t.Fatalf("status %d: %+v", status, found.Steps)
+				}
+				for _, n := range found.Steps {
+					if n.Verdict != stepOK && n.Step != "index" && !(n.Step == "plot" && test.name == "old ipykernel") {
+						t.Errorf("%+v", n)
+					}
+				}
+				least = min(least, time.Duration(found.Seconds*float64(time.Second)))
+			}
+			t.Logf("%s", least)
+			if least > 5*time.Second {
+				t.Errorf("it took %s", least)
+			}
+		})
+	}
+}
+
+// TestDoctorFix: ipykernel is installed when that is asked for.
+func TestDoctorFix(t *testing.T) {
+	dir := emptyEnv(t, "venv-uv")
+	settings := append(append(typeSettings("venv-uv", dir), network()...), "PIP_NO_INDEX=", "UV="+testUV(t), "UV_CACHE_DIR="+execute(t, testUV(t), "cache", "dir"))
+	found, status := patient{settings: settings, args: []string{"--fix"}}.examine(t)
+	if status != 0 || len(sitePackages(t, dir)) < 10 {
+		t.Errorf("status %d: %+v", status, found.Steps)
+	}
+}
+
+// TestDoctorClientFiles: entries of this program in clients' files are judged
+// and tried.
+func TestDoctorClientFiles(t *testing.T) {
+	home := t.TempDir()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := filepath.Join(home, "mcp-code-executor")
+	if err := os.Symlink(exe, server); err != nil {
+		t.Fatal(err)
+	}
+	desktop := map[string]any{"mcpServers": map[string]any{
+		"good":     map[string]any{"command": server, "env": map[string]string{"VENV_PATH": filepath.Dir(filepath.Dir(pythons(t)[0]))}},
+		"name":     map[string]any{"command": "mcp-code-executor"},
+		"gone":     map[string]any{"command": "/nowhere/mcp-code-executor"},
+		"relative": map[string]any{"command": server, "env": map[string]string{"CODE_STORAGE_DIR": "code"}},
+		"broken":   map[string]any{"command": server, "env": map[string]string{"VENV_PATH": "/nowhere/env"}},
+		"other":    map[string]any{"command": "/nowhere/other", "args": []string{"x"}},
+	}}
+	text, err := json.Marshal(desktop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, map[string]string{
+		filepath.Join(home, ".config", "Claude", "claude_desktop_config.json"): string(text),
+		filepath.Join(home, ".cursor", "mcp.json"):                             `{"mcpServers": {"x": {"command": "mcp-code-executor",}}}`,
+	})
+	found, _ := patient{settings: append(inVenv(t), "HOME="+home)}.examine(t)
+	said := found.said("claude-desktop", stepWarn)
+	for _, part := range []string{`server "name": command "mcp-code-executor" is no absolute path`, `server "gone": there is no program`, `server "relative": CODE_STORAGE_DIR=code is relative`, `server "broken": no venv environment "/nowhere/env"`} {
+		if !strings.Contains(said, part) {
+			t.Errorf("%q is missing in %s", part, said)
+		}
+	}
+	if strings.Contains(said, "other") || strings.Contains(said, `"good"`) || found.said("claude-desktop", stepOK) == "" {
+		t.Errorf("%+v", found.Steps)
+	}
+	if said := found.said("cursor", stepFail); !strings.Contains(said, "is not JSON") {
+		t.Errorf("cursor: %s", said)
+	}
+}
+
+// TestDoctorArguments: what is no argument of the doctor is refused in one line.
+func TestDoctorArguments(t *testing.T) {
+	for _, args := range [][]string{{"--env", "poetry=x"}, {"--env", "venv"}, {"now"}, {"--quick"}} {
+		var out, errs bytes.Buffer
+		if status := runDoctor(t.Context(), args, func(string) string { return "" }, &out, &errs); status != exitUsage || out.Len() > 0 || errs.Len() == 0 {
+			t.Errorf("%q: status %d, %s", args, status, errs.String())
+		}
+	}
+	if n := len(strings.Split(usage, "\n")); n > 24 {
+		t.Errorf("--help has %d lines", n)
+	}
+	for line := range strings.Lines(usage + doctorUsage) {
+		if len(strings.TrimSuffix(line, "\n")) > 80 {
+			t.Errorf("--help: %s columns: %s", strconv.Itoa(len(line)), line)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+var cutLine = regexp.MustCompile(`(?m)^\[cut: ([\d,]+) characters \(([\d,]+) lines\)`)
+
+// TestVolume: what one run prints, however much, is all in the record and
+// counted, while the server's memory stays within 64 MB and it answers pings.
+// MCE_TEST_LONG=1 takes the full sizes.
+func TestVolume(t *testing.T) {
+	lines, flushed := 400_000, 10_000
+	if os.Getenv("MCE_TEST_LONG") != "" {
+		lines, flushed = 1<<30/128, 100_000
+	}
+	for _, c := range []struct {
+		name, code string
+		lines      int
+		width      int // of a line, its newline included
+	}{
+		{"lines", fmt.Sprintf("for i in range(%d): print(f'{i:0127d}')", lines), lines, 128},
+		{"flushed", fmt.Sprintf("for i in range(%d): print(f'{i:09d}', flush=True)", flushed), flushed, 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := launch(t, inVenv(t)...)
+			p.run("1")
+			idle, _ := memory(t, p.cmd.Process.Pid)
+			clearPeak(t, p.cmd.Process.Pid)
+			begun := time.Now()
+			_, answer := p.begin("execute_code", args{"code": c.code, "wait_seconds": 1000})
+			// A second, idle server tells how much of it is the machine's doing.
+			other := launch(t)
+			var busy, quiet []time.Duration
+			var r result
+			for deadline := time.After(15 * time.Minute); r.Content == nil; {
+				sent := time.Now()
+				p.request("ping", nil)
+				busy = append(busy, time.Since(sent))
+				sent = time.Now()
+				other.request("ping", nil)
+				quiet = append(quiet, time.Since(sent))
+				select {
+				case got := <-answer:
+					r = got.Result
+				case <-deadline:
+					t.Fatal("no answer")
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+			took := time.Since(begun)
+			_, peak := memory(t, p.cmd.Process.Pid)
+			t.Logf("%d bytes in %.1f s; memory idle %d MB, peak +%.1f MB", c.lines*c.width, took.Seconds(), idle>>20, float64(peak-idle)/1e6)
+			t.Logf("%d pings: half in %s, 99 %% in %s, all in %s; to an idle server %s, %s, %s", len(busy), share(busy, 0.5), share(busy, 0.99), share(busy, 1), share(quiet, 0.5), share(quiet, 0.99), share(quiet, 1))
+			text := r.text()
+			if !strings.HasPrefix(text, "[ok | ") {
+				t.Fatalf("%.500s", text)
+			}
+			if peak-idle > 64<<20 {
+				t.Errorf("memory grew by %d MB", (peak-idle)>>20)
+			}
+			if late := share(busy, 0.99); late > 50*time.Millisecond+share(quiet, 0.99) {
+				t.Errorf("one ping in a hundred took %s", late)
+			}
+			// Every character is shown or counted.
+			cut := cutLine.FindStringSubmatch(text)
+			if cut == nil {
+				t.Fatalf("no cut line in %.300s", text)
+			}
+			gone, _ := strconv.Atoi(strings.ReplaceAll(cut[1], ",", ""))
+			shown := utf8.RuneCountInString(regexp.MustCompile(`(?m)^\[.*\n?`).ReplaceAllString(text, ""))
+			if total := c.lines * c.width; gone+shown < total-2 || gone+shown > total {
+				t.Errorf("%d cut and %d shown of %d characters", gone, shown, total)
+			}
+			if last := fmt.Sprintf("%0*d", c.width-1, c.lines-1); !strings.HasSuffix(strings.TrimSpace(text), last) {
+				t.Errorf("the last line is missing: …%s", text[max(0, len(text)-300):])
+			}
+			middle := c.lines / 2
+			r = p.call("get_execution", args{"id": r.field("id"), "lines": fmt.Sprintf("%d-%d", middle, middle)})
+			if want := fmt.Sprintf("%0*d", c.width-1, middle-1); !strings.Contains(r.text(), want) || !strings.Contains(r.text(), " in the log") {
+				t.Errorf("line %d: %.500s", middle, r.text())
+			}
+			if kept := recordBytes(t, p.home); kept < int64(c.lines*c.width) {
+				t.Errorf("the record holds %d bytes of %d", kept, c.lines*c.width)
+			}
+		})
+	}
+}
+
+// share is the time within which a share of the pings was answered. It sorts them.
+func share(times []time.Duration, part float64) time.Duration {
+	slices.Sort(times)
+	return times[int(part*float64(len(times)-1))]
+}
+
+// recordBytes is the size of all records below a home.
+func recordBytes(t *testing.T, home string) (n int64) {
+	t.Helper()
+	filepath.WalkDir(filepath.Join(home, ".local", "state", "mcp-code-executor", "records"), func(_ string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, err := d.Info(); err == nil {
+				n += info.Size()
+			}
+		}
+		return nil
+	})
+	return n
+}

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Builds the image and holds conversations with containers of it: make image-test.
+# Nothing is pulled: the base images are made here, from Debian's archive and this
+# machine's Go. As root, or where rootless containers work.
+set -eu
+cd "$(dirname "$0")/../.."
+go=${GO:-go}
+store=$PWD/.cache/image
+missing=
+for tool in podman buildah runc mmdebstrap python3; do
+    command -v $tool >/dev/null || missing="$missing $tool"
+done
+if [ -n "$missing" ]; then
+    echo "missing:$missing; on Debian: apt-get install podman buildah runc crun mmdebstrap python3" >&2
+    exit 1
+fi
+mkdir -p "$store"
+printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' "$store" "$store" >"$store/storage.conf"
+export CONTAINERS_STORAGE_CONF="$store/storage.conf"
+
+debian=docker.io/library/debian:trixie-slim
+golang=docker.io/library/golang:1.26-trixie
+image=localhost/mcp-code-executor
+
+# As Debian's own slim image: without documents and translations. This machine's
+# own authorities are in it, for a build behind a proxy.
+if ! podman image exists $debian; then
+    echo "making $debian" >&2
+    set --
+    for unwanted in doc man info locale; do
+        set -- "$@" --dpkgopt="path-exclude=/usr/share/$unwanted/*"
+    done
+    mmdebstrap --quiet --variant=minbase "$@" trixie "$store/debian.tar"
+    podman import --quiet "$store/debian.tar" $debian >/dev/null
+    rm "$store/debian.tar"
+    if [ -d /usr/local/share/ca-certificates ]; then
+        c=$(buildah from --pull-never $debian)
+        buildah copy --quiet "$c" /usr/local/share/ca-certificates /usr/local/share/ca-certificates >/dev/null
+        buildah commit --quiet "$c" $debian >/dev/null
+        buildah rm "$c" >/dev/null
+    fi
+fi
+if ! podman image exists $golang; then
+    echo "making $golang" >&2
+    c=$(buildah from --pull-never $debian)
+    buildah copy --quiet "$c" "$("$go" env GOROOT)" /usr/local/go >/dev/null
+    buildah config --env GOPATH=/go --env GOTOOLCHAIN=local \
+        --env PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$c"
+    buildah commit --quiet "$c" $golang >/dev/null
+    buildah rm "$c" >/dev/null
+fi
+
+echo "building $image" >&2
+"$go" mod download
+if ! buildah bud --isolation=chroot --pull-never --layers --volume "$("$go" env GOMODCACHE):/go/pkg/mod" \
+    --tag $image . >"$store/build.log" 2>&1; then
+    tail -n 30 "$store/build.log" >&2
+    exit 1
+fi
+podman image inspect --format 'image: {{.Size}} bytes, {{index .Labels "io.modelcontextprotocol.server.name"}}' $image
+exec python3 testdata/image/talk.py $image
