@@ -347,6 +347,9 @@ func (e *Execution) gotInputRequest(msg *jupyter.Message) {
 	e.append(jupyter.Output{Type: jupyter.OutputInputRequest, Prompt: content.Prompt, Password: content.Password})
 	e.kernel.mu.Lock()
 	defer e.kernel.mu.Unlock()
+	if e.replied {
+		return
+	}
 	e.questions++
 	e.prompt = &Prompt{Number: e.questions, Text: content.Prompt, Password: content.Password}
 	e.promptParent = msg.Header

@@ -130,7 +130,7 @@ func (k *Kernel) iopubQuietFor(d time.Duration) bool {
 func (e *Execution) conclude(noReply, lost bool) {
 	k := e.kernel
 	k.mu.Lock()
-	reply, replied, idle := e.reply, e.replied, e.idle
+	reply, replied, idle, interrupted := e.reply, e.replied, e.idle, e.interrupted
 	exiting := replied && k.exited
 	iopubError := e.errorOutput
 	k.mu.Unlock()
@@ -143,6 +143,8 @@ func (e *Execution) conclude(noReply, lost bool) {
 		e.concludeReply(reply, iopubError, &result)
 	} else if iopubError != nil {
 		e.concludeError(iopubError.Ename, iopubError.Evalue, &result)
+	} else if noReply && interrupted { // a SIGINT at the wrong moment loses the reply
+		result.Outcome = OutcomeInterrupted
 	} else if noReply {
 		result.Outcome = OutcomeError
 	}

@@ -21,6 +21,11 @@ const maxMentioned = 5
 // answer tells of an execution: its status, what its state means, what else the
 // session has to tell, and its output after since.
 func (t *tools) answer(ctx context.Context, e *session.Execution, since session.Cursor, notes []string) *mcp.CallToolResult {
+	return t.answerWithin(ctx, e, since, notes, 0)
+}
+
+// answerWithin is answer with the characters the call asked for, 0 for none.
+func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since session.Cursor, notes []string, maxChars int) *mcp.CallToolResult {
 	r := e.Report(since)
 	if r.Kind == session.KindInstall {
 		return t.installAnswer(ctx, e, notes)
@@ -39,9 +44,10 @@ func (t *tools) answer(ctx context.Context, e *session.Execution, since session.
 	head := strings.Join(lines, "\n") + "\n"
 
 	failed := r.State == session.StateFinished && r.Outcome.Failed()
-	rendered := Render(r.Outputs, BudgetFor(client, 0, failed), RenderOptions{
+	rendered := Render(r.Outputs, BudgetFor(client, maxChars, failed), RenderOptions{
 		ReadOn:  fmt.Sprintf("get_execution id=%s with lines or pattern reads all of it", r.ID),
 		Reserve: utf8.RuneCountInString(head),
+		Images:  t.images,
 	})
 	AfterDelivery(ctx, func() {
 		r.Delivered()

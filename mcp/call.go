@@ -125,6 +125,8 @@ type call struct {
 	tool     string
 	modern   bool
 	progress *Progress // nil without a progress token
+	conn     *connection
+	turn     *turn // nil for a tool that queues nothing
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	// previous is closed when the deliveries before this call are done.

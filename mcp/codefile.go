@@ -183,8 +183,10 @@ func (t *tools) executeCodeFile() tool {
 			{name: "wait_seconds", kind: "number", description: waitWords},
 			{name: "timeout_seconds", kind: "number", description: timeoutWords},
 			{name: "expect_generation", kind: "number", description: generationWords},
+			{name: "max_output_chars", kind: "number", description: charactersWords},
 		},
 		hints:  hints{destructive: true, openWorld: true},
+		large:  true,
 		handle: t.handleExecuteCodeFile,
 	}
 }
@@ -196,10 +198,12 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *arguments) *mcp.Ca
 	fresh := a.Bool("fresh", false)
 	deadline := begun.Add(waitSeconds(a))
 	limit, expected := timeout(a), generation(a)
+	maxOutput(a)
 	if err := a.err(); err != nil {
 		return errorResult(err.Error())
 	}
 	if e := t.resumed(a); e != nil { // a retry with an answer: the file runs already
+		Queued(ctx)
 		return t.finish(ctx, a, e, deadline, nil)
 	}
 	storage, err := t.sessions.Storage()
@@ -219,6 +223,7 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *arguments) *mcp.Ca
 		execute = s.ExecuteFresh
 	}
 	e, err := execute(session.Request{Code: scriptCode(file), File: file, Script: true, Timeout: limit, Generation: expected})
+	Queued(ctx)
 	if err != nil {
 		return errorResult(explain(err))
 	}

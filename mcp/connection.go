@@ -25,13 +25,16 @@ import (
 //  2. forwardNotifications (started by Serve) ends with close;
 //  3. one for each request (started by start) ends with its handler.
 type connection struct {
-	srv    *server.MCPServer
-	log    *slog.Logger
-	id     string
-	out    io.Writer
-	writer chan struct{} // holds a token while somebody writes to out
-	broken chan struct{} // closed when out refused a write
-	done   chan struct{} // closed when the connection is over
+	srv *server.MCPServer
+	log *slog.Logger
+	id  string
+	// ordered are the tools whose calls take turns.
+	ordered map[string]bool
+	out     io.Writer
+	writer  chan struct{} // holds a token while somebody writes to out
+	broken  chan struct{} // closed when out refused a write
+	done    chan struct{} // closed when the connection is over
+	spares  *spares       // goroutines of calls
 	// writeErr is set before broken is closed.
 	writeErr  error
 	closeOnce sync.Once
@@ -53,7 +56,8 @@ type connection struct {
 	idle      chan struct{} // closed when refusing and active is 0
 	questions map[string]chan<- *message
 	asked     int
-	delivered <-chan struct{} // closed when the last delivery with callbacks is done
+	delivered <-chan struct{}          // closed when the last delivery with callbacks is done
+	turns     map[string]chan struct{} // by session: closed when its last ordered call has queued its code
 }
 
 var (
@@ -65,6 +69,7 @@ var (
 
 func newConnection(srv *server.MCPServer, out io.Writer, log *slog.Logger) *connection {
 	id := rand.Text()
+	done := make(chan struct{})
 	return &connection{
 		srv:           srv,
 		log:           log.With("connection", id[:6]),
@@ -72,11 +77,14 @@ func newConnection(srv *server.MCPServer, out io.Writer, log *slog.Logger) *conn
 		out:           out,
 		writer:        make(chan struct{}, 1),
 		broken:        make(chan struct{}),
-		done:          make(chan struct{}),
+		done:          done,
+		spares:        newSpares(done),
 		notifications: make(chan mcp.JSONRPCNotification, 1024),
 		calls:         make(map[string]*call),
 		idle:          make(chan struct{}),
 		questions:     make(map[string]chan<- *message),
+		ordered:       make(map[string]bool),
+		turns:         make(map[string]chan struct{}),
 	}
 }
 

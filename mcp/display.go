@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -255,8 +256,11 @@ func figureLine(o *jupyter.Output) string {
 		case strings.HasPrefix(mime, "application/vnd.vega"):
 			return "[vega chart" + vegaDetail(v) + ", " + size
 		case strings.HasPrefix(mime, "application/vnd.bokehjs_exec"), strings.HasPrefix(mime, "application/vnd.holoviews_exec"):
-			html := o.Data["text/html"]
-			return "[bokeh figure, " + byteSize(max(v.Size, html.Size)) + saved + "]"
+			html, script := o.Data["text/html"], o.Data["application/javascript"]
+			if script.Size > 0 {
+				html = script // the html only names the file, or an empty element
+			}
+			return "[bokeh figure" + bokehDetail(script) + ", " + byteSize(max(v.Size, html.Size)) + saved + "]"
 		case strings.HasPrefix(mime, "application/vnd.bokehjs_load"), strings.HasPrefix(mime, "application/vnd.holoviews_load"):
 			return "[bokeh loaded]"
 		}
@@ -286,6 +290,8 @@ func htmlFigureLine(v jupyter.Value) string {
 		return "[vega chart" + detail + ", " + size
 	case bytes.Contains(b, []byte("Plotly.newPlot(")):
 		return "[plotly figure, " + size
+	case bytes.Contains(b, []byte("data-root-id=")) && len(b) < 1000:
+		return "[bokeh element: the figure follows]" // an empty one, drawn into by a script
 	case bytes.Contains(b, []byte("Bokeh.")) && bytes.Contains(b, []byte("embed_items")):
 		return "[bokeh figure, " + size
 	}
@@ -339,6 +345,28 @@ func plotlyDetail(v jupyter.Value) string {
 	}
 	return detail
 }
+
+// bokehDetail reads the titles and legends out of the script of a bokeh figure.
+func bokehDetail(v jupyter.Value) string {
+	b, err := v.Bytes(maxJSON)
+	if err != nil {
+		return ""
+	}
+	var words []string
+	for _, m := range bokehText.FindAllSubmatch(b, 12) {
+		var word string
+		if json.Unmarshal(m[1], &word) == nil && word != "" && !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": its text %.300q", strings.Join(words, ", "))
+}
+
+// bokehText finds titles, axis labels and legend entries.
+var bokehText = regexp.MustCompile(`(?:"(?:text|axis_label)":|"label":\{"type":"value","value":)("(?:[^"\\]|\\.){1,200}")`)
 
 func vegaDetail(v jupyter.Value) string {
 	var chart struct {

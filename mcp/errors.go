@@ -67,7 +67,10 @@ func explain(err error) string {
 		return fmt.Sprintf("session %q is busy: %s runs since %s and %d calls wait behind it; that is the limit. Nothing was queued. Wait with get_execution, or stop it with interrupt_execution", full.Session, full.Running, seconds(full.Since), full.Limit)
 	case errors.As(err, &generation):
 		alive := fmt.Sprintf("its kernel is of generation %d", generation.Actual)
-		if !generation.Alive {
+		switch {
+		case generation.Actual == 0:
+			alive = "it has had no kernel yet"
+		case !generation.Alive:
 			alive = fmt.Sprintf("its kernel of generation %d is gone", generation.Actual)
 		}
 		return fmt.Sprintf("nothing was run: the code counts on generation %d of session %q, and %s. Set up what it needs first, without expect_generation or with the new number", generation.Expected, generation.Session, alive)

@@ -24,6 +24,7 @@ const (
 	sessionWords    = "Session to use: a separate Python with its own variables. Default \"default\", shared by all conversations of this client: name your own to keep apart."
 	timeoutWords    = "Interrupt the run when it has run so long, in seconds. Default: never."
 	generationWords = "Run only if the session's kernel is of this generation (status line; 1 when it shows none), so that no code runs without the variables it counts on. Default: any."
+	charactersWords = "The most characters of text in the answer, from 400 to 200,000. Default 30,000 (11,000 where the client shows no more); an error result has at most 10,000."
 	waitWords       = "How long this call may take at most, in seconds, everything included (environment, kernel start, queue, run). Default 45, from 0 to 3600. The run goes on afterwards. Keep it under 50 unless you know that the client waits longer."
 )
 
@@ -42,9 +43,11 @@ func (t *tools) executeCode() tool {
 			{name: "wait_seconds", kind: "number", description: waitWords},
 			{name: "timeout_seconds", kind: "number", description: timeoutWords},
 			{name: "expect_generation", kind: "number", description: generationWords},
+			{name: "max_output_chars", kind: "number", description: charactersWords},
 		},
 		hints:  hints{destructive: true, openWorld: true},
 		always: true,
+		large:  true,
 		handle: t.handleExecuteCode,
 	}
 }
@@ -56,10 +59,12 @@ func (t *tools) handleExecuteCode(ctx context.Context, a *arguments) *mcp.CallTo
 	name := a.String("session")
 	deadline = deadline.Add(waitSeconds(a))
 	request := session.Request{Code: code, Timeout: timeout(a), Generation: generation(a)}
+	maxOutput(a)
 	if err := a.err(); err != nil {
 		return errorResult(err.Error())
 	}
 	if e := t.resumed(a); e != nil { // a retry with an answer: the code runs already
+		Queued(ctx)
 		return t.finish(ctx, a, e, deadline, nil)
 	}
 	s, err := t.sessions.Open(name)
@@ -85,6 +90,7 @@ func (t *tools) handleExecuteCode(ctx context.Context, a *arguments) *mcp.CallTo
 		}
 	}
 	e, err := s.Execute(request)
+	Queued(ctx)
 	if err != nil {
 		return errorResult(explain(err))
 	}
@@ -99,6 +105,11 @@ func timeout(a *arguments) time.Duration {
 // generation decodes expect_generation.
 func generation(a *arguments) int {
 	return int(a.Integer("expect_generation", 0, between(0, 1e9)))
+}
+
+// maxOutput decodes max_output_chars; 0 when it is not given.
+func maxOutput(a *arguments) int {
+	return int(a.Integer("max_output_chars", 0, between(minCharacters, maxCharacters)))
 }
 
 // waitSeconds decodes wait_seconds.
@@ -116,7 +127,14 @@ func (t *tools) findRunning(id, name string) (*session.Execution, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Current(), nil
+	if e := s.Current(); e != nil {
+		return e, nil
+	}
+	// An installation is under way beside the queue.
+	if e := s.Latest(); e != nil && !e.Finished() {
+		return e, nil
+	}
+	return nil, nil
 }
 
 // wait waits until the execution has ended, asks, the deadline is reached, or
@@ -141,7 +159,7 @@ func (t *tools) wait(ctx context.Context, e *session.Execution, deadline time.Ti
 
 // reportProgress tells once a second how far the run is.
 func reportProgress(p *Progress, e *session.Execution, done <-chan struct{}) {
-	tick := time.NewTicker(progressInterval)
+	tick := time.NewTicker(progressInterval + progressInterval/50) // exactly on it, every other report would be too early
 	defer tick.Stop()
 	for {
 		select {

@@ -28,6 +28,7 @@ func (t *tools) getExecution() tool {
 		},
 		hints:  hints{readOnly: true, idempotent: true},
 		always: true,
+		large:  true,
 		handle: t.handleGetExecution,
 	}
 }
@@ -169,8 +170,10 @@ func (t *tools) handleInterruptExecution(ctx context.Context, a *arguments) *mcp
 		notes = append(notes, "it could not be interrupted, so the kernel was killed")
 	case err != nil:
 		notes = append(notes, "the interrupt failed: "+explain(err))
+	case e.Finished():
+		notes = append(notes, "the run has ended, but its kernel has not answered since: if the next run does not come to its end, restart the session with stop_session and restart: true")
 	default:
-		notes = append(notes, fmt.Sprintf("NOT interrupted: the code did not react to two signals (a C call that holds the interpreter, or code that swallows KeyboardInterrupt). It goes on running with its variables. Leave it and look again with get_execution id=%s, or call interrupt_execution id=%s with force: true, which kills the kernel and loses the session's variables", e.ID(), e.ID()))
+		notes = append(notes, fmt.Sprintf("NOT interrupted: the code did not react to two signals (a C call that holds the interpreter, code that swallows KeyboardInterrupt, or a stopped process). It is still there with its variables, and may stop yet. Leave it and look again with get_execution id=%s, or call interrupt_execution id=%s with force: true, which kills the kernel and loses the session's variables", e.ID(), e.ID()))
 	}
 	return t.answer(ctx, e, -1, notes)
 }

@@ -31,6 +31,24 @@ const (
 	minSide = 200
 )
 
+// bigPicture is the number of pixels from which on pictures are decoded one at
+// a time: 4 MB each, and several calls can answer at once.
+const bigPicture = 1_000_000
+
+// imageGate lets one big picture through at a time: they are what an answer
+// needs memory for. A nil gate lets all through.
+type imageGate chan struct{}
+
+func newImageGate() imageGate { return make(imageGate, 1) }
+
+func (g imageGate) enter(pixels int64) (leave func()) {
+	if g == nil || pixels < bigPicture {
+		return func() {}
+	}
+	g <- struct{}{}
+	return func() { <-g }
+}
+
 // picture is an image of an answer.
 type picture struct {
 	value    jupyter.Value
@@ -159,7 +177,7 @@ func (r *renderer) fit(p *piece, limit int) {
 	b, err := pic.value.Bytes(maxEncoded + 1)
 	var f fitted
 	if err == nil {
-		f, err = fitImage(b, limit)
+		f, err = fitImage(b, limit, r.options.Images)
 	}
 	if err != nil {
 		p.text = fmt.Appendf(nil, "%s[image %d: not shown, %s; %s%s]", pic.label, pic.number, oneLine(err.Error()), byteSize(pic.value.Size), original(pic.value))
@@ -169,6 +187,9 @@ func (r *renderer) fit(p *piece, limit int) {
 	caption := fmt.Sprintf("%s[image %d: %dx%d %s %s", pic.label, pic.number, f.from.X, f.from.Y, f.kind, byteSize(pic.value.Size))
 	if f.frames > 1 {
 		caption += fmt.Sprintf(", %d frames", f.frames)
+		if f.still || f.changed {
+			caption += ", the first one shown"
+		}
 	}
 	if f.to != f.from {
 		caption += fmt.Sprintf(", shown at %dx%d", f.to.X, f.to.Y)
@@ -185,17 +206,25 @@ type fitted struct {
 	kind     string // what it was: PNG, JPEG, GIF, WebP
 	from, to image.Point
 	frames   int
+	still    bool // the first of the frames is all that data holds
 	changed  bool
 }
 
 // fitImage returns b as it is when it is a valid image within the limits, its
 // junk after the end cut off; else re-encoded, smaller when it must be. The
-// error says in a few words what is wrong with the image.
-func fitImage(b []byte, limit int) (fitted, error) {
+// error says in a few words what is wrong with the image. It waits at gate.
+func fitImage(b []byte, limit int, gate imageGate) (fitted, error) {
 	if len(b) > maxEncoded {
 		return fitted{}, fmt.Errorf("larger than %d MB", maxEncoded>>20)
 	}
 	kind := sniff(b)
+	stillFrames := 0
+	if kind == "WebP" {
+		if _, _, err := imageEnd(kind, b); err != nil {
+			return fitted{}, err
+		}
+		b, stillFrames = simpleWebP(b)
+	}
 	config, err := decodeConfig(kind, b)
 	if err != nil {
 		return fitted{}, err
@@ -204,15 +233,17 @@ func fitImage(b []byte, limit int) (fitted, error) {
 	if f.from.X <= 0 || f.from.Y <= 0 {
 		return fitted{}, fmt.Errorf("%s of %dx%d", kind, f.from.X, f.from.Y)
 	}
-	if int64(f.from.X)*int64(f.from.Y) > maxPixels/pixelCost(config.ColorModel) {
+	if int64(f.from.X)*int64(f.from.Y) > maxPixels/pixelCost(config.ColorModel, kind == "JPEG" && progressive(b)) {
 		return fitted{}, fmt.Errorf("%dx%d %s is too large to decode", f.from.X, f.from.Y, kind)
 	}
 	end, frames, err := imageEnd(kind, b)
 	if err != nil {
 		return fitted{}, err
 	}
-	f.frames = frames
+	f.frames = max(frames, stillFrames)
+	f.still = stillFrames > 1
 	b = b[:end]
+	defer gate.enter(int64(f.from.X) * int64(f.from.Y))()
 	img, err := decode(kind, b)
 	if err != nil {
 		return fitted{}, fmt.Errorf("corrupt %s (%w)", kind, err)
@@ -230,8 +261,12 @@ func fitImage(b []byte, limit int) (fitted, error) {
 	return f, err
 }
 
-// pixelCost is 2 for images whose pixels take eight bytes when decoded.
-func pixelCost(m color.Model) int64 {
+// pixelCost is 2 for images whose pixels take eight bytes when decoded, 4 for a
+// progressive JPEG: the decoder keeps all its coefficients, 15 bytes a pixel.
+func pixelCost(m color.Model, progressive bool) int64 {
+	if progressive {
+		return 4
+	}
 	if m == color.RGBA64Model || m == color.NRGBA64Model {
 		return 2
 	}

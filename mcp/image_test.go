@@ -118,7 +118,7 @@ func TestFitImage(t *testing.T) {
 		{name: "no pixels", in: declares(t, 0, 5), err: "corrupt PNG"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f, err := fitImage(c.in, imageBytes)
+			f, err := fitImage(c.in, imageBytes, nil)
 			if c.err != "" {
 				if err == nil || !strings.Contains(err.Error(), c.err) {
 					t.Fatalf("error %v, want %q", err, c.err)
@@ -133,7 +133,7 @@ func TestFitImage(t *testing.T) {
 				t.Errorf("%s %v → %v, %d bytes, the same: %v", f.mime, f.from, f.to, len(f.data), bytes.Equal(f.data, c.in))
 			}
 			if c.same {
-				junk, err := fitImage(append(bytes.Clone(c.in), "junk\xff\xd9\x00IEND"...), imageBytes)
+				junk, err := fitImage(append(bytes.Clone(c.in), "junk\xff\xd9\x00IEND"...), imageBytes, nil)
 				if err != nil || !bytes.Equal(junk.data, c.in) {
 					t.Errorf("junk after the end is not cut off: %v", err)
 				}
@@ -158,7 +158,7 @@ func checkFitted(t testing.TB, f fitted, limit int) {
 // A transparent image is shown on white.
 func TestShrinkTransparent(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 3200, 100))
-	f, err := fitImage(encodedAs(t, "PNG", img), imageBytes)
+	f, err := fitImage(encodedAs(t, "PNG", img), imageBytes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,12 +228,15 @@ func FuzzImage(f *testing.F) {
 	f.Add(animation(f, 2), 100)
 	f.Add(encodedAs(f, "PNG", gray16(30, 4)), 120)
 	f.Add([]byte("RIFF\x1a\x00\x00\x00WEBPVP8L\x0d\x00\x00\x00\x2f\x00\x00\x00\x10\x07\x10\x11\x11\x88\x88\xfe\x07\x00"), 1000)
+	for _, b := range webps(f) {
+		f.Add(b, 1000)
+	}
 	f.Fuzz(func(t *testing.T, in []byte, limit int) {
 		if c, err := decodeConfig(sniff(in), in); err == nil && c.Width*c.Height > 1<<20 {
 			return // slow, not different
 		}
 		limit = max(100, limit)
-		fitted, err := fitImage(in, limit)
+		fitted, err := fitImage(in, limit, nil)
 		if err != nil {
 			if fitted.data != nil && !strings.Contains(err.Error(), "readable") {
 				t.Fatalf("data and an error: %v", err)
@@ -251,8 +254,21 @@ func BenchmarkFitImage(b *testing.B) {
 	data := encodedAs(b, "PNG", gray16(4000, 3000))
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
-		if _, err := fitImage(data, imageBytes); err != nil {
+		if _, err := fitImage(data, imageBytes, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestImageGate: one big picture at a time, small ones as they come.
+func TestImageGate(t *testing.T) {
+	gate := newImageGate()
+	leave := gate.enter(bigPicture)
+	gate.enter(bigPicture - 1)() // does not wait
+	if len(gate) != cap(gate) {
+		t.Error("a second big picture is let in")
+	}
+	leave()
+	gate.enter(bigPicture)()
+	imageGate(nil).enter(bigPicture)()
 }

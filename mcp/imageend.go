@@ -69,6 +69,25 @@ func jpegEnd(b []byte) int {
 	return 0
 }
 
+// progressive tells a JPEG whose frame header is SOF2 (ITU T.81, table B.1).
+func progressive(b []byte) bool {
+	for at := 2; at+4 <= len(b) && b[at] == 0xff; {
+		switch m := b[at+1]; {
+		case m == 0xc2:
+			return true
+		case m == 0xda:
+			return false
+		case m == 0xff:
+			at++
+		case m == 1 || m >= 0xd0 && m <= 0xd8:
+			at += 2
+		default:
+			at += 2 + int(binary.BigEndian.Uint16(b[at+2:]))
+		}
+	}
+	return false
+}
+
 // gifEnd walks the blocks up to the trailer (GIF89a, 17-27).
 func gifEnd(b []byte) (end, frames int) {
 	if len(b) < 13 {

@@ -28,7 +28,10 @@ type messageParams struct {
 	Name      string          `json:"name"`
 	RequestID json.RawMessage `json:"requestId"`
 	Reason    any             `json:"reason"`
-	Meta      struct {
+	Arguments struct {
+		Session json.RawMessage `json:"session"`
+	} `json:"arguments"`
+	Meta struct {
 		ProgressToken   json.RawMessage `json:"progressToken"`
 		ProtocolVersion string          `json:"io.modelcontextprotocol/protocolVersion"`
 	} `json:"_meta"`

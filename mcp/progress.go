@@ -60,14 +60,26 @@ func (p *Progress) Report(progress float64, message string) {
 	p.sent, p.last, p.lastTime = true, progress, now
 }
 
-// finish refuses all later reports, and waits for one being written.
+// progressRest is the least time between a report and the call's answer: a client
+// that reads both at once takes the report for one of no call of its.
+const progressRest = 100 * time.Millisecond
+
+// finish refuses all later reports, and waits for one being written, and until
+// the last one is progressRest old.
 func (p *Progress) finish() {
 	if p == nil {
 		return
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.finished = true
+	sent, age := p.sent, time.Since(p.lastTime)
+	p.mu.Unlock()
+	if sent && age < progressRest {
+		select {
+		case <-time.After(progressRest - age):
+		case <-p.call.ctx.Done(): // nobody waits
+		}
+	}
 }
 
 type notification struct {

@@ -190,5 +190,5 @@ func (t *tools) finish(ctx context.Context, a *arguments, e *session.Execution, 
 		return result
 	}
 	notes = append(append(notes, more...), a.notes()...)
-	return t.answer(ctx, e, -1, notes)
+	return t.answerWithin(ctx, e, -1, notes, maxOutput(a))
 }

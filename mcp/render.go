@@ -45,6 +45,9 @@ type RenderOptions struct {
 	// HideFiles are parts of file names; frames of a traceback that lie in
 	// such a file are left out, like IPython's own.
 	HideFiles []string
+	// Images bounds how many big pictures are decoded at the same time; nil
+	// does not.
+	Images imageGate
 }
 
 // Render shows outputs within b. It reads outputs once and keeps only the

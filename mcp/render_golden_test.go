@@ -19,7 +19,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-const renderDir = "../testdata/render"
+const (
+	renderDir = "../testdata/render"
+	sourceDir = "../testdata/python"
+)
 
 // recorded is a cell and what a real kernel sent for it: the contents of its
 // messages, in order.
@@ -43,9 +46,15 @@ func outputOf(t *testing.T, raw json.RawMessage) jupyter.Output {
 		Traceback []string                   `json:"traceback"`
 		Wait      bool                       `json:"wait"`
 		CommID    string                     `json:"comm_id"`
+		Repeat    int                        `json:"repeat"` // of Text; "%d" in it is the number
+		Before    string                     `json:"before"` // text in front of the repeated
+		After     string                     `json:"after"`
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
 		t.Fatal(err)
+	}
+	if m.Repeat > 0 {
+		m.Text = m.Before + repeated(m.Text, m.Repeat) + m.After
 	}
 	o := jupyter.Output{
 		Type: jupyter.OutputType(m.Type), Name: m.Name, Text: jupyter.TextValue(m.Text), DisplayID: m.DisplayID,
@@ -79,6 +88,17 @@ func outputOf(t *testing.T, raw json.RawMessage) jupyter.Output {
 	return o
 }
 
+func repeated(text string, n int) string {
+	if !strings.Contains(text, "%d") {
+		return strings.Repeat(text, n)
+	}
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, text, i)
+	}
+	return b.String()
+}
+
 func sequence(outputs ...jupyter.Output) iter.Seq2[jupyter.Output, error] {
 	return func(yield func(jupyter.Output, error) bool) {
 		for _, o := range outputs {
@@ -106,7 +126,7 @@ func written(r Rendered) string {
 // Each file NAME.json in testdata/render has its NAME.txt.
 func TestRenderRecorded(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(renderDir, "*.json"))
-	if err != nil || len(files) < 40 {
+	if err != nil || len(files) < 100 {
 		t.Fatalf("%d recorded cells, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -118,6 +138,10 @@ func TestRenderRecorded(t *testing.T) {
 			var cell recorded
 			if err := json.Unmarshal(b, &cell); err != nil {
 				t.Fatal(err)
+			}
+			source, err := os.ReadFile(filepath.Join(sourceDir, strings.TrimSuffix(filepath.Base(file), ".json")+".py"))
+			if err != nil || string(source) != cell.Code+"\n" {
+				t.Errorf("the recorded code is not that of its source: %v", err)
 			}
 			var outputs []jupyter.Output
 			for _, raw := range cell.Outputs {

@@ -75,14 +75,14 @@ func (c *connection) notifyHandlers(ctx context.Context, m *message) {
 // start registers a request as in flight, now, so that a cancel in the next
 // line finds it, and runs it.
 func (c *connection) start(ctx context.Context, m *message) {
-	call := &call{id: m.id, key: m.key, method: m.method, tool: m.params.Name, modern: m.modern()}
+	call := &call{id: m.id, key: m.key, method: m.method, tool: m.params.Name, modern: m.modern(), conn: c}
 	if token := m.params.Meta.ProgressToken; token != nil && !isNull(token) {
 		call.progress = &Progress{conn: c, call: call, token: token}
 	}
 	ctx, call.cancel = context.WithCancelCause(ctx)
 	call.ctx = context.WithValue(ctx, callKey{}, call)
 
-	if err := c.begin(call); err != nil {
+	if err := c.begin(call, m); err != nil {
 		call.cancel(err)
 		if errors.Is(err, errDuplicateID) {
 			c.sendError(m.id, mcp.INVALID_REQUEST, err.Error())
@@ -91,16 +91,17 @@ func (c *connection) start(ctx context.Context, m *message) {
 	}
 	run := func() {
 		defer c.end(call)
+		defer c.endTurn(call)
 		c.run(call, m)
 	}
 	if m.method == string(mcp.MethodInitialize) {
 		run()
 	} else {
-		go run()
+		c.spares.run(run)
 	}
 }
 
-func (c *connection) begin(call *call) error {
+func (c *connection) begin(call *call, m *message) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refusing {
@@ -112,6 +113,7 @@ func (c *connection) begin(call *call) error {
 	c.calls[call.key] = call
 	c.active++
 	call.previous = c.delivered
+	c.takeTurnLocked(call, m)
 	return nil
 }
 
@@ -216,6 +218,7 @@ func (c *connection) run(call *call, m *message) {
 		case <-call.ctx.Done():
 		}
 	}
+	call.awaitTurn()
 	if call.ctx.Err() != nil && call.cancelled.Load() {
 		return
 	}

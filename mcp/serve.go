@@ -34,6 +34,9 @@ type ServeOptions struct {
 	// StopTimeout is how long Serve waits for handlers whose contexts are
 	// cancelled before it returns without them. 0 means DefaultStopTimeout, negative none.
 	StopTimeout time.Duration
+	// Ordered are the tools whose calls, for one session, begin in the order in
+	// which they were sent: each after the one before has called [Queued].
+	Ordered []string
 	// Logger gets panics (with their stack) and what the client did wrong. nil discards.
 	Logger *slog.Logger
 }
@@ -59,9 +62,9 @@ func (o ServeOptions) withDefaults() ServeOptions {
 // done (its cause is returned). It takes any reader and writer and closes
 // neither; any number of connections may share srv.
 //
-// Every request runs in its own goroutine, so no call waits for another here;
-// only initialize is handled in the read loop, because what follows it depends
-// on it. When the connection ends, calls in flight are cancelled with cause
+// Every request runs in its own goroutine, so no call waits for another here,
+// but for those of opts.Ordered tools, until the one before is queued. Only
+// initialize is handled in the read loop, because what follows it depends on it. When the connection ends, calls in flight are cancelled with cause
 // [ErrConnectionClosed] (or ctx's own) and Serve waits for them at most
 // StopTimeout; their answers are still written until it returns. A Read that is
 // blocked in r cannot be interrupted: its goroutine ends when r does.
@@ -71,6 +74,9 @@ func Serve(ctx context.Context, srv *server.MCPServer, r io.Reader, w io.Writer,
 	defer cancel(ErrConnectionClosed)
 
 	c := newConnection(srv, w, opts.Logger)
+	for _, tool := range opts.Ordered {
+		c.ordered[tool] = true
+	}
 	defer c.close()
 	if err := srv.RegisterSession(ctx, c); err != nil {
 		return fmt.Errorf("registering connection: %w", err)

@@ -41,7 +41,7 @@ func New(c Config) *Server {
 			server.WithElicitation(),
 		),
 	}
-	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log}
+	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: newImageGate()}
 	for _, tool := range t.table() {
 		s.mcp.AddTool(tool.definition(), tool.handler())
 	}
@@ -50,7 +50,7 @@ func New(c Config) *Server {
 
 // Serve speaks MCP on one connection until it ends: see [Serve].
 func (s *Server) Serve(ctx context.Context, r io.Reader, w io.Writer) error {
-	return Serve(ctx, s.mcp, r, w, ServeOptions{Logger: s.log})
+	return Serve(ctx, s.mcp, r, w, ServeOptions{Logger: s.log, Ordered: []string{"execute_code", "execute_code_file"}})
 }
 
 // tools are the handlers of the tools and what they share.
@@ -59,6 +59,7 @@ type tools struct {
 	sessions *session.Manager
 	version  string
 	log      *slog.Logger
+	images   imageGate
 }
 
 // table lists the tools in the order clients show them.
@@ -90,6 +91,9 @@ type tool struct {
 	// always puts the tool into a model's first request where the host would
 	// otherwise make it search for tools.
 	always bool
+	// large lets a host show an answer of maxCharacters whole, where it would
+	// move it to a file otherwise.
+	large  bool
 	handle func(ctx context.Context, a *arguments) *mcp.CallToolResult
 }
 
@@ -142,8 +146,15 @@ func (t tool) definition() mcp.Tool {
 		OpenWorldHint:   &t.hints.openWorld,
 	}
 	d.Title = t.title
+	meta := map[string]any{}
 	if t.always {
-		d.Meta = mcp.NewMetaFromMap(map[string]any{"anthropic/alwaysLoad": true})
+		meta["anthropic/alwaysLoad"] = true
+	}
+	if t.large {
+		meta["anthropic/maxResultSizeChars"] = maxCharacters
+	}
+	if len(meta) > 0 {
+		d.Meta = mcp.NewMetaFromMap(meta)
 	}
 	return d
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -31,9 +32,13 @@ func (t *tools) handleListSessions(_ context.Context, a *arguments) *mcp.CallToo
 	for _, n := range a.notes() {
 		lines = append(lines, "[note: "+n+"]")
 	}
-	for _, s := range sessions {
-		lines = append(lines, summaryLine(s.Summary()))
+	summaries := make([]string, len(sessions))
+	var wg sync.WaitGroup
+	for i, s := range sessions { // each goes through the process table
+		wg.Go(func() { summaries[i] = summaryLine(s.Summary()) })
 	}
+	wg.Wait()
+	lines = append(lines, summaries...)
 	if len(sessions) == 0 {
 		lines = append(lines, "[no session is open: execute_code opens one]")
 	}

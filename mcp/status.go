@@ -70,6 +70,9 @@ func stateLines(r session.Report) []string {
 		}
 		add("preparing: %s. The code has not run yet. It will run by itself: do not send the code again; get_execution id=%s shows it", what, r.ID)
 	case session.StateRunning:
+		if r.TimedOut {
+			add("its timeout_seconds are over, but it has not reacted to the interrupt so far")
+		}
 		add("running, not failed: do not send the code again; get_execution id=%s shows what is new, interrupt_execution id=%s stops it", r.ID, r.ID)
 	case session.StateWaiting:
 		lines = append(lines, questionLine(r))
@@ -78,6 +81,9 @@ func stateLines(r session.Report) []string {
 	}
 	for _, n := range r.Notices {
 		add("note: %s", n)
+	}
+	if line := filesLine(r); line != "" {
+		lines = append(lines, line)
 	}
 	if r.RecordErr != nil {
 		add("warning: the record of this run cannot be written: %v", r.RecordErr)

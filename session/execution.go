@@ -153,12 +153,38 @@ func (e *Execution) Wait(ctx context.Context) {
 	for {
 		changed, over := e.watch()
 		if over {
+			e.settle(ctx)
 			return
 		}
 		select {
 		case <-e.done:
 			return
 		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// A question is told when the output has been quiet for settleQuiet; settleLimit
+// is for code that prints meanwhile.
+const (
+	settleQuiet = 40 * time.Millisecond
+	settleLimit = 300 * time.Millisecond
+)
+
+// settle waits for what the code printed before it asked: the question comes on
+// a channel of its own, and would be shown without the text it belongs to.
+func (e *Execution) settle(ctx context.Context) {
+	limit := time.After(settleLimit)
+	for !e.Finished() {
+		changed, _ := e.watch()
+		select {
+		case <-changed:
+		case <-time.After(settleQuiet):
+			return
+		case <-limit:
+			return
 		case <-ctx.Done():
 			return
 		}

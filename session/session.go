@@ -232,7 +232,7 @@ func (s *Session) run(e *Execution) {
 		}
 		return
 	}
-	made := watchFiles(k.Info().PID, k.Dir())
+	begun := time.Now()
 	running, err := k.Execute(s.kernelRequest(e))
 	if err != nil {
 		s.died(k) // it died while idle; the watcher may not have seen it yet
@@ -255,6 +255,7 @@ func (s *Session) run(e *Execution) {
 		timer := time.AfterFunc(limit, func() { s.timeOut(e) })
 		defer timer.Stop()
 	}
+	made := watchFiles(begun, k.Info().PID, k.Dir())
 	<-running.Done()
 	s.mu.Lock()
 	stored := e.stored

@@ -1,0 +1,39 @@
+package mcp
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+// filesLine names the files a run made or changed, or is "".
+func filesLine(r session.Report) string {
+	if len(r.Files) == 0 {
+		return ""
+	}
+	words := make([]string, len(r.Files))
+	for i, f := range r.Files {
+		state := "changed"
+		if f.New {
+			state = "new"
+		}
+		words[i] = fmt.Sprintf("%s (%s, %s)", fileName(f.Name), state, byteSize(f.Size))
+	}
+	line := "[files: " + strings.Join(words, ", ")
+	if more := r.FilesTotal - len(r.Files); more > 0 {
+		line += fmt.Sprintf(", and %d more", more)
+	}
+	return line + "]"
+}
+
+// fileName quotes a name that could be taken for something else.
+func fileName(name string) string {
+	for _, c := range name {
+		if !strconv.IsPrint(c) || strings.ContainsRune(`[]"\,`, c) || c == '�' {
+			return firstRunes(strconv.Quote(name), 200)
+		}
+	}
+	return firstRunes(name, 200)
+}

@@ -1,0 +1,106 @@
+package session
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// TestQueue: the queue does what a plain slice does, whatever the order of calls.
+func TestQueue(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var q queue
+	var model []*Execution
+	for step := range 20_000 {
+		some := func() *Execution {
+			if len(model) == 0 || r.IntN(4) == 0 {
+				return &Execution{}
+			}
+			return model[r.IntN(len(model))]
+		}
+		switch r.IntN(6) {
+		case 0, 1, 2:
+			e := &Execution{}
+			q.push(e)
+			model = append(model, e)
+		case 3:
+			var want *Execution
+			if len(model) > 0 {
+				want, model = model[0], model[1:]
+			}
+			if got := q.pop(); got != want {
+				t.Fatalf("step %d: pop", step)
+			}
+		case 4:
+			e := some()
+			i := slices.Index(model, e)
+			if q.place(e) != i {
+				t.Fatalf("step %d: place %d, want %d", step, q.place(e), i)
+			}
+			if q.remove(e) != (i >= 0) {
+				t.Fatalf("step %d: remove", step)
+			}
+			if i >= 0 {
+				model = slices.Delete(slices.Clone(model), i, i+1)
+			}
+		case 5:
+			if r.IntN(50) == 0 {
+				if all := q.drain(); !slices.Equal(all, model) {
+					t.Fatalf("step %d: drain", step)
+				}
+				model = nil
+			}
+		}
+		if q.len() != len(model) || !slices.Equal(q.waiting, model) && len(model) > 0 {
+			t.Fatalf("step %d: the queues differ", step)
+		}
+	}
+}
+
+// TestIDs: ids never repeat, over server starts in one directory, side by side.
+func TestIDs(t *testing.T) {
+	dir := t.TempDir()
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			ids, err := newIDs(dir)
+			if err != nil {
+				t.Error(err)
+			}
+			for range 20 {
+				id := ids.next()
+				mu.Lock()
+				if seen[id] || len(id) < len("abcd-1") || id[4] != '-' {
+					t.Errorf("id %q", id)
+				}
+				seen[id] = true
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if claimed, err := os.ReadDir(filepath.Join(dir, "starts")); err != nil || len(claimed) != 50 {
+		t.Errorf("%d starts claimed, %v", len(claimed), err)
+	}
+}
+
+// TestIDsWithoutDirectory: a state directory that cannot be made gives ids all
+// the same, and the reason.
+func TestIDsWithoutDirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := newIDs(file)
+	if err == nil {
+		t.Error("no error")
+	}
+	if a, b := ids.next(), ids.next(); a == b {
+		t.Errorf("the id %s came twice", a)
+	}
+}

@@ -1,0 +1,4 @@
+%%bash
+echo one
+echo two >&2
+exit 3

@@ -1,0 +1,1 @@
+%time sum(range(10))

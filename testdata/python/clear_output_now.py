@@ -1,0 +1,3 @@
+print('before')
+clear_output()
+print('after')

@@ -1,0 +1,3 @@
+for i in range(3):
+    clear_output(wait=True)
+    print('frame', i)

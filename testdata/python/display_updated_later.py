@@ -1,0 +1,1 @@
+update_display('state: changed', display_id='d1')

@@ -1,0 +1,2 @@
+print('🎉 family 👨‍👩‍👧 flag 🇩🇪 skin 👍🏽 combining é')
+'🎉'

@@ -1,0 +1,1 @@
+pd.DataFrame({'name': ['ann', None], 'age': [31, 25]}).info()

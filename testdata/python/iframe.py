@@ -1,0 +1,1 @@
+IFrame('https://example.org/page', 300, 200)

@@ -1,0 +1,1 @@
+Math(r'\frac{a}{b}')

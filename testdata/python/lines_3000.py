@@ -1,0 +1,1 @@
+for i in range(3000): print('line', i)

@@ -1,0 +1,1 @@
+for i in range(50_000): print('line', i)

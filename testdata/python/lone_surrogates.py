@@ -1,0 +1,2 @@
+print('low \udc80 high \ud83d end')
+'\ud800'

@@ -1,0 +1,1 @@
+raise ValueError('start ' + 'x'*20_000 + ' end')

@@ -1,0 +1,2 @@
+from IPython.display import *
+Markdown('# Title\n\n- a\n- **b**')

@@ -1,0 +1,2 @@
+from PIL import Image
+Image.new('RGB', (40, 20), 'red')

@@ -1,0 +1,2 @@
+import polars as pl
+pl.DataFrame({'name':['ann','bob'],'age':[31,25]})

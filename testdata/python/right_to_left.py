@@ -1,0 +1,1 @@
+print('שלום עולם'); print('مرحبا'); print('mixed ‮abc‬ end')

@@ -1,0 +1,1 @@
+pd.Series([1.5,2.5,None], name='s')

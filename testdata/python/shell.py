@@ -1,0 +1,1 @@
+!echo from the shell; echo to stderr >&2

@@ -1,0 +1,1 @@
+'first line\nsecond line'

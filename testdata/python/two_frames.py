@@ -1,0 +1,2 @@
+display(pd.DataFrame({'a': [1]}))
+display(pd.DataFrame({'b': [2]}))

@@ -1,0 +1,1 @@
+pd.Series(['x', 'y', 'x', 'x']).value_counts()

@@ -1,0 +1,2 @@
+import ipywidgets as w
+w.IntSlider(value=7, min=0, max=10)
