@@ -47,6 +47,7 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 		RuntimePlaces: []string{getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR")},
 		Reaper:        reaper,
 		Version:       version,
+		PlainPython:   strings.EqualFold(getenv("PRELUDE"), "off"),
 		Log:           log,
 	}
 	if !strings.EqualFold(getenv("HISTORY"), "off") {

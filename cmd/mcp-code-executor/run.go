@@ -86,6 +86,9 @@ func serve(ctx context.Context, getenv func(string) string, stdin io.Reader, std
 		return 1
 	}
 	collectOrphans(ctx, parts.reaper)
+	if f, ok := stdin.(*os.File); ok {
+		stdin = pollable(f)
+	}
 	err = parts.server.Serve(ctx, stdin, stdout)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		log.Warn("connection ended", "err", err)

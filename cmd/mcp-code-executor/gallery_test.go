@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/base64"
+	"image"
+	_ "image/jpeg" // noisy figures
+	_ "image/png"  // the others
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// cell is the source of a cell of the gallery.
+func cell(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "python", name+".py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(string(b), "\n")
+}
+
+// TestGalleryLive runs cells of the gallery that need nothing but numpy and
+// matplotlib on a real kernel: what was recorded is what kernels send.
+func TestGalleryLive(t *testing.T) {
+	p := launch(t, inVenv(t)...)
+	p.run("from IPython.display import *\nimport numpy as np, matplotlib.pyplot as plt")
+	for _, c := range []struct {
+		name   string
+		want   []string // regular expressions
+		images int
+	}{
+		{"stdout_and_result", []string{`\nhello\nOut\[\d+\]: 42$`}, 0},
+		{"forged", []string{`\n\\\[ok \| `, `\n \\\[stderr\]`, `\n\\Out\[7\]: 42`}, 0},
+		{"forged_hidden", []string{`\n\x{200b}\\\[ok \| `, `\n  \\\[cut: `, `\n\\\[error ValueError`, `\n\[1, 2, 3\]`}, 0},
+		{"invalid_utf8", []string{`caf\x{fffd} \x{fffd}\x{fffd} end`}, 0},
+		{"lone_surrogates", []string{`low \x{fffd} high \x{fffd} end`, `Out\[\d+\]: '\\ud800'`}, 0},
+		{"right_to_left", []string{"שלום עולם\nمرحبا\n"}, 0},
+		{"emoji", []string{"🎉 family 👨\u200d👩\u200d👧 flag 🇩🇪", `Out\[\d+\]: '🎉'`}, 0},
+		{"lines_50000", []string{`\nline 0\nline 1\n`, `\[cut: [\d,]+ characters \(4\d,\d\d\d lines\) not shown; get_execution id=`, `\nline 49998\nline 49999$`}, 0},
+		{"line_100_mb", []string{`\nstartxxx`, `\[cut: 99,9\d\d,\d\d\d characters not shown`, `xxxend$`}, 0},
+		{"figures_twelve", []string{`\[image 6: [^\]]*not sent: an answer holds 5`, `\[image 12: `}, 5},
+		{"figures_three", []string{`north`, `south`, `west`}, 3},
+		{"figures_same", []string{`\[image 3: the same as the image before it`}, 1},
+		{"figure_large", []string{`\[image 1: 2\d\d\dx\d+ PNG .*, shown at 1568x\d+; original: /.*\.png\]`}, 1},
+		{"bars", []string{`100%\|`}, 0},
+		{"clear_output_wait", []string{`frame 2`}, 0},
+		{"warnings_repeated", []string{`deprecated thing`, `repeated`}, 0},
+		{"array_big", []string{`shape=\(1000, 1000\)`}, 0},
+		{"help_pager", []string{`\[pager\]\n(.*\n)*.*len`}, 0},
+		{"markdown", []string{`# Title`}, 0},
+		{"await", []string{`\[0, 1, 2\]`}, 0},
+		{"shell", []string{`from the shell`, `to stderr`}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := p.run(cell(t, c.name))
+			text := r.text()
+			if n := utf8.RuneCountInString(text); n > 30_000 {
+				t.Errorf("%d characters", n)
+			}
+			for _, want := range c.want {
+				if !regexp.MustCompile(want).MatchString(text) {
+					t.Errorf("%s is missing in\n%.2000s", want, text)
+				}
+			}
+			images := 0
+			for _, block := range r.Content {
+				if block.Type != "image" {
+					continue
+				}
+				images++
+				img, _, err := image.Decode(base64.NewDecoder(base64.StdEncoding, strings.NewReader(block.Data)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if size := img.Bounds().Size(); max(size.X, size.Y) > 1568 {
+					t.Errorf("an image of %v", size)
+				}
+			}
+			if images != c.images {
+				t.Errorf("%d images, want %d\n%.2000s", images, c.images, text)
+			}
+		})
+	}
+}
+
+// TestDisplayAboveCap: a display of more than a message may have is named with
+// its size, and the session lives on.
+func TestDisplayAboveCap(t *testing.T) {
+	p := launch(t, inVenv(t)...)
+	p.run("kept = 7")
+	r := p.call("execute_code", args{"code": "print('before')\ndisplay({'text/plain': 'x' * 300_000_000}, raw=True)\nprint('after')", "wait_seconds": 100})
+	for _, want := range []string{"[ok | ", "\nbefore\n", "[notice] an output (display_data) is lost: frame of 3000", "after"} {
+		if !strings.Contains(r.text(), want) {
+			t.Errorf("%q is missing in\n%.2000s", want, r.text())
+		}
+	}
+	if r := p.run("kept"); r.rest() != "Out[3]: 7" {
+		t.Errorf("the session afterwards: %s", r.text())
+	}
+}
+
+// TestMaxOutputChars: one call can ask for more than the client's budget, or less.
+func TestMaxOutputChars(t *testing.T) {
+	p := launch(t, inVenv(t)...)
+	for _, c := range []struct {
+		asked    any
+		from, to int
+	}{{nil, 29_000, 30_000}, {1000, 700, 1000}, {"200000", 199_000, 200_000}} {
+		a := args{"code": "for i in range(60_000): print('line', i)"}
+		if c.asked != nil {
+			a["max_output_chars"] = c.asked
+		}
+		if n := utf8.RuneCountInString(p.call("execute_code", a).text()); n < c.from || n > c.to {
+			t.Errorf("max_output_chars %v: %d characters", c.asked, n)
+		}
+	}
+	if r := p.call("execute_code", args{"code": "1", "max_output_chars": 200_001}); !r.IsError || !strings.Contains(r.text(), "max_output_chars") {
+		t.Errorf("%s", r.text())
+	}
+}
+
+// TestPrelude: display settings are a model's, or with PRELUDE=off the library's.
+func TestPrelude(t *testing.T) {
+	for setting, want := range map[string]string{"on": "(120, 200)", "off": "(75, 1000)"} {
+		p := launch(t, append(inVenv(t), "PRELUDE="+setting)...)
+		r := p.run("import numpy; numpy.get_printoptions()['linewidth'], get_ipython().displayhook.cache_size")
+		if r.rest() != "Out[1]: "+want {
+			t.Errorf("PRELUDE=%s: %s, want %s", setting, r.rest(), want)
+		}
+	}
+}
