@@ -185,6 +185,10 @@ func (e *Execution) ID() string { return e.id }
 // Done is closed when the result is known. Output can still arrive afterwards.
 func (e *Execution) Done() <-chan struct{} { return e.done }
 
+// Ending is closed at the first sign that the code has ended, a moment before
+// Done: there is time to look around. It may never be closed when the kernel dies.
+func (e *Execution) Ending() <-chan struct{} { return e.half }
+
 // Result returns the result; call it after Done is closed.
 func (e *Execution) Result() Result {
 	e.kernel.mu.Lock()

@@ -256,7 +256,10 @@ func (s *Session) run(e *Execution) {
 		defer timer.Stop()
 	}
 	made := watchFiles(begun, k.Info().PID, k.Dir())
-	<-running.Done()
+	select {
+	case <-running.Ending():
+	case <-running.Done():
+	}
 	s.mu.Lock()
 	stored := e.stored
 	s.mu.Unlock()
@@ -264,6 +267,7 @@ func (s *Session) run(e *Execution) {
 	s.mu.Lock()
 	e.files, e.filesTotal = files, total
 	s.mu.Unlock()
+	<-running.Done()
 	s.conclude(e, k, running.Result())
 }
 

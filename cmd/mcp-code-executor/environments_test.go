@@ -373,15 +373,9 @@ func TestReadOnlyEnvironment(t *testing.T) {
 	}
 	execute(t, "chmod", "-R", "a+rX,a-w", dir)
 	t.Cleanup(func() { execute(t, "chmod", "-R", "u+w", dir) })
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := filepath.Join(open, "server")
-	execute(t, "cp", exe, server) // go's own directory is closed to others
-	execute(t, "chmod", "a+rx", server, open, filepath.Dir(open))
+	server := openServer(t, open)
 
-	settings := append(typeSettings("venv", dir), "MCE_TEST_SERVER=1", "HOME="+home, "PATH=/usr/bin:/bin", "UV=/nowhere")
+	settings := append(typeSettings("venv", dir), "HOME="+home, "UV=/nowhere")
 	for _, call := range []struct {
 		tool  string
 		ask   args
@@ -390,34 +384,86 @@ func TestReadOnlyEnvironment(t *testing.T) {
 		{"execute_code", args{"code": "1"}, []string{"ipykernel is not installed", "not writable", dir}},
 		{"install_dependencies", args{"packages": []string{"six"}}, []string{"not writable", dir}},
 	} {
-		line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": map[string]any{"name": call.tool, "arguments": call.ask}})
-		if err != nil {
+		r := askAs(t, user, server, settings, call.tool, call.ask)
+		refused(t, call.tool, r, call.parts...)
+	}
+}
+
+// openServer copies the program to where everybody can execute it: go's own
+// directory is closed to others.
+func openServer(t *testing.T, open string) string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := filepath.Join(open, "server")
+	execute(t, "cp", exe, server)
+	execute(t, "chmod", "a+rx", server, open, filepath.Dir(open))
+	return server
+}
+
+// askAs starts a server as user, nil for the one that runs the test, makes one
+// call and ends it.
+func askAs(t *testing.T, user *syscall.SysProcAttr, server string, settings []string, tool string, ask args) result {
+	t.Helper()
+	line, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": map[string]any{"name": tool, "arguments": ask}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(server)
+	cmd.Env = append([]string{"MCE_TEST_SERVER=1", "PATH=/usr/bin:/bin"}, settings...)
+	cmd.SysProcAttr, cmd.Dir = user, "/"
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write(append(line, '\n')); err != nil {
+		t.Fatal(err)
+	}
+	var r reply
+	if err := json.NewDecoder(out).Decode(&r); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	return r.Result
+}
+
+// TestReadOnlyStorage: a storage directory that cannot be written to is named,
+// with the variable that says where it is, and nothing runs.
+func TestReadOnlyStorage(t *testing.T) {
+	open := t.TempDir()
+	storage, home := filepath.Join(open, "code"), filepath.Join(open, "home")
+	for _, dir := range []string{storage, home} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(server)
-		cmd.Env, cmd.SysProcAttr, cmd.Dir = settings, user, "/"
-		in, err := cmd.StdinPipe()
-		if err != nil {
+	}
+	var user *syscall.SysProcAttr
+	if os.Getuid() == 0 {
+		user = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		if err := os.Chown(home, 65534, 65534); err != nil {
 			t.Fatal(err)
 		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := in.Write(append(line, '\n')); err != nil {
-			t.Fatal(err)
-		}
-		var r reply
-		if err := json.NewDecoder(out).Decode(&r); err != nil {
-			t.Fatal(err)
-		}
-		refused(t, call.tool, r.Result, call.parts...)
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
+	}
+	if err := os.Chmod(storage, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	server := openServer(t, open)
+	settings := append(inVenv(t), "HOME="+home, "CODE_STORAGE_DIR="+storage)
+	r := askAs(t, user, server, settings, "execute_code", args{"code": "print('ran')"})
+	refused(t, "read-only storage", r, storage, "not writable", "CODE_STORAGE_DIR")
+	if files, err := os.ReadDir(storage); err != nil || len(files) > 0 {
+		t.Errorf("in the storage: %v, %v", files, err)
 	}
 }
