@@ -96,10 +96,19 @@ type Execution struct {
 	changed      chan struct{} // closed at the next change; nil when nobody waits
 }
 
-// Execute writes the code to the record, sends it and returns its execution.
-// One execution at a time: ErrBusy when one is in flight, ErrDead when the
-// process is gone; nothing was sent then.
+// Execute is Begin with a goroutine that finishes the execution.
 func (k *Kernel) Execute(r Request) (*Execution, error) {
+	e, err := k.Begin(r)
+	if err == nil {
+		go e.Finish()
+	}
+	return e, err
+}
+
+// Begin writes the code to the record, sends it and returns its execution, which
+// the caller must Finish. One execution at a time: ErrBusy when one is in
+// flight, ErrDead when the process is gone; nothing was sent then.
+func (k *Kernel) Begin(r Request) (*Execution, error) {
 	msg, err := k.codec.NewMessage(jupyter.Shell, jupyter.MsgExecuteRequest, jupyter.ExecuteRequest{
 		Code:         r.Code,
 		StoreHistory: true,
@@ -139,7 +148,7 @@ func (k *Kernel) Execute(r Request) (*Execution, error) {
 		k.unregister(e)
 		return nil, fmt.Errorf("%w: %w", ErrDead, err)
 	}
-	k.wg.Go(e.finish)
+	k.wg.Add(1) // Finish
 	k.dirty()
 	return e, nil
 }
@@ -347,6 +356,13 @@ func (e *Execution) gotInputRequest(msg *jupyter.Message) {
 	var content jupyter.InputRequest
 	if err := msg.DecodeContent(&content); err != nil {
 		e.kernel.log.Warn("input_request", "err", err)
+	}
+	// The question comes on another socket than what was printed before it.
+	for range maxPromptWaits {
+		if e.kernel.iopubQuietFor(promptQuiet) {
+			break
+		}
+		time.Sleep(promptQuiet / 4)
 	}
 	e.append(jupyter.Output{Type: jupyter.OutputInputRequest, Prompt: content.Prompt, Password: content.Password})
 	e.kernel.mu.Lock()

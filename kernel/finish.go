@@ -8,10 +8,12 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 )
 
-// finish decides when the execution is done and what its result is. "Reply and
-// idle" is not enough: either can be missing for ever. A NUL in the source or a
-// SIGINT at the wrong moment loses the reply, a full iopub queue the idle.
-func (e *Execution) finish() {
+// Finish waits until the execution is done and decides what its result is; it is
+// called once. "Reply and idle" is not enough: either can be missing for ever. A
+// NUL in the source or a SIGINT at the wrong moment loses the reply, a full
+// iopub queue the idle.
+func (e *Execution) Finish() {
+	defer e.kernel.wg.Done()
 	noReply, lost := e.await()
 	e.conclude(noReply, lost)
 }

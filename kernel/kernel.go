@@ -29,7 +29,8 @@ import (
 //     closes the connections and fails what is in flight;
 //  3. the syncer, started by Start, ended by Close, which brings the record to
 //     the disk;
-//  4. one per execution in flight, which decides when it is done.
+//  4. one for an execution of Execute, which finishes it; who calls Begin does
+//     that himself.
 //
 // Close ends them all and waits.
 type Kernel struct {

@@ -142,6 +142,11 @@ const (
 	// deliver what it had sent.
 	drainPatience = 500 * time.Millisecond
 
+	// promptQuiet is how long iopub must be silent before a question counts as
+	// asked, at most maxPromptWaits quarters of it.
+	promptQuiet    = 20 * time.Millisecond
+	maxPromptWaits = 40
+
 	// exitNews is how long the end of a process may take to be known.
 	exitNews = time.Second
 

@@ -108,10 +108,9 @@ func lookSoon(dir string) (listing, bool) {
 }
 
 // madeFiles compares two listings of a directory and returns at most
-// maxFilesNamed files, the newest first, and how many there are. The first may
-// have been taken after the run had begun: what is written since begun is the
-// run's, in both of them. What is in ignored, as absolute paths, is left out.
-func madeFiles(begun time.Time, before, after listing, ignored []string) (files []MadeFile, total int) {
+// maxFilesNamed files, the newest first, and how many there are.
+// What is in ignored, as absolute paths, is left out.
+func madeFiles(before, after listing, ignored []string) (files []MadeFile, total int) {
 	for _, path := range ignored {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			path = real
@@ -120,7 +119,7 @@ func madeFiles(begun time.Time, before, after listing, ignored []string) (files 
 			delete(after.files, name)
 		}
 	}
-	since := begun.Add(-filesTimeMargin)
+	since := before.taken.Add(-filesTimeMargin)
 	type found struct {
 		MadeFile
 		time time.Time
@@ -129,7 +128,7 @@ func madeFiles(begun time.Time, before, after listing, ignored []string) (files 
 	for name, mark := range after.files {
 		old, known := before.files[name]
 		switch {
-		case known && old == mark && mark.time.Before(begun):
+		case known && old == mark:
 			continue
 		case !known && !before.whole && mark.time.Before(since):
 			continue // it may have been there
@@ -146,25 +145,29 @@ func madeFiles(begun time.Time, before, after listing, ignored []string) (files 
 	return files, len(all)
 }
 
-// watchFiles looks at a kernel's working directory, beside the beginning of a run
-// that began at begun: nobody waits for it. The function it returns looks again
-// and returns what is different, but for the files in ignored.
-func watchFiles(begun time.Time, pid int, storage string) func(ignored []string) ([]MadeFile, int) {
+// watchFiles looks at a kernel's working directory. The function it returns
+// looks again and returns what is different, but for the files in ignored. A
+// file system that has answered quickly is trusted to go on: a goroutine that
+// could be given up costs a warm call more than the look itself.
+func watchFiles(pid int, storage string, trusted *bool) func(ignored []string) ([]MadeFile, int) {
+	look := func(dir string) (listing, bool) {
+		if *trusted {
+			return listFiles(dir), true
+		}
+		return lookSoon(dir)
+	}
 	dir := workingDir(pid, storage)
-	before, ok := lookSoon(dir)
+	before, ok := look(dir)
+	*trusted = ok && time.Since(before.taken) < 2*maxFilesTime
 	if !ok {
 		return func([]string) ([]MadeFile, int) { return nil, 0 }
-	}
-	look := lookSoon
-	if time.Since(before.taken) < maxFilesTime { // it does not hang: no goroutine for it
-		look = func(dir string) (listing, bool) { return listFiles(dir), true }
 	}
 	return func(ignored []string) ([]MadeFile, int) {
 		after, ok := look(dir)
 		if !ok {
 			return nil, 0
 		}
-		return madeFiles(begun, before, after, ignored)
+		return madeFiles(before, after, ignored)
 	}
 }
 

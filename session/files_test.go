@@ -39,7 +39,6 @@ func TestMadeFiles(t *testing.T) {
 		}
 	}
 	before := listFiles(dir)
-	begun := time.Now()
 	put(t, dir, "plot.png", "png")
 	put(t, dir, "grows.csv", "ab")
 	put(t, dir, "again.bin", "54321") // only its time tells
@@ -51,7 +50,7 @@ func TestMadeFiles(t *testing.T) {
 	os.Remove(filepath.Join(dir, "gone.txt"))
 	os.Rename(filepath.Join(dir, "moved.txt"), filepath.Join(dir, "here.txt"))
 
-	got, total := madeFiles(begun, before, listFiles(dir), []string{filepath.Join(dir, "stored.py")})
+	got, total := madeFiles(before, listFiles(dir), []string{filepath.Join(dir, "stored.py")})
 	want := []MadeFile{
 		{"again.bin", 5, false}, {filepath.Join("data", "out", "deep.csv"), 2, true}, {"grows.csv", 2, false},
 		{"here.txt", 5, true}, {"plot.png", 3, true},
@@ -86,7 +85,7 @@ func TestManyFiles(t *testing.T) {
 		put(t, dir, fmt.Sprintf("f%05d", i), "changed")
 	}
 	after := listFiles(dir)
-	files, total := madeFiles(begun, before, after, nil)
+	files, total := madeFiles(before, after, nil)
 	if len(files) > maxFilesNamed || total > 50 {
 		t.Errorf("%d of %d files", len(files), total)
 	}

@@ -26,7 +26,9 @@ type Session struct {
 	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
 	wake    chan struct{} // buffered 1: the queue has something
-	wg      sync.WaitGroup
+	// quickFiles belongs to the worker: its working directory answers quickly.
+	quickFiles bool
+	wg         sync.WaitGroup
 
 	mu         sync.Mutex // protects the fields below
 	config     pyenv.Config
@@ -232,8 +234,8 @@ func (s *Session) run(e *Execution) {
 		}
 		return
 	}
-	begun := time.Now()
-	running, err := k.Execute(s.kernelRequest(e))
+	made := watchFiles(k.Info().PID, k.Dir(), &s.quickFiles)
+	running, err := k.Begin(s.kernelRequest(e))
 	if err != nil {
 		s.died(k) // it died while idle; the watcher may not have seen it yet
 		s.mu.Lock()
@@ -255,10 +257,9 @@ func (s *Session) run(e *Execution) {
 		timer := time.AfterFunc(limit, func() { s.timeOut(e) })
 		defer timer.Stop()
 	}
-	made := watchFiles(begun, k.Info().PID, k.Dir())
 	select {
 	case <-running.Ending():
-	case <-running.Done():
+	case <-k.Done():
 	}
 	s.mu.Lock()
 	stored := e.stored
@@ -267,7 +268,7 @@ func (s *Session) run(e *Execution) {
 	s.mu.Lock()
 	e.files, e.filesTotal = files, total
 	s.mu.Unlock()
-	<-running.Done()
+	running.Finish()
 	s.conclude(e, k, running.Result())
 }
 

@@ -105,7 +105,7 @@ func TestBadArguments(t *testing.T) {
 		{"filename with NUL", "execute_code", args{"code": "x=2", "filename": "a\x00b"}, []string{`"filename"`, "NUL"}},
 		{"filename too long", "execute_code", args{"code": "x=2", "filename": strings.Repeat("n", 300)}, []string{"more than 200"}},
 		{"unknown id", "get_execution", args{"id": "zzzz-1"}, []string{"zzzz-1", "newest is"}},
-		{"unknown session", "get_execution", args{"session": "nobody"}, []string{"nobody", "default"}},
+		{"unknown session", "interrupt_execution", args{"session": "nobody"}, []string{"nobody", "default"}},
 		{"absurd cursor", "get_execution", args{"since": 1e300}, []string{`"since"`}},
 		{"interrupt of an unknown id", "interrupt_execution", args{"id": "zzzz-1"}, []string{"zzzz-1"}},
 	} {
