@@ -97,6 +97,8 @@ func TestInput(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		// The question waits for iopub to be silent: the bubble's clock goes on.
+		time.Sleep(time.Second)
 		synctest.Wait()
 		return e
 	}
