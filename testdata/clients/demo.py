@@ -9,10 +9,12 @@ Usage: python demo.py SERVER VENV     files go to .cache/demo
 import base64
 import contextlib
 import csv
+import json
 import os
 import re
 import shutil
 import struct
+import subprocess
 import sys
 import time
 import zlib
@@ -175,6 +177,16 @@ class Demo:
             self.expect(answer.fields.get(name), f"the status does not tell the {name}")
         return answer
 
+    async def json(self, tool, **arguments):
+        """A tool that answers with a JSON object."""
+        answer = await self.call(tool, **arguments)
+        self.expect(not answer.is_error, "the call should not fail")
+        try:
+            return json.loads(answer.text)
+        except ValueError:
+            self.expect(False, "the answer should be JSON")
+            return {}
+
     def outcome(self, answer, outcome):
         self.expect(answer.outcome == outcome, f'the status should be "{outcome}" and is "{answer.outcome}"')
         failed = outcome.split()[0] in ("error", "died")
@@ -303,8 +315,53 @@ async def endless(demo):
     demo.expect(f"True 60 {heaviest}" in answer.body, f"rounds, birds and means should be kept: True 60 {heaviest}")
 
 
+async def script(demo):
+    """A longer script, written in parts, read, imported and run"""
+    answer = await demo.json("initialize_code_file", filename="report", content="def line(name, mean):\n    return f'{name:15}{mean:9.2f} g'\n\n")
+    path = answer.get("file_path", "")
+    demo.expect(path == str(PLACE / "code" / "report.py"), f"the file should be report.py, not {path}")
+    answer = await demo.json(
+        "append_to_code_file",
+        file_path=path,
+        content="def report(means):\n    for name, mean in means.items():\n        print(line(name, mean))\n\n"
+        "if __name__ == '__main__':\n    report(means)\n",
+    )
+    demo.expect(answer.get("status") == "success", "the text should be appended")
+    answer = await demo.call("read_code_file", file_path="report.py", limit=3)
+    demo.expect("lines 1-3 of 9" in answer.status and "def line" in answer.body, "the first three of nine lines should come")
+    answer = await demo.call("execute_code_file", file_path="report.py")
+    demo.outcome(answer, "ok")
+    for species, mean in mean_weights().items():
+        demo.expect(re.search(rf"{species} +{mean:.2f} g", answer.body), f"the script should report {species}, {mean:.2f} g")
+    answer = await demo.run("import report\nreport.line('all', birds.weight_g.mean()).split()[0]")
+    demo.expect("'all'" in answer.body, "the module should be imported")
+
+
+async def environment(demo):
+    """Another environment for another session; the first keeps its variables"""
+    env = PLACE / "env"
+    if not (env / "pyvenv.cfg").is_file():
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(env)], check=True)
+    answer = await demo.json("configure_environment", type="venv", venv_path=str(env), session="trial")
+    demo.expect(answer.get("current", {}).get("venv_path") == str(env), "the session should be in the new environment")
+    answer = await demo.run("import sys\nsys.prefix", session="trial")
+    demo.expect(str(env) in answer.body, f"Python should be the one of {env}")
+    answer = await demo.run("len(birds)")
+    demo.expect("60" in answer.body, "the first session should have kept its table")
+
+
+async def packages(demo):
+    """A package installed and checked"""
+    answer = await demo.json("install_dependencies", packages=["six==1.16.0"], session="trial", wait_seconds=100)
+    demo.expect(answer.get("status") == "success", f"six should be installed: {answer.get('error')}")
+    answer = await demo.json("check_installed_packages", packages=["six>=1.16", "yaml"], session="trial")
+    demo.expect(answer.get("not_installed") == ["yaml"], f"only yaml should be missing, not {answer.get('not_installed')}")
+    answer = await demo.run("import six\nsix.__version__", session="trial")
+    demo.expect("'1.16.0'" in answer.body, "six should be there without a restart")
+
+
 # Each step goes on with the variables of those before it.
-STEPS = [tools, load, group, plot, mistake, long_run, endless]
+STEPS = [tools, load, group, plot, mistake, long_run, endless, script, environment, packages]
 
 
 # --- the whole
@@ -321,6 +378,7 @@ def place():
         "HOME": str(PLACE / "home"),
         "XDG_STATE_HOME": str(PLACE / "state"),
         "XDG_DATA_HOME": str(PLACE / "data"),
+        "UV": str(ROOT / ".cache" / "tools" / "bin" / "uv"),
     }
 
 
