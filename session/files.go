@@ -136,7 +136,8 @@ func madeFiles(before, after listing, ignored []string) (files []MadeFile, total
 		all = append(all, found{MadeFile{Name: name, Size: mark.size, New: !known && before.whole}, mark.time})
 	}
 	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(b.time.Compare(a.time), strings.Compare(a.Name, b.Name))
+		// Many files can have one tick of the file system's clock: the last by name.
+		return cmp.Or(b.time.Compare(a.time), strings.Compare(b.Name, a.Name))
 	})
 	for _, f := range all[:min(len(all), maxFilesNamed)] {
 		files = append(files, f.MadeFile)

@@ -11,5 +11,5 @@ export MCE_TEST_CLIENT="$PWD/.cache/client/bin/python"
 export MCE_TEST_NODE="$PWD/.cache/node"
 export MCE_TEST_CONDA="$PWD/.cache/conda/root"
 testdata/check.sh
-# -p 2: tests start kernels; more packages at once only make them wait.
-"$go" test -race -count=1 -timeout 20m -p 2 ./...
+# -p 1: tests start kernels and use both cores of a small machine by themselves.
+"$go" test -race -count=1 -timeout 30m -p 1 ./...

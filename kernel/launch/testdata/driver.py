@@ -218,7 +218,11 @@ def basics():
             ),
             "history": k.run("%history -l 2")["stdout"].splitlines()[-1:],
             "in": k.result("In[1]"),
-            "fd": k.run("import os; os.system('echo child'); os.write(1, b'raw\\n');")["stdout"],
+            "fd": k.run(
+                # A thread of ipykernel brings what is written to the descriptor;
+                # what it brings after the cell belongs to no cell here.
+                "import os, time; os.system('echo child'); os.write(1, b'raw\\n'); time.sleep(1)"
+            )["stdout"],
             "stdin": k.result("sys.stdin.read()"),
             "database": os.path.exists(k.dir + "/ipython/profile_default/history.sqlite"),
             "exit": k.close(),
