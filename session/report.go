@@ -134,29 +134,23 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 // Delivered notes that an answer with this report has reached the client: the
 // next one shows what came after it.
 func (r Report) Delivered() {
-	e := r.execution
-	s := e.session
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e.delivered = max(e.delivered, r.To)
-	if r.State == StateFinished {
-		e.told = true
-		if e.running != nil {
-			e.running.Forget()
-		}
-	}
-	e.toldLocked()
+	r.note(&r.execution.delivered)
 }
 
 // Mentioned notes that an answer has named the execution and its end without
 // showing its output: it is not named again, and asking for it by id still shows
 // what no answer has shown.
 func (r Report) Mentioned() {
+	r.note(&r.execution.mentioned)
+}
+
+// note moves one of the execution's cursors to the end of the report.
+func (r Report) note(cursor *Cursor) {
 	e := r.execution
 	s := e.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.mentioned = max(e.mentioned, r.To)
+	*cursor = max(*cursor, r.To)
 	if r.State == StateFinished {
 		e.told = true
 		if e.running != nil {
