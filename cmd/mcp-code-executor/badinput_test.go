@@ -83,6 +83,7 @@ func TestBadStorage(t *testing.T) {
 // TestBadArguments: each error names the argument, what is wrong and what to do,
 // and changes nothing.
 func TestBadArguments(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	p.run("x = 1")
 	for _, test := range []struct {

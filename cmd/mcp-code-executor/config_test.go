@@ -15,6 +15,7 @@ import (
 // TestConfigStartsServer: what is printed, read in the shape of that client's
 // file, starts the server with that client's bare environment.
 func TestConfigStartsServer(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

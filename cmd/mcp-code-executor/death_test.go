@@ -232,6 +232,7 @@ func TestMemoryError(t *testing.T) {
 // TestDeathAtStart: a kernel that dies at every start gives one clear error, with
 // its last words, and nothing is run.
 func TestDeathAtStart(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	startup := filepath.Join(home, ".ipython", "profile_default", "startup")
 	if err := os.MkdirAll(startup, 0o755); err != nil {
@@ -259,6 +260,7 @@ func TestDeathAtStart(t *testing.T) {
 // TestDeathAgainAndAgain: three deaths without a run that finished between them,
 // then a clear stop, which restarting the session ends.
 func TestDeathAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	dies := args{"code": "import os; os._exit(1)"}
 	for range 2 {

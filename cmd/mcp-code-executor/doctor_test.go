@@ -309,6 +309,7 @@ func TestDoctorFix(t *testing.T) {
 // TestDoctorClientFiles: entries of this program in clients' files are judged
 // and tried.
 func TestDoctorClientFiles(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	exe, err := os.Executable()
 	if err != nil {

@@ -54,6 +54,7 @@ func TestConversation(t *testing.T) {
 // TestPlot: figures arrive as images, in place, and an exception beside an image
 // is no error result, for hosts drop the images of those.
 func TestPlot(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	r := p.call("execute_code", args{"code": "import matplotlib.pyplot as plt\nprint('before')\nplt.plot([1, 3, 2])\nplt.show()\nprint('after')"})
 	kinds := ""
@@ -82,6 +83,7 @@ func TestPlot(t *testing.T) {
 // TestThousandCalls: over two sessions interleaved, every answer belongs to its
 // own call, and the sessions stay apart.
 func TestThousandCalls(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	sessions := []string{"left", "right"}
 	for i, s := range sessions {
@@ -109,6 +111,7 @@ func TestThousandCalls(t *testing.T) {
 
 // TestPrints: 20,000 flushed prints arrive complete and in order.
 func TestPrints(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	r := p.call("execute_code", args{"code": "for i in range(20000): print(i, flush=True)", "wait_seconds": 110})
 	if !strings.HasPrefix(r.text(), "[ok | ") || !strings.Contains(r.text(), "\n0\n1\n2\n") || !strings.HasSuffix(strings.TrimSpace(r.text()), "\n19998\n19999") {

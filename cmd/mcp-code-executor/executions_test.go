@@ -146,6 +146,7 @@ func TestUserCancel(t *testing.T) {
 // TestLog: a log of any size is read back by range, from its end and by pattern,
 // also while the run goes on.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	p.run("1" + step)
 	r := p.call("execute_code", args{"wait_seconds": 0.1, "code": `

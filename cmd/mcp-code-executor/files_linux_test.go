@@ -83,6 +83,7 @@ func TestHostileFiles(t *testing.T) {
 // TestSwappedLink: a name that is now a file and now a link out never leads out,
 // whatever the moment.
 func TestSwappedLink(t *testing.T) {
+	t.Parallel()
 	p := launch(t)
 	outside := t.TempDir()
 	secret := filepath.Join(outside, "secret.py")
@@ -146,6 +147,7 @@ func (p *program) sendAppend(line string) chan reply {
 
 // TestAppendWriters: eight writers over two servers lose and tear nothing.
 func TestAppendWriters(t *testing.T) {
+	t.Parallel()
 	const writers, size = 8, 64 << 10
 	appends := repeats(t, 50) // 200 are codefile's own test
 	storage := "CODE_STORAGE_DIR=" + t.TempDir()

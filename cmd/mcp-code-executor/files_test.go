@@ -45,6 +45,7 @@ func write(t testing.TB, files map[string]string) {
 
 // TestCodeFiles: a script in pieces, the names files get, and reading.
 func TestCodeFiles(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	file := filepath.Join(p.storage, "plot.py")
 	o := p.done("initialize_code_file", args{"content": "a = 1\n", "filename": "plot"})
@@ -112,6 +113,7 @@ func TestCodeFiles(t *testing.T) {
 // TestCodeFileNames: names that would hide a module, or that no file system
 // should see, are refused with another one where there is one.
 func TestCodeFileNames(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	for name, parts := range map[string][]string{
 		"types":                       {"types", "my_types.py"},

@@ -42,6 +42,7 @@ func clearPeak(t *testing.T, pid int) {
 // 30,000 characters with head, tail and the cut stated; the whole is in the
 // record, and the server's memory stays where it was.
 func TestFlood(t *testing.T) {
+	t.Parallel()
 	const size = 200_000_000
 	for name, code := range map[string]string{
 		"one print": "print('start' + 'x' * 199_999_989 + 'finis')",

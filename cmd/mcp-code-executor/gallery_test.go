@@ -26,6 +26,7 @@ func cell(t *testing.T, name string) string {
 // TestGalleryLive runs cells of the gallery that need nothing but numpy and
 // matplotlib on a real kernel: what was recorded is what kernels send.
 func TestGalleryLive(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	p.run("from IPython.display import *\nimport numpy as np, matplotlib.pyplot as plt")
 	for _, c := range []struct {
@@ -90,6 +91,7 @@ func TestGalleryLive(t *testing.T) {
 // TestDisplayAboveCap: a display of more than a message may have is named with
 // its size, and the session lives on.
 func TestDisplayAboveCap(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	p.run("kept = 7")
 	r := p.call("execute_code", args{"code": "print('before')\ndisplay({'text/plain': 'x' * 300_000_000}, raw=True)\nprint('after')", "wait_seconds": 100})
@@ -105,6 +107,7 @@ func TestDisplayAboveCap(t *testing.T) {
 
 // TestMaxOutputChars: one call can ask for more than the client's budget, or less.
 func TestMaxOutputChars(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	for _, c := range []struct {
 		asked    any

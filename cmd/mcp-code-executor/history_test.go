@@ -43,6 +43,7 @@ func findText(t *testing.T, dir, text string) (found []string) {
 // TestHistoryOff: with HISTORY=off a run's output can be read while the server
 // is there, and nothing of it is left on disk afterwards.
 func TestHistoryOff(t *testing.T) {
+	t.Parallel()
 	const secret = "a-word-that-is-nowhere-else"
 	for _, history := range []string{"off", "on"} {
 		t.Run(history, func(t *testing.T) {

@@ -79,6 +79,7 @@ func TestInput(t *testing.T) {
 
 // TestInputKinds: every way code asks for a line is told as such and answered.
 func TestInputKinds(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		r := p.call("execute_code", args{"code": "print('a'); x = input('first? '); y = input(); print(x + '|' + y)"})
 		if !strings.HasPrefix(r.text(), "[waiting for input | ") || !strings.Contains(r.text(), `waiting for input: "first? "`) || !strings.Contains(r.text(), "a\n") {

@@ -238,6 +238,7 @@ objects = pd.DataFrame({"o": [Bad(), Bad(), None]})
 // TestInspectBusy: while a cell runs the newest kernel answers beside it; an old
 // one is told to be busy, at once.
 func TestInspectBusy(t *testing.T) {
+	t.Parallel()
 	for i, python := range pythons(t) {
 		t.Run(filepath.Base(filepath.Dir(filepath.Dir(python))), func(t *testing.T) {
 			p := launch(t, venvOf(python)...)

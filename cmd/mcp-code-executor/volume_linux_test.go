@@ -19,6 +19,7 @@ var cutLine = regexp.MustCompile(`(?m)^\[cut: ([\d,]+) characters \(([\d,]+) lin
 // counted, while the server's memory stays within 64 MB and it answers pings.
 // MCE_TEST_LONG=1 takes the full sizes.
 func TestVolume(t *testing.T) {
+	t.Parallel()
 	lines, flushed := 400_000, 10_000
 	if os.Getenv("MCE_TEST_LONG") != "" {
 		lines, flushed = 1<<30/128, 100_000

@@ -172,7 +172,9 @@ class Kernel:
         if self.process.poll() is None:
             self.send("shutdown_request", {"restart": False}, socket=self.control)
             try:
-                self.process.wait(10)
+                # ipykernel 6.17 can stop its output thread before its control
+                # thread's last flush, which then waits for its 10 s.
+                self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
