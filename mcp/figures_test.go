@@ -128,6 +128,7 @@ func randomFigure(t testing.TB, r *rand.Rand) (kind, mime string, b []byte) {
 // TestRandomFigures: whatever code displays, the answer is within its limits and
 // what is sent can be decoded.
 func TestRandomFigures(t *testing.T) {
+	t.Parallel()
 	const figures = 60 // more than enough for each kind; under -race 200 take a minute
 	r := rand.New(rand.NewPCG(6, 2026))
 	var peak atomic.Uint64

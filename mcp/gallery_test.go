@@ -89,6 +89,7 @@ func readCell(t *testing.T, name string) (outputs []jupyter.Output) {
 
 // TestGallery keeps docs/gallery.md what the code does; -update writes it.
 func TestGallery(t *testing.T) {
+	t.Parallel()
 	var page strings.Builder
 	page.WriteString(`# What a model gets
 

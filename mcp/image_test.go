@@ -86,6 +86,7 @@ func declares(t testing.TB, w, h uint32) []byte {
 }
 
 func TestFitImage(t *testing.T) {
+	t.Parallel()
 	small := testPNG(t, 60, 40)
 	photo := encodedAs(t, "JPEG", noise(300, 200))
 	moving := animation(t, 3)
@@ -118,6 +119,7 @@ func TestFitImage(t *testing.T) {
 		{name: "no pixels", in: declares(t, 0, 5), err: "corrupt PNG"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			f, err := fitImage(c.in, imageBytes, nil)
 			if c.err != "" {
 				if err == nil || !strings.Contains(err.Error(), c.err) {
@@ -157,6 +159,7 @@ func checkFitted(t testing.TB, f fitted, limit int) {
 
 // A transparent image is shown on white.
 func TestShrinkTransparent(t *testing.T) {
+	t.Parallel()
 	img := image.NewNRGBA(image.Rect(0, 0, 3200, 100))
 	f, err := fitImage(encodedAs(t, "PNG", img), imageBytes, nil)
 	if err != nil {
@@ -208,6 +211,7 @@ var (
 
 // Pictures stay where text is cut, and all together are within their limit.
 func TestRenderManyImages(t *testing.T) {
+	t.Parallel()
 	var outputs []jupyter.Output
 	for i := range 8 {
 		outputs = append(outputs, stdout(strings.Repeat("text of a loop\n", 1000)), shows("image/png", string(testPNG(t, 320+i, 260))))

@@ -125,12 +125,14 @@ func written(r Rendered) string {
 // TestRenderRecorded shows what a model sees of cells that real kernels ran.
 // Each file NAME.json in testdata/render has its NAME.txt.
 func TestRenderRecorded(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(renderDir, "*.json"))
 	if err != nil || len(files) < 100 {
 		t.Fatalf("%d recorded cells, %v", len(files), err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+			t.Parallel()
 			b, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
