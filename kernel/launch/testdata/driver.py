@@ -115,7 +115,8 @@ class Kernel:
         the cell prints "ready", the others 2 s after the one before."""
         out = {"signals": 0, "png": 0, "sizes": []}
         text = {"stdout": [], "stderr": []}
-        content = {"code": code, "silent": False, "allow_stdin": False, "user_expressions": {}}
+        # As the server: with stop_on_error ipykernel 6 aborts what comes right after an error.
+        content = {"code": code, "silent": False, "allow_stdin": False, "user_expressions": {}, "stop_on_error": False}
         asked = self.send("execute_request", content, metadata)
         time.sleep(stall)  # a reader that does not read
         idle = done = False
