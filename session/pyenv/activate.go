@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 )
 
 // activate computes env.Vars: what activation scripts would have made of the
@@ -25,17 +24,65 @@ func (f *Finder) activate(ctx context.Context, env *Environment) error {
 		env.Vars = v.environ()
 		return f.runScripts(ctx, env)
 	case KindSystem:
-		// The python's own programs (pip, ipython) before those of another one.
-		if dir := filepath.Dir(env.Python); !slices.Contains(f.pathDirs(), dir) {
+		// The python's own programs (pip, ipython) before those of another one,
+		// such as the one pyenv's shims choose.
+		if dir := filepath.Dir(env.Python); !v.leadsTo(dir) {
 			v.prependPath(dir)
 		}
 	default:
-		v.set("VIRTUAL_ENV", env.Prefix)
-		v.set("VIRTUAL_ENV_PROMPT", env.Name)
-		v.prependPath(binDir(env.Prefix))
+		activateVenv(env, v)
 	}
 	env.Vars = v.environ()
 	return nil
+}
+
+// activateVenv sets what a venv's "activate" sets.
+func activateVenv(env *Environment, v *vars) {
+	config := readPyvenv(filepath.Join(env.Prefix, "pyvenv.cfg"))
+	prompt := unquote(config["prompt"])
+	if prompt == "" {
+		prompt = filepath.Base(env.Prefix)
+	}
+	v.set("VIRTUAL_ENV", env.Prefix)
+	v.set("VIRTUAL_ENV_PROMPT", prompt)
+	v.prependPath(binDir(env.Prefix))
+	if config["virtualenv"] == "" {
+		return
+	}
+	// virtualenv's script, alone and since 2025, sets more: its text says what.
+	script, _ := readSmall(filepath.Join(binDir(env.Prefix), "activate"))
+	for line := range strings.Lines(string(script)) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if !ok {
+			continue
+		}
+		switch {
+		case name == "PKG_CONFIG_PATH" && strings.Contains(value, "VIRTUAL_ENV}/lib/pkgconfig"):
+			dirs := filepath.Join(env.Prefix, "lib", "pkgconfig")
+			if old, _ := v.get(name); old != "" {
+				dirs += string(os.PathListSeparator) + old
+			}
+			v.set(name, dirs)
+		case (name == "TCL_LIBRARY" || name == "TK_LIBRARY") && !strings.Contains(value, "$") && unquote(value) != "":
+			v.set(name, unquote(value))
+		}
+	}
+}
+
+// leadsTo reports whether the first python of PATH is the one in dir.
+func (v *vars) leadsTo(dir string) bool {
+	path, _ := v.get("PATH")
+	for _, name := range []string{"python" + exeSuffix, "python3" + exeSuffix} {
+		if !executable(filepath.Join(dir, name)) {
+			continue
+		}
+		for _, d := range filepath.SplitList(path) {
+			if executable(filepath.Join(d, name)) {
+				return filepath.Clean(d) == dir
+			}
+		}
+	}
+	return false
 }
 
 // activateConda sets what "conda activate" sets, with one environment deep.
@@ -60,6 +107,11 @@ func (f *Finder) activateConda(env *Environment, v *vars) {
 			v.set("CONDA_PYTHON_EXE", python)
 		}
 		v.addCondabin(filepath.Join(env.Root, "condabin"))
+		for name, value := range map[string]string{"_CONDA_EXE": conda, "_CONDA_ROOT": env.Root} { // new in 2025
+			if _, ok := v.get(name); ok {
+				v.set(name, value)
+			}
+		}
 	}
 	set, warnings := packageVars(env.Prefix)
 	for _, name := range slices.Sorted(maps.Keys(set)) {
@@ -179,74 +231,6 @@ func globEscape(dir string) string {
 		return dir // has no escapes; "[" is rare
 	}
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
-}
-
-// scriptMark is written between what scripts print and the variables.
-const scriptMark = "\x00mce-vars\x00"
-
-// runFiles sources its arguments and prints the variables that came of it. The
-// environment's Python prints them: "env -0" is not everywhere.
-const runFiles = `for f; do . "$f" >&2 </dev/null || printf 'failed %s\0' "$f"; done
-exec "$MCE_PYTHON" -I -S -B -c 'import os
-b = b"\0mce-vars\0" + b"\0".join(k + b"=" + v for k, v in os.environb.items())
-while b: b = b[os.write(1, b):]'`
-
-// runScripts runs the environment's activate.d scripts, if there are any, in one
-// helper shell and takes over what they changed. A failure is a warning.
-func (f *Finder) runScripts(ctx context.Context, env *Environment) error {
-	scripts, _ := filepath.Glob(filepath.Join(globEscape(env.Prefix), "etc", "conda", "activate.d", "*.sh"))
-	if len(scripts) == 0 || runtime.GOOS == "windows" {
-		return nil
-	}
-	before := varsOf(env.Vars)
-	helper := varsOf(env.Vars)
-	helper.unset("BASH_ENV") // would be run before the scripts
-	helper.unset("ENV")
-	helper.set("MCE_PYTHON", env.Python)
-	argv := []string{f.sys("/bin/sh"), "-c", runFiles, "activate"}
-	if bash := lookup("bash", append(f.pathDirs(), "/bin", "/usr/bin")); bash != "" {
-		argv = []string{bash, "--noprofile", "--norc", "-c", runFiles, "activate"}
-	}
-	limit := f.scriptTimeout
-	if limit == 0 {
-		limit = 10 * time.Second
-	}
-	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("they took longer than %v", limit))
-	defer cancel()
-	stdout, stderr, err := f.output(limited, helper.environ(), append(argv, scripts...)...)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	failed, after, ok := bytes.Cut(stdout, []byte(scriptMark))
-	if !ok {
-		env.warn("the activation scripts of %s had no effect: %v %s", env.Prefix, err, lastLines(stderr, 3))
-		return nil
-	}
-	for line := range bytes.SplitSeq(failed, []byte{0}) {
-		if name, ok := bytes.CutPrefix(line, []byte("failed ")); ok {
-			env.warn("the activation script %s failed: %s", name, lastLines(stderr, 3))
-		}
-	}
-	env.Vars = takeOver(before, varsOf(strings.Split(string(after), "\x00")))
-	return nil
-}
-
-// takeOver applies what changed between before and after; what a shell sets by
-// itself is no change.
-func takeOver(before, after *vars) []string {
-	own := []string{"_", "SHLVL", "PWD", "OLDPWD", "MCE_PYTHON", "BASH_ENV", "ENV", "LC_CTYPE"}
-	for _, name := range slices.Clone(before.names) {
-		if _, ok := after.get(name); !ok && !slices.Contains(own, name) {
-			before.unset(name)
-		}
-	}
-	for _, name := range after.names {
-		if !slices.Contains(own, name) {
-			value, _ := after.get(name)
-			before.set(name, value)
-		}
-	}
-	return before.environ()
 }
 
 func (e *Environment) warn(format string, args ...any) {

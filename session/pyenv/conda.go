@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 )
@@ -39,6 +38,7 @@ func (f *Finder) resolveConda(ctx context.Context, name string) (*Environment, e
 	if name != "root" {
 		env.Name = name
 	}
+	f.warnOfAliases(env)
 	return f.finish(ctx, env)
 }
 
@@ -55,9 +55,20 @@ func (f *Finder) condaByPath(path string) (*Environment, error) {
 	case err != nil:
 		return nil, &BrokenError{Path: path, Reason: "it cannot be looked at: " + err.Error(), Err: err}
 	}
+	// A project of pixi, its ".pixi", or the directory of its environments.
+	if inside := pixiEnvs(path); len(inside) > 0 {
+		prefix, err := only(path, inside)
+		if err != nil {
+			return nil, err
+		}
+		return f.condaAt(prefix)
+	}
 	broken := &BrokenError{Path: path, Reason: "it is not a conda environment (no conda-meta in it)"}
-	if isFile(filepath.Join(path, "pyvenv.cfg")) {
+	switch inside := condaEnvsIn(path); {
+	case isFile(filepath.Join(path, "pyvenv.cfg")):
 		broken.Mend = "it is a virtual environment: set ENV_TYPE=venv and VENV_PATH=" + path
+	case len(inside) > 0:
+		broken.Mend = "did you mean " + someOf(inside) + "?"
 	}
 	return nil, broken
 }
@@ -81,147 +92,6 @@ func (f *Finder) condaAt(prefix string) (*Environment, error) {
 		env.Name = "base"
 	}
 	return env, nil
-}
-
-// rootOf finds the conda installation that owns prefix, "" if unknown.
-func (f *Finder) rootOf(prefix string) string {
-	if isRoot(prefix) {
-		return prefix
-	}
-	if parent := filepath.Dir(prefix); filepath.Base(parent) == "envs" && isRoot(filepath.Dir(parent)) {
-		return filepath.Dir(parent)
-	}
-	// conda notes its own path with each command that changed the environment.
-	if history, err := readSmall(filepath.Join(prefix, "conda-meta", "history")); err == nil {
-		for line := range strings.Lines(string(history)) {
-			fields := strings.Fields(strings.TrimPrefix(line, "# cmd: "))
-			if strings.HasPrefix(line, "# cmd: ") && len(fields) > 0 && filepath.IsAbs(fields[0]) {
-				if root := filepath.Dir(filepath.Dir(fields[0])); isRoot(root) {
-					return root
-				}
-			}
-		}
-	}
-	if roots := f.selectedRoots(); len(roots) > 0 {
-		return roots[0]
-	}
-	return ""
-}
-
-// isRoot reports whether dir is a conda installation rather than one of its
-// environments; micromamba's has no conda-meta until something is put into it.
-func isRoot(dir string) bool {
-	if isDir(filepath.Join(dir, "conda-meta")) {
-		return isDir(filepath.Join(dir, "condabin")) || isDir(filepath.Join(dir, "envs"))
-	}
-	return isDir(filepath.Join(dir, "envs")) && isDir(filepath.Join(dir, "pkgs"))
-}
-
-// condaProgram is the program conda of a root, "" if it has none.
-func condaProgram(root string) string {
-	if root == "" {
-		return ""
-	}
-	return lookup("conda", []string{binDir(root), filepath.Join(root, "condabin")})
-}
-
-// selectedRoots are the roots the user's shell, client or PATH chose, first
-// choice first.
-func (f *Finder) selectedRoots() []string {
-	var roots []string
-	if exe := f.getenv("CONDA_EXE"); filepath.IsAbs(exe) {
-		roots = append(roots, filepath.Dir(filepath.Dir(exe)))
-	}
-	roots = append(roots, f.getenv("_CONDA_ROOT"), f.getenv("CONDA_ROOT"))
-	if prefix := f.getenv("CONDA_PREFIX"); prefix != "" {
-		roots = append(roots, prefix)
-		if parent := filepath.Dir(prefix); filepath.Base(parent) == "envs" {
-			roots = append(roots, filepath.Dir(parent))
-		}
-	}
-	roots = append(roots, f.getenv("MAMBA_ROOT_PREFIX"))
-	for _, name := range []string{"conda", "mamba", "micromamba"} {
-		if exe := lookup(name, f.pathDirs()); exe != "" {
-			if real, err := filepath.EvalSymlinks(exe); err == nil {
-				roots = append(roots, filepath.Dir(filepath.Dir(real)))
-			}
-		}
-	}
-	return distinct(roots, isRoot)
-}
-
-// usualRoots are the places installers of conda offer.
-func (f *Finder) usualRoots() []string {
-	names := []string{"miniforge3", "mambaforge", "miniconda3", "anaconda3", "micromamba", "miniconda", "anaconda"}
-	bases := []string{f.Home, filepath.Join(f.Home, "opt"), f.sys("/opt"), f.sys("/usr/local")}
-	if runtime.GOOS == "windows" {
-		bases = []string{f.Home, f.getenv("LOCALAPPDATA"), f.getenv("ProgramData"), `C:\`}
-	}
-	var roots []string
-	for _, base := range bases {
-		for _, name := range names {
-			roots = append(roots, filepath.Join(base, name))
-		}
-	}
-	roots = append(roots, filepath.Join(f.Home, ".local", "share", "mamba"), f.sys("/opt/conda"))
-	for _, name := range []string{"miniforge", "mambaforge", "miniconda", "anaconda"} {
-		roots = append(roots, f.sys("/opt/homebrew/Caskroom/"+name+"/base"))
-	}
-	if xdg := f.getenv("XDG_DATA_HOME"); xdg != "" {
-		roots = append(roots, filepath.Join(xdg, "mamba"))
-	}
-	return distinct(roots, isRoot)
-}
-
-// distinct keeps the absolute directories that ok accepts, each once even when
-// several names lead to it.
-func distinct(dirs []string, ok func(string) bool) []string {
-	var kept, real []string
-	for _, dir := range dirs {
-		if !filepath.IsAbs(dir) || !ok(dir) {
-			continue
-		}
-		resolved, err := filepath.EvalSymlinks(dir)
-		if err != nil || slices.Contains(real, resolved) {
-			continue
-		}
-		kept, real = append(kept, filepath.Clean(dir)), append(real, resolved)
-	}
-	return kept
-}
-
-// condaPlaces is where environments are looked for.
-type condaPlaces struct {
-	selected   []string // roots that were chosen
-	usual      []string // roots that just are there
-	configured []string // envs directories from variables and condarc
-	user       []string // the user's own envs directories
-	listed     []string // prefixes in ~/.conda/environments.txt
-}
-
-func (f *Finder) condaPlaces() condaPlaces {
-	p := condaPlaces{selected: f.selectedRoots(), user: []string{filepath.Join(f.Home, ".conda", "envs")}}
-	if runtime.GOOS == "windows" {
-		p.user = append(p.user, filepath.Join(f.getenv("LOCALAPPDATA"), "conda", "conda", "envs"))
-	}
-	all := distinct(append(slices.Clone(p.selected), f.usualRoots()...), isRoot)
-	p.usual = all[len(p.selected):]
-	p.configured = f.configuredEnvsDirs(append(slices.Clone(p.selected), p.usual...))
-	if data, err := readSmall(filepath.Join(f.Home, ".conda", "environments.txt")); err == nil && f.Home != "" {
-		for line := range strings.Lines(string(data)) {
-			p.listed = append(p.listed, strings.TrimSpace(line))
-		}
-	}
-	return p
-}
-
-// envsDirs are the directories environments are in, in conda's order.
-func (p condaPlaces) envsDirs() []string {
-	dirs := slices.Clone(p.configured)
-	for _, root := range p.selected {
-		dirs = append(dirs, filepath.Join(root, "envs"))
-	}
-	return distinct(append(dirs, p.user...), isDir)
 }
 
 func hasMeta(prefix string) bool { return isDir(filepath.Join(prefix, "conda-meta")) }
@@ -249,9 +119,9 @@ func (f *Finder) condaPrefix(ctx context.Context, name string) (string, error) {
 		}
 	}
 	var hits []string
-	for _, root := range places.usual {
-		searched = append(searched, filepath.Join(root, "envs"))
-		hits = append(hits, filepath.Join(root, "envs", name))
+	for _, dir := range places.otherDirs() {
+		searched = append(searched, dir)
+		hits = append(hits, filepath.Join(dir, name))
 	}
 	for _, prefix := range places.listed {
 		if filepath.Base(prefix) == name {
@@ -287,17 +157,8 @@ func only(name string, prefixes []string) (string, error) {
 func (f *Finder) condaNotFound(name string, searched []string, places condaPlaces) error {
 	notFound := &NotFoundError{Kind: string(KindConda), Name: name, Searched: searched}
 	prefixes := append(slices.Clone(places.selected), places.usual...)
-	for _, dir := range append(places.envsDirs(), envsOf(places.usual)...) {
-		d, err := os.Open(dir)
-		if err != nil {
-			continue
-		}
-		names, _ := d.Readdirnames(maxListed)
-		d.Close()
-		slices.Sort(names)
-		for _, name := range names {
-			prefixes = append(prefixes, filepath.Join(dir, name))
-		}
+	for _, dir := range append(places.envsDirs(), places.otherDirs()...) {
+		prefixes = append(prefixes, condaEnvsIn(dir)...)
 	}
 	var names []string
 	for _, prefix := range distinct(append(prefixes, places.listed...), hasMeta) {
@@ -308,14 +169,17 @@ func (f *Finder) condaNotFound(name string, searched []string, places condaPlace
 		names = append(names, label)
 		notFound.Available = append(notFound.Available, label+" ("+prefix+")")
 	}
-	notFound.Near = nearest(name, names)
+	notFound.Near = nearest(filepath.Base(name), names)
 	return notFound
 }
 
-func envsOf(roots []string) []string {
-	var dirs []string
-	for _, root := range roots {
-		dirs = append(dirs, filepath.Join(root, "envs"))
+// condaEnvsIn lists the conda environments directly in dir.
+func condaEnvsIn(dir string) []string {
+	var found []string
+	for _, name := range namesIn(dir) {
+		if prefix := filepath.Join(dir, name); hasMeta(prefix) {
+			found = append(found, prefix)
+		}
 	}
-	return dirs
+	return found
 }

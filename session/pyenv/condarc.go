@@ -26,6 +26,7 @@ func (f *Finder) condarcFiles(roots []string) []string {
 	}
 	for _, root := range roots {
 		dir(root)
+		files = append(files, filepath.Join(root, ".mambarc"))
 	}
 	if xdg := f.getenv("XDG_CONFIG_HOME"); filepath.IsAbs(xdg) {
 		dir(filepath.Join(xdg, "conda"))
@@ -38,10 +39,20 @@ func (f *Finder) condarcFiles(roots []string) []string {
 	if prefix := f.getenv("CONDA_PREFIX"); filepath.IsAbs(prefix) {
 		dir(prefix)
 	}
-	if rc := f.getenv("CONDARC"); filepath.IsAbs(rc) {
-		files = append(files, rc)
+	for _, name := range []string{"CONDARC", "MAMBARC"} {
+		if rc := os.Expand(f.expandHome(f.getenv(name)), f.getenv); filepath.IsAbs(rc) {
+			files = append(files, rc)
+		}
 	}
 	return files
+}
+
+// warnOfAliases tells of two variables that mean the same: conda and mamba both
+// stop with an error then, so a program that installs with them would.
+func (f *Finder) warnOfAliases(env *Environment) {
+	if f.getenv("CONDA_ENVS_DIRS") != "" && f.getenv("CONDA_ENVS_PATH") != "" {
+		env.warn("CONDA_ENVS_DIRS and CONDA_ENVS_PATH are both set: the environment is looked for in both, but conda and mamba refuse to work that way; unset CONDA_ENVS_PATH")
+	}
 }
 
 // configuredEnvsDirs are the envs directories of the environment and of the
@@ -62,10 +73,7 @@ func (f *Finder) configuredEnvsDirs(roots []string) []string {
 	}
 	var absolute []string
 	for _, dir := range dirs {
-		if rest, ok := strings.CutPrefix(dir, "~"); ok {
-			dir = f.Home + rest
-		}
-		if dir = os.Expand(dir, f.getenv); filepath.IsAbs(dir) {
+		if dir = os.Expand(f.expandHome(dir), f.getenv); filepath.IsAbs(dir) {
 			absolute = append(absolute, filepath.Clean(dir))
 		}
 	}

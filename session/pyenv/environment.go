@@ -82,6 +82,12 @@ func (e *Environment) Label() string {
 	return string(e.Kind) + " " + name
 }
 
+// PythonPath is PYTHONPATH as code sees it, "" if it is not set.
+func (e *Environment) PythonPath() string {
+	value, _ := varsOf(e.Vars).get("PYTHONPATH")
+	return value
+}
+
 // ProbeInfo is what a Python says about itself, started with the kernel's own
 // variables.
 type ProbeInfo struct {
@@ -103,6 +109,8 @@ type ProbeInfo struct {
 	// installed: ipykernel, ipython, jupyter_client, pyzmq, tornado, traitlets,
 	// comm, packaging. An absent one is absent.
 	Dists map[string]string `json:"dists"`
+	// Depends lists the files and directories this answer was made of.
+	Depends []string `json:"depends"`
 }
 
 // Runner runs a helper program to its end, as exec.Cmd.Run does, and ends it
@@ -127,6 +135,12 @@ type Finder struct {
 	Logger       *slog.Logger
 	// KernelInstall is KERNEL_INSTALL: "never" forbids installing ipykernel.
 	KernelInstall string
+	// EnvDeny is ENV_DENY: names and patterns of variables that no program we
+	// start gets to see.
+	EnvDeny string
+	// Near lists the directories the user works in, nearest first: environments
+	// in and around them are listed first.
+	Near []string
 
 	// packages replaces the managed environment's packages in tests.
 	packages []string
@@ -135,10 +149,15 @@ type Finder struct {
 	// scriptTimeout bounds activation scripts; 0 is 10 s.
 	scriptTimeout time.Duration
 
-	mu     sync.Mutex            // protects the fields below
-	probes map[string]probeEntry // by python path
-	work   string                // empty directory helpers run in
-	conda  condaAnswer           // the last answer of the conda program
+	probing flights[ProbeInfo]
+	running flights[scriptAnswer]
+	scans   scans
+
+	mu      sync.Mutex              // protects the fields below
+	probes  map[string]probeEntry   // by probeKey
+	scripts map[string]scriptAnswer // by scriptKey
+	work    string                  // empty directory helpers run in
+	conda   condaAnswer             // the last answer of the conda program
 }
 
 // Resolve finds the chosen environment, checks that it works, computes its
@@ -149,6 +168,9 @@ type Finder struct {
 func (f *Finder) Resolve(ctx context.Context, c Config) (*Environment, error) {
 	typ, err := c.kind()
 	if err != nil {
+		return nil, err
+	}
+	if _, err := parseDenied(f.EnvDeny); err != nil {
 		return nil, err
 	}
 	switch typ {
@@ -212,5 +234,6 @@ func (f *Finder) finish(ctx context.Context, env *Environment) (*Environment, er
 	if err := f.probe(ctx, env); err != nil {
 		return nil, err
 	}
+	f.warnOfMoved(env)
 	return env, nil
 }

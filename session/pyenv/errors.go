@@ -36,12 +36,22 @@ func (e *NotFoundError) Error() string {
 		fmt.Fprintf(&b, "; did you mean %q?", e.Near)
 	}
 	if len(e.Available) > 0 {
-		fmt.Fprintf(&b, "; known: %s", strings.Join(e.Available, ", "))
+		fmt.Fprintf(&b, "; known: %s", firstOf(e.Available))
 	}
 	if len(e.Searched) > 0 {
-		fmt.Fprintf(&b, "; searched: %s", strings.Join(e.Searched, ", "))
+		fmt.Fprintf(&b, "; searched: %s", firstOf(e.Searched))
 	}
 	return b.String()
+}
+
+// maxNamed bounds how many things an error lists.
+const maxNamed = 20
+
+func firstOf(items []string) string {
+	if len(items) <= maxNamed {
+		return strings.Join(items, ", ")
+	}
+	return strings.Join(items[:maxNamed], ", ") + fmt.Sprintf(" and %d more", len(items)-maxNamed)
 }
 
 // AmbiguousError says that a name means several environments.

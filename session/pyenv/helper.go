@@ -185,6 +185,9 @@ func lookup(name string, dirs []string) string {
 func (f *Finder) pathDirs() []string { return filepath.SplitList(f.getenv("PATH")) }
 
 func (f *Finder) getenv(name string) string {
+	if f.deny().match(name) {
+		return ""
+	}
 	if f.Getenv != nil {
 		return f.Getenv(name)
 	}
@@ -196,7 +199,7 @@ func (f *Finder) environ() []string {
 	if f.Environ == nil {
 		return nil
 	}
-	return f.Environ()
+	return f.deny().filter(f.Environ())
 }
 
 func (f *Finder) log() *slog.Logger {

@@ -30,3 +30,6 @@ func tryLock(file *os.File) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// writable reports whether this process may write to path.
+func writable(path string) bool { return unix.Access(path, unix.W_OK) == nil }

@@ -28,3 +28,9 @@ func tryLock(file *os.File) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// writable reports whether a file may be written to as far as its attributes say.
+func writable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && (info.IsDir() || info.Mode().Perm()&0o200 != 0)
+}

@@ -332,23 +332,6 @@ func pipMayGoOn(output string) bool {
 	return reason == ReasonNotFound || reason == ReasonUnknown
 }
 
-// condaInstaller finds the program that owns a conda environment.
-func (f *Finder) condaInstaller(env *Environment) (tool, path string) {
-	if path := condaProgram(env.Root); path != "" {
-		return "conda", path
-	}
-	places := f.pathDirs()
-	if env.Root != "" {
-		places = append([]string{binDir(env.Root), filepath.Join(env.Root, "condabin")}, places...)
-	}
-	for _, tool := range []string{"mamba", "micromamba", "conda"} {
-		if path := lookup(tool, places); path != "" {
-			return tool, path
-		}
-	}
-	return "", ""
-}
-
 // pipVars is the environment's variables without what sends an installation
 // elsewhere, or makes it ask. PIP_USER alone breaks every venv.
 func pipVars(environ []string) *vars {

@@ -51,6 +51,9 @@ func (f *Finder) Managed(ctx context.Context, progress func(string)) (*Environme
 	if f.DataDir == "" {
 		return nil, errors.New("making the default environment: there is no data directory")
 	}
+	if _, err := parseDenied(f.EnvDeny); err != nil {
+		return nil, err
+	}
 	if env, err := f.readyManaged(ctx); env != nil || err != nil {
 		return env, err
 	}
@@ -233,7 +236,7 @@ func goodBase(env *Environment, haveUV bool) bool {
 func (f *Finder) basePythons() []string {
 	var found []string
 	add := func(name string, dirs []string) {
-		if path := lookup(name, dirs); path != "" && !slices.Contains(found, path) && !dialogStub(path) {
+		if path := lookup(name, dirs); path != "" && !slices.Contains(found, path) && !dialogStub(runtime.GOOS, path) {
 			found = append(found, path)
 		}
 	}

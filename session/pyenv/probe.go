@@ -3,10 +3,12 @@ package pyenv
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,50 +33,78 @@ type probeEntry struct {
 	info  ProbeInfo
 }
 
+// maxProbes bounds how many answers are remembered.
+const maxProbes = 64
+
 // probe fills env.Info from env.Python, started with env.Vars: the kernel's own
-// view, so without -I. An answer is remembered until a file it depends on changes.
+// view, so without -I. An answer is remembered until something it depends on
+// changes; those who ask at the same time share one.
 func (f *Finder) probe(ctx context.Context, env *Environment) error {
+	key := probeKey(env)
 	f.mu.Lock()
-	entry, ok := f.probes[env.Python]
+	entry, ok := f.probes[key]
 	f.mu.Unlock()
-	if ok && entry.stamp == stampOf(env, entry.info.Purelib) {
+	if ok && entry.stamp == stampOf(env, entry.info.Depends) {
 		env.Info = entry.info
 		return nil
 	}
-	info, err := f.askPython(ctx, env)
+	info, err := f.probing.do(ctx, key, func() (ProbeInfo, error) {
+		info, err := f.askPython(ctx, env)
+		if err != nil {
+			return info, err
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.probes == nil || len(f.probes) >= maxProbes {
+			f.probes = map[string]probeEntry{}
+		}
+		f.probes[key] = probeEntry{stampOf(env, info.Depends), info}
+		return info, nil
+	})
 	if err != nil {
 		return err
 	}
 	env.Info = info
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.probes == nil {
-		f.probes = map[string]probeEntry{}
-	}
-	f.probes[env.Python] = probeEntry{stampOf(env, info.Purelib), info}
 	return nil
+}
+
+// probeKey tells apart questions that can have different answers at one time:
+// another python, or another set of variables for it.
+func probeKey(env *Environment) string {
+	sum := sha256.Sum256([]byte(strings.Join(env.Vars, "\x00")))
+	return env.Python + "\x00" + string(sum[:])
 }
 
 // forget makes the next probe of a python ask it.
 func (f *Finder) forget(python string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.probes, python)
+	maps.DeleteFunc(f.probes, func(key string, _ probeEntry) bool { return strings.HasPrefix(key, python+"\x00") })
 }
 
-// stampOf changes whenever the answer may: by the times of the python, the
-// environment's own files, and the directory packages are installed into.
-func stampOf(env *Environment, purelib string) string {
+// stampOf changes whenever the answer may: by the python and what it is a link
+// to, the environment's own files, and what Python said its answer depends on
+// (the directories of sys.path, .pth files, the kernel's packages).
+func stampOf(env *Environment, depends []string) string {
 	var b strings.Builder
-	pythonPath, _ := varsOf(env.Vars).get("PYTHONPATH")
-	fmt.Fprintf(&b, "%q", pythonPath)
-	for _, path := range []string{env.Python, filepath.Join(env.Prefix, "pyvenv.cfg"),
-		filepath.Join(env.Prefix, "conda-meta", "history"), filepath.Join(env.Prefix, "conda-meta", "frozen"), purelib} {
+	real, _ := filepath.EvalSymlinks(env.Python)
+	fmt.Fprintf(&b, "%q", real)
+	add := func(path string) {
 		if info, err := os.Stat(path); err == nil {
-			fmt.Fprintf(&b, " %d:%d", info.ModTime().UnixNano(), info.Size())
+			fmt.Fprintf(&b, " %d:%d:%o", info.ModTime().UnixNano(), info.Size(), info.Mode())
 		} else {
 			b.WriteString(" -")
 		}
+	}
+	for _, path := range []string{env.Python, filepath.Join(env.Prefix, "pyvenv.cfg"),
+		filepath.Join(env.Prefix, "conda-meta", "history"), filepath.Join(env.Prefix, "conda-meta", "frozen")} {
+		add(path)
+	}
+	if shims := filepath.Dir(env.Python); filepath.Base(shims) == "shims" {
+		add(filepath.Join(filepath.Dir(shims), "version")) // what "pyenv global" writes
+	}
+	for _, path := range depends {
+		add(path)
 	}
 	return b.String()
 }

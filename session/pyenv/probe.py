@@ -9,13 +9,19 @@ if sys.path and sys.path[0] == "":
 # Distributions whose versions decide how a kernel is driven.
 NAMES = ("ipykernel", "ipython", "jupyter_client", "pyzmq", "tornado", "traitlets", "comm", "packaging")
 
+# What the answer was made of: it is asked again when one of these changes.
+depends = []
+
 
 def found(module):
     """Whether module can be imported; half-removed directories are no modules."""
     try:
         from importlib.util import find_spec
         spec = find_spec(module)
-        return spec is not None and spec.origin is not None
+        if spec is None or spec.origin is None:
+            return False
+        depends.append(spec.origin)
+        return True
     except Exception:
         return False
 
@@ -28,7 +34,11 @@ def versions():
             names = sorted(os.listdir(entry), reverse=True)
         except OSError:
             continue
+        if "ipykernel" in names:
+            depends.append(os.path.join(entry, "ipykernel"))
         for name in names:
+            if name.endswith(".pth") and "-packages" in entry:
+                depends.append(os.path.join(entry, name))
             stem, suffix = os.path.splitext(name)
             if suffix not in (".dist-info", ".egg-info"):
                 continue
@@ -37,6 +47,7 @@ def versions():
             if len(parts) < 2 or key not in NAMES or key in result:
                 continue
             path = os.path.join(entry, name)
+            depends.append(path)
             if os.path.isdir(path) and not any(
                     os.path.exists(os.path.join(path, f)) for f in ("METADATA", "PKG-INFO")):
                 continue  # what a broken uninstall leaves
@@ -44,6 +55,17 @@ def versions():
     if "ipykernel" in result and not found("ipykernel"):
         del result["ipykernel"]
     return result
+
+
+def places():
+    """Where packages are looked for, also where there are none yet."""
+    result = [entry for entry in sys.path if os.path.isabs(entry)]
+    site = sys.modules.get("site")
+    if site is not None and getattr(site, "ENABLE_USER_SITE", None):
+        result.append(site.getusersitepackages())
+    import sysconfig
+    result += [sysconfig.get_path(name) for name in ("purelib", "platlib")]
+    return result + [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(p)]
 
 
 def writable(path):
@@ -55,6 +77,7 @@ def writable(path):
 def externally_managed(stdlib, base_prefix):
     if sys.prefix == base_prefix and stdlib:
         path = os.path.join(stdlib, "EXTERNALLY-MANAGED")
+        depends.append(path)
         if os.path.exists(path):
             return path
     path = os.path.join(sys.prefix, "conda-meta", "frozen")
@@ -78,6 +101,7 @@ def main():
             has_ensurepip=found("ensurepip"),
             dists=versions(),
         )
+        info["depends"] = sorted(set(depends + places()))
     # A mark, since .pth files and sitecustomize may print.
     sys.stdout.write("\nmce-probe:" + json.dumps(info) + "\n")
     sys.stdout.flush()

@@ -82,7 +82,7 @@ func leaked(name string) bool {
 		"CONDA_DEFAULT_ENV", "CONDA_PROMPT_MODIFIER", "CONDA_SHLVL":
 		return true
 	}
-	for _, prefix := range []string{"_OLD_VIRTUAL_", "CONDA_PREFIX", "CONDA_STACKED_", "__CONDA_SHLVL_", "_CE_"} {
+	for _, prefix := range []string{"_OLD_VIRTUAL_", "_OLD_PKG_CONFIG_PATH", "CONDA_PREFIX", "CONDA_STACKED_", "__CONDA_SHLVL_", "_CE_"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
@@ -102,12 +102,7 @@ func (f *Finder) cleanVars() *vars {
 		}
 	}
 	for _, prefix := range active {
-		set, _ := packageVars(prefix)
-		for name, value := range set {
-			if have, ok := v.get(name); ok && have == value {
-				v.unset(name)
-			}
-		}
+		v.unsetOf(prefix)
 	}
 	for _, name := range slices.Clone(v.names) {
 		if leaked(name) {
@@ -125,6 +120,41 @@ func (f *Finder) cleanVars() *vars {
 	}
 	v.setPath(dirs)
 	return v
+}
+
+// unsetOf takes out what activating the environment in prefix has set.
+func (v *vars) unsetOf(prefix string) {
+	set, _ := packageVars(prefix)
+	for name, value := range set {
+		if have, ok := v.get(name); ok && have == value {
+			v.unset(name)
+		}
+	}
+	// What its scripts set is not noted anywhere: it is named in them, and leads
+	// into the environment. A user's own SSL_CERT_FILE leads elsewhere.
+	var text strings.Builder
+	scripts, _ := filepath.Glob(filepath.Join(globEscape(prefix), "etc", "conda", "*activate.d", "*"))
+	for _, script := range scripts {
+		data, _ := readSmall(script)
+		text.Write(data)
+	}
+	for _, name := range slices.Clone(v.names) {
+		value, _ := v.get(name)
+		program, _, _ := strings.Cut(value, " ")
+		inside := strings.Contains(value, prefix+string(filepath.Separator)) ||
+			program != "" && filepath.Base(program) == program && executable(filepath.Join(binDir(prefix), program))
+		if inside && name != "PATH" && text.Len() > 0 && strings.Contains(text.String(), name) {
+			v.unset(name)
+		}
+	}
+	// virtualenv's script puts itself before what there was.
+	pkgConfig := filepath.Join(prefix, "lib", "pkgconfig")
+	if value, ok := v.get("PKG_CONFIG_PATH"); ok && strings.Contains(value, pkgConfig) {
+		dirs := slices.DeleteFunc(filepath.SplitList(value), func(dir string) bool { return filepath.Clean(dir) == pkgConfig })
+		if v.set("PKG_CONFIG_PATH", strings.Join(dirs, string(os.PathListSeparator))); len(dirs) == 0 {
+			v.unset("PKG_CONFIG_PATH")
+		}
+	}
 }
 
 // isActive reports whether a variable's value is an environment that can have

@@ -3,10 +3,12 @@ package pyenv
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -21,10 +23,50 @@ func (f *Finder) resolveVenv(ctx context.Context, variable, value string) (*Envi
 		return nil, err
 	}
 	env, err := f.locate(ctx, path)
+	var notFound *NotFoundError
+	if errors.As(err, &notFound) {
+		env, err = f.locateListed(ctx, value, notFound)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return f.finish(ctx, env)
+}
+
+// locateListed finds the environment by a name that [Finder.List] shows, when
+// there is no such path. Else the error tells what there is.
+func (f *Finder) locateListed(ctx context.Context, value string, notFound *NotFoundError) (*Environment, error) {
+	list := f.List(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	name := strings.TrimSuffix(filepath.ToSlash(value), "/")
+	var prefixes, names []string
+	for _, found := range list.Found {
+		names = append(names, found.Name)
+		if found.answersTo(name) {
+			prefixes = append(prefixes, found.Path)
+		}
+	}
+	if isName := !filepath.IsAbs(value) && !strings.HasPrefix(value, "~") && !strings.HasPrefix(value, "."); isName {
+		path, err := only(value, prefixes)
+		if err != nil {
+			return nil, err
+		}
+		if path != "" {
+			return f.locate(ctx, path)
+		}
+		notFound.Name = value
+		if notFound.Near == "" {
+			notFound.Near = nearest(name, names)
+		}
+	}
+	for _, found := range list.Found {
+		if label := found.Name + " (" + found.Path + ")"; found.Kind != KindSystem && !slices.Contains(notFound.Available, found.Path) {
+			notFound.Available = append(notFound.Available, label)
+		}
+	}
+	return nil, notFound
 }
 
 // expand makes a path absolute after "~", "$VAR" and "${VAR}" in it.
@@ -32,10 +74,7 @@ func (f *Finder) expand(variable, value string) (string, error) {
 	if strings.ContainsRune(value, 0) {
 		return "", &ConfigError{Variable: variable, Value: value, Reason: "holds a NUL byte", Mend: "give a path"}
 	}
-	path := value
-	if rest, ok := strings.CutPrefix(path, "~"); ok && f.Home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
-		path = f.Home + rest
-	}
+	path := f.expandHome(value)
 	if strings.Contains(path, "$") && !exists(path) { // a "$" may also belong to the name
 		var missing string
 		path = os.Expand(path, func(name string) string {
@@ -57,13 +96,21 @@ func (f *Finder) expand(variable, value string) (string, error) {
 	return path, nil
 }
 
+// expandHome replaces a leading "~"; that of another user stays.
+func (f *Finder) expandHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~"); ok && f.Home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
+		return f.Home + rest
+	}
+	return path
+}
+
 // locate finds the environment that path means: its directory, its directory of
 // programs, or its python. A python outside of any environment is KindSystem.
 func (f *Finder) locate(ctx context.Context, path string) (*Environment, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return f.locateDir(path)
+		return f.locateDir(ctx, path)
 	case err == nil:
 		return f.locateFile(ctx, path)
 	case errors.Is(err, fs.ErrNotExist) && exists(path):
@@ -81,21 +128,57 @@ func (f *Finder) locate(ctx context.Context, path string) (*Environment, error) 
 	}
 }
 
-func (f *Finder) locateDir(dir string) (*Environment, error) {
+func (f *Finder) locateDir(ctx context.Context, dir string) (*Environment, error) {
 	if base := filepath.Base(dir); base == "bin" || base == "Scripts" {
-		if parent := filepath.Dir(dir); isPrefix(parent) {
+		if parent := filepath.Dir(dir); isPrefix(parent) || isInstallation(parent) {
 			dir = parent
 		}
 	}
-	if isPrefix(dir) {
+	switch {
+	case isPrefix(dir):
 		return f.environmentAt(dir)
+	case halfRemoved(dir):
+		return nil, &BrokenError{Path: dir, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Mend: mendVenv(dir)}
+	case isInstallation(dir): // of pyenv or uv, or built by hand
+		python, err := interpreter(dir)
+		if err != nil {
+			return nil, err
+		}
+		return f.systemPython(ctx, python)
+	}
+	if inside := f.projectEnvs(dir); len(inside) > 0 {
+		prefix, err := only(dir, inside)
+		if err != nil {
+			return nil, err
+		}
+		env, err := f.environmentAt(prefix)
+		if err == nil {
+			env.warn("%s is a project's directory: its environment %s is used", dir, prefix)
+		}
+		return env, err
 	}
 	broken := &BrokenError{Path: dir, Reason: "it is not a virtual environment (no pyvenv.cfg in it)",
 		Mend: "make one with: " + command("python3", "-m", "venv", filepath.Join(dir, ".venv"))}
-	if inside := venvsIn(dir); len(inside) > 0 {
-		broken.Mend = "did you mean " + strings.Join(inside, " or ") + "?"
+	if inside := append(venvsIn(dir), condaEnvsIn(dir)...); len(inside) > 0 {
+		broken.Mend = "did you mean " + someOf(inside) + "?"
 	}
 	return nil, broken
+}
+
+// isInstallation reports whether dir holds a Python itself rather than an
+// environment of one.
+func isInstallation(dir string) bool {
+	if runtime.GOOS == "windows" {
+		return isFile(filepath.Join(dir, "python.exe")) && isDir(filepath.Join(dir, "Lib"))
+	}
+	libs, _ := filepath.Glob(filepath.Join(globEscape(dir), "lib", "python3*"))
+	return len(libs) > 0 && (exists(filepath.Join(dir, "bin", "python")) || exists(filepath.Join(dir, "bin", "python3")))
+}
+
+// halfRemoved reports whether dir was a virtual environment: without pyvenv.cfg
+// its python is the base Python, with none of its packages.
+func halfRemoved(dir string) bool {
+	return isFile(filepath.Join(binDir(dir), "activate")) && !isPrefix(dir)
 }
 
 // locateFile handles a python program, or a file that tells where its
@@ -119,6 +202,8 @@ func (f *Finder) locateFile(ctx context.Context, path string) (*Environment, err
 		return env, err
 	case isPrefix(prefix) && strings.HasPrefix(strings.ToLower(name), "activate"):
 		return f.environmentAt(prefix)
+	case isPython && halfRemoved(prefix):
+		return nil, &BrokenError{Path: prefix, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Mend: mendVenv(prefix)}
 	case !executable(path):
 		return nil, &BrokenError{Path: path, Reason: "it is a file, but no program", Mend: "give an environment's directory or its python"}
 	case !isPython:
@@ -130,14 +215,14 @@ func (f *Finder) locateFile(ctx context.Context, path string) (*Environment, err
 // systemPython asks a python outside of any environment where it lives: a shim
 // of pyenv is a script that starts another program, which is then used directly.
 func (f *Finder) systemPython(ctx context.Context, path string) (*Environment, error) {
-	if dialogStub(path) {
+	if dialogStub(runtime.GOOS, path) {
 		return nil, &BrokenError{Path: path, Reason: "it is a stub that opens a dialog instead of running Python",
 			Mend: "install Python, or give the path of another one"}
 	}
 	env := &Environment{Kind: KindSystem, Name: filepath.Base(path), Python: path, Prefix: filepath.Dir(filepath.Dir(path))}
 	env.Vars = f.cleanVars().environ()
 	if err := f.probe(ctx, env); err != nil {
-		return nil, err
+		return nil, f.shimFailed(path, err)
 	}
 	if python := env.Info.Executable; filepath.IsAbs(python) && executable(python) {
 		env.Python = python
@@ -150,16 +235,36 @@ func (f *Finder) systemPython(ctx context.Context, path string) (*Environment, e
 	return env, nil
 }
 
-// dialogStub reports programs that open a window when started without their
-// developer tools or store package: they are never started.
-func dialogStub(path string) bool {
-	switch runtime.GOOS {
-	case "darwin":
-		return strings.HasPrefix(path, "/usr/bin/")
-	case "windows":
-		return strings.Contains(strings.ToLower(path), `\microsoft\windowsapps\`)
+// shimFailed adds to the error of a shim of pyenv, which chooses among versions by
+// files and variables, the pythons it chooses from.
+func (f *Finder) shimFailed(path string, err error) error {
+	var broken *BrokenError
+	if filepath.Base(filepath.Dir(path)) != "shims" || !errors.As(err, &broken) {
+		return err
 	}
-	return false
+	broken.Mend = "it is a shim of pyenv: choose a version with `pyenv global`"
+	if versions := f.pyenvVersions("*"); len(versions) > 0 {
+		broken.Mend += ", or give one itself: " + someOf(versions)
+	}
+	return err
+}
+
+// dialogStub reports programs that open a window when started without their
+// developer tools or store package: they are never started, nor are links to them.
+func dialogStub(goos, path string) bool {
+	names := []string{path}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		names = append(names, real)
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		switch goos {
+		case "darwin":
+			return strings.HasPrefix(name, "/usr/bin/")
+		case "windows":
+			return strings.Contains(strings.ToLower(name), `\microsoft\windowsapps\`)
+		}
+		return false
+	})
 }
 
 // isPrefix reports whether dir is the directory of an environment.
@@ -253,19 +358,37 @@ func mendVenv(prefix string) string {
 
 // venvsIn lists the virtual environments directly in dir.
 func venvsIn(dir string) []string {
+	var found []string
+	for _, name := range namesIn(dir) {
+		if path := filepath.Join(dir, name); isFile(filepath.Join(path, "pyvenv.cfg")) {
+			found = append(found, path)
+		}
+	}
+	return found
+}
+
+// namesIn lists what is in dir, sorted, at most maxListed.
+func namesIn(dir string) []string {
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil
 	}
 	defer d.Close()
 	names, _ := d.Readdirnames(maxListed)
-	var found []string
-	for _, name := range names {
-		if path := filepath.Join(dir, name); isFile(filepath.Join(path, "pyvenv.cfg")) {
-			found = append(found, path)
-		}
+	slices.Sort(names)
+	return names
+}
+
+// someOf is a list in words, cut when it is long.
+func someOf(items []string) string {
+	const most = 10
+	if len(items) > most {
+		return strings.Join(items[:most], ", ") + fmt.Sprintf(" or one of %d more", len(items)-most)
 	}
-	return found
+	if len(items) == 1 {
+		return items[0]
+	}
+	return strings.Join(items[:len(items)-1], ", ") + " or " + items[len(items)-1]
 }
 
 // command is a command line a person can paste.

@@ -101,6 +101,8 @@ func TestResolveVenvErrors(t *testing.T) {
 		at("liar/pyvenv.cfg"):       "home = /usr/bin\n",
 		at("liar/bin/python"):       "#!/bin/sh\necho 'mce-probe:[1, 2'\n",
 		at("program/notpython"):     "#!/bin/sh\n",
+		at("cut/bin/activate"):      "",
+		at("cut/bin/python"):        "#!/bin/sh\n",
 	})
 	write(t, map[string]string{at("project/.venv/pyvenv.cfg"): ""})
 	for _, link := range []string{"dangling/bin/python", "uvgone/bin/python", "loose"} {
@@ -118,7 +120,10 @@ func TestResolveVenvErrors(t *testing.T) {
 		{"missing, with the nearest", at("goood"), []string{"no venv environment", "did you mean", at("good")}},
 		{"missing", "/no/such/place", []string{"no venv environment", "/no/such/place"}},
 		{"not an environment", at("plain"), []string{"not a virtual environment", "pyvenv.cfg", "-m venv"}},
-		{"one level up", at("project"), []string{"not a virtual environment", "did you mean", at("project/.venv")}},
+		{"one level up", at("."), []string{"not a virtual environment", "did you mean", at("good")}},
+		{"a project's broken one", at("project"), []string{at("project/.venv"), "no python in it"}},
+		{"half removed", at("cut"), []string{"half-removed", "pyvenv.cfg is gone", "-m venv --clear " + at("cut")}},
+		{"half removed, python given", at("cut/bin/python"), []string{"half-removed", at("cut")}},
 		{"no python", at("nopython"), []string{"no python in it", "-m venv --clear"}},
 		{"base gone", at("dangling"), []string{"/gone/python/bin", "is gone", "python3 -m venv --clear " + at("dangling")}},
 		{"base gone, python given", at("dangling/bin/python"), []string{"is gone"}},

@@ -1,0 +1,187 @@
+package pyenv
+
+import (
+	"errors"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// inspect tells what files and directory names say of the environment in prefix.
+func (f *Finder) inspect(prefix string) Found {
+	x := Found{Kind: KindVenv, Name: nameOf(prefix), Path: prefix, real: realPath(prefix)}
+	config := readPyvenv(filepath.Join(prefix, "pyvenv.cfg"))
+	switch {
+	case config == nil:
+		x.Kind = KindConda
+		x.Version, x.Kernel = condaFacts(prefix)
+		if isRoot(prefix) {
+			x.Name = "base"
+		}
+	case config["uv"] != "":
+		x.Kind = KindUV
+		fallthrough
+	default:
+		x.Version = shortVersion(firstSet(config["version_info"], config["version"]))
+	}
+	if x.Kernel == "" {
+		x.Kernel = kernelIn(prefix, x.Version)
+	}
+	if x.Kernel == "" && strings.EqualFold(config["include-system-site-packages"], "true") {
+		x.Kernel = f.kernelOf(filepath.Dir(config["home"]), x.Version)
+	}
+	if _, err := interpreter(prefix); err != nil {
+		x.setBroken(err)
+	}
+	return x
+}
+
+func (x *Found) setBroken(err error) {
+	x.Broken = err.Error()
+	var broken *BrokenError
+	if errors.As(err, &broken) {
+		x.Broken, x.Mend = broken.Reason, broken.Mend
+	}
+}
+
+// inspectPython tells the same of a Python that was installed into prefix by
+// pyenv or uv, whose names hold the version: "3.11.7", "cpython-3.12.1-linux-…".
+func (f *Finder) inspectPython(prefix, name string) Found {
+	x := Found{Kind: KindSystem, Name: name, Path: prefix, real: realPath(prefix)}
+	version := name
+	if _, rest, ok := strings.Cut(name, "-"); ok {
+		version, _, _ = strings.Cut(rest, "-")
+	}
+	if len(numbers(version)) > 1 {
+		x.Version = version
+	}
+	python, err := interpreter(prefix)
+	if err != nil {
+		x.setBroken(err)
+		return x
+	}
+	x.Path, x.real = python, realPath(python)
+	if x.Version == "" {
+		x.Version = versionOfProgram(python)
+	}
+	x.Kernel = f.kernelOf(prefix, x.Version)
+	return x
+}
+
+// inspectProgram tells the same of a python on PATH.
+func (f *Finder) inspectProgram(path string) Found {
+	x := Found{Kind: KindSystem, Name: filepath.Base(path), Path: path, real: realPath(path), Version: versionOfProgram(path)}
+	x.Kernel = f.kernelOf(filepath.Dir(filepath.Dir(x.real)), x.Version)
+	return x
+}
+
+// versionOfProgram is the version in the name of what a python is a link to:
+// "3.11" of python3 -> python3.11.
+func versionOfProgram(path string) string {
+	_, version, _ := strings.Cut(filepath.Base(realPath(path)), "python")
+	version = strings.TrimSuffix(version, exeSuffix)
+	if len(numbers(version)) < 2 {
+		return ""
+	}
+	return version
+}
+
+// nameOf is what a person calls an environment.
+func nameOf(prefix string) string {
+	base, parent := filepath.Base(prefix), filepath.Dir(prefix)
+	if pixi := filepath.Dir(parent); filepath.Base(parent) == "envs" && filepath.Base(pixi) == ".pixi" {
+		return filepath.Base(filepath.Dir(pixi)) + "/" + base
+	}
+	if slices.Contains(projectNames(), base) {
+		return filepath.Base(parent) + "/" + base
+	}
+	return base
+}
+
+// condaFacts reads the versions of python and ipykernel out of the names in
+// conda-meta, "python-3.11.7-h9a1b_0.json".
+func condaFacts(prefix string) (python, kernel string) {
+	for _, name := range dirNames(filepath.Join(prefix, "conda-meta")) {
+		for _, want := range []struct {
+			prefix string
+			into   *string
+		}{{"python-", &python}, {"ipykernel-", &kernel}} {
+			rest, ok := strings.CutPrefix(name, want.prefix)
+			if !ok || !strings.HasSuffix(rest, ".json") || strings.Count(rest, "-") != 1 {
+				continue
+			}
+			if version, _, _ := strings.Cut(rest, "-"); len(numbers(version)) > 0 {
+				*want.into = version
+			}
+		}
+	}
+	return python, kernel
+}
+
+// shortVersion is "3.11.7" of "3.11.7.final.0".
+func shortVersion(version string) string {
+	parts := strings.SplitN(version, ".", 4)
+	return strings.Join(parts[:min(len(parts), 3)], ".")
+}
+
+func firstSet(values ...string) string {
+	for _, value := range values {
+		if value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// kernelIn finds the version of ipykernel in an environment's site-packages, ""
+// if it is not there.
+func kernelIn(prefix, version string) string {
+	if runtime.GOOS == "windows" {
+		return kernelAt(filepath.Join(prefix, "Lib", "site-packages"))
+	}
+	return kernelAt(filepath.Join(prefix, "lib", "python"+minorVersion(version), "site-packages"))
+}
+
+// kernelOf does so for a Python that is in no environment: Debian and the user
+// have directories of their own.
+func (f *Finder) kernelOf(prefix, version string) string {
+	if found := kernelIn(prefix, version); found != "" || runtime.GOOS == "windows" {
+		return found
+	}
+	python := "python" + minorVersion(version)
+	dirs := []string{
+		filepath.Join(prefix, "local", "lib", python, "dist-packages"),
+		filepath.Join(prefix, "lib", "python3", "dist-packages"),
+	}
+	if f.Home != "" {
+		dirs = append(dirs, filepath.Join(f.Home, ".local", "lib", python, "site-packages"))
+	}
+	for _, dir := range dirs {
+		if found := kernelAt(dir); found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
+// minorVersion is "3.11" of "3.11.7".
+func minorVersion(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(len(parts), 2)], ".")
+}
+
+// kernelAt looks for the module first: listing a large directory takes long.
+func kernelAt(dir string) string {
+	if !isFile(filepath.Join(dir, "ipykernel", "__init__.py")) {
+		return ""
+	}
+	for _, name := range dirNames(dir) {
+		if rest, ok := strings.CutPrefix(name, "ipykernel-"); ok {
+			if version, _, found := strings.Cut(strings.TrimSuffix(rest, ".egg-info"), ".dist-info"); found || version != rest {
+				return version
+			}
+		}
+	}
+	return "unknown"
+}
