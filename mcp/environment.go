@@ -19,10 +19,10 @@ func (t *tools) configureEnvironment() tool {
 		description: "Put a session into another conda, venv or uv environment. It is tried first: when it does not work everything stays as it was. When it works the session's kernel is ended, with its variables, and the next execute_code starts one in the new environment. " +
 			"With session it concerns that session; without, the default session and those opened later. Refused while code runs, unless force is set.",
 		arguments: []argument{
-			{name: "type", kind: "string", required: true, enum: []string{"conda", "venv", "venv-uv"}, description: "Kind of environment; venv-uv is a venv made by uv."},
+			{name: "type", kind: "string", required: true, enum: environmentTypes(), description: "Kind of environment; venv-uv is a venv made by uv, managed the server's own default."},
 			{name: "conda_name", kind: "string", description: "With conda: name or path of the environment, or base."},
-			{name: "venv_path", kind: "string", description: "With venv: directory of the environment."},
-			{name: "uv_venv_path", kind: "string", description: "With venv-uv: directory of the environment."},
+			{name: "venv_path", kind: "string", description: "With venv: directory of the environment or its project, a python, or a name that get_environment_config lists."},
+			{name: "uv_venv_path", kind: "string", description: "With venv-uv: the same."},
 			{name: "session", kind: "string", description: "Session to change. Default: the default session and those opened later."},
 			{name: "force", kind: "boolean", description: "true: also while code runs, which is ended. Default false."},
 		},
@@ -31,12 +31,17 @@ func (t *tools) configureEnvironment() tool {
 	}
 }
 
+// environmentTypes are what "type" can be; managed is for going back.
+func environmentTypes() []string { return []string{"conda", "venv", "venv-uv", managedType} }
+
+const managedType = string(pyenv.KindManaged)
+
 // configureTime bounds the look at an environment that is to be configured.
 const configureTime = 45 * time.Second
 
 func (t *tools) handleConfigureEnvironment(ctx context.Context, a *arguments) *mcp.CallToolResult {
 	c := pyenv.Config{
-		Type:       a.String("type", required, nonEmpty, oneOf("conda", "venv", "venv-uv")),
+		Type:       a.String("type", required, nonEmpty, oneOf(environmentTypes()...)),
 		CondaName:  a.String("conda_name"),
 		VenvPath:   a.String("venv_path"),
 		UVVenvPath: a.String("uv_venv_path"),
@@ -46,6 +51,9 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *arguments) *m
 	needs(a, c)
 	if err := a.err(); err != nil {
 		return jsonError(err)
+	}
+	if c.Type == managedType {
+		c = pyenv.Config{}
 	}
 	s, err := t.sessions.Open(name)
 	if err != nil {
@@ -103,9 +111,10 @@ func (t *tools) getEnvironmentConfig() tool {
 	return tool{
 		name:        "get_environment_config",
 		title:       "Show the Python environment",
-		description: "Show which Python environment a session uses and whether it works: kind, paths, Python and ipykernel versions, warnings, the code storage and the record directory. Starts no kernel.",
+		description: "Show which Python environment a session uses and whether it works: kind, paths, Python and ipykernel versions, warnings, the code storage and the record directory. With list it tells which environments are on this machine instead. Starts no kernel.",
 		arguments: []argument{
 			{name: "session", kind: "string", description: "Session to show. Default \"default\"."},
+			{name: "list", kind: "boolean", description: "true: list the environments and Pythons on this machine, near ones first, each with the arguments for configure_environment. Default false."},
 		},
 		hints:  hints{readOnly: true, idempotent: true},
 		handle: t.handleGetEnvironmentConfig,
@@ -117,12 +126,16 @@ const configTime = 20 * time.Second
 
 func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *arguments) *mcp.CallToolResult {
 	name := a.String("session")
+	list := a.Bool("list", false)
 	if err := a.err(); err != nil {
 		return jsonError(err)
 	}
 	s, err := t.sessions.Open(name)
 	if err != nil {
 		return jsonError(err)
+	}
+	if list {
+		return t.listEnvironments(ctx, a, s)
 	}
 	c := s.Config()
 	answer := object{
@@ -136,7 +149,7 @@ func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *arguments) *m
 		"records":        t.recordWords(),
 	}
 	if !c.Configured() {
-		answer["not_configured"] = "no environment is chosen (ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH are unset): a managed environment in this program's data directory is used, made on first use with ipykernel, numpy, pandas and matplotlib"
+		answer["not_configured"] = "no environment is chosen (ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH are unset): a managed environment in this program's data directory is used, made on first use with ipykernel, numpy, pandas and matplotlib. get_environment_config with list: true shows what else is on this machine"
 	}
 	return jsonResult(withNotes(answer, a))
 }
@@ -165,6 +178,9 @@ func (t *tools) describeEnvironment(ctx context.Context, s *session.Session) obj
 		"version":   env.Info.Version,
 		"ipykernel": ipykernel,
 		"writable":  env.Info.Writable,
+	}
+	if path := env.PythonPath(); path != "" {
+		o["PYTHONPATH"] = path // goes before the environment's own packages
 	}
 	if len(env.Warnings) > 0 {
 		o["warnings"] = env.Warnings

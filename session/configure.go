@@ -114,3 +114,8 @@ func (s *Session) Config() pyenv.Config {
 	defer s.mu.Unlock()
 	return s.config
 }
+
+// Environments lists what is on this machine; it starts nothing.
+func (m *Manager) Environments(ctx context.Context) pyenv.Listing {
+	return m.config.Finder.List(ctx)
+}

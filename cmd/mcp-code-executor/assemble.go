@@ -64,6 +64,8 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 			DataDir:       dirs.data,
 			Logger:        log,
 			KernelInstall: getenv("KERNEL_INSTALL"),
+			EnvDeny:       getenv("ENV_DENY"),
+			Near:          near(dirs.storage),
 		},
 		Environment: pyenv.ConfigFromEnv(getenv),
 		Storage:     storage,
@@ -73,6 +75,19 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 	})
 	server := mcp.New(mcp.Config{Sessions: sessions, Version: version, Log: log})
 	return &parts{server: server, sessions: sessions, host: host, reaper: reaper, log: log}, nil
+}
+
+// near lists where the user works: where the client started us, and where code
+// runs. A client that knows no project starts servers anywhere.
+func near(storage string) []string {
+	var dirs []string
+	if wd, err := os.Getwd(); err == nil {
+		dirs = append(dirs, wd)
+	}
+	if abs, err := filepath.Abs(storage); err == nil {
+		dirs = append(dirs, abs)
+	}
+	return dirs
 }
 
 // idleLimit reads SESSION_IDLE_LIMIT, such as "2h" or "30m". Nothing is no limit.

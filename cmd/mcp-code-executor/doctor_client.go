@@ -105,6 +105,7 @@ func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*py
 			return entries
 		},
 		Home: dirs.home, Runner: d.parts.reaper, DataDir: dirs.data, Logger: d.parts.log, KernelInstall: "never",
+		EnvDeny: getenv("ENV_DENY"), Near: near(dirs.storage),
 	}
 	c := pyenv.ConfigFromEnv(getenv)
 	if !c.Configured() && !finder.ManagedReady() {

@@ -69,6 +69,7 @@ Settings are environment variables:
   VENV_PATH          with venv: the environment's directory
   UV_VENV_PATH       with venv-uv: the environment's directory
   KERNEL_INSTALL     never: do not install ipykernel where it is missing
+  ENV_DENY           names or patterns of variables to keep from code: AWS_*
   HISTORY            off: keep no record of what ran after the server's end
   PRELUDE            off: leave the display settings of pandas and numpy alone
   SESSION_IDLE_LIMIT end the kernel of a session idle so long (30m); else never
