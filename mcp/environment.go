@@ -165,10 +165,6 @@ func (t *tools) describeEnvironment(ctx context.Context, s *session.Session) obj
 	if err != nil {
 		return object{"works": false, "error": explain(err)}
 	}
-	ipykernel := env.Info.Dists["ipykernel"]
-	if ipykernel == "" {
-		ipykernel = "not installed; installed on first use where that is allowed"
-	}
 	o := object{
 		"works":     true,
 		"kind":      string(env.Kind),
@@ -176,7 +172,7 @@ func (t *tools) describeEnvironment(ctx context.Context, s *session.Session) obj
 		"prefix":    env.Prefix,
 		"python":    env.Python,
 		"version":   env.Info.Version,
-		"ipykernel": ipykernel,
+		"ipykernel": t.sessions.KernelWords(env),
 		"writable":  env.Info.Writable,
 	}
 	if path := env.PythonPath(); path != "" {

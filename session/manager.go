@@ -163,6 +163,10 @@ func (m *Manager) RecordDir() string { return m.config.Host.RecordDir }
 // ManagedReady reports whether the default environment has been made.
 func (m *Manager) ManagedReady() bool { return m.config.Finder.ManagedReady() }
 
+// KernelWords tells which ipykernel a kernel in env is started with, or what the
+// first call does about there being none.
+func (m *Manager) KernelWords(env *pyenv.Environment) string { return m.config.Finder.KernelWords(env) }
+
 // Sessions returns the open sessions by name.
 func (m *Manager) Sessions() []*Session {
 	m.mu.Lock()

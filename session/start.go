@@ -47,6 +47,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		Python:      env.Python,
 		Env:         env.Vars,
 		Dir:         storage.Dir(),
+		Sidecar:     env.Sidecar,
 		Session:     s.name,
 		Generation:  next,
 		Environment: env.Label(),

@@ -25,6 +25,7 @@ type parts struct {
 	server   *mcp.Server
 	sessions *session.Manager
 	host     *kernel.Host
+	finder   *pyenv.Finder
 	reaper   *guard.Reaper
 	log      *slog.Logger
 }
@@ -54,19 +55,21 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 		host.RecordDir = filepath.Join(dirs.state, "records")
 	}
 	storage := sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(dirs.storage) })
+	finder := &pyenv.Finder{
+		Getenv:        getenv,
+		Environ:       os.Environ,
+		Home:          dirs.home,
+		Runner:        reaper,
+		DataDir:       dirs.data,
+		Logger:        log,
+		KernelInstall: getenv("KERNEL_INSTALL"),
+		UVInstall:     strings.ToLower(strings.TrimSpace(getenv("UV_INSTALL"))),
+		EnvDeny:       getenv("ENV_DENY"),
+		Near:          near(dirs.storage),
+	}
 	sessions := session.NewManager(session.Config{
-		Host: host,
-		Finder: &pyenv.Finder{
-			Getenv:        getenv,
-			Environ:       os.Environ,
-			Home:          dirs.home,
-			Runner:        reaper,
-			DataDir:       dirs.data,
-			Logger:        log,
-			KernelInstall: getenv("KERNEL_INSTALL"),
-			EnvDeny:       getenv("ENV_DENY"),
-			Near:          near(dirs.storage),
-		},
+		Host:        host,
+		Finder:      finder,
 		Environment: pyenv.ConfigFromEnv(getenv),
 		Storage:     storage,
 		StateDir:    dirs.state,
@@ -74,7 +77,7 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 		Log:         log,
 	})
 	server := mcp.New(mcp.Config{Sessions: sessions, Version: version, Log: log})
-	return &parts{server: server, sessions: sessions, host: host, reaper: reaper, log: log}, nil
+	return &parts{server: server, sessions: sessions, host: host, finder: finder, reaper: reaper, log: log}, nil
 }
 
 // near lists where the user works: where the client started us, and where code

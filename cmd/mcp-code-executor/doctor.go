@@ -106,7 +106,7 @@ func tryOther(getenv func(string) string, choice string) (func(string) string, e
 func (d *doctor) examine(ctx context.Context) {
 	d.checkSettings()
 	d.checkTemporary()
-	p, err := assemble(d.serverSettings, newLogger("error", io.Discard))
+	p, err := assemble(d.getenv, newLogger("error", io.Discard))
 	if err != nil {
 		d.report.fail("server", err, mend{})
 		return
@@ -114,6 +114,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.parts = p
 	defer p.close(context.Background())
 	p.host.RecordDir = "" // what the doctor runs is no history
+	p.finder.NoKernelInstall = !d.fix
 	if d.session, err = p.sessions.Open(session.DefaultName); err != nil {
 		d.report.fail("server", err, mend{})
 		return
@@ -138,13 +139,4 @@ func (d *doctor) examine(ctx context.Context) {
 	d.reportIndex(<-index)
 	d.checkClient(ctx, env)
 	d.checkClientFiles(ctx)
-}
-
-// serverSettings are the settings examined, except that nothing is installed
-// into an environment of the user's unless that was asked for.
-func (d *doctor) serverSettings(name string) string {
-	if name == "KERNEL_INSTALL" && !d.fix {
-		return "never"
-	}
-	return d.getenv(name)
 }

@@ -104,7 +104,7 @@ func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*py
 			}
 			return entries
 		},
-		Home: dirs.home, Runner: d.parts.reaper, DataDir: dirs.data, Logger: d.parts.log, KernelInstall: "never",
+		Home: dirs.home, Runner: d.parts.reaper, DataDir: dirs.data, Logger: d.parts.log,
 		EnvDeny: getenv("ENV_DENY"), Near: near(dirs.storage),
 	}
 	c := pyenv.ConfigFromEnv(getenv)

@@ -25,30 +25,17 @@ func (d *doctor) checkEnvironment(ctx context.Context) *pyenv.Environment {
 	return env
 }
 
-// noKernel words a missing ipykernel. The doctor asks for a server that installs
-// nothing; what the user's own would do is said here.
+// noKernel words a missing ipykernel. The doctor installs none without --fix;
+// what the server would do is the error's reason.
 func (d *doctor) noKernel(env *pyenv.Environment, e *pyenv.KernelMissingError) mend {
-	if d.fix || d.getenv("KERNEL_INSTALL") == "never" {
+	if d.fix || strings.EqualFold(d.getenv("KERNEL_INSTALL"), "never") {
 		return mend{}
 	}
-	what := "ipykernel is not installed"
-	if e.Installed != "" {
-		what = "ipykernel " + e.Installed + " is too old"
-	}
-	cause := fmt.Sprintf("%s in %s (%s)", what, env.Label(), env.Prefix)
 	left, _ := filepath.Glob(filepath.Join(env.Info.Purelib, "ipykernel-*.dist-info"))
-	switch {
-	case len(left) > 0 && e.Installed == "": // an installer believes it is there
+	if len(left) > 0 && e.Installed == "" { // an installer believes it is there
 		return mend{cause: fmt.Sprintf("ipykernel is half removed in %s: %s is there, and its code is not", env.Label(), left[0]), command: reinstall(env)}
-	case env.Kind == pyenv.KindSystem:
-		return mend{cause: cause + ", and nothing is installed into a Python that is in no environment", command: e.Command}
-	case env.Info.ExternallyManaged != "":
-		return mend{cause: cause + ", and this Python is managed by other means (" + env.Info.ExternallyManaged + ")", command: e.Command}
-	case !env.Info.Writable:
-		return mend{cause: cause + ", and " + env.Info.Purelib + " is not writable", command: e.Command}
 	}
-	return mend{cause: cause + "; the server installs it on the first call, if it reaches the package index",
-		command: "mcp-code-executor doctor --fix, or: " + e.Command}
+	return mend{command: "mcp-code-executor doctor --fix, or: " + e.Command}
 }
 
 // reinstall is the command that mends an ipykernel of which parts are missing.

@@ -27,7 +27,7 @@ func (d *doctor) checkKernel(ctx context.Context, env *pyenv.Environment) {
 		d.kernelFailed(env, err)
 		return
 	}
-	d.report.ok("kernel", "ipykernel %s started and ran code within %.1f s", env.Info.Dists["ipykernel"], time.Since(begun).Seconds())
+	d.report.ok("kernel", "ipykernel %s started and ran code within %.1f s", d.parts.sessions.KernelWords(env), time.Since(begun).Seconds())
 	for _, notice := range out.notices {
 		d.report.ok("kernel", "%s", notice)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -33,7 +34,12 @@ func (d *doctor) checkSettings() {
 		var l slog.Level
 		return l.UnmarshalText([]byte(v)) == nil
 	})
-	d.checkValue("KERNEL_INSTALL", "KERNEL_INSTALL=never, or unset it", "neither empty nor never", func(v string) bool { return v == "never" })
+	d.checkValue("KERNEL_INSTALL", "KERNEL_INSTALL=never, or unset it", "not one of auto, env, sidecar and never", func(v string) bool {
+		return slices.Contains([]string{"auto", "env", "sidecar", "never"}, strings.ToLower(strings.TrimSpace(v)))
+	})
+	d.checkValue("UV_INSTALL", "UV_INSTALL=never, or unset it", "neither auto nor never", func(v string) bool {
+		return slices.Contains([]string{"auto", "never"}, strings.ToLower(strings.TrimSpace(v)))
+	})
 	d.checkValue("HISTORY", "HISTORY=off, or unset it", "neither on nor off", func(v string) bool {
 		return strings.EqualFold(v, "off") || strings.EqualFold(v, "on")
 	})

@@ -34,6 +34,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	if len(args) > 0 && args[0] == "config" {
 		return runConfig(args[1:], getenv, stdout, stderr)
 	}
+	if len(args) > 0 && args[0] == "environment" {
+		return runEnvironment(ctx, args[1:], getenv, stdout, stderr)
+	}
 	flags := flag.NewFlagSet("mcp-code-executor", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
@@ -57,10 +60,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 const usage = `usage: mcp-code-executor [--version]
        mcp-code-executor doctor [--fix] [--json] [--env TYPE=VALUE]
        mcp-code-executor config CLIENT
+       mcp-code-executor environment [remove]
 
 An MCP server on stdin and stdout that gives a model a persistent Python.
 It is started by an MCP client. doctor tries everything and says what to mend;
 config prints the entry for claude-desktop, claude-code, cursor, vscode, codex.
+environment shows, or removes, the environments this program has made.
 Settings are environment variables:
 
   CODE_STORAGE_DIR   where code files are kept and code runs
@@ -68,7 +73,9 @@ Settings are environment variables:
   CONDA_ENV_NAME     with conda: the environment's name or path
   VENV_PATH          with venv: the environment's directory
   UV_VENV_PATH       with venv-uv: the environment's directory
-  KERNEL_INSTALL     never: do not install ipykernel where it is missing
+  KERNEL_INSTALL     where ipykernel is missing: auto (into the environment, else
+                     beside it), env, sidecar or never
+  UV_INSTALL         never: do not fetch uv where it is needed and missing
   ENV_DENY           names or patterns of variables to keep from code: AWS_*
   HISTORY            off: keep no record of what ran after the server's end
   PRELUDE            off: leave the display settings of pandas and numpy alone

@@ -7,7 +7,7 @@ import (
 
 // settings are the variables that are this program's own.
 func settings() []string {
-	return []string{"CODE_STORAGE_DIR", "ENV_TYPE", "CONDA_ENV_NAME", "VENV_PATH", "UV_VENV_PATH", "KERNEL_INSTALL", "ENV_DENY", "HISTORY", "PRELUDE", "SESSION_IDLE_LIMIT", "LOG_LEVEL"}
+	return []string{"CODE_STORAGE_DIR", "ENV_TYPE", "CONDA_ENV_NAME", "VENV_PATH", "UV_VENV_PATH", "KERNEL_INSTALL", "UV_INSTALL", "ENV_DENY", "HISTORY", "PRELUDE", "SESSION_IDLE_LIMIT", "LOG_LEVEL"}
 }
 
 // isPathSetting reports whether a setting's value is a path; conda's is a name

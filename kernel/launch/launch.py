@@ -112,6 +112,21 @@ class InstalledFirst:
         return PathFinder.find_spec(name, [e for e in sys.path if not is_cwd(e)], target)
 
 
+class SidecarFirst:
+    """Finds ipykernel in the sidecar before one of the environment: that one is
+    too old, or half removed. All else is the environment's first."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def find_spec(self, name, path=None, target=None):
+        if path is not None or name not in ("ipykernel", "ipykernel_launcher"):
+            return None
+        from importlib.machinery import PathFinder
+
+        return PathFinder.find_spec(name, [self.directory])
+
+
 # --- messages
 
 
@@ -581,7 +596,9 @@ def main():
     ours, sys.argv[1:], argv = arguments(sys.argv[1:])
     for option in ours:
         if option.startswith(SIDECAR):
-            sys.path.append(option[len(SIDECAR) :])
+            directory = option[len(SIDECAR) :]
+            sys.path.append(directory)
+            sys.meta_path.insert(0, SidecarFirst(directory))
 
     try:
         kernelapp = import_ipykernel()

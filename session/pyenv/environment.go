@@ -8,6 +8,7 @@ package pyenv
 import (
 	"context"
 	"log/slog"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -60,6 +61,9 @@ type Environment struct {
 	Root   string // conda root that owns it, "" if unknown or not conda
 
 	Info ProbeInfo
+	// Sidecar is a directory with a kernel for an environment that has none,
+	// appended to the kernel's sys.path; "" for none. EnsureKernel sets it.
+	Sidecar string
 	// Vars is the complete environment (KEY=VALUE) for the kernel and for
 	// helpers: activation is computed into it.
 	Vars []string
@@ -105,10 +109,10 @@ type ProbeInfo struct {
 	ExternallyManaged string `json:"externally_managed"`
 	HasPip            bool   `json:"has_pip"`
 	HasEnsurepip      bool   `json:"has_ensurepip"` // can make itself a pip, offline
-	// Dists holds the versions of the kernel's own distributions that are
-	// installed: ipykernel, ipython, jupyter_client, pyzmq, tornado, traitlets,
-	// comm, packaging. An absent one is absent.
+	// Dists holds the versions of the distributions that are installed, by name in
+	// lower case with "_": "jupyter_client". An absent one is absent.
 	Dists map[string]string `json:"dists"`
+	ABI   string            `json:"abi"` // of compiled modules, "cpython-311-x86_64-linux-gnu"
 	// Depends lists the files and directories this answer was made of.
 	Depends []string `json:"depends"`
 }
@@ -133,8 +137,14 @@ type Finder struct {
 	ProbeTimeout time.Duration
 	DataDir      string // this program's data directory, per user; made when needed
 	Logger       *slog.Logger
-	// KernelInstall is KERNEL_INSTALL: "never" forbids installing ipykernel.
+	// KernelInstall is KERNEL_INSTALL: what is done where ipykernel is missing,
+	// "auto" (or ""), "env", "sidecar" or "never".
 	KernelInstall string
+	// UVInstall is UV_INSTALL: "never" forbids fetching uv.
+	UVInstall string
+	// NoKernelInstall leaves a missing ipykernel missing: what would be done about
+	// it is the error's reason.
+	NoKernelInstall bool
 	// EnvDeny is ENV_DENY: names and patterns of variables that no program we
 	// start gets to see.
 	EnvDeny string
@@ -143,11 +153,14 @@ type Finder struct {
 	Near []string
 
 	// packages replaces the managed environment's packages in tests.
-	packages []string
+	packages []managedPackage
 	// sysroot stands for "/" in the paths of the operating system in tests.
 	sysroot string
 	// scriptTimeout bounds activation scripts; 0 is 10 s.
 	scriptTimeout time.Duration
+	// lockPatience and tryLock replace the constant and the function in tests.
+	lockPatience time.Duration
+	tryLock      func(*os.File) (bool, error)
 
 	probing flights[ProbeInfo]
 	running flights[scriptAnswer]
@@ -158,6 +171,7 @@ type Finder struct {
 	scripts map[string]scriptAnswer // by scriptKey
 	work    string                  // empty directory helpers run in
 	conda   condaAnswer             // the last answer of the conda program
+	used    map[string]*os.File     // locks on directories of ours in use; see use
 }
 
 // Resolve finds the chosen environment, checks that it works, computes its

@@ -112,62 +112,6 @@ func (f *Finder) workDir() (string, error) {
 	return dir, nil
 }
 
-// lock takes the named lock, shared by all servers of this user, and waits for
-// it until ctx is done. waiting (may be nil) is called once if it has to wait.
-func (f *Finder) lock(ctx context.Context, name string, waiting func()) (unlock func(), err error) {
-	if f.DataDir == "" { // else the locks would lie in the working directory
-		return nil, errors.New("locking: there is no data directory")
-	}
-	dir := filepath.Join(f.DataDir, "locks")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the directory of locks: %w", err)
-	}
-	file, err := os.OpenFile(filepath.Join(dir, name+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("opening a lock: %w", err)
-	}
-	// Polling, since a blocking flock cannot be cancelled.
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for first := true; ; first = false {
-		ok, err := tryLock(file)
-		if err != nil {
-			file.Close()
-			return nil, fmt.Errorf("locking %s: %w", file.Name(), err)
-		}
-		if ok {
-			return func() { file.Close() }, nil // closing gives the lock back
-		}
-		if first && waiting != nil {
-			waiting()
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			file.Close()
-			return nil, context.Cause(ctx)
-		}
-	}
-}
-
-// uvPath finds the program uv, "" if there is none. GUI clients start servers
-// with a bare PATH, so the usual places are looked at too. env may be nil.
-func (f *Finder) uvPath(env *Environment) string {
-	places := f.pathDirs()
-	if env != nil {
-		places = append(places, binDir(env.Prefix))
-	}
-	places = append(places, filepath.Join(f.Home, ".local", "bin"), filepath.Join(f.Home, ".cargo", "bin"),
-		f.sys("/opt/homebrew/bin"), f.sys("/usr/local/bin"))
-	if f.DataDir != "" {
-		places = append(places, filepath.Join(f.DataDir, "tools", "uv", binName), filepath.Join(f.DataDir, "tools"))
-	}
-	if uv := f.getenv("UV"); filepath.IsAbs(uv) && executable(uv) {
-		return uv // set by "uv run" for its children
-	}
-	return lookup("uv", places)
-}
-
 // lookup returns the first executable of that name in dirs. Shims of pyenv are
 // passed over: they fail for what is not in the selected version.
 func lookup(name string, dirs []string) string {

@@ -56,9 +56,7 @@ func (f *Finder) Install(ctx context.Context, env *Environment, reqs []Requireme
 		return InstallResult{}, err
 	}
 	in := &installation{f: f, env: env, reqs: reqs, upgrade: o.Upgrade, progress: orSilent(o.Progress)}
-	unlock, err := f.lock(ctx, lockName(env.Prefix), func() {
-		in.say("waiting for another installation into " + env.Prefix)
-	})
+	unlock, err := f.lock(ctx, lockName(env.Prefix), waitingFor(in.say, "another installation into "+env.Prefix))
 	if err != nil {
 		return InstallResult{}, fmt.Errorf("waiting to install: %w", err)
 	}
@@ -382,12 +380,4 @@ func translateIndex(v *vars) {
 // truth reads a boolean as pip does.
 func truth(value string) bool {
 	return slices.Contains([]string{"1", "y", "yes", "t", "true", "on"}, strings.ToLower(value))
-}
-
-// FindUV finds the program uv: $UV, PATH, its usual places, and what this program
-// installed below dataDir.
-func FindUV(getenv func(string) string, home, dataDir string) (path string, ok bool) {
-	f := &Finder{Getenv: getenv, Home: home, DataDir: dataDir}
-	path = f.uvPath(nil)
-	return path, path != ""
 }

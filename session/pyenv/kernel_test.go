@@ -42,6 +42,7 @@ func TestEnsureKernel(t *testing.T) {
 	// It fails: the installer's words and the command to run.
 	var calls [][]string
 	f.Runner = ipykernelAt(t, env.Info.Purelib, "", &calls)
+	f.KernelInstall = "env"
 	_, err = f.EnsureKernel(t.Context(), env, nil)
 	var missing *KernelMissingError
 	if !errors.As(err, &missing) || !strings.Contains(missing.Command, "ipykernel") || !strings.Contains(missing.Reason, "Collecting") {
@@ -71,28 +72,37 @@ func TestEnsureKernel(t *testing.T) {
 	}
 }
 
-func TestEnsureKernelRefuses(t *testing.T) {
+// TestKernelModes: what may be done where there is no ipykernel, and what is said
+// of it beforehand.
+func TestKernelModes(t *testing.T) {
 	f := newFinder(t)
 	f.Runner = runnerFunc(func(context.Context, *exec.Cmd) error { t.Error("something ran"); return nil })
+	f.NoKernelInstall = true
 	base := Environment{Prefix: "/p", Python: "/p/bin/python", Info: ProbeInfo{Writable: true, HasPip: true, Purelib: "/p/lib"}}
 	for _, test := range []struct {
-		name    string
-		change  func(*Environment)
-		reason  string
-		command string
+		name, mode string
+		change     func(*Environment)
+		reason     string
+		command    string
 	}{
-		{"read only", func(e *Environment) { e.Kind, e.Info.Writable = KindVenv, false }, "/p/lib is not writable", "/p/bin/python -m pip install 'ipykernel"},
-		{"read only, uv", func(e *Environment) { e.Kind, e.Info.Writable = KindUV, false }, "not writable", "uv pip install --python /p/bin/python"},
-		{"read only, conda", func(e *Environment) { e.Kind, e.Info.Writable = KindConda, false }, "not writable", "conda install -p /p ipykernel"},
-		{"frozen conda", func(e *Environment) { e.Kind, e.Info.ExternallyManaged = KindConda, "/p/conda-meta/frozen" }, "frozen", "conda install"},
-		{"managed by Debian", func(e *Environment) { e.Kind, e.Info.ExternallyManaged = KindSystem, "/l/EXTERNALLY-MANAGED" }, "no environment", "-m venv"},
-		{"too old", func(e *Environment) {
+		{"venv", "", func(e *Environment) { e.Kind = KindVenv }, "the first call installs it into the environment", "/p/bin/python -m pip install 'ipykernel"},
+		{"read only", "auto", func(e *Environment) { e.Kind, e.Info.Writable = KindVenv, false }, "puts one beside the environment, if it reaches the package index: /p/lib is not writable", "/p/bin/python -m pip install 'ipykernel"},
+		{"read only, uv", "auto", func(e *Environment) { e.Kind, e.Info.Writable = KindUV, false }, "beside the environment", "uv pip install --python /p/bin/python"},
+		{"read only, conda", "env", func(e *Environment) { e.Kind, e.Info.Writable = KindConda, false }, "nothing can be installed: /p/lib is not writable", "conda install -p /p ipykernel"},
+		{"frozen conda", "ENV", func(e *Environment) { e.Kind, e.Info.ExternallyManaged = KindConda, "/p/conda-meta/frozen" }, "frozen", "conda install"},
+		{"managed by Debian", "env", func(e *Environment) { e.Kind, e.Info.ExternallyManaged = KindSystem, "/l/EXTERNALLY-MANAGED" }, "managed by other means", "-m venv"},
+		{"a Python in no environment", "", func(e *Environment) { e.Kind = KindSystem }, "beside the environment, if it reaches the package index: this Python is in no environment", "pip install"},
+		{"the same, and asked for", "env", func(e *Environment) { e.Kind = KindSystem }, "installs it into the environment", "pip install"},
+		{"sidecar", "sidecar", func(e *Environment) { e.Kind = KindVenv }, "beside the environment (KERNEL_INSTALL=sidecar)", "pip install"},
+		{"never", "never", func(e *Environment) { e.Kind = KindVenv }, "KERNEL_INSTALL=never forbids", "pip install"},
+		{"too old", "", func(e *Environment) {
 			e.Kind, e.Info.Writable, e.Info.Dists = KindVenv, false, map[string]string{"ipykernel": "5.5.6"}
 		}, "not writable", "pip install"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			env := base
 			test.change(&env)
+			f.KernelInstall = test.mode
 			_, err := f.EnsureKernel(t.Context(), &env, nil)
 			var missing *KernelMissingError
 			if !errors.As(err, &missing) || !strings.Contains(missing.Reason, test.reason) || !strings.Contains(missing.Command, test.command) {
@@ -101,7 +111,27 @@ func TestEnsureKernelRefuses(t *testing.T) {
 			if old := env.Info.Dists["ipykernel"]; old != "" && !strings.Contains(err.Error(), old+" is too old") {
 				t.Errorf("%q does not say which is too old", err)
 			}
+			if words := f.KernelWords(&env); !strings.Contains(words, test.reason) {
+				t.Errorf("before: %q", words)
+			}
 		})
+	}
+	f.KernelInstall = "yes"
+	_, err := f.EnsureKernel(t.Context(), &base, nil)
+	if wrong, ok := errors.AsType[*ConfigError](err); !ok || wrong.Variable != "KERNEL_INSTALL" || !strings.Contains(err.Error(), "sidecar") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestBadKernel: it works, and an upgrade is advised.
+func TestBadKernel(t *testing.T) {
+	f := newFinder(t)
+	for version, advised := range map[string]bool{"7.0.0": true, "7.0.1": true, "7.1.0": false, "6.17.0": false} {
+		env := &Environment{Kind: KindVenv, Python: "/p/bin/python", Info: ProbeInfo{HasPip: true, Dists: map[string]string{"ipykernel": version}}}
+		notice, err := f.EnsureKernel(t.Context(), env, nil)
+		if err != nil || strings.Contains(notice, "/p/bin/python -m pip install") != advised {
+			t.Errorf("%s: %q, %v", version, notice, err)
+		}
 	}
 }
 
@@ -140,11 +170,12 @@ func TestNoDataDirectory(t *testing.T) {
 	}
 }
 
-func TestKernelInstallers(t *testing.T) {
+func TestKernelWays(t *testing.T) {
 	root := condaRoot(t, filepath.Join(t.TempDir(), "root"))
 	write(t, map[string]string{root + "/bin/conda": "#!/bin/sh\n"})
 	uv := filepath.Join(t.TempDir(), "uv")
-	write(t, map[string]string{uv: ""})
+	half := t.TempDir()
+	write(t, map[string]string{uv: "", half + "/ipykernel-7.0.dist-info/RECORD": ""})
 	for _, test := range []struct {
 		name   string
 		env    Environment
@@ -159,20 +190,27 @@ func TestKernelInstallers(t *testing.T) {
 		{"uv venv, no uv", Environment{Kind: KindUV, Info: ProbeInfo{HasPip: true}}, false, []string{"pip"}},
 		{"conda", Environment{Kind: KindConda, Root: root, Info: ProbeInfo{HasPip: true}}, true, []string{"--freeze-installed", root + "/bin/conda", "pip"}},
 		{"conda, no program", Environment{Kind: KindConda, Info: ProbeInfo{}}, true, []string{uv}},
+		{"half removed, pip", Environment{Kind: KindVenv, Info: ProbeInfo{HasPip: true, Purelib: half}}, true, []string{"--force-reinstall", "pip"}},
+		{"half removed, uv", Environment{Kind: KindUV, Info: ProbeInfo{Purelib: half}}, true, []string{"--reinstall-package"}},
+		{"half removed, conda", Environment{Kind: KindConda, Root: root, Info: ProbeInfo{Purelib: half}}, true, []string{"--force-reinstall", "--freeze-installed", root + "/bin/conda", "--reinstall-package"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFinder(t)
 			if test.haveUV {
 				f = newFinder(t, "UV="+uv)
 			}
+			f.UVInstall = "never"
 			test.env.Prefix, test.env.Python = "/p", "/p/bin/python"
-			got := f.kernelInstallers(&test.env)
+			got, err := f.kernelWays(t.Context(), &test.env, orSilent(nil))
 			if len(got) != len(test.want) {
-				t.Fatalf("got %q", got)
+				t.Fatalf("got %+v", got)
 			}
-			for i, argv := range got {
-				if !slices.Contains(argv, test.want[i]) {
-					t.Errorf("got %q, want one with %q", argv, test.want[i])
+			if missing, ok := errors.AsType[*KernelMissingError](err); (test.want == nil) != ok || ok && !strings.Contains(missing.Reason, "UV_INSTALL=never") {
+				t.Errorf("error %v", err)
+			}
+			for i, w := range got {
+				if !slices.Contains(w.argv, test.want[i]) {
+					t.Errorf("got %q, want one with %q", w.argv, test.want[i])
 				}
 			}
 		})

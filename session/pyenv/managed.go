@@ -2,7 +2,6 @@ package pyenv
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,10 +23,30 @@ const (
 	maxManaged = "3.15" // the first too new one
 )
 
+// managedPackage is something the managed environment holds.
+type managedPackage struct {
+	Requirement string
+	Module      string // what is imported
+}
+
 // managedPackages is what the managed environment holds: enough for a stateful
-// analysis with plots.
-func managedPackages() []string {
-	return []string{"ipykernel>=7.1,<8", "numpy>=1.26,<3", "pandas>=2.1,<4", "matplotlib>=3.8,<4"}
+// analysis with plots. This is the one place that names them.
+func managedPackages() []managedPackage {
+	return []managedPackage{
+		{"ipykernel>=7.1,<8", "ipykernel"},
+		{"numpy>=1.26,<3", "numpy"},
+		{"pandas>=2.1,<4", "pandas"},
+		{"matplotlib>=3.8,<4", "matplotlib"},
+	}
+}
+
+// ManagedPackages names what the managed environment is made with.
+func ManagedPackages() []string {
+	var names []string
+	for _, p := range managedPackages() {
+		names = append(names, p.Module)
+	}
+	return names
 }
 
 // managedTimeout bounds each step of making the environment; a first download
@@ -45,8 +64,9 @@ type readyInfo struct {
 // Managed returns the default environment, the one used when nothing is
 // configured. The first time it is made, with packages from the user's index,
 // once even when several servers start together; progress (may be nil) is told.
-// One whose base Python is gone is made anew. When ctx ends, what was half made
-// is left to the next call.
+// One whose Python is gone or has become another is made anew, and a package of
+// ours that is missing is put back. When ctx ends, what was half made is left to
+// the next call.
 func (f *Finder) Managed(ctx context.Context, progress func(string)) (*Environment, error) {
 	if f.DataDir == "" {
 		return nil, errors.New("making the default environment: there is no data directory")
@@ -54,25 +74,86 @@ func (f *Finder) Managed(ctx context.Context, progress func(string)) (*Environme
 	if _, err := parseDenied(f.EnvDeny); err != nil {
 		return nil, err
 	}
-	if env, err := f.readyManaged(ctx); env != nil || err != nil {
+	if env, err := f.wholeManaged(ctx); env != nil || err != nil {
 		return env, err
 	}
 	progress = orSilent(progress)
-	unlock, err := f.lock(ctx, "default-environment", func() {
-		progress("another server is making the default Python environment: waiting for it")
-	})
+	unlock, err := f.lock(ctx, "default-environment", waitingFor(progress, "another server that makes the default Python environment"))
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if env, err := f.readyManaged(ctx); env != nil || err != nil {
-		return env, err // made while we waited
+	env, err := f.readyManaged(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case env == nil:
+		if env, err = f.makeManaged(ctx, progress); err != nil {
+			return nil, fmt.Errorf("making the default Python environment: %w", err)
+		}
+	case len(f.lacking(env)) > 0:
+		if err = f.repairManaged(ctx, env, progress); err != nil {
+			return nil, fmt.Errorf("repairing the default Python environment: %w", err)
+		}
 	}
-	env, err := f.makeManaged(ctx, progress)
-	if err != nil {
-		return nil, fmt.Errorf("making the default Python environment: %w", err)
-	}
+	f.use(env.Prefix)
 	return env, nil
+}
+
+// wholeManaged returns the managed environment when there is nothing to do about it.
+func (f *Finder) wholeManaged(ctx context.Context) (*Environment, error) {
+	env, err := f.readyManaged(ctx)
+	if err != nil || env == nil || len(f.lacking(env)) > 0 {
+		return nil, err
+	}
+	f.use(env.Prefix)
+	return env, nil
+}
+
+func (f *Finder) managedList() []managedPackage {
+	if f.packages != nil {
+		return f.packages
+	}
+	return managedPackages()
+}
+
+// lacking lists what should be in the managed environment and cannot be imported.
+// Another version is no lack: the user may have chosen it.
+func (f *Finder) lacking(env *Environment) []managedPackage {
+	var missing []managedPackage
+	for _, p := range f.managedList() {
+		_, there := env.Info.Dists[p.Module]
+		if !there || !isFile(filepath.Join(env.Info.Purelib, p.Module, "__init__.py")) {
+			missing = append(missing, p)
+		}
+	}
+	return missing
+}
+
+// repairManaged puts back what is lacking, beside servers that use the rest.
+func (f *Finder) repairManaged(ctx context.Context, env *Environment, progress func(string)) error {
+	unlock, err := f.lock(ctx, lockName(env.Prefix), waitingFor(progress, "another installation into "+env.Prefix))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	uv, err := f.ensureUV(ctx, progress)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, p := range f.lacking(env) {
+		progress("putting " + p.Module + " back into the default Python environment")
+		argv := slices.Insert(pipInstall(env.Python, p.Requirement), 4, "--force-reinstall")
+		if err == nil {
+			argv = f.uvInstall(uv, env.Python, p.Requirement)
+			argv = slices.Insert(argv, slices.Index(argv, "--"), "--reinstall-package", p.Module)
+		}
+		if err := f.runManaged(ctx, env.Prefix, env.Vars, argv, progress); err != nil {
+			return err
+		}
+	}
+	f.forget(env.Python)
+	return f.probe(ctx, env)
 }
 
 // readyManaged returns the newest managed environment that is complete and
@@ -83,6 +164,9 @@ func (f *Finder) readyManaged(ctx context.Context) (*Environment, error) {
 	slices.SortFunc(marks, func(a, b string) int { return minorOf(b) - minorOf(a) })
 	for _, mark := range marks {
 		env, err := f.managedAt(ctx, filepath.Dir(mark))
+		if err == nil && numbers(env.Info.Version)[1] != minorOf(mark) {
+			err = &BrokenError{Path: env.Python, Reason: "it has become Python " + env.Info.Version}
+		}
 		if err == nil {
 			return env, nil
 		}
@@ -114,7 +198,13 @@ func (f *Finder) managedAt(ctx context.Context, dir string) (*Environment, error
 
 // makeManaged makes the environment under the lock.
 func (f *Finder) makeManaged(ctx context.Context, progress func(string)) (*Environment, error) {
-	uv := f.uvPath(nil)
+	uv, uvErr := f.ensureUV(ctx, progress)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if uvErr != nil {
+		f.log().Info("making the default environment without uv", "reason", uvErr)
+	}
 	base, err := f.basePython(ctx, uv, progress)
 	if err != nil {
 		return nil, err
@@ -129,9 +219,9 @@ func (f *Finder) makeManaged(ctx context.Context, progress func(string)) (*Envir
 		return nil, err
 	}
 	progress(fmt.Sprintf("making the default Python environment (Python %s) in %s", base.Info.Version, dir))
-	packages := f.packages
-	if packages == nil {
-		packages = managedPackages()
+	var packages []string
+	for _, p := range f.managedList() {
+		packages = append(packages, p.Requirement)
 	}
 	info := readyInfo{Python: base.Info.Version, Packages: packages, MadeBy: "venv", Time: time.Now().UTC().Truncate(time.Second)}
 	if uv != "" {
@@ -144,7 +234,7 @@ func (f *Finder) makeManaged(ctx context.Context, progress func(string)) (*Envir
 	if err != nil {
 		return nil, err
 	}
-	if err := writeMark(dir, info); err != nil {
+	if err := writeJSON(filepath.Join(dir, readyMark), info); err != nil {
 		return nil, err
 	}
 	progress("the default Python environment is ready")
@@ -170,30 +260,25 @@ func (f *Finder) fillManaged(ctx context.Context, dir, uv string, base *Environm
 		steps = steps[:1]
 	}
 	for _, argv := range steps {
-		tail, err := f.runInstaller(ctx, managedTimeout, base.Vars, progress, argv)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err != nil {
-			what := fmt.Sprintf("%s failed (%v):\n%s\n", strings.Join(argv[:3], " "), err, lastLines(tail, 8))
-			return &BrokenError{Path: dir, Reason: what, Err: err,
-				Mend: "see to that and call again, or choose an environment of your own with ENV_TYPE"}
+		if err := f.runManaged(ctx, dir, base.Vars, argv, progress); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// writeMark declares the environment in dir complete, in one step.
-func writeMark(dir string, info readyInfo) error {
-	data, err := json.MarshalIndent(info, "", "  ")
-	if err != nil {
-		return err
+// runManaged runs one step of making or repairing the environment in dir.
+func (f *Finder) runManaged(ctx context.Context, dir string, vars []string, argv []string, progress func(string)) error {
+	tail, err := f.runInstaller(ctx, managedTimeout, vars, progress, argv)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	temporary := filepath.Join(dir, readyMark+".tmp")
-	if err := os.WriteFile(temporary, append(data, '\n'), 0o600); err != nil {
-		return err
+	if err == nil {
+		return nil
 	}
-	return os.Rename(temporary, filepath.Join(dir, readyMark))
+	what := fmt.Sprintf("%s failed (%v):\n%s\n", strings.Join(argv[:3], " "), err, redact(lastLines(tail, 8)))
+	return &BrokenError{Path: dir, Reason: what, Err: err,
+		Mend: "see to that and call again, or choose an environment of your own with ENV_TYPE"}
 }
 
 func ignoreAbsent(err error) error {

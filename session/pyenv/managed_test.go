@@ -34,16 +34,32 @@ func (q *quickMaker) Run(ctx context.Context, cmd *exec.Cmd) error {
 		if q.install != nil {
 			return q.install(ctx, filepath.Dir(filepath.Dir(cmd.Path)))
 		}
-		return nil
+		return putPackages(filepath.Dir(filepath.Dir(cmd.Path)), cmd.Args[slices.Index(cmd.Args, "--")+1:])
 	}
 	return directRunner{}.Run(ctx, cmd)
+}
+
+// putPackages does what installing packages of those names leaves.
+func putPackages(prefix string, names []string) error {
+	sites, err := filepath.Glob(filepath.Join(prefix, "lib", "python3*", "site-packages"))
+	if err != nil || len(sites) != 1 {
+		return errors.Join(err, errors.New("no site-packages"))
+	}
+	for _, name := range names {
+		info := filepath.Join(sites[0], name+"-9.9.dist-info")
+		err = errors.Join(err, os.MkdirAll(info, 0o755), os.MkdirAll(filepath.Join(sites[0], name), 0o755),
+			os.WriteFile(filepath.Join(info, "METADATA"), nil, 0o644),
+			os.WriteFile(filepath.Join(sites[0], name, "__init__.py"), nil, 0o644))
+	}
+	return err
 }
 
 // managedFinder finds the test's Python alone, and no uv.
 func managedFinder(t *testing.T, dataDir string, runner Runner) *Finder {
 	t.Helper()
 	f := newFinder(t, "PATH="+filepath.Dir(basePython(t)))
-	f.DataDir, f.Runner, f.packages = dataDir, runner, []string{"ipykernel"}
+	f.DataDir, f.Runner, f.UVInstall = dataDir, runner, "never"
+	f.packages = []managedPackage{{"ipykernel", "ipykernel"}, {"numpy", "numpy"}}
 	return f
 }
 
@@ -59,7 +75,7 @@ func TestManagedIsMadeOnce(t *testing.T) {
 		f := managedFinder(t, dataDir, maker)
 		go func() {
 			env, err := f.Managed(t.Context(), func(line string) {
-				if strings.Contains(line, "another server") {
+				if strings.HasPrefix(line, "waiting for another server") {
 					waiting.Done()
 				}
 			})
@@ -140,6 +156,35 @@ func TestManagedIsMended(t *testing.T) {
 	if env, err = f.Managed(t.Context(), nil); err != nil || maker.made.Load() != 2 || env.Info.Version == "" {
 		t.Errorf("got %+v, %v, made %d times", env, err, maker.made.Load())
 	}
+	// It has become another Python, whose packages would lie elsewhere.
+	other := filepath.Join(filepath.Dir(env.Prefix), "default-py309")
+	if err := os.Rename(env.Prefix, other); err != nil {
+		t.Fatal(err)
+	}
+	if env, err = f.Managed(t.Context(), nil); err != nil || maker.made.Load() != 3 || env.Prefix == other {
+		t.Errorf("got %+v, %v, made %d times", env, err, maker.made.Load())
+	}
+	// A package is gone, as a whole or but for its metadata: only that one is put back.
+	for _, gone := range []string{"numpy*", "numpy"} {
+		found, _ := filepath.Glob(filepath.Join(env.Info.Purelib, gone))
+		for _, path := range found {
+			if err := os.RemoveAll(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		installed := maker.installed.Load()
+		var said []string
+		again, err := f.Managed(t.Context(), func(line string) { said = append(said, line) })
+		if err != nil || again.Prefix != env.Prefix || maker.installed.Load() != installed+1 || maker.made.Load() != 3 || !isFile(filepath.Join(env.Info.Purelib, "numpy", "__init__.py")) {
+			t.Errorf("%s: got %+v, %v, installed %d times more", gone, again, err, maker.installed.Load()-installed)
+		}
+		if !slices.ContainsFunc(said, func(line string) bool { return strings.Contains(line, "putting numpy back") }) {
+			t.Errorf("%s: told %q", gone, said)
+		}
+	}
+	if _, err := f.Managed(t.Context(), func(line string) { t.Error(line) }); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestManagedFails(t *testing.T) {
@@ -172,7 +217,7 @@ func TestManagedByUV(t *testing.T) {
 	f := managedFinder(t, t.TempDir(), nil)
 	environ := append(f.Environ(), "UV="+testUV(t), "UV_PYTHON_DOWNLOADS=never")
 	f.Environ = func() []string { return environ }
-	f.packages = []string{} // the real ones come from a network
+	f.packages = []managedPackage{} // the real ones come from a network
 	env, err := f.Managed(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -181,23 +226,4 @@ func TestManagedByUV(t *testing.T) {
 	if err := readJSON(filepath.Join(env.Prefix, readyMark), &info); err != nil || info.MadeBy != "uv" {
 		t.Errorf("the mark says %+v, %v", info, err)
 	}
-}
-
-func TestLockIsGivenUp(t *testing.T) {
-	f := newFinder(t)
-	unlock, err := f.lock(t.Context(), "x", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cause := errors.New("enough")
-	if _, err := f.lock(ctx, "x", func() { cancel(cause) }); !errors.Is(err, cause) {
-		t.Errorf("got %v", err)
-	}
-	unlock()
-	again, err := f.lock(t.Context(), "x", func() { t.Error("had to wait for a lock that was given back") })
-	if err != nil {
-		t.Fatal(err)
-	}
-	again()
 }

@@ -6,7 +6,8 @@ import sys
 if sys.path and sys.path[0] == "":
     del sys.path[0]  # the helper's directory (absent with PYTHONSAFEPATH)
 
-# Distributions whose versions decide how a kernel is driven.
+# Distributions whose versions decide how a kernel is driven; of the others the
+# directory's name is enough.
 NAMES = ("ipykernel", "ipython", "jupyter_client", "pyzmq", "tornado", "traitlets", "comm", "packaging")
 
 # What the answer was made of: it is asked again when one of these changes.
@@ -44,7 +45,10 @@ def versions():
                 continue
             parts = stem.split("-")
             key = parts[0].lower().replace(".", "_")
-            if len(parts) < 2 or key not in NAMES or key in result:
+            if len(parts) < 2 or key in result:
+                continue
+            if key not in NAMES:
+                result[key] = parts[1]
                 continue
             path = os.path.join(entry, name)
             depends.append(path)
@@ -84,6 +88,12 @@ def externally_managed(stdlib, base_prefix):
     return path if os.path.exists(path) else ""
 
 
+def abi():
+    """What compiled modules must be made for: "cpython-311-x86_64-linux-gnu"."""
+    import _imp
+    return (_imp.extension_suffixes() or [".none"])[0].split(".")[1]
+
+
 def main():
     info = {"version": "%d.%d.%d" % sys.version_info[:3], "executable": sys.executable or "", "prefix": sys.prefix}
     if sys.version_info >= (3, 8):
@@ -99,6 +109,7 @@ def main():
             externally_managed=externally_managed(sysconfig.get_path("stdlib"), sys.base_prefix),
             has_pip=found("pip"),
             has_ensurepip=found("ensurepip"),
+            abi=abi(),
             dists=versions(),
         )
         info["depends"] = sorted(set(depends + places()))

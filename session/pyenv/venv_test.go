@@ -71,8 +71,8 @@ func TestResolveSystemPython(t *testing.T) {
 	if env.Kind != KindSystem || env.Python == shim || env.Prefix != env.Info.BasePrefix {
 		t.Errorf("got %+v", env)
 	}
-	// Nothing is ever installed into a Python that others are made from.
-	env.Info.Dists = nil
+	// Nothing is ever installed unasked into a Python that others are made from.
+	env.Info.Dists, f.NoKernelInstall = nil, true
 	_, err = f.EnsureKernel(t.Context(), env, nil)
 	var missing *KernelMissingError
 	if !errors.As(err, &missing) || missing.Command == "" {

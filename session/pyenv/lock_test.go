@@ -1,0 +1,93 @@
+package pyenv
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestLockIsGivenUp(t *testing.T) {
+	for name, try := range map[string]func(*os.File) (bool, error){
+		"locks":    nil,
+		"no locks": func(*os.File) (bool, error) { return false, syscall.ENOLCK }, // a home on a network
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFinder(t)
+			f.tryLock = try
+			unlock, err := f.lock(t.Context(), "x", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cause := errors.New("enough")
+			var by string
+			if _, err := f.lock(ctx, "x", func(holder string) { by = holder; cancel(cause) }); !errors.Is(err, cause) {
+				t.Errorf("got %v", err)
+			}
+			if want := fmt.Sprintf("process %d on ", os.Getpid()); !strings.HasPrefix(by, want) {
+				t.Errorf("it is held by %q, want %q", by, want)
+			}
+			unlock()
+			again, err := f.lock(t.Context(), "x", func(string) { t.Error("had to wait for a lock that was given back") })
+			if err != nil {
+				t.Fatal(err)
+			}
+			again()
+		})
+	}
+}
+
+func TestLockTimesOut(t *testing.T) {
+	f := newFinder(t)
+	f.lockPatience = 50 * time.Millisecond
+	unlock, err := f.lock(t.Context(), "x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	_, err = f.lock(t.Context(), "x", nil)
+	locked, ok := errors.AsType[*LockError](err)
+	if !ok || locked.File != filepath.Join(f.DataDir, "locks", "x.lock") || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A dead mount: opening or locking there never returns.
+func TestLockNeverAnswers(t *testing.T) {
+	f := newFinder(t)
+	hang := make(chan struct{})
+	defer close(hang)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("enough")
+	f.tryLock = func(*os.File) (bool, error) { cancel(cause); <-hang; return false, errors.New("over") }
+	if _, err := f.lock(ctx, "x", nil); !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Where there are no locks, what a dead process left counts no more.
+func TestAbandonedLock(t *testing.T) {
+	f := newFinder(t)
+	f.tryLock = func(*os.File) (bool, error) { return false, syscall.ENOTSUP }
+	host, _ := os.Hostname()
+	dead, err := json.Marshal(holder{PID: 1 << 30, Host: host, Since: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, map[string]string{filepath.Join(f.DataDir, "locks", "x.lock.held"): string(dead)})
+	unlock, err := f.lock(t.Context(), "x", func(string) { t.Error("waits for a dead process") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	if exists(filepath.Join(f.DataDir, "locks", "x.lock.held")) {
+		t.Error("the lock was not given back")
+	}
+}

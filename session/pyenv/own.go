@@ -1,0 +1,107 @@
+package pyenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Owned is something this program has made in its data directory.
+type Owned struct {
+	Kind   string // "managed environment", "kernel", "uv"
+	Path   string
+	Detail string // what is in it
+	Bytes  int64  // what removing it frees, roughly: hard links count
+	InUse  bool   // by a server that runs
+}
+
+// Owned lists what this program has made: managed environments, sidecars, uv.
+// It reads the disk only.
+func (f *Finder) Owned() []Owned {
+	if f.DataDir == "" {
+		return nil
+	}
+	var list []Owned
+	add := func(kind, path, detail string) {
+		list = append(list, Owned{Kind: kind, Path: path, Detail: detail, Bytes: sizeOf(path), InUse: f.inUse(path)})
+	}
+	dirs, _ := filepath.Glob(filepath.Join(globEscape(f.DataDir), "envs", "default-py3*"))
+	for _, dir := range dirs {
+		var info readyInfo
+		detail := "half made"
+		if readJSON(filepath.Join(dir, readyMark), &info) == nil {
+			detail = "Python " + info.Python + ", made with " + strings.Join(info.Packages, ", ")
+		}
+		add("managed environment", dir, detail)
+	}
+	for _, s := range f.sidecars() {
+		add("kernel", s.dir, "ipykernel "+s.Kernel+" beside "+strings.Join(s.Prefixes, ", "))
+	}
+	if dir := f.uvDir(); isDir(dir) {
+		var detail string
+		for name, version := range distsIn(dir) {
+			detail = name + " " + version
+		}
+		add("uv", dir, detail)
+	}
+	return list
+}
+
+// InUseError says that something is not removed because a server uses it.
+type InUseError struct{ Path string }
+
+func (e *InUseError) Error() string {
+	return e.Path + " is used by a server that runs: end it first"
+}
+
+// Remove removes one of [Finder.Owned]. What a running server uses stays, and is
+// an [*InUseError]; so does anything else.
+func (f *Finder) Remove(ctx context.Context, o Owned) error {
+	i := slices.IndexFunc(f.Owned(), func(own Owned) bool { return own.Path == o.Path })
+	if i < 0 {
+		return fmt.Errorf("removing %s: this program has not made it", o.Path)
+	}
+	lock := map[string]string{"managed environment": "default-environment", "kernel": "sidecars", "uv": "uv"}[o.Kind]
+	unlock, err := f.lock(ctx, lock, nil)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if f.inUse(o.Path) {
+		return &InUseError{Path: o.Path}
+	}
+	// Without its mark first, so that an interruption leaves nothing that looks whole.
+	for _, mark := range []string{readyMark, sidecarMark} {
+		if err := ignoreAbsent(os.Remove(filepath.Join(o.Path, mark))); err != nil {
+			return fmt.Errorf("removing %s: %w", o.Path, err)
+		}
+	}
+	if err := os.RemoveAll(o.Path); err != nil {
+		return fmt.Errorf("removing %s: %w", o.Path, err)
+	}
+	_ = os.Remove(filepath.Join(f.DataDir, "locks", useName(o.Path)))
+	return nil
+}
+
+// sizeOf adds up the files below dir; what cannot be read counts nothing.
+func sizeOf(dir string) int64 {
+	var total int64
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			if errors.Is(err, fs.ErrPermission) {
+				return nil
+			}
+			return err
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+		return nil
+	})
+	return total
+}

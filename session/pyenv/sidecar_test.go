@@ -1,0 +1,217 @@
+package pyenv
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// uvInto is a venv without pip, with packages put into it by uv.
+func uvInto(t *testing.T, packages ...string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "env")
+	run(t, testUV(t), "venv", "-q", "--python", basePython(t), dir)
+	if len(packages) > 0 {
+		run(t, append([]string{testUV(t), "pip", "install", "-q", "--python", filepath.Join(dir, "bin", "python"), "--"}, packages...)...)
+	}
+	return dir
+}
+
+// sidecarFinder reaches the package index as this machine does.
+func sidecarFinder(t *testing.T) *Finder {
+	t.Helper()
+	f := newFinder(t, append(os.Environ(), "UV="+testUV(t))...)
+	f.KernelInstall = "sidecar"
+	return f
+}
+
+func resolved(t *testing.T, f *Finder, dir string) *Environment {
+	t.Helper()
+	env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+// TestSidecar: it is made of what fits the environment, used again while that is
+// the same, by other environments too, and made anew when it changes.
+func TestSidecar(t *testing.T) {
+	t.Parallel()
+	f := sidecarFinder(t)
+	dir := uvInto(t, "traitlets==5.9.0", "packaging==23.0")
+	env := resolved(t, f, dir)
+	notice, err := f.EnsureKernel(t.Context(), env, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := env.Sidecar
+	if !strings.Contains(notice, "beside "+dir) || !strings.Contains(notice, first) || !strings.Contains(notice, "unchanged") {
+		t.Errorf("told %q", notice)
+	}
+	dists := distsIn(first)
+	if dists["traitlets"] != "5.9.0" || dists["packaging"] != "23.0" || compareVersions(dists["ipykernel"], "6.17") < 0 {
+		t.Errorf("it holds %v", dists)
+	}
+	if words := f.KernelWords(env); words != dists["ipykernel"]+" beside the environment, in "+first {
+		t.Errorf("words %q", words)
+	}
+	if there := dirNames(env.Info.Purelib); slices.ContainsFunc(there, func(name string) bool { return strings.Contains(name, "ipykernel") }) {
+		t.Errorf("the environment holds %v", there)
+	}
+	quiet := runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+		if slices.Contains(cmd.Args, "install") {
+			t.Errorf("%q was run", cmd.Args)
+		}
+		return directRunner{}.Run(ctx, cmd)
+	})
+	f.Runner = quiet
+	again := resolved(t, f, dir)
+	if notice, err := f.EnsureKernel(t.Context(), again, nil); notice != "" || err != nil || again.Sidecar != first {
+		t.Errorf("again: %q, %v, %s", notice, err, again.Sidecar)
+	}
+	// Another environment with the same packages, in another server.
+	other := &Finder{Environ: f.Environ, Home: f.Home, DataDir: f.DataDir, KernelInstall: "sidecar", Runner: quiet}
+	twin := resolved(t, other, uvInto(t, "traitlets==5.9.0", "packaging==23.0"))
+	if notice, err := other.EnsureKernel(t.Context(), twin, nil); notice == "" || err != nil || twin.Sidecar != first {
+		t.Errorf("a twin: %q, %v, %s", notice, err, twin.Sidecar)
+	}
+	// What it was made for has changed.
+	f.Runner = nil
+	run(t, testUV(t), "pip", "install", "-q", "--python", env.Python, "--", "traitlets==5.14.0")
+	changed := resolved(t, f, dir)
+	if _, err := f.EnsureKernel(t.Context(), changed, nil); err != nil || changed.Sidecar == first || distsIn(changed.Sidecar)["traitlets"] != "5.14.0" {
+		t.Errorf("changed: %v, %s holds %v", err, changed.Sidecar, distsIn(changed.Sidecar))
+	}
+	// One that is damaged is made anew.
+	if err := os.RemoveAll(filepath.Join(changed.Sidecar, "ipykernel")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.EnsureKernel(t.Context(), changed, nil); err != nil || !isFile(filepath.Join(changed.Sidecar, "ipykernel", "__init__.py")) {
+		t.Errorf("damaged: %v", err)
+	}
+
+	// Removing: not what a server uses.
+	owned := other.Owned()
+	if len(owned) != 2 || owned[0].Kind != "kernel" || owned[0].Bytes < 1<<20 || !owned[0].InUse {
+		t.Fatalf("owned: %+v", owned)
+	}
+	for _, o := range owned {
+		if err := other.Remove(t.Context(), o); err == nil || !exists(o.Path) {
+			t.Errorf("%s is in use, and was removed: %v", o.Path, err)
+		}
+	}
+	for _, f := range []*Finder{f, other} { // their processes end
+		for _, file := range f.used {
+			file.Close()
+		}
+	}
+	for _, o := range owned {
+		if err := other.Remove(t.Context(), o); err != nil || exists(o.Path) {
+			t.Errorf("removing %s: %v", o.Path, err)
+		}
+	}
+	if err := other.Remove(t.Context(), Owned{Kind: "kernel", Path: dir}); err == nil || !exists(dir) {
+		t.Errorf("an environment of the user's was removed: %v", err)
+	}
+}
+
+// TestSidecarDoesNotFit: the environment has what no ipykernel can live with. It
+// is said, with the resolver's words, and nothing is left.
+func TestSidecarDoesNotFit(t *testing.T) {
+	t.Parallel()
+	f := sidecarFinder(t)
+	env := resolved(t, f, uvInto(t, "traitlets==4.3.3"))
+	_, err := f.EnsureKernel(t.Context(), env, nil)
+	var missing *KernelMissingError
+	if !errors.As(err, &missing) || !strings.Contains(missing.Reason, "traitlets") || !strings.Contains(missing.Command, "uv pip install") {
+		t.Errorf("got %v", err)
+	}
+	if left := dirNames(f.sidecarsDir()); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestSidecarAfterFailure: what fails in the environment is put beside it, and
+// both is said; with nothing to install from, both failures are.
+func TestSidecarAfterFailure(t *testing.T) {
+	t.Parallel()
+	f := sidecarFinder(t)
+	f.KernelInstall = ""
+	f.Runner = runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+		if slices.Contains(cmd.Args, "install") && !slices.Contains(cmd.Args, "--target") {
+			_, _ = cmd.Stderr.Write([]byte("error: the disk of the environment is full\n"))
+			return errors.New("exit status 1")
+		}
+		return directRunner{}.Run(ctx, cmd)
+	})
+	dir := uvInto(t)
+	env := resolved(t, f, dir)
+	notice, err := f.EnsureKernel(t.Context(), env, nil)
+	if err != nil || env.Sidecar == "" || !strings.Contains(notice, "installing it failed") {
+		t.Errorf("got %q, %v", notice, err)
+	}
+	env = resolved(t, f, dir) // and is not tried again
+	if notice, err := f.EnsureKernel(t.Context(), env, nil); err != nil || notice != "" || env.Sidecar == "" {
+		t.Errorf("again: %q, %v", notice, err)
+	}
+
+	g := newFinder(t, "UV="+testUV(t), "UV_CACHE_DIR="+t.TempDir(), "PIP_NO_INDEX=1")
+	env = resolved(t, g, dir)
+	_, err = g.EnsureKernel(t.Context(), env, nil)
+	for _, part := range []string{"installing it failed", "beside the environment failed", "uv pip install"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is missing in: %v", part, err)
+		}
+	}
+}
+
+func TestOldSidecarsAreRemoved(t *testing.T) {
+	f := newFinder(t)
+	old, young, half := filepath.Join(f.sidecarsDir(), "old"), filepath.Join(f.sidecarsDir(), "young"), filepath.Join(f.sidecarsDir(), ".new-1")
+	write(t, map[string]string{filepath.Join(old, sidecarMark): "{}", filepath.Join(young, sidecarMark): "{}", filepath.Join(half, "x"): ""})
+	long := time.Now().Add(-sidecarKept - time.Hour)
+	if err := os.Chtimes(filepath.Join(old, sidecarMark), long, long); err != nil {
+		t.Fatal(err)
+	}
+	f.removeOldSidecars()
+	if exists(old) || exists(half) || !exists(young) {
+		t.Errorf("left: %v", dirNames(f.sidecarsDir()))
+	}
+}
+
+// TestFetchUV: uv comes from the package index when it is allowed, once.
+func TestFetchUV(t *testing.T) {
+	t.Parallel()
+	environ := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "UV=") || strings.HasPrefix(e, "PATH=") })
+	f := newFinder(t, append(environ, "PATH="+filepath.Dir(basePython(t)))...)
+	f.UVInstall = "never"
+	if _, err := f.ensureUV(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "UV_INSTALL=never") {
+		t.Errorf("never: %v", err)
+	}
+	f.UVInstall = "perhaps"
+	if _, err := f.ensureUV(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "auto or never") {
+		t.Errorf("perhaps: %v", err)
+	}
+	f.UVInstall = ""
+	uv, err := f.ensureUV(t.Context(), nil)
+	if err != nil || uv != filepath.Join(f.DataDir, "tools", "uv", "bin", "uv") {
+		t.Fatalf("got %q, %v", uv, err)
+	}
+	if out := run(t, uv, "--version"); !strings.HasPrefix(out, "uv ") {
+		t.Errorf("it says %q", out)
+	}
+	f.Runner = runnerFunc(func(context.Context, *exec.Cmd) error { t.Error("something ran"); return nil })
+	if again, err := f.ensureUV(t.Context(), nil); again != uv || err != nil {
+		t.Errorf("again: %q, %v", again, err)
+	}
+	if owned := f.Owned(); len(owned) != 1 || owned[0].Kind != "uv" || !strings.HasPrefix(owned[0].Detail, "uv ") {
+		t.Errorf("owned: %+v", owned)
+	}
+}
