@@ -346,49 +346,6 @@ func network() []string {
 	return found
 }
 
-// TestReadOnlyEnvironment: nothing is installed into an environment that cannot
-// be written to; the error gives the command. Root can write everywhere, so
-// there the server runs as nobody.
-func TestReadOnlyEnvironment(t *testing.T) {
-	open := t.TempDir()
-	dir, home := filepath.Join(open, "env"), filepath.Join(open, "home")
-	var user *syscall.SysProcAttr
-	python := base(t)
-	if os.Getuid() == 0 {
-		user = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-		try := exec.Command(python, "-c", "")
-		try.SysProcAttr = user
-		if try.Run() != nil { // it lies in root's home, which is closed to others
-			python = "/usr/bin/python3"
-		}
-	}
-	execute(t, python, "-m", "venv", "--without-pip", dir)
-	if err := os.Mkdir(home, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if user != nil {
-		if err := os.Chown(home, 65534, 65534); err != nil {
-			t.Fatal(err)
-		}
-	}
-	execute(t, "chmod", "-R", "a+rX,a-w", dir)
-	t.Cleanup(func() { execute(t, "chmod", "-R", "u+w", dir) })
-	server := openServer(t, open)
-
-	settings := append(typeSettings("venv", dir), "HOME="+home, "UV=/nowhere")
-	for _, call := range []struct {
-		tool  string
-		ask   args
-		parts []string
-	}{
-		{"execute_code", args{"code": "1"}, []string{"ipykernel is not installed", "not writable", dir}},
-		{"install_dependencies", args{"packages": []string{"six"}}, []string{"not writable", dir}},
-	} {
-		r := askAs(t, user, server, settings, call.tool, call.ask)
-		refused(t, call.tool, r, call.parts...)
-	}
-}
-
 // openServer copies the program to where everybody can execute it: go's own
 // directory is closed to others.
 func openServer(t *testing.T, open string) string {

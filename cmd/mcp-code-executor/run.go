@@ -64,18 +64,16 @@ const usage = `usage: mcp-code-executor [--version]
 
 An MCP server on stdin and stdout that gives a model a persistent Python.
 It is started by an MCP client. doctor tries everything and says what to mend;
-config prints the entry for claude-desktop, claude-code, cursor, vscode, codex.
-environment shows, or removes, the environments this program has made.
-Settings are environment variables:
+config prints the entry for claude-desktop, claude-code, cursor, vscode, codex;
+environment shows, or removes, what the program made. Settings are variables:
 
   CODE_STORAGE_DIR   where code files are kept and code runs
   ENV_TYPE           conda, venv or venv-uv
   CONDA_ENV_NAME     with conda: the environment's name or path
   VENV_PATH          with venv: the environment's directory
   UV_VENV_PATH       with venv-uv: the environment's directory
-  KERNEL_INSTALL     where ipykernel is missing: auto (into the environment, else
-                     beside it), env, sidecar or never
-  UV_INSTALL         never: do not fetch uv where it is needed and missing
+  KERNEL_INSTALL     where ipykernel is missing: auto, env, sidecar or never
+  UV_INSTALL         never: do not fetch uv where it is missing
   ENV_DENY           names or patterns of variables to keep from code: AWS_*
   HISTORY            off: keep no record of what ran after the server's end
   PRELUDE            off: leave the display settings of pandas and numpy alone

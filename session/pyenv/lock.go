@@ -247,4 +247,6 @@ func (f *Finder) inUse(dir string) bool {
 	return err == nil && !ok
 }
 
-func useName(dir string) string { return "use-" + strings.TrimPrefix(lockName(dir), "prefix-") + ".lock" }
+func useName(dir string) string {
+	return "use-" + strings.TrimPrefix(lockName(dir), "prefix-") + ".lock"
+}

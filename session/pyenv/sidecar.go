@@ -186,7 +186,7 @@ func (f *Finder) fillSidecar(ctx context.Context, env *Environment, target, pins
 	argv = slices.Insert(argv, i, "--target", target, "--constraint", pins)
 	tail, err := f.runInstaller(ctx, installTimeout, withoutUserConstraint(env.Vars), progress, argv)
 	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("%w\n%s", err, redact(lastLines(tail, 25)) // a resolver explains at length)
+		return fmt.Errorf("%w\n%s", err, redact(lastLines(tail, 25))) // a resolver explains at length
 	}
 	return err
 }

@@ -1,0 +1,148 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// indexed are the settings with which uv installs from the package index, fast.
+func indexed(t testing.TB) []string {
+	return append(network(), "UV="+testUV(t), "UV_CACHE_DIR="+execute(t, testUV(t), "cache", "dir"), "UV_PYTHON_DOWNLOADS=never")
+}
+
+// besideCode proves that the environment is its own: what it has comes first, and
+// no child sees the kernel that was put beside it.
+const besideCode = `import sys, os, subprocess, importlib.metadata
+import ipykernel
+side = os.path.dirname(os.path.dirname(ipykernel.__file__))
+print("beside", sys.path[-1] == side, "PYTHONPATH" in os.environ)
+child = subprocess.run([sys.executable, "-c", "import ipykernel"], capture_output=True, text=True, cwd="/")
+print("child", child.returncode, os.path.realpath(sys.executable) == os.path.realpath(%q))
+print("spawned", __import__("concurrent.futures").futures.ProcessPoolExecutor(1, __import__("multiprocessing").get_context("spawn")).submit(abs, -3).result())`
+
+// TestBeside: environments into which nothing is installed get a kernel beside
+// them, the answer says where and why, and the next kernel starts without a word.
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	home, root := condaHome(t)
+	frozen := filepath.Join(root, "envs", "bare")
+	write(t, map[string]string{filepath.Join(frozen, "conda-meta", "frozen"): "{}"})
+	for name, test := range map[string]struct {
+		settings []string
+		python   string
+		parts    []string
+	}{
+		"asked for":      {append(typeSettings("venv-uv", emptyEnv(t, "venv-uv")), "KERNEL_INSTALL=sidecar"), "", []string{"the environment itself is unchanged"}},
+		"frozen conda":   {append(typeSettings("conda", "bare"), "HOME="+home), filepath.Join(frozen, "bin", "python"), []string{"frozen"}},
+		"no environment": {typeSettings("venv", base(t)), base(t), []string{"in no environment"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settings := append(indexed(t), test.settings...)
+			p := launch(t, settings...)
+			r := p.call("execute_code", args{"code": "x = 41\n" + strings.Replace(besideCode, "%q", "sys.executable", 1), "wait_seconds": 110})
+			for _, part := range append(test.parts, "[ok", "was put beside", "beside True False", "child 1 True", "spawned 3") {
+				if !strings.Contains(r.text(), part) {
+					t.Errorf("%q is missing in:\n%s", part, r.text())
+				}
+			}
+			if r := p.run("import sys; x += 1; print(x, sys.executable)"); strings.Contains(r.text(), "beside") || test.python != "" && !strings.Contains(r.text(), "42 "+test.python) {
+				t.Errorf("afterwards: %s", r.text())
+			}
+			if e := p.done("get_environment_config", nil)["environment"].(map[string]any); !strings.Contains(e["ipykernel"].(string), "beside the environment, in "+p.home) && !strings.Contains(e["ipykernel"].(string), home) {
+				t.Errorf("%v", e)
+			}
+			p.call("stop_session", args{"restart": true})
+			if r := p.run("1 + 1"); strings.Contains(r.text(), "beside") {
+				t.Errorf("told again: %s", r.text())
+			}
+		})
+	}
+}
+
+// TestOldKernel: an ipykernel that is too old is upgraded, or, where nothing may
+// be installed, passed by; half of one is mended.
+func TestOldKernel(t *testing.T) {
+	t.Parallel()
+	old := emptyEnv(t, "venv-uv")
+	half := emptyEnv(t, "venv-uv")
+	for dir, packages := range map[string][]string{old: {"ipykernel==5.5.6", "jupyter_client<8"}, half: {"ipykernel==7.4.0"}} {
+		argv := append([]string{testUV(t), "pip", "install", "-q", "--python", filepath.Join(dir, "bin", "python"), "--"}, packages...)
+		execute(t, argv...)
+	}
+	for _, path := range sitePackages(t, half) {
+		if filepath.Base(path) == "ipykernel" {
+			execute(t, "rm", "-r", path)
+		}
+	}
+	p := launch(t, append(append(indexed(t), typeSettings("venv-uv", old)...), "KERNEL_INSTALL=sidecar")...)
+	r := p.call("execute_code", args{"code": "import ipykernel; print(ipykernel.__file__)", "wait_seconds": 110})
+	if !strings.HasPrefix(r.text(), "[ok") || !strings.Contains(r.text(), "was put beside") || !strings.Contains(r.rest(), filepath.Join(p.home, ".local", "share")) {
+		t.Errorf("too old, beside: %s", r.text())
+	}
+	for name, dir := range map[string]string{"5.5.6, which is too old": old, "installed ipykernel": half} {
+		p := launch(t, append(indexed(t), typeSettings("venv-uv", dir)...)...)
+		r := p.call("execute_code", args{"code": "import ipykernel; print(ipykernel.__file__)", "wait_seconds": 110})
+		if !strings.HasPrefix(r.text(), "[ok") || !strings.Contains(r.text(), name) || !strings.Contains(r.rest(), dir) {
+			t.Errorf("%s: %s", name, r.text())
+		}
+	}
+}
+
+// asNobody is what makes a process run as a user who may write little, nil where
+// the test is no root; python is one that user can start.
+func asNobody(t testing.TB) (user *syscall.SysProcAttr, python string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return nil, base(t)
+	}
+	user = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	try := exec.Command(base(t), "-c", "")
+	try.SysProcAttr = user
+	if try.Run() != nil { // it lies in root's home, which is closed to others
+		return user, "/usr/bin/python3"
+	}
+	return user, base(t)
+}
+
+// TestBesideReadOnly: an environment that cannot be written to, as one of an
+// administrator's, gets its kernel beside it, in the user's own directory. Root
+// can write everywhere, so there the server runs as nobody.
+func TestBesideReadOnly(t *testing.T) {
+	t.Parallel()
+	open := t.TempDir()
+	dir, home := filepath.Join(open, "env"), filepath.Join(open, "home")
+	user, python := asNobody(t)
+	execute(t, python, "-m", "venv", "--without-pip", dir)
+	if err := os.Mkdir(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if user != nil {
+		if err := os.Chown(home, 65534, 65534); err != nil {
+			t.Fatal(err)
+		}
+	}
+	execute(t, "chmod", "-R", "a+rX,a-w", dir)
+	t.Cleanup(func() { execute(t, "chmod", "-R", "u+w", dir) })
+	server := openServer(t, open)
+	uv := filepath.Join(open, "uv")
+	execute(t, "cp", testUV(t), uv)
+	settings := append(append(network(), typeSettings("venv", dir)...), "HOME="+home, "UV="+uv, "UV_PYTHON_DOWNLOADS=never")
+
+	r := askAs(t, user, server, append(settings, "KERNEL_INSTALL=env"), "execute_code", args{"code": "1"})
+	refused(t, "env", r, "ipykernel is not installed", "not writable", dir)
+	r = askAs(t, user, server, settings, "execute_code", args{"code": "import sys; print(sys.prefix)", "wait_seconds": 110})
+	for _, part := range []string{"[ok", "was put beside " + dir, "not writable", "\n" + dir} {
+		if !strings.Contains(r.text(), part) {
+			t.Errorf("%q is missing in:\n%s", part, r.text())
+		}
+	}
+	r = askAs(t, user, server, settings, "install_dependencies", args{"packages": []string{"six"}})
+	refused(t, "install", r, "not writable", dir)
+}
