@@ -185,10 +185,25 @@ func (f *Finder) fillSidecar(ctx context.Context, env *Environment, target, pins
 	i := slices.Index(argv, "--")
 	argv = slices.Insert(argv, i, "--target", target, "--constraint", pins)
 	tail, err := f.runInstaller(ctx, installTimeout, withoutUserConstraint(env.Vars), progress, argv)
-	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("%w\n%s", err, redact(lastLines(tail, 25))) // a resolver explains at length
+	if err == nil || ctx.Err() != nil {
+		return err
 	}
-	return err
+	if held := misfits(env, tail); held != "" {
+		return fmt.Errorf("no ipykernel fits what the environment has: %s\n%s", held, redact(lastLines(tail, 3)))
+	}
+	return fmt.Errorf("%w\n%s", err, redact(lastLines(tail, 6)))
+}
+
+// misfits names the environment's packages that a resolver gives as its reasons:
+// it explains over dozens of lines.
+func misfits(env *Environment, output string) string {
+	var held []string
+	for pin := range strings.Lines(pinsOf(env)) {
+		if pin = strings.TrimSpace(pin); strings.Contains(output, pin) {
+			held = append(held, strings.Replace(pin, "==", " ", 1))
+		}
+	}
+	return strings.Join(held, ", ")
 }
 
 // withoutUserConstraint leaves the environment's versions as the only ones that
