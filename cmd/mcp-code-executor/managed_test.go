@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -87,6 +88,53 @@ func TestNothingConfigured(t *testing.T) {
 	t.Logf("second start %s, in a venv %s: %.2f", managed.Round(time.Millisecond), venv.Round(time.Millisecond), ratio)
 	if ratio > 1.5 {
 		t.Errorf("a start in the managed environment takes %.2f times that in a venv", ratio)
+	}
+	managedRepaired(t, home)
+}
+
+// managedRepaired deletes a package of the managed environment in home, then its
+// base Python; then removes it.
+func managedRepaired(t *testing.T, home string) {
+	t.Helper()
+	settings := append(network(), "HOME="+home, "PATH="+basePath(t))
+	envs, err := filepath.Glob(filepath.Join(home, ".local", "share", "mcp-code-executor", "envs", "default-py3*"))
+	if err != nil || len(envs) != 1 {
+		t.Fatalf("managed environments: %v, %v", envs, err)
+	}
+	environment := func(status int, parts ...string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		got := runEnvironment(t.Context(), parts[:1], func(name string) string { return map[string]string{"HOME": home}[name] }, &out, &errs)
+		for _, part := range append(parts[1:], envs[0], "numpy") {
+			if !strings.Contains(out.String(), part) || got != status {
+				t.Errorf("environment %s: status %d, %q is missing in:\n%s%s", parts[0], got, part, out.String(), errs.String())
+			}
+		}
+	}
+	for _, what := range []string{"numpy deleted", "base Python gone"} {
+		if what == "numpy deleted" {
+			for _, path := range sitePackages(t, envs[0]) {
+				if filepath.Base(path) == "numpy" {
+					execute(t, "rm", "-r", path)
+				}
+			}
+		} else {
+			for _, name := range []string{"python", "python3"} {
+				execute(t, "ln", "-sfn", "/gone/python3", filepath.Join(envs[0], "bin", name))
+			}
+		}
+		p := launch(t, settings...)
+		r := p.call("execute_code", args{"code": "import numpy, sys; print(numpy.arange(3).sum(), sys.prefix)", "wait_seconds": 110})
+		if !strings.HasPrefix(r.text(), "[ok") || strings.TrimSpace(r.rest()) != "3 "+envs[0] {
+			t.Errorf("%s: %s", what, r.text())
+		}
+		environment(1, "remove", "in use", "not removed")
+		p.stdin.Close()
+		p.wait(10 * time.Second)
+	}
+	environment(0, "remove", "removed", "freed")
+	if _, err := os.Stat(envs[0]); err == nil {
+		t.Error("the managed environment was not removed")
 	}
 }
 
