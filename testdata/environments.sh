@@ -3,6 +3,7 @@
 #   tools     uv
 #   kernel7   the newest ipykernel, with numpy, pandas, matplotlib
 #   kernel6   an old ipykernel (6.17)
+#   virtualenv the program virtualenv, for what it makes
 #   client    a Python MCP client nobody here wrote
 #   node      TypeScript MCP clients nobody here wrote
 #   conda     a real conda installation with environments, see conda/make.py
@@ -65,6 +66,7 @@ make_venv() { # NAME PINS
 }
 make_kernel7() { make_venv kernel7 testdata/python/ipykernel7.txt; }
 make_kernel6() { make_venv kernel6 testdata/python/ipykernel6.txt; }
+make_virtualenv() { make_venv virtualenv testdata/python/virtualenv.txt; }
 make_client() { make_venv client testdata/clients/requirements.txt; }
 
 make_node() {
@@ -87,6 +89,7 @@ for name in "$@"; do
     case $name in
     kernel7) once kernel7 testdata/python/ipykernel7.txt make_kernel7 ;;
     kernel6) once kernel6 testdata/python/ipykernel6.txt make_kernel6 ;;
+    virtualenv) once virtualenv testdata/python/virtualenv.txt make_virtualenv ;;
     client) once client testdata/clients/requirements.txt make_client ;;
     node) once node testdata/clients/package-lock.json make_node ;;
     conda)

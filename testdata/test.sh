@@ -4,11 +4,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 go=${GO:-go}
-testdata/environments.sh kernel7 kernel6 client node conda
+testdata/environments.sh kernel7 kernel6 virtualenv client node conda
 export MCE_TEST_PYTHONS="$PWD/.cache/kernel7/bin/python:$PWD/.cache/kernel6/bin/python"
 export MCE_TEST_UV="$PWD/.cache/tools/bin/uv"
 export MCE_TEST_CLIENT="$PWD/.cache/client/bin/python"
 export MCE_TEST_NODE="$PWD/.cache/node"
+export MCE_TEST_VIRTUALENV="$PWD/.cache/virtualenv/bin/python"
 export MCE_TEST_CONDA="$PWD/.cache/conda/root"
 testdata/check.sh
 # -p 1: tests start kernels and use both cores of a small machine by themselves.

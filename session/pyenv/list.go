@@ -253,18 +253,20 @@ func (f *Finder) places() []place {
 func (f *Finder) nearPlaces() []place {
 	var places []place
 	seen := map[string]bool{}
-	for i, near := range f.Near {
-		next := filepath.Clean(near)
-		for above := 0; above <= maxAbove; above++ {
-			dir := next
-			if next = filepath.Dir(dir); !filepath.IsAbs(dir) || dir == f.Home || dir == next {
-				break
+	for above := range maxAbove + 1 { // a near directory may lie above another
+		for _, near := range f.Near {
+			dir := filepath.Clean(near)
+			for range above {
+				if dir == f.Home {
+					dir = "/" // what is above the home is not ours
+				}
+				dir = filepath.Dir(dir)
 			}
-			if seen[dir] {
+			if seen[dir] || !filepath.IsAbs(dir) || dir == f.Home || dir == filepath.Dir(dir) {
 				continue
 			}
 			seen[dir] = true
-			rank := above*len(f.Near) + i
+			rank := len(places)
 			places = append(places, place{dir, rank, func(s *scan) {
 				s.project(rank, true, dir)
 				if above == 0 {

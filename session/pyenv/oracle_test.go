@@ -1,0 +1,192 @@
+//go:build unix
+
+package pyenv
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What we compute is held against what the real programs make, variable by
+// variable: the activate scripts of venv, uv and virtualenv, and for conda the
+// activation of pixi's library (py-rattler).
+
+// shellsOwn are the variables any shell changes, and the prompt.
+func shellsOwn() []string { return []string{"PS1", "_", "SHLVL", "PWD", "OLDPWD"} }
+
+// compare reports the variables that differ, but for those passed over.
+func compare(t *testing.T, got, want *vars, passed ...string) {
+	t.Helper()
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(got.names, want.names)))) {
+		if slices.Contains(append(shellsOwn(), passed...), name) {
+			continue
+		}
+		g, okG := got.get(name)
+		w, okW := want.get(name)
+		if name == "VIRTUAL_ENV_PROMPT" { // venv of Python 3.9 to 3.12 puts the prompt's own form in it
+			w = strings.TrimSuffix(strings.TrimPrefix(w, "("), ") ")
+		}
+		if g != w || okG != okW {
+			t.Errorf("%s: got %q (%v), want %q (%v)", name, g, okG, w, okW)
+		}
+	}
+}
+
+// sourced is what a shell's variables are after sourcing a script.
+func sourced(t *testing.T, environ []string, script string) *vars {
+	t.Helper()
+	cmd := exec.Command("/bin/bash", "--noprofile", "--norc", "-c", `. "$1" >/dev/null; env -0`, "sourced", script)
+	cmd.Env = environ
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return varsOf(strings.Split(string(out), "\x00"))
+}
+
+func testVirtualenv(t testing.TB) string {
+	t.Helper()
+	python := os.Getenv("MCE_TEST_VIRTUALENV")
+	if python == "" {
+		t.Fatal("MCE_TEST_VIRTUALENV names no Python with virtualenv: run make test")
+	}
+	return python
+}
+
+func TestVenvActivationEqualsTheScript(t *testing.T) {
+	t.Parallel()
+	base := basePython(t)
+	for _, maker := range []struct {
+		name string
+		make func(dir string)
+		kind Kind
+	}{
+		{"venv", func(dir string) { run(t, base, "-m", "venv", "--without-pip", dir) }, KindVenv},
+		{"venv with a prompt", func(dir string) { run(t, base, "-m", "venv", "--without-pip", "--prompt", "my work", dir) }, KindVenv},
+		{"uv", func(dir string) { run(t, testUV(t), "venv", "--no-project", "--python", base, dir) }, KindUV},
+		{"uv with a prompt", func(dir string) { run(t, testUV(t), "venv", "--no-project", "--prompt", "work", "--python", base, dir) }, KindUV},
+		{"virtualenv", func(dir string) {
+			run(t, testVirtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--python", base, dir)
+		}, KindVenv},
+		{"virtualenv with a prompt", func(dir string) {
+			run(t, testVirtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--prompt", "work", "--python", base, dir)
+		}, KindVenv},
+	} {
+		t.Run(maker.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "an env")
+			maker.make(dir)
+			for _, environ := range [][]string{
+				{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "API_KEY=a=b\nc"},
+				{"PATH=/usr/bin:/bin", "PYTHONPATH=/my/lib", "PKG_CONFIG_PATH=/my/pkgconfig", "LD_LIBRARY_PATH=/l"},
+				{"PATH=/usr/bin:/bin", "PYTHONHOME=/nowhere"},
+			} {
+				f := newFinder(t, environ...)
+				env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if env.Kind != maker.kind {
+					t.Errorf("it is a %s", env.Kind)
+				}
+				// The scripts keep what they replaced, for deactivate; not exported, but virtualenv's once.
+				compare(t, varsOf(env.Vars), sourced(t, f.Environ(), filepath.Join(dir, "bin", "activate")), "_OLD_VIRTUAL_PYTHONHOME")
+			}
+		})
+	}
+}
+
+// rattler asks py-rattler for the activation script of a prefix.
+func rattler(t *testing.T, prefix, path string) string {
+	t.Helper()
+	python := filepath.Join(filepath.Dir(testConda(t)), "tools", "bin", "python")
+	// It crashes when the interpreter ends.
+	program := `import os, pathlib, sys
+from rattler.shell import ActivationVariables, PathModificationBehavior, Shell, activate
+v = ActivationVariables(None, sys.argv[2].split(":"), PathModificationBehavior.Replace)
+print(activate(pathlib.Path(sys.argv[1]), v, Shell.bash).script, flush=True)
+os._exit(0)`
+	script := filepath.Join(t.TempDir(), "activate.sh")
+	write(t, map[string]string{script: run(t, python, "-c", program, prefix, path)})
+	return script
+}
+
+func testConda(t testing.TB) string {
+	t.Helper()
+	root := os.Getenv("MCE_TEST_CONDA")
+	if root == "" {
+		t.Fatal("MCE_TEST_CONDA names no conda installation: run make test")
+	}
+	return root
+}
+
+// cloneConda makes a prefix like another one by hard links, with notes of its own.
+func cloneConda(t *testing.T, source, prefix string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if exec.Command("cp", "-al", source, prefix).Run() != nil { // another disk
+		run(t, "rm", "-rf", prefix)
+		run(t, "cp", "-a", source, prefix)
+	}
+	for _, notes := range []string{"conda-meta", "etc"} {
+		run(t, "rm", "-rf", filepath.Join(prefix, notes))
+		if from := filepath.Join(source, notes); isDir(from) {
+			run(t, "cp", "-a", from, filepath.Join(prefix, notes))
+		}
+	}
+}
+
+// Rattler has no CONDA_DEFAULT_ENV, no prompt, no words of the conda program, and
+// does not put condabin on PATH: these are held against conda's own table
+// (conda/activate.py, build_activate) instead.
+func TestCondaActivationEqualsRattlers(t *testing.T) {
+	t.Parallel()
+	source := testConda(t)
+	f := newFinder(t, "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "KEY=a b", "PYTHONPATH=/my/lib")
+	root := filepath.Join(f.Home, "miniforge3")
+	cloneConda(t, filepath.Join(source, "envs", "bare"), root)
+	write(t, map[string]string{root + "/bin/conda": "#!/bin/sh\nexit 1\n", root + "/condabin/conda": "#!/bin/sh\nexit 1\n"})
+	named := filepath.Join(root, "envs", "science")
+	cloneConda(t, filepath.Join(source, "envs", "science"), named)
+	away := filepath.Join(f.Home, "project", "my env")
+	cloneConda(t, filepath.Join(source, "envs", "science"), away)
+	write(t, map[string]string{
+		away + "/etc/conda/env_vars.d/b.json":      `{"FROM_PACKAGE": "b", "TWICE": "package", "URL": "http://h/?a=1&b='2'"}`,
+		away + "/conda-meta/state":                 `{"env_vars": {"TWICE": "state", "BY_USER": "two words"}}`,
+		away + "/etc/conda/activate.d/a-first.sh":  "export GDAL_DATA=\"$CONDA_PREFIX/share/gdal\"\nexport KEY=\"$KEY c\"\n",
+		away + "/etc/conda/activate.d/b-second.sh": "unset LANG\nexport SECOND=\"$GDAL_DATA\"\nexport PATH=\"$CONDA_PREFIX/special:$PATH\"\n",
+	})
+	for _, test := range []struct{ ask, prefix, called string }{
+		{"base", root, "base"},
+		{"science", named, "science"},
+		{away, away, away},
+	} {
+		t.Run(filepath.Base(test.ask), func(t *testing.T) {
+			env, err := f.Resolve(t.Context(), Config{Type: "conda", CondaName: test.ask})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := varsOf(env.Vars)
+			want := sourced(t, f.Environ(), rattler(t, test.prefix, "/usr/local/bin:/usr/bin:/bin"))
+			path, _ := want.get("PATH")
+			bin := test.prefix + "/bin:"
+			want.set("PATH", strings.Replace(path, bin, bin+root+"/condabin:", 1))
+			for name, value := range map[string]string{
+				"CONDA_DEFAULT_ENV": test.called, "CONDA_PROMPT_MODIFIER": "(" + test.called + ") ",
+				"CONDA_EXE": root + "/bin/conda", "CONDA_PYTHON_EXE": root + "/bin/python", "_CE_M": "", "_CE_CONDA": "",
+				"PYTHONNOUSERSITE": "1", // ours: what is in ~/.local is not of the environment
+			} {
+				want.set(name, value)
+			}
+			compare(t, got, want)
+			if len(env.Warnings) > 0 {
+				t.Errorf("warnings: %q", env.Warnings)
+			}
+		})
+	}
+}
