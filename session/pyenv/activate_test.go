@@ -1,9 +1,11 @@
 package pyenv
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -27,6 +29,63 @@ func TestNothingOfAnotherEnvironmentLeaks(t *testing.T) {
 		"VIRTUAL_ENV=" + dir, "VIRTUAL_ENV_PROMPT=v"}
 	if got := slices.Sorted(slices.Values(env.Vars)); !slices.Equal(got, want) {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+}
+
+// A server started in a conda environment, on top of base, with a virtualenv on
+// top of that: what their scripts set goes with them, a user's own stays.
+func TestNothingOfNestedEnvironmentsLeaks(t *testing.T) {
+	t.Parallel()
+	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	top := filepath.Join(t.TempDir(), "top")
+	run(t, testVirtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--python", basePython(t), top)
+	root := condaRoot(t, filepath.Join(t.TempDir(), "root"), "active")
+	active := root + "/envs/active"
+	write(t, map[string]string{
+		active + "/etc/conda/env_vars.d/pkg.json": `{"FROM_PACKAGE": "x"}`,
+		active + "/conda-meta/state":              `{"env_vars": {"FROM_STATE": "y"}}`,
+		active + "/bin/my-cc":                     "#!/bin/sh\n",
+		active + "/etc/conda/activate.d/gdal.sh":  "export GDAL_DATA=\"$CONDA_PREFIX/share/gdal\" PROJ_LIB=\"$CONDA_PREFIX/share/proj\" CC=my-cc SSL_CERT_FILE=\"${SSL_CERT_FILE-$CONDA_PREFIX/ssl/cacert.pem}\"\n",
+	})
+	// What a shell really has after "conda activate base; conda activate active; . top/bin/activate".
+	server := sourced(t, []string{"PATH=" + active + "/bin:" + root + "/condabin:/usr/bin:/bin", "HOME=/h", "KEY=kept", "PYTHONPATH=/my/lib",
+		"CONDA_PREFIX=" + active, "CONDA_PREFIX_1=" + root, "CONDA_SHLVL=2", "CONDA_DEFAULT_ENV=active", "CONDA_PROMPT_MODIFIER=(active) ",
+		"CONDA_EXE=" + root + "/bin/conda", "CONDA_PYTHON_EXE=" + root + "/bin/python", "_CE_M=", "_CE_CONDA=",
+		"FROM_PACKAGE=x", "FROM_STATE=y", "GDAL_DATA=" + active + "/share/gdal", "PROJ_LIB=" + active + "/share/proj", "CC=my-cc",
+		"SSL_CERT_FILE=/etc/my.pem", "MY_DATA=" + active + "/data"}, top+"/bin/activate")
+	f := newFinder(t)
+	f.Environ = server.environ
+	env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := varsOf([]string{"HOME=/h", "KEY=kept", "PYTHONPATH=/my/lib", "SSL_CERT_FILE=/etc/my.pem", "MY_DATA=" + active + "/data",
+		"CONDA_EXE=" + root + "/bin/conda", "CONDA_PYTHON_EXE=" + root + "/bin/python", // these name the program, not an environment
+		"PATH=" + dir + "/bin:" + root + "/condabin:/usr/bin:/bin", "VIRTUAL_ENV=" + dir, "VIRTUAL_ENV_PROMPT=v"})
+	compare(t, varsOf(env.Vars), want)
+	if env.PythonPath() != "/my/lib" {
+		t.Errorf("PYTHONPATH is told as %q", env.PythonPath())
+	}
+}
+
+// The programs of a Python in no environment come first, when others would.
+func TestSystemPythonIsFirst(t *testing.T) {
+	python := basePython(t)
+	dir := filepath.Dir(python)
+	shims := filepath.Join(t.TempDir(), "shims")
+	write(t, map[string]string{filepath.Join(shims, "python"): "#!/bin/sh\nexit 1\n", filepath.Join(shims, "python3"): "#!/bin/sh\nexit 1\n"})
+	for path, want := range map[string]string{
+		shims + ":" + dir + ":/usr/bin": dir + ":" + shims + ":" + dir + ":/usr/bin",
+		dir + ":/usr/bin":               dir + ":/usr/bin",
+		"/nowhere:" + dir:               "/nowhere:" + dir,
+	} {
+		env, err := newFinder(t, "PATH="+path).Resolve(t.Context(), Config{VenvPath: python})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := varsOf(env.Vars).get("PATH"); got != want {
+			t.Errorf("PATH=%s: got %s, want %s", path, got, want)
+		}
 	}
 }
 
@@ -113,6 +172,63 @@ func TestActivationScriptsFail(t *testing.T) {
 				t.Errorf("the computed part is lost: %q", env.Vars)
 			}
 		})
+	}
+}
+
+// Scripts run once, however often the environment is looked at, until they, the
+// variables or the packages change. A failure is tried again later.
+func TestActivationScriptsRunOnce(t *testing.T) {
+	key := "1"
+	f := newFinder(t)
+	f.Environ = func() []string { return []string{"HOME=" + f.Home, "PATH=/usr/bin:/bin", "KEY=" + key} }
+	prefix := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
+	count := filepath.Join(f.Home, "count")
+	script := prefix + "/etc/conda/activate.d/x.sh"
+	write(t, map[string]string{script: "echo ran >> '" + count + "'; export SET=$KEY"})
+	ran := 0
+	look := func(want int, what string) {
+		t.Helper()
+		var wg sync.WaitGroup
+		for range 4 { // at the same time
+			wg.Go(func() {
+				env, err := f.Resolve(t.Context(), Config{CondaName: "ml"})
+				if err != nil {
+					t.Error(err)
+				} else if got, _ := varsOf(env.Vars).get("SET"); got != key {
+					t.Errorf("%s: SET is %q", what, got)
+				}
+			})
+		}
+		wg.Wait()
+		data, _ := os.ReadFile(count)
+		if ran = strings.Count(string(data), "ran"); ran != want {
+			t.Errorf("%s: ran %d times, want %d", what, ran, want)
+		}
+	}
+	look(1, "first")
+	look(1, "again")
+	key = "2"
+	look(2, "other variables")
+	later := time.Now().Add(time.Hour)
+	if err := os.Chtimes(prefix+"/conda-meta/history", later, later); err != nil {
+		t.Fatal(err)
+	}
+	look(3, "a package was installed")
+	write(t, map[string]string{script: "echo ran  >> '" + count + "'; export SET=$KEY"})
+	look(4, "the script changed")
+
+	f.scriptTimeout = 200 * time.Millisecond
+	write(t, map[string]string{script: "exec sleep 600"})
+	for range 3 {
+		begun := time.Now()
+		env, err := f.Resolve(t.Context(), Config{CondaName: "ml"})
+		if err != nil || len(env.Warnings) != 1 {
+			t.Errorf("hanging: %v", err)
+		}
+		f.scriptTimeout = time.Hour // it must not be run again so soon
+		if took := time.Since(begun); took > 30*time.Second {
+			t.Errorf("hanging: %v", took)
+		}
 	}
 }
 

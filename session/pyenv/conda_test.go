@@ -3,6 +3,7 @@ package pyenv
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,6 +115,43 @@ func TestCondaByName(t *testing.T) {
 			write(t, map[string]string{f.Home + "/.conda/environments.txt": "/gone/ml\n" + prefix + "\n\nrelative/ml\n"})
 			return nil, prefix
 		}},
+		{"variables with ~ and $", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			condaEnv(t, filepath.Join(f.Home, "tilde", "other"))
+			return []string{"CONDA_ENVS_PATH=~/tilde:~nobody/x:$WORK/envs", "WORK=" + f.Home + "/w"}, condaEnv(t, filepath.Join(f.Home, "w", "envs", "ml"))
+		}},
+		{"condarc given by a variable", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			write(t, map[string]string{f.Home + "/etc/rc": "envs_dirs: [$SCRATCH/envs]\n"})
+			return []string{"CONDARC=~/etc/rc", "SCRATCH=" + f.Home + "/s"}, condaEnv(t, filepath.Join(f.Home, "s", "envs", "ml"))
+		}},
+		{"the root's environments before the user's own", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			condaEnv(t, filepath.Join(f.Home, ".conda", "envs", "ml"))
+			return nil, condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
+		}},
+		{"the chosen root's before what is listed", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			other := condaEnv(t, filepath.Join(f.Home, "project", "ml"))
+			write(t, map[string]string{f.Home + "/.conda/environments.txt": other + "\n"})
+			return nil, condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
+		}},
+		{"micromamba with nothing but envs", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			return nil, condaEnv(t, filepath.Join(f.Home, "micromamba", "envs", "ml"))
+		}},
+		{"micromamba 2's data directory", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			return nil, condaEnv(t, filepath.Join(f.Home, ".local", "share", "mamba", "envs", "ml"))
+		}},
+		{"a root of micromamba elsewhere", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
+			return []string{"MAMBA_ROOT_PREFIX=~/mm"}, condaEnv(t, filepath.Join(f.Home, "mm", "envs", "ml"))
+		}},
+		{"miniforge of Homebrew", "base", func(t *testing.T, f *Finder) ([]string, string) {
+			return nil, condaRoot(t, f.sys("/opt/homebrew/Caskroom/miniforge/base"))
+		}},
+		{"a link to an environment", "ml", func(t *testing.T, f *Finder) ([]string, string) {
+			root := condaRoot(t, filepath.Join(f.Home, "miniforge3"))
+			if err := os.Symlink(condaEnv(t, filepath.Join(f.Home, "big disk", "ml")), root+"/envs/ml"); err != nil {
+				t.Fatal(err)
+			}
+			return nil, root + "/envs/ml"
+		}},
 		{"the same one listed and found", "ml", func(t *testing.T, f *Finder) ([]string, string) {
 			prefix := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
 			write(t, map[string]string{f.Home + "/.conda/environments.txt": prefix + "\n"})
@@ -129,6 +167,12 @@ func TestCondaByName(t *testing.T) {
 			f := newFinder(t)
 			environ, want := test.make(t, f)
 			f.Environ = func() []string { return append([]string{"HOME=" + f.Home}, environ...) }
+			f.Runner = runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+				if cmd.Path != filepath.Join(want, "bin", "python") && test.name != "the program, at last" {
+					t.Errorf("started %q", cmd.Args)
+				}
+				return directRunner{}.Run(ctx, cmd)
+			})
 			env, err := f.Resolve(t.Context(), Config{CondaName: test.ask})
 			if err != nil {
 				t.Fatal(err)
@@ -249,9 +293,20 @@ func TestCondaNameNeedsNoProgram(t *testing.T) {
 	}
 }
 
+// A home as those who work with conda for years have it.
 func BenchmarkCondaPrefix(b *testing.B) {
-	f := newFinder(b)
+	f := newFinder(b, "PATH=/usr/local/bin:/usr/bin:/bin")
 	condaRoot(b, filepath.Join(f.Home, "miniforge3"), "ml")
+	condaRoot(b, filepath.Join(f.Home, "micromamba"), "other")
+	var listed strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&listed, "%s/miniforge3/envs/old-%d\n", f.Home, i)
+	}
+	write(b, map[string]string{
+		f.Home + "/.conda/environments.txt": listed.String(),
+		f.Home + "/.condarc":                "channels: [conda-forge]\nenvs_dirs:\n  - ~/work\n  - ~/more\n",
+		f.sys("/etc/conda/condarc.d/a.yml"): "channel_priority: strict\n",
+	})
 	for b.Loop() {
 		if _, err := f.condaPrefix(b.Context(), "ml"); err != nil {
 			b.Fatal(err)

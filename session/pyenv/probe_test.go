@@ -2,10 +2,12 @@ package pyenv
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,6 +62,133 @@ func TestProbeIsRemembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	resolve(4)
+}
+
+// Each thing an answer is made of makes Python be asked again, and nothing else does.
+func TestProbeDependencies(t *testing.T) {
+	t.Parallel()
+	extra, far, base := t.TempDir(), t.TempDir(), t.TempDir()
+	prefix := condaEnv(t, filepath.Join(t.TempDir(), "env")) // its python is the base Python: a user site counts
+	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	later := time.Now().Add(time.Hour)
+	newer := func(path string) error { later = later.Add(time.Minute); return os.Chtimes(path, later, later) }
+	f := newFinder(t)
+	environ := []string{"HOME=" + f.Home, "PYTHONPATH=" + extra, "PYTHONUSERBASE=" + base, "PYTHONNOUSERSITE="}
+	f.Environ = func() []string { return environ }
+	probes := 0
+	f.Runner = runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+		probes++
+		return directRunner{}.Run(ctx, cmd)
+	})
+	look := func(c Config) *Environment {
+		t.Helper()
+		env, err := f.Resolve(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return env
+	}
+	venv, conda := Config{VenvPath: dir}, Config{CondaName: prefix}
+	site := look(venv).Info.Purelib
+	userSite := filepath.Join(base, "lib", filepath.Base(filepath.Dir(site)), "site-packages")
+	makeKernel := func(dir, version string) error {
+		write(t, map[string]string{
+			filepath.Join(dir, "ipykernel", "__init__.py"):                    "",
+			filepath.Join(dir, "ipykernel-"+version+".dist-info", "METADATA"): "",
+		})
+		return nil
+	}
+	kernel := func(want string) func(*Environment) bool {
+		return func(env *Environment) bool { return env.Info.Dists["ipykernel"] == want }
+	}
+	for _, test := range []struct {
+		name   string
+		config Config
+		change func() error
+		want   func(*Environment) bool
+	}{
+		{"pyvenv.cfg", venv, func() error { return newer(dir + "/pyvenv.cfg") }, nil},
+		{"conda's history", conda, func() error { return newer(prefix + "/conda-meta/history") }, nil},
+		{"frozen", conda, func() error { return os.WriteFile(prefix+"/conda-meta/frozen", nil, 0o644) }, nil},
+		{"a package in site-packages", venv, func() error { return makeKernel(site, "6.17.0") }, kernel("6.17.0")},
+		{"its code is gone", venv, func() error { return os.Remove(site + "/ipykernel/__init__.py") }, kernel("")},
+		{"its code is back", venv, func() error { return os.WriteFile(site+"/ipykernel/__init__.py", nil, 0o644) }, kernel("6.17.0")},
+		{"its metadata is gone", venv, func() error { return os.Remove(site + "/ipykernel-6.17.0.dist-info/METADATA") }, kernel("")},
+		{"all of it is gone", venv, func() error {
+			return errors.Join(os.RemoveAll(site+"/ipykernel-6.17.0.dist-info"), os.RemoveAll(site+"/ipykernel"))
+		}, kernel("")},
+		{"a new .pth file", venv, func() error { return os.WriteFile(site+"/far.pth", []byte("/nowhere\n"), 0o644) }, nil},
+		{"the .pth file leads elsewhere", venv, func() error { return os.WriteFile(site+"/far.pth", []byte(far+"\n"), 0o644) }, nil},
+		{"a package where it leads", venv, func() error { return makeKernel(far, "7.1.0") }, kernel("7.1.0")},
+		{"a package in PYTHONPATH", venv, func() error { return makeKernel(extra, "7.2.0") }, kernel("7.2.0")},
+		{"PYTHONPATH itself", venv, func() error { environ[1] = "PYTHONPATH="; return nil }, kernel("7.1.0")},
+		{"a user site where there was none", conda, func() error { return makeKernel(userSite, "7.3.0") }, kernel("7.3.0")},
+		{"the right to write", venv, func() error { return os.Chmod(site, 0o555) }, nil},
+		{"the python", venv, func() error {
+			python := filepath.Join(dir, "bin", "python")
+			if real, err := filepath.EvalSymlinks(python); err != nil || os.Remove(python) != nil || os.Link(real, python) != nil && exec.Command("cp", real, python).Run() != nil {
+				t.Fatal(real, err)
+			}
+			return newer(python)
+		}, nil},
+	} {
+		look(test.config)
+		before := probes
+		look(test.config)
+		if probes != before {
+			t.Errorf("%s: asked again before it changed", test.name)
+		}
+		if err := test.change(); err != nil {
+			t.Fatal(err)
+		}
+		env := look(test.config)
+		if probes != before+1 {
+			t.Errorf("%s: asked %d times after it changed", test.name, probes-before)
+		}
+		if test.want != nil && !test.want(env) {
+			t.Errorf("%s: %+v", test.name, env.Info)
+		}
+	}
+}
+
+// Those who ask at the same time share one answer, also when the one who began
+// goes away.
+func TestProbeOnceForAll(t *testing.T) {
+	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	f := newFinder(t)
+	var probes atomic.Int32
+	asked, release := make(chan struct{}), make(chan struct{})
+	f.Runner = runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+		if probes.Add(1) == 1 {
+			close(asked)
+			<-ctx.Done() // the first never gets its answer
+			return context.Cause(ctx)
+		}
+		<-release
+		return directRunner{}.Run(ctx, cmd)
+	})
+	first, leave := context.WithCancel(t.Context())
+	var left, others sync.WaitGroup
+	left.Go(func() {
+		if _, err := f.Resolve(first, Config{VenvPath: dir}); !errors.Is(err, context.Canceled) {
+			t.Errorf("the one who left: %v", err)
+		}
+	})
+	<-asked
+	for range 8 {
+		others.Go(func() {
+			if env, err := f.Resolve(t.Context(), Config{VenvPath: dir}); err != nil || env.Info.Version == "" {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	leave()
+	left.Wait()
+	close(release)
+	others.Wait()
+	if n := probes.Load(); n != 2 {
+		t.Errorf("asked %d times, want once for the one who left and once for all others", n)
+	}
 }
 
 // A module of the working directory must not shadow the standard library of a

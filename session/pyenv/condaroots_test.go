@@ -1,0 +1,185 @@
+//go:build unix
+
+package pyenv
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Every place conda and mamba read a configuration from, with either key.
+func TestCondarcPlaces(t *testing.T) {
+	f := newFinder(t)
+	root := condaRoot(t, filepath.Join(f.Home, "miniforge3"))
+	active := condaEnv(t, filepath.Join(f.Home, "active"))
+	f.Environ = func() []string {
+		return []string{"HOME=" + f.Home, "CONDA_PREFIX=" + active, "XDG_CONFIG_HOME=" + f.Home + "/xdg", "CONDARC=" + f.Home + "/rc.yml", "MAMBARC=" + f.Home + "/mrc.yml"}
+	}
+	files := []string{f.Home + "/.condarc", f.Home + "/.mambarc", root + "/.mambarc", f.Home + "/rc.yml", f.Home + "/mrc.yml"}
+	for _, dir := range []string{f.sys("/etc/conda"), f.sys("/var/lib/conda"), root, f.Home + "/xdg/conda", f.Home + "/.config/conda", f.Home + "/.conda", active} {
+		files = append(files, dir+"/.condarc", dir+"/condarc", dir+"/condarc.d/x.yml", dir+"/condarc.d/y.yaml")
+	}
+	want := condaEnv(t, filepath.Join(f.Home, "here", "ml"))
+	for i, file := range files {
+		key := []string{"envs_dirs", "envs_path"}[i%2]
+		write(t, map[string]string{file: "channels: [x]\n" + key + ":\n  - ~/here\n"})
+		got, err := f.condaPrefix(t.Context(), "ml")
+		if err != nil || got != want {
+			t.Errorf("%s: got %q, %v", file, got, err)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := f.condaPrefix(t.Context(), "ml"); err == nil {
+		t.Errorf("without any: %s", got)
+	}
+}
+
+// conda and mamba refuse to work with both variables set. We find the environment
+// and say so, since their programs will not.
+func TestBothEnvsVariables(t *testing.T) {
+	f := newFinder(t)
+	one, two := filepath.Join(f.Home, "one"), filepath.Join(f.Home, "two")
+	first, second := condaEnv(t, one+"/ml"), condaEnv(t, two+"/stats")
+	condaEnv(t, two+"/ml")
+	f.Environ = func() []string { return []string{"HOME=" + f.Home, "CONDA_ENVS_DIRS=" + one, "CONDA_ENVS_PATH=" + two} }
+	for name, want := range map[string]string{"ml": first, "stats": second} {
+		env, err := f.Resolve(t.Context(), Config{CondaName: name})
+		if err != nil || env.Prefix != want {
+			t.Fatalf("%s: %+v, %v", name, env, err)
+		}
+		if len(env.Warnings) != 1 || !strings.Contains(env.Warnings[0], "unset CONDA_ENVS_PATH") {
+			t.Errorf("%s: warnings %q", name, env.Warnings)
+		}
+	}
+}
+
+func TestCondaAmbiguous(t *testing.T) {
+	f := newFinder(t)
+	one := condaRoot(t, filepath.Join(f.Home, "miniforge3"))
+	two := condaRoot(t, filepath.Join(f.Home, "miniconda3"), "ml")
+	user := condaEnv(t, filepath.Join(f.Home, ".conda", "envs", "ml"))
+	a, b := condaEnv(t, filepath.Join(f.Home, "a", "stats")), condaEnv(t, filepath.Join(f.Home, "b", "stats"))
+	alone := condaEnv(t, filepath.Join(f.Home, "a", "alone"))
+	write(t, map[string]string{f.Home + "/.conda/environments.txt": strings.Join([]string{a, "/gone/stats", b, a, alone, "/gone/alone", one + "/envs/gone"}, "\n")})
+	for name, want := range map[string][]string{"ml": {two + "/envs/ml", user}, "stats": {a, b}} {
+		_, err := f.condaPrefix(t.Context(), name)
+		var ambiguous *AmbiguousError
+		if !errors.As(err, &ambiguous) || !slices.Equal(ambiguous.Prefixes, want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+	if got, err := f.condaPrefix(t.Context(), "alone"); err != nil || got != alone {
+		t.Errorf("dead entries count: %q, %v", got, err)
+	}
+}
+
+// asNobody runs this test once more as a user who may not write everywhere: root
+// may. It reports whether this process is to make the world for that.
+func asNobody(t *testing.T, dir string) (ask bool) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return false
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "test")
+	run(t, "cp", exe, program)
+	run(t, "chmod", "-R", "a+rX", dir)
+	for above := dir; above != os.TempDir() && above != "/"; above = filepath.Dir(above) {
+		if err := os.Chmod(above, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(program, "-test.run", "^"+t.Name()+"$", "-test.v")
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "MCE_TEST_WORLD=" + dir}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Fatalf("as nobody: %v\n%s", err, out)
+	}
+	return true
+}
+
+// The user's own directory comes before that of a root he may not write to.
+func TestCondaRootIsReadOnly(t *testing.T) {
+	world := os.Getenv("MCE_TEST_WORLD")
+	if world == "" {
+		world = t.TempDir()
+		home := filepath.Join(world, "home")
+		for _, prefix := range []string{home + "/miniforge3", home + "/miniforge3/envs/ml", home + "/.conda/envs/ml", home + "/miniforge3/envs/only"} {
+			write(t, map[string]string{prefix + "/conda-meta/history": ""})
+		}
+		for _, file := range []string{"history", "."} {
+			if err := os.Chmod(filepath.Join(home, "miniforge3", "conda-meta", file), 0o555); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if asNobody(t, world) {
+			return
+		}
+	}
+	home := filepath.Join(world, "home")
+	f := &Finder{Home: home, sysroot: world}
+	for name, want := range map[string]string{"ml": home + "/.conda/envs/ml", "only": home + "/miniforge3/envs/only"} {
+		if got, err := f.condaPrefix(t.Context(), name); err != nil || got != want {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+}
+
+// Which program installs into an environment: its root's own decides, then what
+// works with any root, micromamba first. pixi's are its own.
+func TestCondaInstaller(t *testing.T) {
+	f := newFinder(t)
+	bin := filepath.Join(f.Home, "bin")
+	program := func(path string) string {
+		write(t, map[string]string{path: "#!/bin/sh\nexit 1\n"})
+		return path
+	}
+	forge := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
+	mm := condaEnv(t, filepath.Join(f.Home, "micromamba", "envs", "ml"))
+	lone := condaEnv(t, filepath.Join(f.Home, "project", "env"))
+	pixi := condaEnv(t, filepath.Join(f.Home, "app", ".pixi", "envs", "default"))
+	write(t, map[string]string{pixi + "/conda-meta/pixi": "{}", lone + "/conda-meta/history": "# cmd: " + forge + "/bin/mamba create -p x\n"})
+	environ := []string{"HOME=" + f.Home, "PATH=" + bin, "MAMBA_ROOT_PREFIX=" + filepath.Join(f.Home, "micromamba")}
+	f.Environ = func() []string { return environ }
+	check := func(prefix, root, tool, path string) {
+		t.Helper()
+		env, err := f.condaAt(prefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gotTool, gotPath := f.condaInstaller(env)
+		if env.Root != root || gotTool != tool || gotPath != path {
+			t.Errorf("%s: root %q, %s at %q; want %q, %s at %q", prefix, env.Root, gotTool, gotPath, root, tool, path)
+		}
+	}
+	mmRoot := filepath.Join(f.Home, "micromamba")
+	check(forge+"/envs/ml", forge, "", "")
+	conda := program(bin + "/conda")
+	check(mm, mmRoot, "conda", conda)
+	mamba := program(bin + "/mamba")
+	check(mm, mmRoot, "mamba", mamba)
+	micromamba := program(bin + "/micromamba")
+	check(mm, mmRoot, "micromamba", micromamba)
+	check(forge+"/envs/ml", forge, "micromamba", micromamba)
+	own := program(forge + "/bin/mamba")
+	check(forge+"/envs/ml", forge, "mamba", own)
+	check(lone, forge, "mamba", own)
+	own = program(forge + "/condabin/conda")
+	check(forge+"/envs/ml", forge, "conda", own)
+	check(pixi, "", "", "")
+	environ = append(environ, "MAMBA_EXE="+program(f.Home+"/opt/micromamba"))
+	check(mm, mmRoot, "micromamba", f.Home+"/opt/micromamba")
+}
