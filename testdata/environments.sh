@@ -3,6 +3,9 @@
 #   tools     uv
 #   kernel7   the newest ipykernel, with numpy, pandas, matplotlib
 #   kernel6   an old ipykernel (6.17)
+#   pythons   one environment for each Python in python/python3.*.txt, with
+#             ipykernels of many ages; 3.7 has none, it is to be refused. A
+#             Python that is not here is left out, which is fatal in CI.
 #   virtualenv the program virtualenv, for what it makes
 #   client    a Python MCP client nobody here wrote
 #   node      TypeScript MCP clients nobody here wrote
@@ -30,15 +33,17 @@ quietly() {
 # runs NAME: whether a venv still has the Python it was made from.
 runs() { [ ! -f "$cache/$1/pyvenv.cfg" ] || "$cache/$1/bin/python" -c '' 2>"$cache/$1.log"; }
 
-# once NAME PINS FUNCTION: makes .cache/NAME unless it was made from these pins.
+# once NAME PINS COMMAND…: makes .cache/NAME unless it was made from these pins.
 once() {
-    if [ -f "$cache/$1/.made" ] && cmp -s "$2" "$cache/$1/.made" && runs "$1"; then
+    name=$1 pins=$2
+    shift 2
+    if [ -f "$cache/$name/.made" ] && cmp -s "$pins" "$cache/$name/.made" && runs "$name"; then
         return
     fi
-    say "making .cache/$1 (once, from $2)"
-    rm -rf "${cache:?}/$1"
-    "$3"
-    cp "$2" "$cache/$1/.made"
+    say "making .cache/$name (once, from $pins)"
+    rm -rf "${cache:?}/$name"
+    "$@"
+    cp "$pins" "$cache/$name/.made"
 }
 
 # The pins need 3.11.
@@ -60,14 +65,50 @@ make_tools() {
     quietly tools "$cache/tools/bin/python" -m pip install --disable-pip-version-check -r testdata/python/tools.txt
 }
 
-make_venv() { # NAME PINS
-    quietly "$1" uv venv --no-progress --no-python-downloads --python "$python" "$cache/$1"
+make_venv() { # NAME PINS [PYTHON]
+    quietly "$1" uv venv --no-progress --no-python-downloads --python "${3:-$python}" "$cache/$1"
     quietly "$1" uv pip install --no-progress --python "$cache/$1/bin/python" -r "$2"
 }
 make_kernel7() { make_venv kernel7 testdata/python/ipykernel7.txt; }
 make_kernel6() { make_venv kernel6 testdata/python/ipykernel6.txt; }
 make_virtualenv() { make_venv virtualenv testdata/python/virtualenv.txt; }
 make_client() { make_venv client testdata/clients/requirements.txt; }
+
+# python_of MINOR: a Python of that version, from pyenv or PATH. It is run to be
+# sure: pyenv's shims are there for versions that are not chosen.
+python_of() {
+    for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python "python$1"; do
+        if "$candidate" -c 'import sys, venv; assert "%d.%d" % sys.version_info[:2] == sys.argv[1]; print(sys.executable)' "$1" 2>/dev/null; then
+            return
+        fi
+    done
+    return 1
+}
+
+make_old() { # NAME PINS PYTHON: uv knows nothing so old
+    quietly "$1" "$3" -m venv --without-pip "$cache/$1"
+}
+
+make_pythons() {
+    mkdir -p "$cache/pythons"
+    all=0 left=0 missing=''
+    for minor in 3.7 3.9 3.10 3.11 3.12 3.13; do
+        all=$((all + 1))
+        if found=$(python_of "$minor"); then
+            make=make_venv
+            [ "$minor" != 3.7 ] || make=make_old
+            pins=testdata/python/python$minor.txt
+            once "pythons/$minor" "$pins" "$make" "pythons/$minor" "$pins" "$found"
+        else
+            left=$((left + 1)) missing="$missing${missing:+, }$minor"
+            rm -rf "${cache:?}/pythons/$minor"
+        fi
+    done
+    if [ "$left" -gt 0 ]; then
+        say "left out $left of $all Pythons: $missing (install them with pyenv, or put python3.N on PATH)"
+        [ -z "${CI:-}" ] || exit 1
+    fi
+}
 
 make_node() {
     command -v npm >/dev/null || {
@@ -80,7 +121,7 @@ make_node() {
 }
 
 make_conda() {
-    quietly conda "$python" testdata/conda/make.py "$cache/conda" testdata/python/ipykernel7.txt
+    quietly conda env UV="$cache/tools/bin/uv" "$python" testdata/conda/make.py "$cache/conda" testdata/python/ipykernel7.txt
 }
 
 find_python
@@ -90,6 +131,7 @@ for name in "$@"; do
     kernel7) once kernel7 testdata/python/ipykernel7.txt make_kernel7 ;;
     kernel6) once kernel6 testdata/python/ipykernel6.txt make_kernel6 ;;
     virtualenv) once virtualenv testdata/python/virtualenv.txt make_virtualenv ;;
+    pythons) make_pythons ;;
     client) once client testdata/clients/requirements.txt make_client ;;
     node) once node testdata/clients/package-lock.json make_node ;;
     conda)

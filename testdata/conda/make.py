@@ -5,13 +5,20 @@ Python that runs this, the packages of a kernel from their wheels, and a few
 toys. The solver and linker of pixi (py-rattler) makes the prefixes out of it:
 
     channel              the channel, as file://
+    wheels               what the packages were made of, for pip without an index
     root                 the installation: base, with ipykernel and matplotlib
     root/envs/science    ipykernel, matplotlib, activation scripts, mcetoy 1.0
     root/envs/bare       Python alone: neither ipykernel nor pip
     root/bin/conda       conda 4.3.16, the newest one on PyPI; it needs a
                          Python 3.6 and is left out where there is none
+    micromamba           a root of micromamba: pkgs and envs, no conda; in it
+                         envs/lab with a noarch package
+    pixi                 a project of pixi, its environment in .pixi/envs/default
+    away                 an environment outside of any envs, with variables of
+                         the user's in conda-meta/state
 
-PINS is a requirements file; only what the kernel needs of it is taken.
+PINS is a requirements file; only what the kernel needs of it is taken. UV may
+name uv, which is faster than pip.
 """
 
 import asyncio
@@ -20,6 +27,7 @@ import glob
 import hashlib
 import io
 import json
+import multiprocessing
 import os
 import pathlib
 import re
@@ -40,16 +48,21 @@ SITE = "lib/python%s/site-packages/" % MINOR
 if not os.path.isdir(os.path.join(sys.base_prefix, SITE)):  # Debian's own Python
     SITE = "lib/python%s/dist-packages/" % MINOR
 BUILD = "py%d%d_0" % sys.version_info[:2]
+BASE = getattr(sys, "_base_executable", sys.executable)
+
+
+# Prefixes are compiled here once, not at the first start of each copy.
+ENVIRON = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def run(*argv, **kwargs):
-    subprocess.run([str(a) for a in argv], check=True, **kwargs)
+    subprocess.run([str(a) for a in argv], check=True, env=ENVIRON, **kwargs)
 
 
 # --- packages
 
 
-def pack(channel, name, version, files, depends=(), build=BUILD):
+def pack(channel, name, version, files, depends=(), build=BUILD, noarch=False):
     """Writes one package. A file is bytes, (bytes, mode), or ("link", target)."""
     paths, members = [], []
     for path in sorted(files):
@@ -65,13 +78,17 @@ def pack(channel, name, version, files, depends=(), build=BUILD):
         "name": name, "version": version, "build": build, "build_number": 0, "depends": list(depends),
         "subdir": SUBDIR, "arch": "x86_64", "platform": "linux", "license": "none", "timestamp": 1700000000000,
     }
+    if noarch:
+        index.update(subdir="noarch", noarch="python", arch=None, platform=None)
     info = {
         "info/index.json": json.dumps(index),
         "info/files": "".join(path + "\n" for path in sorted(files)),
         "info/paths.json": json.dumps({"paths": paths, "paths_version": 1}),
         "info/about.json": "{}",
     }
-    with tarfile.open(channel / SUBDIR / ("%s-%s-%s.tar.bz2" % (name, version, build)), "w:bz2", compresslevel=1) as tar:
+    if noarch:
+        info["info/link.json"] = json.dumps({"noarch": {"type": "python", "entry_points": []}, "package_metadata_version": 1})
+    with tarfile.open(channel / index["subdir"] / ("%s-%s-%s.tar.bz2" % (name, version, build)), "w:bz2", compresslevel=1) as tar:
         for path, text in info.items():
             add(tar, path, text.encode(), 0o644, None)
         for member in members:
@@ -141,6 +158,8 @@ def pack_wheel(channel, path):
         for name in names:
             scheme = re.match(r"[^/]+\.data/(\w+)/(.*)", name)
             target = SITE + name
+            if "/tests/" in name:
+                continue  # a quarter of numpy
             if scheme:
                 target = {"data": "", "purelib": SITE, "platlib": SITE}.get(scheme.group(1))
                 if target is None:
@@ -155,16 +174,17 @@ def pack_wheel(channel, path):
     pack(channel, canonicalize_name(metadata["Name"]), metadata["Version"], files, depends)
 
 
-def pack_toy(channel, name, version, depends=(), **more):
-    info = SITE + "%s-%s.dist-info/" % (name, version)
+def pack_toy(channel, name, version, depends=(), noarch=False, **more):
+    site = "site-packages/" if noarch else SITE
+    info = site + "%s-%s.dist-info/" % (name, version)
     files = {
-        SITE + name + "/__init__.py": b"version = '%s'\n" % version.encode(),
+        site + name + "/__init__.py": b"version = '%s'\n" % version.encode(),
         info + "METADATA": ("Metadata-Version: 2.1\nName: %s\nVersion: %s\n" % (name, version)).encode(),
         info + "INSTALLER": b"conda\n",
         info + "RECORD": ("%s/__init__.py,,\n" % name).encode(),
     }
     files.update(more)
-    pack(channel, name, version, files, ["python " + MINOR + ".*", *depends])
+    pack(channel, name, version, files, ["python" if noarch else "python " + MINOR + ".*", *depends], "py_0" if noarch else BUILD, noarch)
 
 
 def make_channel(out, pins):
@@ -172,14 +192,18 @@ def make_channel(out, pins):
     for subdir in (SUBDIR, "noarch"):
         (channel / subdir).mkdir(parents=True)
     wheels = out / "wheels"
-    run(sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--only-binary", ":all:",
-        "-d", wheels, "-c", pins, *SEEDS)
-    pack_python(channel)
-    for wheel in sorted(wheels.glob("*.whl")):
-        pack_wheel(channel, wheel)
+    with multiprocessing.Pool() as pool:  # compressing is most of the work
+        packed = [pool.apply_async(pack_python, [channel])]
+        run(sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--only-binary", ":all:",
+            "-d", wheels, "-c", pins, *SEEDS)
+        by_size = sorted(wheels.glob("*.whl"), key=os.path.getsize, reverse=True)
+        packed += [pool.apply_async(pack_wheel, [channel, wheel]) for wheel in by_size]
+        for result in packed:
+            result.get()
     for version in ("1.0", "1.1", "2.0"):
         pack_toy(channel, "mcetoy", version)
     pack_toy(channel, "mceneeds", "1.0", ["mcetoy <2"])
+    pack_toy(channel, "mcenoarch", "1.0", noarch=True)
     pack_toy(channel, "mceactivate", "1.0", **{
         "etc/conda/activate.d/mceactivate.sh": b'export MCE_FROM_SCRIPT="script of $CONDA_PREFIX"\n',
         "etc/conda/deactivate.d/mceactivate.sh": b"unset MCE_FROM_SCRIPT\n",
@@ -200,18 +224,35 @@ async def make_prefixes(out, channel):
         repodata = channel / subdir / "repodata.json"
         repodata.with_name("repodata.json.bz2").write_bytes(bz2.compress(repodata.read_bytes()))
     root = out / "root"
-    kernel = ["python", "pip", "ipykernel", "matplotlib"]
+    kernel = ["python", "pip", "ipykernel"]
     for prefix, specs in {
-        root: kernel,
-        root / "envs" / "science": kernel + ["mceactivate", "mcetoy ==1.0"],
+        root: kernel + ["matplotlib"],
+        root / "envs" / "science": kernel + ["matplotlib", "mceactivate", "mcetoy ==1.0"],
         root / "envs" / "bare": ["python"],
+        out / "micromamba" / "envs" / "lab": kernel + ["numpy", "mcenoarch"],
+        out / "pixi" / ".pixi" / "envs" / "default": kernel,
+        out / "away": kernel,
     }.items():
         records = await rattler.solve([rattler.Channel(channel.as_uri())], specs, platforms=[SUBDIR, "noarch"])
         await rattler.install(records, prefix, cache_dir=out / "cache", show_progress=False)
         (prefix / "conda-meta" / "history").touch()  # by this conda knows an environment
-        if "ipykernel" in specs:  # compiled once here, not at the first start of each copy
-            run(prefix / "bin" / "python", "-c", "import ipykernel.kernelapp, ipykernel.debugger, matplotlib.pyplot, PIL.PngImagePlugin")
+        if prefix == root:
+            run(prefix / "bin" / "python", "-Xfrozen_modules=off", "-c", "import ipykernel.kernelapp, ipykernel.debugger, matplotlib.pyplot, PIL.PngImagePlugin, pip._internal.cli.main")
+        share_compiled(root, prefix)
     (root / "pkgs").mkdir()
+    (out / "micromamba" / "pkgs").mkdir()
+    (out / "pixi" / "pixi.toml").write_text('[workspace]\nname = "pixi"\n')
+    (out / "pixi" / ".pixi" / "envs" / "default" / "conda-meta" / "pixi").write_text('{"manifest_path": "%s"}\n' % (out / "pixi" / "pixi.toml"))
+    (out / "away" / "conda-meta" / "state").write_text('{"env_vars": {"MCE_FROM_STATE": "two words", "MCE_REMOVED": "***unset***"}}\n')
+
+
+def share_compiled(source, prefix):
+    """Links what is compiled in source to the same files in prefix."""
+    for path in source.glob("lib/**/__pycache__/*.pyc"):
+        target = prefix / path.relative_to(source)
+        if (target.parent.parent / (path.name.split(".")[0] + ".py")).exists() and not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            os.link(path, target)
 
 
 def python36():
@@ -224,17 +265,19 @@ def python36():
     return None
 
 
+def make_program36(out):
+    """conda 4.3.16 in a venv of its own Python."""
+    run(python36(), "-m", "venv", out / "conda36")
+    run(out / "conda36/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *CONDA, stderr=subprocess.DEVNULL)
+
+
 def make_program(out, channel):
-    """conda 4.3.16, with the root told: it lives in a venv of its own Python."""
-    python = python36()
-    root = out / "root"
+    """The program conda of the root."""
+    root, venv = out / "root", out / "conda36"
     (root / "condabin").mkdir()
-    if python is None:
+    if not venv.exists():
         print("no Python 3.6: making no conda program", file=sys.stderr)
         return
-    venv = out / "conda36"
-    run(python, "-m", "venv", venv)
-    run(venv / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *CONDA, stderr=subprocess.DEVNULL)
     program = root / "bin" / "conda"
     # The root is where this script lies, so that a copy of the root works.
     program.write_text("""#!/bin/sh
@@ -252,16 +295,26 @@ def main():
     out, pins = pathlib.Path(sys.argv[1]).absolute(), pathlib.Path(sys.argv[2]).absolute()
     if len(sys.argv) == 3:  # once more, with the tools
         out.mkdir(parents=True, exist_ok=True)
-        run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", out / "tools")
-        python = out / "tools/bin/python"
-        run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *TOOLS)
+        python, uv = out / "tools/bin/python", os.environ.get("UV")
+        if uv:
+            run(uv, "venv", "-q", "--seed", "--no-python-downloads", "--python", BASE, out / "tools")
+            run(uv, "pip", "install", "-q", "--python", python, *TOOLS)
+        else:
+            run(BASE, "-m", "venv", out / "tools")
+            run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *TOOLS)
         run(python, __file__, out, pins, "go on")
         return
+    program = multiprocessing.Process(target=make_program36, args=[out])
+    if python36():
+        program.start()  # beside the rest: it mostly waits
     channel = make_channel(out, pins)
     asyncio.run(make_prefixes(out, channel))
+    if program.pid:
+        program.join()
+        if program.exitcode:
+            sys.exit("making the conda program failed")
     make_program(out, channel)
-    for done in ("wheels", "cache"):
-        shutil.rmtree(out / done)
+    shutil.rmtree(out / "cache")
     sys.stdout.flush()
     os._exit(0)  # py-rattler 0.28.0 crashes when the interpreter ends after asynchronous work
 
