@@ -33,6 +33,7 @@ var errEnvironmentNotReady = errors.New("the environment is not ready yet: it is
 func explain(err error) string {
 	var (
 		config      *pyenv.ConfigError
+		notFound    *pyenv.NotFoundError
 		missing     *pyenv.KernelMissingError
 		start       *session.StartError
 		unknownExec *session.UnknownExecutionError
@@ -49,6 +50,8 @@ func explain(err error) string {
 		return err.Error() + ". Settings are environment variables in the client's configuration of this server (restart it after a change); configure_environment sets them for now."
 	case errors.As(err, &missing):
 		return err.Error()
+	case errors.As(err, &notFound):
+		return err.Error() + ". get_environment_config with list: true shows what is on this machine, configure_environment chooses from it"
 	case errors.As(err, &start):
 		return explainStart(start)
 	case errors.As(err, &unknownExec):
