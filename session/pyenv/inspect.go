@@ -2,6 +2,7 @@ package pyenv
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -184,4 +185,27 @@ func kernelAt(dir string) string {
 		}
 	}
 	return "unknown"
+}
+
+// realPath is path without links, as far as it exists.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// dirNames lists what is in dir, unsorted; the directories of packages are larger
+// than others.
+func dirNames(dir string) []string {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(10_000)
+	return names
 }

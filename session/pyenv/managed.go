@@ -342,14 +342,8 @@ func (f *Finder) basePythons() []string {
 // pyenvVersions lists the directories of pyenv's versions of one minor, newest
 // first. Its shims are no good: they depend on what is selected where.
 func (f *Finder) pyenvVersions(minor string) []string {
-	root := f.getenv("PYENV_ROOT")
-	if root == "" {
-		root = filepath.Join(f.Home, ".pyenv")
-	}
-	if runtime.GOOS == "windows" {
-		root = filepath.Join(root, "pyenv-win")
-	}
-	found, _ := filepath.Glob(filepath.Join(globEscape(root), "versions", minor+".*"))
+	versions, _ := f.pythonHomes()
+	found, _ := filepath.Glob(filepath.Join(globEscape(versions), minor+".*"))
 	found = slices.DeleteFunc(found, func(dir string) bool { return !isDir(dir) || isPrefix(dir) })
 	slices.SortFunc(found, func(a, b string) int { return compareVersions(filepath.Base(b), filepath.Base(a)) })
 	return found

@@ -1,0 +1,191 @@
+package pyenv
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Ranks of places: near ones have lower ones, by their distance.
+const (
+	rankActive  = 100
+	rankManaged = 200
+	rankConda   = 300
+	rankVenvs   = 400
+	rankHome    = 500
+	rankPythons = 600
+	rankSystem  = 700
+)
+
+// places computes where to look. It touches no disk.
+func (f *Finder) places() []place {
+	places := f.nearPlaces()
+	for _, name := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
+		if prefix := f.getenv(name); filepath.IsAbs(prefix) {
+			places = append(places, place{prefix, rankActive, func(s *scan) { s.prefix(rankActive, false, prefix) }})
+		}
+	}
+	if f.DataDir != "" {
+		places = append(places, place{f.DataDir, rankManaged, (*scan).managed})
+	}
+	if f.Home == "" {
+		return append(places, place{"PATH", rankSystem, (*scan).system})
+	}
+	for _, dir := range append(f.workonHomes(), f.venvHomes()...) {
+		places = append(places, place{dir, rankVenvs, func(s *scan) { s.children(rankVenvs, false, dir) }})
+	}
+	pyenv, uv := f.pythonHomes()
+	return append(places,
+		place{"conda", rankConda, (*scan).conda},
+		place{filepath.Join(f.dataHome(), "hatch"), rankVenvs, (*scan).hatch},
+		place{f.Home, rankHome, func(s *scan) { s.project(rankHome, false, f.Home); s.children(rankHome, false, f.Home) }},
+		place{pyenv, rankPythons, func(s *scan) { s.pythons(pyenv) }},
+		place{uv, rankPythons, func(s *scan) { s.pythons(uv) }},
+		place{"PATH", rankSystem, (*scan).system},
+	)
+}
+
+// nearPlaces are the near directories, and those above them up to the home.
+func (f *Finder) nearPlaces() []place {
+	var places []place
+	seen := map[string]bool{}
+	for above := range maxAbove + 1 { // a near directory may lie above another
+		for _, near := range f.Near {
+			dir := filepath.Clean(near)
+			for range above {
+				if dir == f.Home {
+					dir = "/" // what is above the home is not ours
+				}
+				dir = filepath.Dir(dir)
+			}
+			if seen[dir] || !filepath.IsAbs(dir) || dir == f.Home || dir == filepath.Dir(dir) {
+				continue
+			}
+			seen[dir] = true
+			rank := len(places)
+			places = append(places, place{dir, rank, func(s *scan) {
+				s.project(rank, true, dir)
+				if above == 0 {
+					s.children(rank, true, dir)
+				}
+			}})
+		}
+	}
+	return places
+}
+
+// prefix adds the environment in a directory, if there is one.
+func (s *scan) prefix(rank int, near bool, prefix string) {
+	if isPrefix(prefix) {
+		s.add(rank, near, s.f.inspect(prefix))
+	}
+}
+
+// project adds the environments of a project.
+func (s *scan) project(rank int, near bool, dir string) {
+	for _, prefix := range s.f.projectEnvs(dir) {
+		s.prefix(rank, near, prefix)
+	}
+}
+
+// children adds the environments one level down: a directory of environments, or
+// of projects with a ".venv" each.
+func (s *scan) children(rank int, near bool, dir string) {
+	for _, name := range s.names(dir) {
+		child := filepath.Join(dir, name)
+		if isPrefix(child) {
+			s.add(rank, near, s.f.inspect(child))
+		} else if !strings.HasPrefix(name, ".") {
+			s.prefix(rank, near, filepath.Join(child, ".venv"))
+		}
+	}
+}
+
+// conda adds conda's environments; its directories become places of their own.
+func (s *scan) conda() {
+	places := s.f.condaPlaces()
+	for _, root := range append(slices.Clone(places.selected), places.usual...) {
+		s.prefix(rankConda, false, root)
+	}
+	for _, dir := range append(places.envsDirs(), places.otherDirs()...) {
+		s.start(place{dir, rankConda, func(s *scan) {
+			for _, name := range s.names(dir) {
+				if prefix := filepath.Join(dir, name); hasMeta(prefix) {
+					s.add(rankConda, false, s.f.inspect(prefix))
+				}
+			}
+		}})
+	}
+	for _, prefix := range places.listed {
+		s.start(place{prefix, rankConda, func(s *scan) {
+			if filepath.IsAbs(prefix) && hasMeta(prefix) {
+				s.add(rankConda, false, s.f.inspect(prefix))
+			}
+		}})
+	}
+}
+
+// hatch adds Hatch's environments, virtual/PROJECT/HASH/NAME.
+func (s *scan) hatch() {
+	found, _ := filepath.Glob(filepath.Join(globEscape(s.f.dataHome()), "hatch", "env", "virtual", "*", "*", "*", "pyvenv.cfg"))
+	for _, config := range found[:min(len(found), maxListed)] {
+		s.prefix(rankVenvs, false, filepath.Dir(config))
+	}
+}
+
+// managed adds the default environment of this program.
+func (s *scan) managed() {
+	marks, _ := filepath.Glob(filepath.Join(globEscape(s.f.DataDir), "envs", "default-py3*", readyMark))
+	for _, mark := range marks {
+		x := s.f.inspect(filepath.Dir(mark))
+		x.Kind, x.Name = KindManaged, "default"
+		if x.Broken != "" {
+			x.Mend = "it is made anew when it is used next"
+		}
+		s.add(rankManaged, false, x)
+	}
+}
+
+// pythons adds what pyenv or uv has installed into dir; pyenv-virtualenv links its
+// environments into it.
+func (s *scan) pythons(dir string) {
+	for _, name := range s.names(dir) {
+		prefix := filepath.Join(dir, name)
+		switch {
+		case isPrefix(prefix):
+			x := s.f.inspect(prefix)
+			x.Name = name
+			s.add(rankVenvs, false, x)
+		case isInstallation(prefix):
+			s.add(rankPythons, false, s.f.inspectPython(prefix, name))
+		}
+	}
+}
+
+// system adds the pythons of PATH and of the usual directories.
+func (s *scan) system() {
+	f := s.f
+	dirs := append(f.pathDirs(), f.sys("/usr/local/bin"), f.sys("/opt/homebrew/bin"), f.sys("/usr/bin"))
+	for _, dir := range dirs {
+		if !filepath.IsAbs(dir) || filepath.Base(dir) == "shims" || isPrefix(filepath.Dir(dir)) {
+			continue
+		}
+		for _, name := range pythonNames() {
+			path := filepath.Join(dir, name)
+			if executable(path) && !dialogStub(runtime.GOOS, path) {
+				s.add(rankSystem, false, f.inspectProgram(path))
+			}
+		}
+	}
+}
+
+// pythonNames are the names of pythons on PATH.
+func pythonNames() []string {
+	names := []string{"python3" + exeSuffix, "python" + exeSuffix}
+	for minor := 15; minor >= minPython; minor-- {
+		names = append(names, fmt.Sprintf("python3.%d%s", minor, exeSuffix))
+	}
+	return names
+}

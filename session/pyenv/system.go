@@ -1,0 +1,75 @@
+package pyenv
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// systemPython asks a python outside of any environment where it lives: a shim
+// of pyenv is a script that starts another program, which is then used directly.
+func (f *Finder) systemPython(ctx context.Context, path string) (*Environment, error) {
+	if dialogStub(runtime.GOOS, path) {
+		return nil, &BrokenError{Path: path, Reason: "it is a stub that opens a dialog instead of running Python",
+			Mend: "install Python, or give the path of another one"}
+	}
+	env := &Environment{Kind: KindSystem, Name: filepath.Base(path), Python: path, Prefix: filepath.Dir(filepath.Dir(path))}
+	env.Vars = f.cleanVars().environ()
+	if err := f.probe(ctx, env); err != nil {
+		return nil, f.shimFailed(path, err)
+	}
+	if python := env.Info.Executable; filepath.IsAbs(python) && executable(python) {
+		env.Python = python
+	}
+	env.Prefix = env.Info.Prefix
+	env.Name = env.Info.Version
+	if isPrefix(env.Prefix) { // a wrapper around an environment's python
+		return f.environmentAt(env.Prefix)
+	}
+	return env, nil
+}
+
+// shimFailed adds to the error of a shim of pyenv, which chooses among versions by
+// files and variables, the pythons it chooses from.
+func (f *Finder) shimFailed(path string, err error) error {
+	var broken *BrokenError
+	if filepath.Base(filepath.Dir(path)) != "shims" || !errors.As(err, &broken) {
+		return err
+	}
+	broken.Mend = "it is a shim of pyenv: choose a version with `pyenv global`"
+	if versions := f.pyenvVersions("*"); len(versions) > 0 {
+		broken.Mend += ", or give one itself: " + someOf(versions)
+	}
+	return err
+}
+
+// dialogStub reports programs that open a window when started without their
+// developer tools or store package: they are never started, nor are links to them.
+func dialogStub(goos, path string) bool {
+	names := []string{path}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		names = append(names, real)
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		switch goos {
+		case "darwin":
+			return strings.HasPrefix(name, "/usr/bin/")
+		case "windows":
+			return strings.Contains(strings.ToLower(name), `\microsoft\windowsapps\`)
+		}
+		return false
+	})
+}
+
+// isInstallation reports whether dir holds a Python itself rather than an
+// environment of one.
+func isInstallation(dir string) bool {
+	if runtime.GOOS == "windows" {
+		return isFile(filepath.Join(dir, "python.exe")) && isDir(filepath.Join(dir, "Lib"))
+	}
+	libs, _ := filepath.Glob(filepath.Join(globEscape(dir), "lib", "python3*"))
+	return len(libs) > 0 && (exists(filepath.Join(dir, "bin", "python")) || exists(filepath.Join(dir, "bin", "python3")))
+}
