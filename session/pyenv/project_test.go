@@ -117,6 +117,9 @@ func TestPyenv(t *testing.T) {
 	if err != nil || env.Kind != KindSystem || env.Python != python {
 		t.Fatalf("got %+v, %v", env, err)
 	}
+	if len(env.Warnings) != 1 || !strings.Contains(env.Warnings[0], python+": none of pyenv's own") {
+		t.Errorf("warnings: %q", env.Warnings)
+	}
 	write(t, map[string]string{filepath.Join(root, "version"): "three\n"})
 	_, err = f.Resolve(t.Context(), Config{VenvPath: shim})
 	for _, part := range []string{"version `three' is not installed", "shim of pyenv", filepath.Join(root, "versions", "3.10.4")} {

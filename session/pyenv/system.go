@@ -24,6 +24,10 @@ func (f *Finder) systemPython(ctx context.Context, path string) (*Environment, e
 	if python := env.Info.Executable; filepath.IsAbs(python) && executable(python) {
 		env.Python = python
 	}
+	if shims := filepath.Dir(path); filepath.Base(shims) == "shims" && !strings.HasPrefix(env.Python, filepath.Dir(shims)+string(filepath.Separator)) {
+		// pyenv falls back on PATH, also when the version it was told is not installed.
+		env.warn("%s is a shim of pyenv, which started %s: none of pyenv's own", path, env.Python)
+	}
 	env.Prefix = env.Info.Prefix
 	env.Name = env.Info.Version
 	if isPrefix(env.Prefix) { // a wrapper around an environment's python
