@@ -4,8 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 go=${GO:-go}
-testdata/environments.sh kernel7 kernel6 virtualenv client node conda
+testdata/environments.sh kernel7 kernel6 pythons virtualenv client node conda
 export MCE_TEST_PYTHONS="$PWD/.cache/kernel7/bin/python:$PWD/.cache/kernel6/bin/python"
+export MCE_TEST_MATRIX="$PWD/.cache/pythons"
 export MCE_TEST_UV="$PWD/.cache/tools/bin/uv"
 export MCE_TEST_CLIENT="$PWD/.cache/client/bin/python"
 export MCE_TEST_NODE="$PWD/.cache/node"
