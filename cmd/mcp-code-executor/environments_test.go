@@ -18,28 +18,18 @@ import (
 // place: tests change it.
 func condaHome(t testing.TB) (home, root string) {
 	t.Helper()
-	source := os.Getenv("MCE_TEST_CONDA")
-	if source == "" {
+	home = t.TempDir()
+	return home, copyConda(t, "root", filepath.Join(home, "miniforge3"))
+}
+
+// testConda is the conda installation tests take copies of.
+func testConda(t testing.TB) string {
+	t.Helper()
+	root := os.Getenv("MCE_TEST_CONDA")
+	if root == "" {
 		t.Fatal("MCE_TEST_CONDA names no conda installation: run `make test`, which makes one")
 	}
-	home = t.TempDir()
-	root = filepath.Join(home, "miniforge3")
-	// Hard links: installers replace files. Only what conda notes is written in place.
-	if exec.Command("cp", "-al", source, root).Run() != nil { // another disk
-		execute(t, "rm", "-rf", root)
-		execute(t, "cp", "-a", source, root)
-		return home, root
-	}
-	notes, err := filepath.Glob(filepath.Join(source, "envs", "*", "conda-meta"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, note := range append(notes, filepath.Join(source, "conda-meta")) {
-		copied := filepath.Join(root, strings.TrimPrefix(note, source))
-		execute(t, "rm", "-r", copied)
-		execute(t, "cp", "-a", note, copied)
-	}
-	return home, root
+	return root
 }
 
 // works checks that an environment keeps state, plots, checks and installs.

@@ -87,11 +87,17 @@ func base(t testing.TB) string {
 func makeEnv(t testing.TB, typ string) (dir string, settings []string) {
 	t.Helper()
 	dir = emptyEnv(t, typ)
+	shareKernel(t, dir)
+	return dir, typeSettings(typ, dir)
+}
+
+// shareKernel lets an environment see the packages of the newest test environment.
+func shareKernel(t testing.TB, dir string) {
+	t.Helper()
 	ask := "import sysconfig; print(sysconfig.get_path('purelib'))"
 	there := execute(t, pythons(t)[0], "-c", ask)
 	here := execute(t, filepath.Join(dir, "bin", "python"), "-c", ask)
 	write(t, map[string]string{filepath.Join(here, "shared.pth"): there + "\n"})
-	return dir, typeSettings(typ, dir)
 }
 
 // emptyEnv makes an environment without packages; one by uv has no pip.

@@ -1,0 +1,280 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// place is an environment that was made for a test, and what code in it is to see.
+type place struct {
+	settings []string // of the server, besides HOME and PATH
+	prefix   string   // sys.prefix, or a pattern for it
+	python   string   // sys.executable; "" is bin/python in prefix
+	program  string   // how it is called on PATH; "" is python
+	pip      bool     // it has one of its own
+	numpy    bool
+	kernel   string   // ipykernel's version, "" for any
+	says     []string // what the first answer has besides the output
+	// server is a copy of the program that user may start; "" is this one.
+	server string
+	user   *syscall.SysProcAttr
+}
+
+// tour is what code tells of where it runs, one thing a line. %s is what Python is
+// called there.
+const tour = `import os, sqlite3, ssl, subprocess, sys
+import ipykernel
+print("executable", sys.executable)
+print("prefix", sys.prefix)
+print("path", os.environ["PATH"].split(os.pathsep)[0])
+print("sqlite", sqlite3.connect(":memory:").execute("select 6 * 7").fetchone()[0])
+print("ssl", ssl.OPENSSL_VERSION.split()[0])
+print("kernel", ipykernel.__version__)
+print("child", subprocess.run(["%[1]s", "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True).stdout.strip())
+!echo which $(which %[1]s)
+`
+
+const (
+	tourPip   = "%pip --version\n"
+	tourNumpy = `import numpy
+print("numpy", numpy.arange(4).sum())
+`
+)
+
+// look runs the tour and holds what it tells against the place.
+func (p place) look(t *testing.T) {
+	t.Helper()
+	if p.program == "" {
+		p.program = "python"
+	}
+	code := fmt.Sprintf(tour, p.program)
+	if p.pip {
+		code += tourPip
+	}
+	if p.numpy {
+		code += tourNumpy
+	}
+	ask := args{"code": code, "wait_seconds": 110}
+	var r result
+	if p.server != "" {
+		r = askAs(t, p.user, p.server, p.settings, "execute_code", ask)
+	} else {
+		r = launch(t, p.settings...).call("execute_code", ask)
+	}
+	if r.IsError || !strings.HasPrefix(r.text(), "[ok | ") {
+		t.Fatalf("%s", r.text())
+	}
+	if found, err := filepath.Glob(p.prefix); err == nil && len(found) == 1 { // the managed one is made by now
+		p.prefix = found[0]
+	}
+	bin := filepath.Join(p.prefix, "bin")
+	if p.python == "" {
+		p.python = filepath.Join(bin, "python")
+	}
+	lines := []string{
+		"executable " + p.python, "prefix " + p.prefix, "path " + bin, "sqlite 42", "ssl OpenSSL",
+		"child " + p.prefix, "which " + filepath.Join(bin, p.program),
+	}
+	if p.kernel != "" {
+		lines = append(lines, "kernel "+p.kernel)
+	}
+	if p.numpy {
+		lines = append(lines, "numpy 6")
+	}
+	if p.pip {
+		p.says = append(p.says, "\npip ", " from "+p.prefix+"/")
+	}
+	for _, line := range lines {
+		if !strings.Contains("\n"+r.text()+"\n", "\n"+line+"\n") {
+			t.Errorf("the line %q is missing in:\n%s", line, r.text())
+		}
+	}
+	for _, part := range p.says {
+		if !strings.Contains(r.text(), part) {
+			t.Errorf("%q is missing in:\n%s", part, r.text())
+		}
+	}
+}
+
+// TestKinds: a session in an environment of each kind, with nothing in the
+// server's own environment but HOME, PATH and the choice.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	for name, make := range map[string]func(t *testing.T) place{
+		"venv": func(t *testing.T) place {
+			dir, settings := makeEnv(t, "venv")
+			return place{settings: settings, prefix: dir, pip: true, numpy: true}
+		},
+		"uv venv": func(t *testing.T) place {
+			dir, settings := makeEnv(t, "venv-uv")
+			return place{settings: settings, prefix: dir, numpy: true}
+		},
+		"virtualenv": func(t *testing.T) place {
+			dir := filepath.Join(t.TempDir(), "env")
+			execute(t, testVirtualenv(t), "-m", "virtualenv", "-q", "--no-download", "--python", base(t), dir)
+			shareKernel(t, dir)
+			return place{settings: typeSettings("venv", dir), prefix: dir, pip: true, numpy: true}
+		},
+		"conda by name": func(t *testing.T) place {
+			home, root := condaHome(t)
+			return place{settings: append(typeSettings("conda", "science"), "HOME="+home), prefix: filepath.Join(root, "envs", "science"), pip: true, numpy: true}
+		},
+		"base": func(t *testing.T) place {
+			home, root := condaHome(t)
+			return place{settings: append(typeSettings("conda", "base"), "HOME="+home), prefix: root, pip: true, numpy: true}
+		},
+		"conda by path": func(t *testing.T) place { // of no installation that is here
+			dir := copyConda(t, "away", filepath.Join(t.TempDir(), "project", "away"))
+			return place{settings: typeSettings("conda", dir), prefix: dir, pip: true}
+		},
+		"micromamba": func(t *testing.T) place { // its root is no environment, and has no conda
+			home := t.TempDir()
+			root := copyConda(t, "micromamba", filepath.Join(home, "micromamba"))
+			return place{settings: append(typeSettings("conda", "lab"), "HOME="+home), prefix: filepath.Join(root, "envs", "lab"), pip: true, numpy: true}
+		},
+		"pixi": func(t *testing.T) place {
+			dir := copyConda(t, "pixi", filepath.Join(t.TempDir(), "pixi"))
+			return place{settings: typeSettings("conda", dir), prefix: filepath.Join(dir, ".pixi", "envs", "default"), pip: true}
+		},
+		"managed": func(t *testing.T) place {
+			home := t.TempDir()
+			prefix := filepath.Join(home, ".local", "share", "mcp-code-executor", "envs", "default-py3*")
+			return place{settings: append(indexed(t), "HOME="+home, "PATH="+basePath(t)), prefix: prefix, numpy: true}
+		},
+		"Debian's Python": func(t *testing.T) place { // externally managed, and not called python
+			python := "/usr/bin/python3"
+			if _, err := os.Stat(externallyManaged(python)); err != nil {
+				leftOut(t, "1 of 1 system Pythons: /usr/bin/python3 is none that its distribution manages")
+				dir, settings := makeEnv(t, "venv-uv")
+				return place{settings: settings, prefix: dir, numpy: true}
+			}
+			return place{settings: append(indexed(t), typeSettings("venv", python)...), prefix: "/usr", python: python, program: "python3",
+				says: []string{"was put beside /usr", "EXTERNALLY-MANAGED"}}
+		},
+		"read-only venv": func(t *testing.T) place {
+			open := t.TempDir()
+			dir, home, uv := filepath.Join(open, "env"), filepath.Join(open, "home"), filepath.Join(open, "uv")
+			user, python := asNobody(t)
+			execute(t, python, "-m", "venv", "--without-pip", dir)
+			execute(t, "cp", testUV(t), uv)
+			if err := os.Mkdir(home, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if user != nil {
+				if err := os.Chown(home, 65534, 65534); err != nil {
+					t.Fatal(err)
+				}
+			}
+			execute(t, "chmod", "-R", "a+rX,a-w", dir)
+			t.Cleanup(func() { execute(t, "chmod", "-R", "u+w", dir) })
+			settings := append(append(network(), typeSettings("venv", dir)...), "HOME="+home, "UV="+uv, "UV_PYTHON_DOWNLOADS=never")
+			return place{settings: settings, prefix: dir, server: openServer(t, open), user: user, says: []string{"was put beside " + dir, "not writable"}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			make(t).look(t)
+		})
+	}
+}
+
+// TestPythons: every Python from 3.9 on, with an ipykernel of its time.
+func TestPythons(t *testing.T) {
+	t.Parallel()
+	pins, err := filepath.Glob(filepath.Join(repository, "testdata", "python", "python3.*.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing []string
+	supported := 0
+	for _, path := range pins {
+		minor := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "python"), ".txt")
+		dir := filepath.Join(matrix(t), minor)
+		kernel := ""
+		if m := regexp.MustCompile(`(?m)^ipykernel==(.*)$`).FindStringSubmatch(document(t, filepath.Join("testdata", "python", filepath.Base(path)))); m != nil {
+			kernel = m[1]
+			supported++
+		}
+		if _, err := os.Stat(filepath.Join(dir, "bin", "python")); err != nil {
+			missing = append(missing, minor)
+			continue
+		}
+		if kernel != "" {
+			t.Run(minor, func(t *testing.T) {
+				t.Parallel()
+				place{settings: typeSettings("venv", dir), prefix: dir, numpy: true, kernel: kernel}.look(t)
+			})
+		}
+	}
+	if supported != 5 {
+		t.Errorf("%d Pythons in testdata/python with an ipykernel, not 3.9 to 3.13", supported)
+	}
+	if len(missing) > 0 {
+		leftOut(t, fmt.Sprintf("%d of %d Pythons: %s", len(missing), len(pins), strings.Join(missing, ", ")))
+	}
+}
+
+// leftOut says what a test has not looked at, because this machine has it not.
+// That is fatal in CI.
+func leftOut(t *testing.T, what string) {
+	t.Helper()
+	fmt.Fprintf(os.Stderr, "left out %s\n", what)
+	if os.Getenv("CI") != "" {
+		t.Errorf("left out %s", what)
+	}
+}
+
+// matrix is the directory of the environments with Pythons 3.7 to 3.13.
+func matrix(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("MCE_TEST_MATRIX")
+	if dir == "" {
+		t.Fatal("MCE_TEST_MATRIX names no directory of environments with many Pythons: run `make test`, which makes one")
+	}
+	return dir
+}
+
+// testVirtualenv is a Python that has virtualenv.
+func testVirtualenv(t testing.TB) string {
+	t.Helper()
+	python := os.Getenv("MCE_TEST_VIRTUALENV")
+	if python == "" {
+		t.Fatal("MCE_TEST_VIRTUALENV names no Python with virtualenv: run `make test`, which makes one")
+	}
+	return python
+}
+
+// externallyManaged is where a Python says that it is (PEP 668).
+func externallyManaged(python string) string {
+	out, err := exec.Command(python, "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))").Output()
+	if err != nil {
+		return "/nowhere"
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), "EXTERNALLY-MANAGED")
+}
+
+// copyConda copies what lies beside the test's conda installation, by hard links;
+// what conda writes in place gets a copy of its own.
+func copyConda(t testing.TB, name, to string) string {
+	t.Helper()
+	source := filepath.Join(filepath.Dir(testConda(t)), name)
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if exec.Command("cp", "-al", source, to).Run() != nil { // another disk
+		execute(t, "rm", "-rf", to)
+		execute(t, "cp", "-a", source, to)
+		return to
+	}
+	execute(t, "find", to, "-name", "conda-meta", "-type", "d", "-prune", "-exec", "cp", "-a", "{}", "{}.own", ";",
+		"-exec", "rm", "-r", "{}", ";", "-exec", "mv", "{}.own", "{}", ";")
+	return to
+}
