@@ -165,7 +165,10 @@ def pack_wheel(channel, path):
                 if target is None:
                     continue  # scripts: nothing here starts them
                 target += scheme.group(2)
-            files.setdefault(target, wheel.read(name))
+            data = wheel.read(name)
+            if name == info + "/RECORD":
+                data = b"".join(line for line in data.splitlines(True) if b"/tests/" not in line)
+            files.setdefault(target, data)
     depends = ["python " + MINOR + ".*"]
     for line in metadata.get_all("Requires-Dist") or []:
         need = Requirement(line)
