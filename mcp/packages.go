@@ -87,6 +87,9 @@ func (t *tools) installAnswer(ctx context.Context, e *session.Execution, notes [
 		if left := leftBehind(r.Err); left != "" {
 			answer["message"] = left
 		}
+		if restart := r.Installed.Stale.Restart; len(restart) > 0 {
+			answer["restart_required"] = restart
+		}
 		result := jsonResult(answer)
 		result.IsError = r.Outcome != session.OutcomeCancelled
 		return result
@@ -128,14 +131,19 @@ func (t *tools) installed(answer object, r session.Report) {
 	for _, u := range r.Installed.Unchanged {
 		changes = append(changes, object{"name": u.Name, "old": u.Version, "new": u.Version})
 	}
-	if stale := r.Stale; len(stale) > 0 {
-		warnings = append(warnings, "the session's kernel may have imported the old version of "+strings.Join(stale, ", ")+" and goes on with it: restart it (which loses its variables) to use the new one")
+	restart := r.Installed.Stale.Restart
+	switch {
+	case len(restart) > 0 && r.Installed.Stale.Unknown:
+		warnings = append(warnings, "the session's kernel is busy and could not be asked what it has imported: where it has, it goes on with the old version until it is restarted (which loses its variables)")
+	case len(restart) > 0:
+		warnings = append(warnings, "the session's kernel goes on with the old version of what it has imported: restart it (stop_session restart=true, which loses its variables) to use the new one")
 	}
 	answer["status"] = "success"
 	answer["installed_packages"] = requested
 	answer["changes"] = changes
 	answer["tool"] = r.Installed.Tool
 	answer["output"] = cutMiddle(r.Installed.Output, 4000)
+	answer["restart_required"] = append([]string{}, restart...)
 	answer["warnings"] = warnings
 }
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
@@ -12,17 +13,7 @@ type Installation struct {
 	pyenv.InstallResult
 	Environment *pyenv.Environment
 	Requested   []pyenv.Requirement
-}
-
-// stale names what an already running kernel may hold in its old version.
-func (i *Installation) stale() []string {
-	var names []string
-	for _, c := range i.Changes {
-		if c.Old != "" {
-			names = append(names, c.Name+" "+c.Old)
-		}
-	}
-	return names
+	Stale       Stale
 }
 
 // Install installs into the session's environment and returns at once. It does
@@ -56,13 +47,14 @@ func (s *Session) install(e *Execution, reqs []pyenv.Requirement, upgrade bool) 
 		progress(StateInstalling)("starting")
 		result, err = s.manager.config.Finder.Install(e.ctx, env, reqs, pyenv.InstallOptions{Upgrade: upgrade, Progress: progress(StateInstalling)})
 	}
-	if err == nil {
-		s.manager.packagesChanged()
+	var stale Stale
+	if changes := changesOf(result, err); len(changes) > 0 {
+		stale = s.manager.packagesChanged(s.ctx, s, env, changes)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastUsed = time.Now()
-	e.installed = &Installation{InstallResult: result, Environment: env, Requested: reqs}
+	e.installed = &Installation{InstallResult: result, Environment: env, Requested: reqs, Stale: stale}
 	switch {
 	case err == nil:
 		e.finishLocked(OutcomeOK, nil)
@@ -73,14 +65,12 @@ func (s *Session) install(e *Execution, reqs []pyenv.Requirement, upgrade bool) 
 	}
 }
 
-// packagesChanged notes that something can be imported that could not before:
-// several sessions may run in the environment that was installed into.
-func (m *Manager) packagesChanged() {
-	for _, s := range m.Sessions() {
-		s.mu.Lock()
-		s.refresh = true
-		s.mu.Unlock()
+// changesOf lists what an installation has changed, also when it failed.
+func changesOf(r pyenv.InstallResult, err error) []pyenv.Change {
+	if failed, ok := errors.AsType[*pyenv.InstallError](err); ok {
+		return failed.Changes
 	}
+	return r.Changes
 }
 
 // Environment returns the environment the session's kernel runs in or would be

@@ -47,10 +47,7 @@ type Report struct {
 	RecordErr  error // the record cannot be written
 
 	Installed *Installation // of KindInstall, when finished
-	// Stale names installed packages that the session's kernel may have imported
-	// before in another version, with that version.
-	Stale []string
-	Told  bool // an answer has told the end
+	Told      bool          // an answer has told the end
 	// Notices are sentences about preparing.
 	Notices []string
 	// Start is where the execution begins; From and To are the cursors between which Outputs lie.
@@ -85,9 +82,6 @@ func (e *Execution) Report(since Cursor) Report {
 	}
 	if s.env != nil {
 		r.Environment, r.Python = s.env.Label(), s.env.Info.Version
-	}
-	if e.installed != nil && s.kernel != nil {
-		r.Stale = e.installed.stale()
 	}
 	if e.state == StateQueued {
 		r.Place = s.queue.place(e)

@@ -44,6 +44,7 @@ type Session struct {
 	deaths     int      // of kernels, since the last run that finished
 	refresh    bool     // something can be imported that could not before
 	reload     []string // code files that changed: modules to load again
+	news       []string // sentences for the next answer; see tell
 	idleTimer  *time.Timer
 	expired    bool // the idle limit has ended the kernel
 	closed     bool
@@ -282,6 +283,7 @@ func (s *Session) kernelRequest(e *Execution) kernel.Request {
 	defer s.mu.Unlock()
 	r.Refresh, s.refresh = s.refresh, false
 	r.Reload, s.reload = s.reload, nil
+	e.notices, s.news = append(e.notices, s.news...), nil
 	return r
 }
 

@@ -52,6 +52,7 @@ func wheels(t testing.TB) []string {
 	dir := t.TempDir()
 	makeWheel(t, dir, "mcetoy", "1.0", "toymodule")
 	makeWheel(t, dir, "mcetoy", "2.0", "toymodule", "Requires-Dist: mceleaf")
+	makeWheel(t, dir, "mceleaf", "0.4", "leaf")
 	makeWheel(t, dir, "mceleaf", "0.5", "leaf")
 	makeWheel(t, dir, "mceother", "1.0", "other")
 	return []string{"PIP_NO_INDEX=1", "PIP_FIND_LINKS=" + dir}
@@ -202,8 +203,8 @@ func TestInstall(t *testing.T) {
 			if changes(o) != "mcetoy <nil> 1.0" || o["tool"] != test.tool || o["env_type"] != test.typ || o["environment"] != dir {
 				t.Errorf("a new one: %v", o)
 			}
-			if w := o["warnings"].([]any); len(w) > 0 {
-				t.Errorf("warnings: %v", w)
+			if w := o["warnings"].([]any); len(w) > 0 || fmt.Sprint(o["restart_required"]) != "[]" {
+				t.Errorf("warnings: %v, %v", w, o["restart_required"])
 			}
 			if r := p.run("import toymodule; print(toymodule.version, x)"); strings.TrimSpace(r.rest()) != "1.0 41" {
 				t.Errorf("importing it: %s", r.text())
@@ -215,14 +216,20 @@ func TestInstall(t *testing.T) {
 			if changes(o) != "mceleaf <nil> 0.5, mcetoy 1.0 2.0" {
 				t.Errorf("an upgrade: %v", o)
 			}
-			if w := fmt.Sprint(o["warnings"]); !strings.Contains(w, "mcetoy 1.0") || !strings.Contains(w, "restart") {
-				t.Errorf("warnings: %v", w)
+			if w := fmt.Sprint(o["warnings"]); fmt.Sprint(o["restart_required"]) != "[mcetoy 1.0 -> 2.0 (imported)]" || !strings.Contains(w, "restart") {
+				t.Errorf("warnings: %v, %v", o["restart_required"], w)
 			}
 			if r := p.run("print(toymodule.version, x)"); strings.TrimSpace(r.rest()) != "1.0 41" {
 				t.Errorf("afterwards: %s", r.text())
 			}
 			// Another session of the environment sees what is new as well.
-			p.call("execute_code", args{"code": "import sys", "session": "other"})
+			p.call("execute_code", args{"code": "import leaf", "session": "other"})
+			if o := p.done("install_dependencies", args{"packages": []string{"mceleaf==0.4"}}); len(o["restart_required"].([]any)) > 0 {
+				t.Errorf("nothing of it is imported here: %v", o)
+			}
+			if r := p.call("execute_code", args{"code": "1", "session": "other"}); !strings.Contains(r.text(), "session default has changed") || !strings.Contains(r.text(), "mceleaf 0.5 -> 0.4 (imported)") {
+				t.Errorf("the other session is not told: %s", r.text())
+			}
 			p.done("install_dependencies", args{"packages": []string{"mceother"}})
 			if r := p.call("execute_code", args{"code": "import other; print(other.version)", "session": "other"}); strings.TrimSpace(r.rest()) != "1.0" {
 				t.Errorf("the other session: %s", r.text())

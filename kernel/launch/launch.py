@@ -271,6 +271,60 @@ def name_code():
 # --- what has become importable, or has changed, since the last request
 
 
+class Sites:
+    """Directories of packages and their .pth files, which Python reads at its
+    start alone: editable installs are such files."""
+
+    def __init__(self):
+        self.seen = {path: stamp for path, stamp in self.files()}
+
+    @staticmethod
+    def directories():
+        import site
+
+        found = list(site.getsitepackages()) if hasattr(site, "getsitepackages") else []
+        if getattr(site, "ENABLE_USER_SITE", False):
+            found.append(site.getusersitepackages())
+        return found
+
+    def files(self):
+        for directory in self.directories():
+            try:
+                names = sorted(os.listdir(directory))
+            except OSError:
+                continue
+            for name in names:
+                path = os.path.join(directory, name)
+                if name.endswith(".pth"):
+                    stat = os.stat(path)
+                    yield path, (stat.st_mtime_ns, stat.st_size)
+
+    def update(self):
+        import site
+
+        for directory in self.directories():
+            if os.path.isdir(directory) and directory not in sys.path:
+                sys.path.append(directory)
+        for path, stamp in self.files():
+            if self.seen.get(path) == stamp:
+                continue
+            new = path not in self.seen
+            self.seen[path] = stamp
+            if new:
+                site.addpackage(*os.path.split(path), set(sys.path))
+            else:
+                self.add_paths(path)  # its code has run once
+
+    @staticmethod
+    def add_paths(path):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                entry = os.path.join(os.path.dirname(path), line.strip())
+                if line.strip() and not line.startswith(("#", "import ", "import\t")):
+                    if entry not in sys.path and os.path.exists(entry):
+                        sys.path.append(entry)
+
+
 def refresh_imports(app):
     """Before a request whose metadata says so: packages that were installed can
     be imported, and modules whose files have changed are loaded again."""
@@ -278,6 +332,7 @@ def refresh_imports(app):
     import types
 
     done = [None]
+    sites = step("sites", Sites)
 
     def refresh(*_):
         parent = app.kernel.get_parent("shell")
@@ -287,6 +342,8 @@ def refresh_imports(app):
             return  # a cell that runs cells asks again for the same request
         done[0] = request
         importlib.invalidate_caches()
+        if sites:
+            step("sites", sites.update)
         changed = set(map(os.path.realpath, metadata.get(RELOAD) or ()))
         for module in list(sys.modules.values()):
             if type(module) is not types.ModuleType:
