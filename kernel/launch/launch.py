@@ -444,13 +444,21 @@ class Interrupts:
         @contextlib.contextmanager
         def cancel_on_sigint(kernel, task):
             loop = task.get_loop()
+            cell = getattr(task.get_coro(), "cr_frame", None)
             signals = 0
+
+            def in_cell(frame):
+                # The loop's own code runs in the name of the task too, when it
+                # queues the next step: raising there loses the step for ever.
+                while frame and frame is not cell:
+                    frame = frame.f_back
+                return frame is cell
 
             def handle(signum, frame):
                 nonlocal signals
                 if task.done():
                     return
-                if asyncio.current_task(loop) is task:
+                if asyncio.current_task(loop) is task and in_cell(frame):
                     raise KeyboardInterrupt
                 signals += 1
                 # tornado's add_callback does not wake the loop from a handler.

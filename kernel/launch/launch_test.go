@@ -160,6 +160,9 @@ var kernelCases = map[string]facts{
 	},
 	"swallowed":      {"signals": 2.0, "status": "ok", "after": "1"},
 	"random_signals": {"missing": list{}, "some": true, "after": "42"},
+	"signal_while_queueing": {
+		"cell": list{true, true, "CancelledError"}, "after": "42",
+	},
 	"always_a_reply": {"nul": list{true, "error", true, ""}, "count": true},
 	"filenames": {
 		"file": true, "lines": true, "later": true, "syntax": true, "magic": true,

@@ -369,6 +369,27 @@ def random_signals():
         return {"missing": missing, "some": interrupted > 0, "after": k.result("6 * 7")}
 
 
+QUEUEING = """
+import asyncio, os, signal
+loop = asyncio.get_running_loop()
+queue = loop.call_soon
+def call_soon(*args, **kwargs):
+    loop.call_soon = queue
+    os.kill(os.getpid(), signal.SIGINT)
+    return queue(*args, **kwargs)
+loop.call_soon = call_soon
+await asyncio.sleep(0)
+"""
+
+
+@case
+def signal_while_queueing():
+    """A signal in the loop's own code, as it queues the cell's next step."""
+    with Kernel() as k:
+        cell = k.run(QUEUEING, limit=10)
+        return {"cell": [cell["replied"], cell["idle"], cell["ename"]], "after": k.result("6 * 7")}
+
+
 @case
 def always_a_reply():
     with Kernel() as k:
