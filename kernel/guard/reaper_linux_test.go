@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -17,6 +18,10 @@ import (
 // A sweep at any moment leaves alone what was started through the reaper.
 func TestSweepSparesOwn(t *testing.T) {
 	reaper := newTestReaper(t)
+	// Where /proc is long a sweep takes a second, and 400 starts would wait for
+	// as many: enough sweeps are enough.
+	const enough = 50
+	var sweeps atomic.Int32
 	stop := make(chan struct{})
 	var sweeper, starters sync.WaitGroup
 	sweeper.Go(func() {
@@ -28,12 +33,13 @@ func TestSweepSparesOwn(t *testing.T) {
 				if err := reaper.Sweep(); err != nil {
 					t.Error(err)
 				}
+				sweeps.Add(1)
 			}
 		}
 	})
 	for range 4 {
 		starters.Go(func() {
-			for range 100 {
+			for i := 0; i < 100 && (i < 10 || sweeps.Load() < enough); i++ {
 				cmd := exec.Command("/bin/sh", "-c", "exit 7")
 				if err := reaper.Start(cmd); err != nil {
 					t.Error(err)
