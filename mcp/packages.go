@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ func (t *tools) installDependencies() tool {
 		description: "Install Python packages into the session's environment, with the tool that suits it (uv, pip or conda). The answer tells old and new versions, and which of them an already running kernel must be restarted for. " +
 			"It returns after wait_seconds at the latest, and the installation goes on: get_execution with the id shows it, interrupt_execution stops it.",
 		arguments: []argument{
-			{name: "packages", kind: "array", required: true, description: "Requirements as pip takes them: \"pandas\", \"pandas>=2\", \"requests[socks]\", \"name @ https://…\". Options (-r, --index-url) are refused."},
+			{name: "packages", kind: "array", description: "Requirements as pip takes them: \"pandas\", \"pandas>=2\", \"requests[socks]\", \"name @ https://…\", or a wheel or project in the code storage directory: \"./dist/x-1.0-py3-none-any.whl\". Options (-r, --index-url) are refused."},
+			{name: "file", kind: "string", description: "A file in the code storage directory that lists packages: \"requirements.txt\", \"pyproject.toml\", with an extra or group \"pyproject.toml[dev]\". Give packages, file or both."},
 			{name: "session", kind: "string", description: "Session whose environment is meant. Default \"default\"."},
 			{name: "upgrade", kind: "boolean", description: "true: take the newest version also of what is installed. Default false."},
 			{name: "wait_seconds", kind: "number", description: waitWords},
@@ -35,7 +37,15 @@ func (t *tools) installDependencies() tool {
 
 func (t *tools) handleInstallDependencies(ctx context.Context, a *arguments) *mcp.CallToolResult {
 	begun := time.Now()
-	packages := a.Strings("packages", required, nonEmpty)
+	file := a.String("file")
+	var rules []argumentRule
+	if file == "" {
+		rules = []argumentRule{nonEmpty}
+	}
+	packages := a.Strings("packages", rules...)
+	if file == "" && packages == nil && a.err() == nil {
+		a.problem("packages", argumentField{}, "is missing, and so is file: give what to install, or a file in the code storage directory that lists it.")
+	}
 	name := a.String("session")
 	upgrade := a.Bool("upgrade", false)
 	deadline := begun.Add(waitSeconds(a))
@@ -45,7 +55,7 @@ func (t *tools) handleInstallDependencies(ctx context.Context, a *arguments) *mc
 	if err := a.err(); err != nil {
 		return jsonError(err)
 	}
-	reqs, err := pyenv.ParseRequirements(packages)
+	wanted, err := t.wanted(packages, file)
 	if err != nil {
 		return jsonError(fmt.Errorf("nothing was installed: %w", err))
 	}
@@ -53,12 +63,25 @@ func (t *tools) handleInstallDependencies(ctx context.Context, a *arguments) *mc
 	if err != nil {
 		return jsonError(err)
 	}
-	e, err := s.Install(reqs, upgrade)
+	e, err := s.Install(wanted, upgrade)
 	if err != nil {
 		return jsonError(err)
 	}
 	t.wait(ctx, e, deadline)
 	return t.installAnswer(ctx, e, a.notes())
+}
+
+// wanted reads what is to be installed. The storage is opened only for what names
+// a file: installing a package must work without one.
+func (t *tools) wanted(packages []string, file string) (pyenv.Wanted, error) {
+	if file == "" && !slices.ContainsFunc(packages, func(p string) bool { return strings.HasPrefix(strings.TrimSpace(p), ".") }) {
+		return pyenv.Want(packages, "", nil)
+	}
+	storage, err := t.sessions.Storage()
+	if err != nil {
+		return pyenv.Wanted{}, err
+	}
+	return pyenv.Want(packages, file, storage)
 }
 
 // installAnswer tells of an installation, under way or finished.
@@ -120,7 +143,7 @@ func leftBehind(err error) string {
 // installed adds what a finished installation did.
 func (t *tools) installed(answer object, r session.Report) {
 	requested := []string{}
-	for _, req := range r.Installed.Requested {
+	for _, req := range r.Installed.Requested.Requirements {
 		requested = append(requested, req.String())
 	}
 	changes := []object{}

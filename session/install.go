@@ -12,14 +12,14 @@ import (
 type Installation struct {
 	pyenv.InstallResult
 	Environment *pyenv.Environment
-	Requested   []pyenv.Requirement
+	Requested   pyenv.Wanted
 	Stale       Stale
 }
 
 // Install installs into the session's environment and returns at once. It does
 // not wait in the session's queue: code that runs is not disturbed, and a long
 // run need not end first. Its result is [Report.Installed].
-func (s *Session) Install(reqs []pyenv.Requirement, upgrade bool) (*Execution, error) {
+func (s *Session) Install(wanted pyenv.Wanted, upgrade bool) (*Execution, error) {
 	e := &Execution{session: s, kind: KindInstall, asked: time.Now(), done: make(chan struct{}), state: StatePreparing}
 	e.ctx, e.cancel = context.WithCancelCause(s.ctx)
 	s.mu.Lock()
@@ -29,11 +29,11 @@ func (s *Session) Install(reqs []pyenv.Requirement, upgrade bool) (*Execution, e
 	}
 	s.manager.adopt(e)
 	s.latest, s.lastUsed = e, time.Now()
-	s.wg.Go(func() { s.install(e, reqs, upgrade) })
+	s.wg.Go(func() { s.install(e, wanted, upgrade) })
 	return e, nil
 }
 
-func (s *Session) install(e *Execution, reqs []pyenv.Requirement, upgrade bool) {
+func (s *Session) install(e *Execution, wanted pyenv.Wanted, upgrade bool) {
 	progress := func(state State) func(string) {
 		return func(line string) {
 			s.mu.Lock()
@@ -45,16 +45,17 @@ func (s *Session) install(e *Execution, reqs []pyenv.Requirement, upgrade bool) 
 	var result pyenv.InstallResult
 	if err == nil {
 		progress(StateInstalling)("starting")
-		result, err = s.manager.config.Finder.Install(e.ctx, env, reqs, pyenv.InstallOptions{Upgrade: upgrade, Progress: progress(StateInstalling)})
+		result, err = s.manager.config.Finder.Install(e.ctx, env, wanted, pyenv.InstallOptions{Upgrade: upgrade, Progress: progress(StateInstalling)})
 	}
 	var stale Stale
-	if changes := changesOf(result, err); len(changes) > 0 {
+	// Also when no version has changed: a project can be there in place now.
+	if changes := changesOf(result, err); err == nil || len(changes) > 0 {
 		stale = s.manager.packagesChanged(s.ctx, s, env, changes)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastUsed = time.Now()
-	e.installed = &Installation{InstallResult: result, Environment: env, Requested: reqs, Stale: stale}
+	e.installed = &Installation{InstallResult: result, Environment: env, Requested: wanted, Stale: stale}
 	switch {
 	case err == nil:
 		e.finishLocked(OutcomeOK, nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -48,14 +49,14 @@ type InstallResult struct {
 // are an [*InstallError]; when ctx ends the installer is ended with all its
 // children, and the error is an [*InstallError] that wraps the context's cause
 // and says what has changed already.
-func (f *Finder) Install(ctx context.Context, env *Environment, reqs []Requirement, o InstallOptions) (InstallResult, error) {
-	if len(reqs) == 0 {
+func (f *Finder) Install(ctx context.Context, env *Environment, wanted Wanted, o InstallOptions) (InstallResult, error) {
+	if len(wanted.Requirements) == 0 {
 		return InstallResult{}, errors.New("no packages are given; name at least one")
 	}
 	if err := refuseInstall(env); err != nil {
 		return InstallResult{}, err
 	}
-	in := &installation{f: f, env: env, reqs: reqs, upgrade: o.Upgrade, progress: orSilent(o.Progress)}
+	in := &installation{f: f, env: env, reqs: wanted.Requirements, constraints: wanted.Constraints, upgrade: o.Upgrade, progress: orSilent(o.Progress)}
 	unlock, err := f.lock(ctx, lockName(env.Prefix), waitingFor(in.say, "another installation into "+env.Prefix))
 	if err != nil {
 		return InstallResult{}, fmt.Errorf("waiting to install: %w", err)
@@ -64,6 +65,10 @@ func (f *Finder) Install(ctx context.Context, env *Environment, reqs []Requireme
 	if in.before, err = f.Snapshot(ctx, env); err != nil {
 		return InstallResult{}, fmt.Errorf("looking at the packages before installing: %w", err)
 	}
+	if err := in.writeFiles(); err != nil {
+		return InstallResult{}, fmt.Errorf("writing what to install: %w", err)
+	}
+	defer os.RemoveAll(in.dir)
 	in.run(ctx)
 	f.forget(env.Python)
 	return in.result(ctx)
@@ -77,6 +82,9 @@ type installation struct {
 	upgrade  bool
 	progress func(string)
 	before   map[string]string
+	// constraints bound versions, and dir holds the files that say so.
+	constraints []Requirement
+	dir         string
 
 	last    attempt // the one that counts
 	failure error   // its error
@@ -264,11 +272,54 @@ func (in *installation) uvAttempt(uv string) attempt {
 	return attempt{tool: "uv", argv: in.operands(argv), vars: v.environ()}
 }
 
+// writeFiles writes the requirements as files where a command line cannot say
+// them: hashes, and constraints.
+func (in *installation) writeFiles() error {
+	hashed := slices.ContainsFunc(in.reqs, func(r Requirement) bool { return len(r.Hashes) > 0 })
+	if !hashed && len(in.constraints) == 0 {
+		return nil
+	}
+	var err error
+	if in.dir, err = os.MkdirTemp("", "mce-install-"); err != nil {
+		return err
+	}
+	for name, reqs := range map[string][]Requirement{"requirements.txt": in.reqs, "constraints.txt": in.constraints} {
+		var b strings.Builder
+		for _, r := range reqs {
+			if r.Editable {
+				b.WriteString("-e ")
+			}
+			b.WriteString(r.String())
+			for _, hash := range r.Hashes {
+				b.WriteString(" --hash=" + hash)
+			}
+			b.WriteByte('\n')
+		}
+		if err := os.WriteFile(filepath.Join(in.dir, name), []byte(b.String()), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // operands adds the requirements behind "--", so that none is an option.
 func (in *installation) operands(argv []string) []string {
+	if in.dir != "" {
+		if len(in.constraints) > 0 {
+			argv = append(argv, "-c", filepath.Join(in.dir, "constraints.txt"))
+		}
+		return append(argv, "-r", filepath.Join(in.dir, "requirements.txt"))
+	}
+	for _, r := range in.reqs {
+		if r.Editable {
+			argv = append(argv, "--editable", r.String())
+		}
+	}
 	argv = append(argv, "--")
 	for _, r := range in.reqs {
-		argv = append(argv, r.String())
+		if !r.Editable {
+			argv = append(argv, r.String())
+		}
 	}
 	return argv
 }
@@ -277,8 +328,11 @@ func (in *installation) operands(argv []string) []string {
 // understands: plain names with plain versions. Its "[…]" means something else,
 // it has no markers, and it takes no URL of a wheel.
 func (in *installation) condaAttempts() []attempt {
+	if in.dir != "" {
+		return nil
+	}
 	for _, r := range in.reqs {
-		if len(r.Extras) > 0 || r.URL != "" || r.Marker != "" ||
+		if r.Path != "" || len(r.Extras) > 0 || r.URL != "" || r.Marker != "" ||
 			slices.ContainsFunc(r.Specifiers, func(s Specifier) bool { return s.Op == "===" }) {
 			return nil
 		}

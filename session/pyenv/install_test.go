@@ -68,13 +68,13 @@ func wheels(t testing.TB) string {
 	return dir
 }
 
-func requirements(t testing.TB, texts ...string) []Requirement {
+func requirements(t testing.TB, texts ...string) Wanted {
 	t.Helper()
 	reqs, err := ParseRequirements(texts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reqs
+	return Wanted{Requirements: reqs}
 }
 
 // pipEnv and uvEnv are real environments that see the wheels alone.
@@ -206,7 +206,7 @@ func TestInstallRefuses(t *testing.T) {
 	if _, err := f.Install(context.Background(), env, reqs, InstallOptions{}); !errors.As(err, &e) || e.Reason != ReasonManaged || !strings.Contains(err.Error(), "EXTERNALLY-MANAGED") {
 		t.Errorf("managed: %v", err)
 	}
-	if _, err := f.Install(context.Background(), env, nil, InstallOptions{}); err == nil {
+	if _, err := f.Install(context.Background(), env, Wanted{}, InstallOptions{}); err == nil {
 		t.Error("an empty list is taken")
 	}
 }

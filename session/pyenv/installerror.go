@@ -18,6 +18,7 @@ const (
 	ReasonPython      InstallReason = "python version"     // the package is not for this Python
 	ReasonNetwork     InstallReason = "network"            // the index was not reached
 	ReasonBuild       InstallReason = "build"              // a source package did not build
+	ReasonHash        InstallReason = "hash mismatch"      // what was served is not what a hash says
 	ReasonPermission  InstallReason = "permission"         // the environment cannot be written to
 	ReasonDiskFull    InstallReason = "disk full"          //
 	ReasonManaged     InstallReason = "externally managed" // belongs to the system (PEP 668, CEP 22)
@@ -79,6 +80,7 @@ var signs = []struct {
 }{
 	{ReasonDiskFull, regexp.MustCompile(`(?i)no space left on device|disk quota exceeded|errno 28\b|NoSpaceLeftError|os error 28\b|not enough space on the disk`)},
 	{ReasonManaged, regexp.MustCompile(`(?i)externally[- ]managed|EnvironmentIsFrozenError`)},
+	{ReasonHash, regexp.MustCompile(`Hash mismatch|DO NOT MATCH THE HASHES|ChecksumMismatchError`)},
 	{ReasonConflict, regexp.MustCompile(`ResolutionImpossible|Unsatisfiable(Error|SpecError)|Double requirement given|conflicting URLs`)},
 	{ReasonNotFound, regexp.MustCompile(`(?i)404 (Client|Not Found)|HTTP error 404|Repository not found`)},
 	{ReasonNetwork, regexp.MustCompile(`(?i)NewConnectionError|NameResolutionError|Retrying \(Retry|temporary failure in name resolution|` +

@@ -77,7 +77,9 @@ class Dist:
         except ValueError:
             return ""
         if info.get("dir_info", {}).get("editable"):
-            return re.sub("^file://", "", info.get("url", "")) or "?"
+            from urllib.parse import unquote  # 5 ms
+
+            return unquote(re.sub("^file://", "", info.get("url", ""))) or "?"
         return ""
 
     def damage(self):

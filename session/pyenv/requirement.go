@@ -23,6 +23,12 @@ type Requirement struct {
 	Specifiers []Specifier // all must hold
 	URL        string      // https or git+https; excludes Specifiers
 	Marker     string      // after ";", checked for its form, evaluated by the installer
+	// Path is an absolute path of a wheel, a source archive or a project's
+	// directory; excludes the others but Extras. Editable installs the directory
+	// in place.
+	Path     string
+	Editable bool
+	Hashes   []string // "sha256:…": one of them must be the file's
 }
 
 // Specifier is one condition on a version: ">= 2.0".
@@ -34,7 +40,7 @@ type Specifier struct {
 // String is the form given to installers.
 func (r Requirement) String() string {
 	var b strings.Builder
-	b.WriteString(r.Name)
+	b.WriteString(r.Name + r.Path)
 	if len(r.Extras) > 0 {
 		b.WriteString("[" + strings.Join(r.Extras, ",") + "]")
 	}
