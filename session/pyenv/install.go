@@ -221,6 +221,9 @@ func (in *installation) explain(changes []Change) *InstallError {
 	if exit, ok := errors.AsType[*exec.ExitError](in.failure); ok {
 		e.ExitCode = exit.ExitCode()
 		e.Reason = classify(in.tail)
+		if in.last.tool == "pip" && e.Reason == ReasonNotFound && strings.Contains(in.tail, "(from versions: none)") {
+			e.Tail += "\npip says the same when the index answers with an error, such as 401 or 500, or with a page that is no index"
+		}
 	}
 	if errors.Is(in.failure, errNoInstaller) {
 		e.Reason = ReasonNoInstaller

@@ -130,7 +130,7 @@ func testInstall(t *testing.T, f *Finder, env *Environment, tool string) {
 		{ask: []string{"mceabsent"}, reason: ReasonNotFound},
 		{ask: []string{"mceleaf", "mcetoy==99"}, reason: ReasonNotFound},
 		{ask: []string{"mcefuture"}, reason: ReasonPython},
-		{ask: []string{"mcebad"}, reason: ReasonBuild},
+		{ask: []string{"mcebad"}, reason: ReasonCorrupt},
 		{ask: []string{"mcetoy==1.0"}, changes: []Change{{"mcetoy", "2.0", "1.0", []string{"toymodule"}}}}, // pip warns, and does it
 	}
 	for _, step := range steps {

@@ -16,8 +16,10 @@ const (
 	ReasonNotFound    InstallReason = "not found"          // no such package, or no such version
 	ReasonConflict    InstallReason = "conflict"           // the requirements exclude each other
 	ReasonPython      InstallReason = "python version"     // the package is not for this Python
+	ReasonLogin       InstallReason = "login"              // the index wants credentials, or others
 	ReasonNetwork     InstallReason = "network"            // the index was not reached
 	ReasonBuild       InstallReason = "build"              // a source package did not build
+	ReasonCorrupt     InstallReason = "corrupt file"       // what was served is no package
 	ReasonHash        InstallReason = "hash mismatch"      // what was served is not what a hash says
 	ReasonPermission  InstallReason = "permission"         // the environment cannot be written to
 	ReasonDiskFull    InstallReason = "disk full"          //
@@ -82,15 +84,18 @@ var signs = []struct {
 	{ReasonManaged, regexp.MustCompile(`(?i)externally[- ]managed|EnvironmentIsFrozenError`)},
 	{ReasonHash, regexp.MustCompile(`Hash mismatch|DO NOT MATCH THE HASHES|ChecksumMismatchError`)},
 	{ReasonConflict, regexp.MustCompile(`ResolutionImpossible|Unsatisfiable(Error|SpecError)|Double requirement given|conflicting URLs`)},
+	{ReasonLogin, regexp.MustCompile(`(?i)401 (Client|Unauthorized|Error)|403 (Client|Forbidden)|lack of valid authentication|HTTP error 40[13]`)},
 	{ReasonNotFound, regexp.MustCompile(`(?i)404 (Client|Not Found)|HTTP error 404|Repository not found`)},
 	{ReasonNetwork, regexp.MustCompile(`(?i)NewConnectionError|NameResolutionError|Retrying \(Retry|temporary failure in name resolution|` +
 		`error sending request|Failed to fetch|CondaHTTPError|CONNECTION FAILED|ConnectTimeoutError|ReadTimeoutError|IncompleteRead|` +
+		`end of file before message length|error (reading a body|decoding response body)|` +
 		`dns error|operation timed out|connection (refused|reset|aborted)|network was disabled|SSLError|unable to access 'https`)},
 	{ReasonPython, regexp.MustCompile(`(?i)requires a different python|that require a different python version|does not satisfy Python|requires Python ?[<>=!~]`)},
 	{ReasonNotFound, regexp.MustCompile(`(?i)No matching distribution found|was not found in the package registry|was not found in the provided package locations|` +
 		`Packages?NotFoundError|Package missing in current|there (are no versions|is no version) of|nothing provides`)},
 	{ReasonBuild, regexp.MustCompile(`(?i)failed building wheel|failed to build|metadata-generation-failed|subprocess-exited-with-error|` +
-		`build backend returned an error|invalid wheel|not a supported wheel|is invalid\.|bad zip|not a zip|Failed to (extract|read|unzip)|has an invalid`)},
+		`build backend returned an error`)},
+	{ReasonCorrupt, regexp.MustCompile(`(?i)invalid wheel|not a supported wheel|is invalid\.|bad zip|not a zip|Failed to (extract|read|unzip)|has an invalid`)},
 	{ReasonPermission, regexp.MustCompile(`(?i)permission denied|errno 13\b|os error 13\b|NotWritableError|access is denied|read-only file system`)},
 	{ReasonConflict, regexp.MustCompile(`(?i)conflicting dependencies|requirements are unsatisfiable|no solution found|are incompatible`)},
 }

@@ -1,0 +1,143 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// faultyIndex serves packages whose names say what goes wrong with them; "mcefine"
+// is fine, and the wheels of all others need it. It returns the index's URL.
+func faultyIndex(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	wheel := func(name string) string { return name + "-1.0-py3-none-any.whl" }
+	makeWheel(t, dir, "mcefine", "1.0", "fine")
+	file := func(name string) []byte {
+		makeWheel(t, dir, name, "1.0", name, "Requires-Dist: mcefine")
+		b, err := os.ReadFile(filepath.Join(dir, wheel(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusing := "http://" + closed.Addr().String() + "/"
+	closed.Close()
+	over := make(chan struct{})
+	hang := func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-over:
+		case <-r.Context().Done():
+		}
+	}
+	mux := http.NewServeMux()
+	page := func(name, fragment string) {
+		mux.HandleFunc("/simple/"+name+"/", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprintf(w, `<!DOCTYPE html><html><body><a href="/files/%s%s">%[1]s</a></body></html>`, wheel(name), fragment)
+		})
+	}
+	serve := func(name string, write func(w http.ResponseWriter, b []byte)) {
+		b := file(name)
+		page(name, "")
+		mux.HandleFunc("/files/"+wheel(name), func(w http.ResponseWriter, r *http.Request) { write(w, b) })
+	}
+	page("mcefine", "")
+	mux.HandleFunc("/files/"+wheel("mcefine"), func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(dir, wheel("mcefine")))
+	})
+	serve("mcedrop", func(w http.ResponseWriter, b []byte) {
+		w.Header().Set("Content-Length", fmt.Sprint(len(b)))
+		w.Write(b[:len(b)/2])
+		w.(http.Flusher).Flush()
+		if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
+			c.Close()
+		}
+	})
+	serve("mcecorrupt", func(w http.ResponseWriter, b []byte) {
+		for i := range b {
+			b[i] ^= 0x5a
+		}
+		w.Write(b)
+	})
+	serve("mcecut", func(w http.ResponseWriter, b []byte) { w.Write(b[:len(b)/2]) })
+	file("mceforged")
+	page("mceforged", "#sha256="+strings.Repeat("0", 64))
+	mux.HandleFunc("/files/"+wheel("mceforged"), func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, filepath.Join(dir, wheel("mceforged")))
+	})
+	mux.HandleFunc("/simple/mcerefuse/", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, refusing, http.StatusFound)
+	})
+	mux.HandleFunc("/simple/mcehang/", hang)
+	mux.HandleFunc("/simple/mceerror/", func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "out of order", http.StatusInternalServerError)
+	})
+	mux.HandleFunc("/simple/mceprivate/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+		http.Error(w, "who are you", http.StatusUnauthorized)
+	})
+	mux.HandleFunc("/simple/mcehtml/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, "<html>Please log in to the hotel's network")
+	})
+	s := httptest.NewServer(mux)
+	t.Cleanup(func() { close(over); s.CloseClientConnections(); s.Close() })
+	return strings.Replace(s.URL, "http://", "http://user:sesame@", 1) + "/simple"
+}
+
+// TestFaultyIndex: an index that does not do what it should ends an installation
+// with the reason and the package's name; nothing is installed, also none of what
+// was fine, and the kernel lives.
+func TestFaultyIndex(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []string{"venv", "venv-uv"} {
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			dir, settings := makeEnv(t, typ)
+			p := launch(t, append(settings, "UV="+testUV(t), "PIP_INDEX_URL="+faultyIndex(t), "PIP_NO_CACHE_DIR=1", "UV_NO_CACHE=1",
+				"PIP_DEFAULT_TIMEOUT=1", "PIP_RETRIES=1", "UV_HTTP_RETRIES=1")...)
+			p.run("x = 41")
+			before := sitePackages(t, dir)
+			for name, reasons := range map[string]map[string]string{
+				"mcerefuse": {"*": "network"}, "mcehang": {"*": "network"}, "mcedrop": {"venv": "corrupt file", "venv-uv": "network"},
+				"mcecorrupt": {"*": "corrupt file"}, "mcecut": {"*": "corrupt file"}, "mceforged": {"*": "hash mismatch"},
+				"mceabsent": {"*": "not found"}, "mcehtml": {"*": "not found"},
+				// pip keeps to itself what the index has answered; the error says so.
+				"mceerror":   {"venv": "not found", "venv-uv": "network"},
+				"mceprivate": {"venv": "not found", "venv-uv": "login"},
+			} {
+				reason := reasons["*"] + reasons[typ]
+				r := p.call("install_dependencies", args{"packages": []string{"mcefine", name}, "wait_seconds": 50})
+				refused(t, name, r, name, "("+reason+")", "nothing was changed")
+				if reasons[typ] == "not found" && !strings.Contains(r.text(), "401 or 500") {
+					t.Errorf("%s: %s", name, r.text())
+				}
+				if strings.Contains(r.text(), "sesame") {
+					t.Errorf("%s: the password is told: %s", name, r.text())
+				}
+				if after := sitePackages(t, dir); !slices.Equal(before, after) {
+					t.Errorf("%s: before %v, after %v", name, before, after)
+				}
+			}
+			if r := p.run("print(x + 1)"); strings.TrimSpace(r.rest()) != "42" {
+				t.Errorf("afterwards: %s", r.text())
+			}
+			if o := p.done("install_dependencies", args{"packages": "mcefine"}); changes(o) != "mcefine <nil> 1.0" {
+				t.Errorf("the one that is fine: %v", o)
+			}
+		})
+	}
+}
