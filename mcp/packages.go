@@ -135,9 +135,16 @@ func leftBehind(err error) string {
 	}
 	var done []string
 	for _, c := range failed.Changes {
-		done = append(done, fmt.Sprintf("%s (%v -> %v)", c.Name, orNone(c.Old), orNone(c.New)))
+		switch {
+		case c.Old == "":
+			done = append(done, c.Name+" "+c.New+" (new)")
+		case c.New == "":
+			done = append(done, c.Name+" "+c.Old+" (removed)")
+		default:
+			done = append(done, c.Name+" "+c.Old+" -> "+c.New)
+		}
 	}
-	return "the environment is NOT as before; changed: " + strings.Join(done, ", ")
+	return "the environment is NOT as before; changed: " + strings.Join(done, ", ") + ". check_installed_packages tells whether one of them is broken"
 }
 
 // installed adds what a finished installation did.

@@ -109,8 +109,27 @@ func (r result) field(name string) string {
 func launch(t testing.TB, settings ...string) *program {
 	t.Helper()
 	p := start(t, settings...)
+	p.shakeHands()
+	return p
+}
+
+func (p *program) shakeHands() {
 	p.request("initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "test", "version": "1"}})
 	p.notify("notifications/initialized", nil)
+}
+
+// launchMounted is launch after shell commands in a mount space of its own.
+func launchMounted(t testing.TB, mounts string, settings ...string) *program {
+	t.Helper()
+	p := prepare(t, settings...)
+	p.cmd.Path = "/usr/bin/unshare"
+	unshare := []string{"unshare", "-m"}
+	if os.Getuid() != 0 {
+		unshare = append(unshare, "-r")
+	}
+	p.cmd.Args = append(append(unshare, "/bin/sh", "-ec", mounts+"\nexec \"$0\" \"$@\""), p.cmd.Args...)
+	p.start()
+	p.shakeHands()
 	return p
 }
 
@@ -122,6 +141,13 @@ func inVenv(t testing.TB) []string {
 // start starts a server without a handshake. Later settings win.
 func start(t testing.TB, settings ...string) *program {
 	t.Helper()
+	p := prepare(t, settings...)
+	p.start()
+	return p
+}
+
+func prepare(t testing.TB, settings ...string) *program {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -130,6 +156,13 @@ func start(t testing.TB, settings ...string) *program {
 	p.cmd = exec.Command(exe)
 	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0 halt_on_error=1", "PATH=/usr/bin:/bin", "HOME=" + p.home, "CODE_STORAGE_DIR=" + p.storage}, settings...)
 	p.cmd.Stderr = &logWriter{t: t}
+	return p
+}
+
+func (p *program) start() {
+	t := p.t
+	t.Helper()
+	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +178,6 @@ func start(t testing.TB, settings ...string) *program {
 		p.stdin.Close()
 		p.wait(30 * time.Second)
 	})
-	return p
 }
 
 // wait waits for the program's end and returns how long that took.

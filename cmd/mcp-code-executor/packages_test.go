@@ -19,9 +19,15 @@ import (
 // makeWheel writes a wheel of one module into dir: small enough to need no index.
 func makeWheel(t testing.TB, dir, name, version, module string, headers ...string) {
 	t.Helper()
+	makeBigWheel(t, dir, name, version, module, "", headers...)
+}
+
+// makeBigWheel is makeWheel with more text in the module.
+func makeBigWheel(t testing.TB, dir, name, version, module, text string, headers ...string) {
+	t.Helper()
 	info := name + "-" + version + ".dist-info/"
 	files := map[string]string{
-		module + "/__init__.py": "version = '" + version + "'\n",
+		module + "/__init__.py": "version = '" + version + "'\n" + text,
 		info + "METADATA":       "Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n" + strings.Join(headers, "\n") + "\n",
 		info + "WHEEL":          "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
 	}
