@@ -87,6 +87,10 @@ class Dist:
         for path in self.files():
             if path.endswith(".py") and not path.startswith("..") and not os.path.exists(os.path.join(self.site, path)):
                 return path
+        # An installer writes these last. Distributors leave out one of them.
+        last = [os.path.join(self.path, name) for name in ("RECORD", "INSTALLER")]
+        if os.path.exists(os.path.join(self.path, "WHEEL")) and not any(map(os.path.exists, last)):
+            return os.path.relpath(last[0], self.site)
         return ""
 
 
