@@ -167,7 +167,7 @@ func TestInstallDiskFull(t *testing.T) {
 			o := p.done("check_installed_packages", args{"packages": []string{"mcesmall", "mcebig"}})
 			small := fmt.Sprint(o["package_details"].(map[string]any)["mcesmall"])
 			told := strings.Contains(r.text(), "mcesmall 1.0 (new)")
-			if there := strings.Contains(small, "version:1.0"); there != told || !told && !strings.Contains(r.text(), "nothing was changed") {
+			if there := strings.Contains(small, "version:1.0"); there != told {
 				t.Errorf("%s\nbut then: %v", r.text(), o)
 			}
 			if big := fmt.Sprint(o["package_details"].(map[string]any)["mcebig"]); strings.Contains(big, "version:1.0") && !strings.Contains(big, "is broken") {

@@ -37,10 +37,12 @@ func makeBigWheel(t testing.TB, dir, name, version, module, text string, headers
 		t.Fatal(err)
 	}
 	w := zip.NewWriter(out)
-	for name, content := range files {
+	// Metadata last, as in all wheels: pip unpacks in this order, perhaps not to the end.
+	order := []string{module + "/__init__.py", info + "METADATA", info + "WHEEL", info + "RECORD"}
+	for _, name := range order {
 		f, err := w.Create(name)
 		if err == nil {
-			_, err = f.Write([]byte(content))
+			_, err = f.Write([]byte(files[name]))
 		}
 		if err != nil {
 			t.Fatal(err)
