@@ -112,7 +112,10 @@ const (
 // run tries the ways that suit the environment until one works.
 func (in *installation) run(ctx context.Context) {
 	in.failure = errNoInstaller
-	for _, a := range in.attempts() {
+	attempts := in.attempts(ctx)
+	for len(attempts) > 0 {
+		a := attempts[0]
+		attempts = attempts[1:]
 		if in.last.tool != "" && in.last.tool != a.tool {
 			in.earlier = in.last.tool + " failed before:\n" + lastLines(in.tail, 5) + "\n" + a.tool + ":\n"
 		}
@@ -121,6 +124,10 @@ func (in *installation) run(ctx context.Context) {
 			return
 		}
 		if a.next == nil || !a.next(in.tail) {
+			return
+		}
+		if lacking, rest := in.lackedByChannels(a.tool); len(lacking) > 0 && len(rest) > 0 {
+			in.split(ctx, lacking, rest)
 			return
 		}
 		in.say(a.tool + " could not do it; trying another way")
@@ -232,25 +239,35 @@ func (in *installation) explain(changes []Change) *InstallError {
 }
 
 // attempts lists the ways to install into the environment, best first.
-func (in *installation) attempts() []attempt {
-	var list []attempt
+func (in *installation) attempts(ctx context.Context) []attempt {
 	if in.env.Kind == KindConda {
-		list = in.condaAttempts()
+		return append(in.condaAttempts(), in.otherAttempts(ctx)...)
 	}
+	return in.otherAttempts(ctx)
+}
+
+// otherAttempts are those by uv or pip. Where neither is, uv is fetched if that is
+// allowed.
+func (in *installation) otherAttempts(ctx context.Context) []attempt {
 	uv := in.f.uvPath(in.env)
 	_, havePip := in.before["pip"]
 	preferUV := in.env.Kind == KindUV || in.env.Kind == KindManaged
 	switch {
 	case uv != "" && (preferUV || !havePip):
-		return append(list, in.uvAttempt(uv))
+		return []attempt{in.uvAttempt(uv)}
 	case havePip:
-		return append(list, in.pipAttempt())
+		return []attempt{in.pipAttempt()}
 	case in.env.Info.HasEnsurepip:
 		a := in.pipAttempt()
 		a.prepare = []string{in.env.Python, "-m", "ensurepip", "--default-pip"}
-		return append(list, a)
+		return []attempt{a}
 	}
-	return list
+	uv, err := in.f.ensureUV(ctx, in.say)
+	if err != nil {
+		in.say(err.Error())
+		return nil
+	}
+	return []attempt{in.uvAttempt(uv)}
 }
 
 func (in *installation) pipAttempt() attempt {
@@ -325,66 +342,6 @@ func (in *installation) operands(argv []string) []string {
 		}
 	}
 	return argv
-}
-
-// condaAttempts uses the program that owns the environment for what conda
-// understands: plain names with plain versions. Its "[…]" means something else,
-// it has no markers, and it takes no URL of a wheel.
-func (in *installation) condaAttempts() []attempt {
-	if in.dir != "" {
-		return nil
-	}
-	for _, r := range in.reqs {
-		if r.Path != "" || len(r.Extras) > 0 || r.URL != "" || r.Marker != "" ||
-			slices.ContainsFunc(r.Specifiers, func(s Specifier) bool { return s.Op == "===" }) {
-			return nil
-		}
-	}
-	tool, program := in.f.condaInstaller(in.env)
-	if program == "" {
-		return nil
-	}
-	v := varsOf(in.env.Vars)
-	v.unset("PYTHONPATH") // the program is Python too, and not of this environment
-	v.unset("CONDA_JSON") // the lines are for people
-	argv := []string{program, "install", "-y", "-p", in.env.Prefix}
-	if tool == "conda" {
-		argv = append(argv, "-q") // its progress bars are redrawn a hundred times a second
-	}
-	frozen := append(slices.Clone(argv), "--freeze-installed")
-	frozenAttempt := attempt{tool: tool, argv: in.condaOperands(tool, frozen), vars: v.environ(), next: unfrozenMayGoOn}
-	plain := attempt{tool: tool, argv: in.condaOperands(tool, argv), vars: v.environ(), next: pipMayGoOn}
-	if in.upgrade { // nothing is frozen then
-		return []attempt{plain}
-	}
-	return []attempt{frozenAttempt, plain}
-}
-
-func (in *installation) condaOperands(tool string, argv []string) []string {
-	if tool == "conda" {
-		argv = append(argv, "--") // tried with conda alone; the specs are checked anyway
-	}
-	for _, r := range in.reqs {
-		argv = append(argv, r.String())
-	}
-	return argv
-}
-
-// unfrozenMayGoOn holds when conda may do better without frozen packages, or when
-// it is too old to know the option.
-func unfrozenMayGoOn(output string) bool {
-	switch classify(output) {
-	case ReasonNetwork, ReasonDiskFull, ReasonPermission, ReasonManaged:
-		return false
-	}
-	return true
-}
-
-// pipMayGoOn holds when conda's channels lack a package, or conda itself is
-// broken. A conflict is not passed on: pip would overrule conda's packages.
-func pipMayGoOn(output string) bool {
-	reason := classify(output)
-	return reason == ReasonNotFound || reason == ReasonUnknown
 }
 
 // pipVars is the environment's variables without what sends an installation

@@ -302,6 +302,9 @@ func TestInstallByConda(t *testing.T) {
 			[]string{"conda install -y -p PREFIX -q --freeze-installed -- numpy", "conda install -y -p PREFIX -q -- numpy"}, ""},
 		{"not in its channels", []string{"numpy"}, true, said("PackagesNotFoundError: The following packages are not available from current channels:", 1),
 			[]string{"conda install -y -p PREFIX -q -- numpy", "pip numpy"}, ""},
+		{"partly in its channels", []string{"numpy", "Mce_Absent>=1", "scipy"}, true, "case \"$*\" in *Absent*) " +
+			said("PackagesNotFoundError: The following packages are not available from current channels:\n\n  - mce_absent[version='>=1']\n", 1) + ";; esac\n",
+			[]string{"conda install -y -p PREFIX -q -- numpy Mce_Absent>=1 scipy", "conda install -y -p PREFIX -q -- numpy scipy", "pip Mce_Absent>=1"}, ""},
 		{"in no index", []string{"absent"}, true, said("PackagesNotFoundError: conda lacks it", 1),
 			[]string{"conda install -y -p PREFIX -q -- absent", "pip absent"}, ReasonNotFound},
 		{"conflict", []string{"numpy"}, false, said("UnsatisfiableError: The following specifications were found to be incompatible", 1),
