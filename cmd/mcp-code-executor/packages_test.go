@@ -300,6 +300,7 @@ func unknownPackage(t *testing.T, p *program, dir string) {
 	if o := r.object(t); o["status"] != "error" || o["env_type"] == nil {
 		t.Errorf("an unknown package: %v", o)
 	}
+	refused(t, "an import name", p.call("install_dependencies", args{"packages": []string{"cv2"}}), "not found", "the package to install is opencv-python-headless")
 	if after := sitePackages(t, dir); !slices.Equal(before, after) {
 		t.Errorf("before %v, after %v", before, after)
 	}

@@ -232,6 +232,11 @@ func (in *installation) explain(changes []Change) *InstallError {
 			e.Tail += "\npip says the same when the index answers with an error, such as 401 or 500, or with a page that is no index"
 		}
 	}
+	for _, r := range in.reqs {
+		if other := distributionOf(r.Name); other != "" && e.ExitCode > 0 {
+			e.Tail += fmt.Sprintf("\n%s is what is imported; the package to install is %s", r.Name, other)
+		}
+	}
 	if errors.Is(in.failure, errNoInstaller) {
 		e.Reason = ReasonNoInstaller
 	}
