@@ -210,6 +210,12 @@ func (t *tools) handleCheckInstalledPackages(ctx context.Context, a *arguments) 
 	if len(packages) > maxPackages {
 		a.problem("packages", argumentField{}, fmt.Sprintf("names %d packages: the limit is %d a call.", len(packages), maxPackages))
 	}
+	// The answer repeats the names.
+	for i, p := range packages {
+		if len(p) > pyenv.MaxRequirement {
+			a.problem("packages", argumentField{}, fmt.Sprintf("has %d bytes as element %d: the limit is %d.", len(p), i+1, pyenv.MaxRequirement))
+		}
+	}
 	if err := a.err(); err != nil {
 		return jsonError(err)
 	}

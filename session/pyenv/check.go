@@ -100,7 +100,7 @@ var moduleForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0
 // parseChecked takes module names besides requirements.
 func parseChecked(name string) (Requirement, error) {
 	name = strings.TrimSpace(name)
-	if len(name) <= maxRequirement && moduleForm.MatchString(name) {
+	if len(name) <= MaxRequirement && moduleForm.MatchString(name) {
 		return Requirement{Name: name}, nil
 	}
 	return ParseRequirement(name)

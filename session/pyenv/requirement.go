@@ -12,7 +12,7 @@ import (
 
 // Limits of requirements.
 const (
-	maxRequirement  = 512 // bytes of one
+	MaxRequirement  = 512 // bytes of one
 	maxRequirements = 200 // in one call
 )
 
@@ -187,8 +187,8 @@ func refusedOutright(s string) string {
 	switch {
 	case s == "":
 		return "is empty"
-	case len(s) > maxRequirement:
-		return fmt.Sprintf("has %d bytes, the limit is %d", len(s), maxRequirement)
+	case len(s) > MaxRequirement:
+		return fmt.Sprintf("has %d bytes, the limit is %d", len(s), MaxRequirement)
 	case strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsControl(r) }):
 		return "holds a character that is no printable ASCII"
 	case s[0] == '-':

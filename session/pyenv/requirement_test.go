@@ -184,7 +184,7 @@ func FuzzRequirement(f *testing.F) {
 		case r.Name == "" && r.URL == "":
 			t.Errorf("%q is nothing", text)
 		}
-		if len(s) > maxRequirement { // a space was added
+		if len(s) > MaxRequirement { // a space was added
 			return
 		}
 		if again, err := ParseRequirement(s); err != nil || !cmp.Equal(r, again) {

@@ -1,0 +1,235 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// hostileStrings are what somebody sends to have something run or written that
+// should not be. CANARY is a path that must never exist.
+func hostileStrings(canary string) []any {
+	texts := strings.Split(strings.ReplaceAll(strings.TrimSpace(`
+; touch CANARY
+& touch CANARY &
+| tee CANARY
+&& touch CANARY
+|| touch CANARY
+$(touch CANARY)
+`+"`touch CANARY`"+`
+${IFS}touch${IFS}CANARY
+> CANARY
+>> CANARY
+< /etc/passwd
+x; touch CANARY #
+x" && touch CANARY && "
+x' && touch CANARY && '
+x$(touch CANARY)y
+a;b
+a|b
+a&b
+a>CANARY
+__import__('os').system('touch CANARY')
+x[__import__('os').system('touch CANARY')]
+{__import__('os').system('touch CANARY')}
+'+__import__('os').system('touch CANARY')+'
+{{7*7}}
+${jndi:ldap://127.0.0.1:9/x}
+%s%s%s%n
+%(x)s
+{0.__class__}
+-
+--
+-r /etc/passwd
+-r/etc/passwd
+-e .
+-e git+https://127.0.0.1:9/x
+-c CANARY
+-m this
+-h
+--help
+--version
+--upgrade
+--target=CANARY
+--prefix CANARY
+--root CANARY
+--python CANARY
+--index-url=http://127.0.0.1:9/
+--find-links=/tmp
+--log=CANARY
+--report=CANARY
+-t CANARY
+@/etc/passwd
+@CANARY
+six --target CANARY
+six==1; python_version>'0' --target CANARY
+six @ file:///etc/passwd
+six @ http://127.0.0.1:9/x.whl
+six @ git+ssh://127.0.0.1/x
+git+file:///tmp
+git+https://127.0.0.1:9/x@--upload-pack=touch
+git+https://-oProxyCommand=touch/x
+ext::sh -c touch% CANARY
+file:///etc/passwd
+http://127.0.0.1:9/x
+ftp://127.0.0.1/x
+data:text/plain,x
+javascript:alert(1)
+../x
+../../../../../../tmp/x
+..\..\x
+....//x
+./../x
+x/../../y
+%2e%2e%2fx
+..%c0%afx
+/etc/passwd
+/etc/cron.d/x
+//etc/passwd
+/dev/null
+/dev/full
+/dev/stdin
+/proc/self/environ
+/proc/self/fd/0
+~/x
+~root/x
+$HOME/x
+C:\Windows\x
+\\127.0.0.1\share
+\\?\C:\x
+CON
+nul
+aux.txt
+x.py:stream
+.
+..
+...
+.bashrc
+.git/config
+*
+?
+[a-z]*
+{a,b}
+!ls
+!!
+%run /etc/passwd
+%%bash
+'
+"
+'''
+\
+\\
+`), "CANARY", canary), "\n")
+	texts = append(texts, "", " ", "\t", "\n", "a\nb", "x\n; touch "+canary, "x\r\ny", "\r", "a\x00b", "\x00", "x.py\x00.txt", "\x1b[31mred\x1b]0;title\x07",
+		"\x7f", "\u202egnp.py", "\u200b", "a\u200bb", "\ufeffx", "\u0430dmin", "\uff0e\uff0e\uff0fx", "\u2215etc\u2215passwd", "\uff04(touch)", "\u2028", "e\u0301\u0301\u0301", "\U0001f4a9", "caf\u00e9", "-\u00adx",
+		"x ", "x.", " x", "CON ", strings.Repeat("n", 300), strings.Repeat("é", 200), strings.Repeat("../", 400)+"x", strings.Repeat("d/", 2000)+"x",
+		strings.Repeat("a", 1<<20), strings.Repeat("../", 1<<20/3), strings.Repeat("[", 5000), strings.Repeat("(", 5000), strings.Repeat("a,", 5000),
+		"x\n[global]\nindex-url = http://127.0.0.1:9/", "six\n--target "+canary)
+	all := []any{json.RawMessage(`"\ud800"`), json.RawMessage(`"\udc00.py"`), json.RawMessage(`"a\ud83d"`)}
+	for _, text := range texts {
+		all = append(all, text)
+	}
+	return all
+}
+
+// TestHostileStrings: a hundred hostile strings in every string argument of every
+// tool. Each has its answer, nothing of them runs, nothing is written outside the
+// storage directory, and the kernel keeps its variables.
+func TestHostileStrings(t *testing.T) {
+	t.Parallel()
+	outside := t.TempDir()
+	canary := filepath.Join(outside, "canary")
+	_, settings := makeEnv(t, "venv-uv")
+	p := launch(t, append(settings, "UV="+testUV(t), "PIP_NO_INDEX=1", "UV_INSTALL=never", "KERNEL_INSTALL=never", "MAX_SESSIONS=4")...)
+	p.done("initialize_code_file", args{"filename": "ok.py", "content": "1\n"})
+	id := p.run("x = 42").field("id")
+	valid := args{"code": "1", "content": "1", "filename": "ok", "file_path": "ok.py", "packages": []string{"mceabsent"}, "id": id, "text": "1",
+		"session": "default", "type": "venv", "name": "x"}
+	seen := snapshot(t, p, outside)
+	count := 0
+	for _, tool := range listTools(t) {
+		for name, schema := range tool.InputSchema.Properties {
+			kind := schemaType(t, schema)
+			// Code is there to be run, and what is in it may do anything.
+			if kind == "" || name == "code" && tool.Name == "execute_code" {
+				continue
+			}
+			for _, text := range hostileStrings(canary) {
+				a := args{}
+				for _, other := range tool.InputSchema.Required {
+					value, ok := valid[other]
+					if !ok {
+						t.Fatalf("%s: no valid value is known here for %s", tool.Name, other)
+					}
+					a[other] = value
+				}
+				a[name] = text
+				if kind == "array" {
+					a[name] = []any{"mceabsent", text}
+				}
+				if strings.Contains(tool.Name, "execut") || tool.Name == "install_dependencies" {
+					a["wait_seconds"] = 20
+				}
+				count++
+				r := p.call(tool.Name, a)
+				if strings.TrimSpace(r.text()) == "" {
+					t.Errorf("%s %s=%.80q: an empty answer", tool.Name, name, text)
+				}
+				if len(r.text()) > 100_000 {
+					t.Errorf("%s %s=%.80q: an answer of %d bytes: %.200s", tool.Name, name, text, len(r.text()), r.text())
+				}
+			}
+		}
+		if now := snapshot(t, p, outside); !slices.Equal(seen, now) {
+			t.Errorf("%s: files before %v, after %v", tool.Name, seen, now)
+			seen = now
+		}
+		if tool.Name != "stop_session" && tool.Name != "configure_environment" {
+			if r := p.run("print(x)"); strings.TrimSpace(r.rest()) != "42" {
+				t.Fatalf("after %s: %s", tool.Name, r.text())
+			}
+		}
+	}
+	if count < 100*10 {
+		t.Errorf("only %d calls were made", count)
+	}
+	t.Logf("%d calls", count)
+}
+
+// schemaType is "string" or "array" (of strings), "" for other arguments.
+func schemaType(t *testing.T, schema any) string {
+	t.Helper()
+	m, ok := schema.(map[string]any)
+	if !ok {
+		t.Fatalf("a schema is %T", schema)
+	}
+	if kind, _ := m["type"].(string); kind == "string" || kind == "array" {
+		return kind
+	}
+	return ""
+}
+
+// snapshot lists what lies where the server must not write: beside its storage, in
+// the home but for its own directories, and in dir.
+func snapshot(t *testing.T, p *program, dir string) []string {
+	t.Helper()
+	var files []string
+	for _, root := range []string{filepath.Dir(p.storage), p.home, dir} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if path == p.storage || path == filepath.Join(p.home, ".cache") || path == filepath.Join(p.home, ".local") {
+				return fs.SkipDir
+			}
+			files = append(files, path)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
