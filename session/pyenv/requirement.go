@@ -245,7 +245,9 @@ func (r *Requirement) parseSpecifiers(s string) (reason, suggestion string) {
 		if s[0] != ',' {
 			return fmt.Sprintf("has %q where a comma or the end is expected", head(s)), ""
 		}
-		s = strings.TrimLeft(s[1:], " ")
+		if s = strings.TrimLeft(s[1:], " "); s == "" { // packaging takes it too
+			return "", ""
+		}
 	}
 }
 

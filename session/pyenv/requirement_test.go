@@ -70,7 +70,6 @@ func TestParseRequirementRefuses(t *testing.T) {
 		"a | b":                       "expected",
 		"a b":                         "expected",
 		"a,b":                         "expected",
-		"a==1,":                       "expected",
 		"a==1 --hash=x":               "expected",
 		"a -r x":                      "expected",
 		"git+https://x;y":             `";" in its URL`,
