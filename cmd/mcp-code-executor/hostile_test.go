@@ -128,7 +128,7 @@ x.py:stream
 	texts = append(texts, "", " ", "\t", "\n", "a\nb", "x\n; touch "+canary, "x\r\ny", "\r", "a\x00b", "\x00", "x.py\x00.txt", "\x1b[31mred\x1b]0;title\x07",
 		"\x7f", "\u202egnp.py", "\u200b", "a\u200bb", "\ufeffx", "\u0430dmin", "\uff0e\uff0e\uff0fx", "\u2215etc\u2215passwd", "\uff04(touch)", "\u2028", "e\u0301\u0301\u0301", "\U0001f4a9", "caf\u00e9", "-\u00adx",
 		"x ", "x.", " x", "CON ", strings.Repeat("n", 300), strings.Repeat("é", 200), strings.Repeat("../", 400)+"x", strings.Repeat("d/", 2000)+"x",
-		strings.Repeat("a", 1<<20), strings.Repeat("../", 1<<20/3), strings.Repeat("[", 5000), strings.Repeat("(", 5000), strings.Repeat("a,", 5000),
+		strings.Repeat("a/../", 1<<20/5), strings.Repeat("[", 5000), strings.Repeat("(", 5000), strings.Repeat("a,", 5000),
 		"x\n[global]\nindex-url = http://127.0.0.1:9/", "six\n--target "+canary)
 	all := []any{json.RawMessage(`"\ud800"`), json.RawMessage(`"\udc00.py"`), json.RawMessage(`"a\ud83d"`)}
 	for _, text := range texts {
