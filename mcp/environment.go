@@ -16,7 +16,7 @@ func (t *tools) configureEnvironment() tool {
 	return tool{
 		name:  "configure_environment",
 		title: "Choose the Python environment",
-		description: "Put a session into another conda, venv or uv environment. It is tried first: when it does not work everything stays as it was. When it works the session's kernel is ended, with its variables, and the next execute_code starts one in the new environment. " +
+		description: "Put a session into another conda, venv or uv environment. It is tried first: when it does not work everything stays as it was. When it works, and the session is not in it already, the session's kernel is ended, with its variables, and the next execute_code starts one there. " +
 			"With session it concerns that session; without, the default session and those opened later. Refused while code runs, unless force is set.",
 		arguments: []argument{
 			{name: "type", kind: "string", required: true, enum: environmentTypes(), description: "Kind of environment; venv-uv is a venv made by uv, managed the server's own default."},
@@ -75,8 +75,11 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *arguments) *m
 	if done.Notice != "" {
 		message += " (" + done.Notice + ")"
 	}
-	if done.Lost {
+	switch {
+	case done.Lost:
 		message += ". The session's kernel was ended: its variables and imports are gone"
+	case done.Kept:
+		message += ". The session is in it already: its kernel, variables and imports are kept (stop_session with restart: true starts a new kernel)"
 	}
 	return jsonResult(withNotes(object{
 		"status":   "success",

@@ -19,16 +19,20 @@ func (e *BusyError) Error() string { return "session " + e.Session + " is runnin
 type Switch struct {
 	Previous, Current pyenv.Config
 	Environment       *pyenv.Environment
-	// Lost says that a kernel was ended, with its variables.
-	Lost bool
+	// Lost says that a kernel was ended, with its variables; Kept that there was
+	// nothing to change, and one lives on.
+	Lost, Kept bool
 	// Notice is a sentence about what had to be installed, "" for nothing.
 	Notice string
 }
 
 // Configure puts the session into another environment. The environment is
 // looked at first, and gets an ipykernel if it has none; when it does not work the
-// session stays as it was, with its kernel and variables. With code running it is refused (*[BusyError]) unless
-// force is set. The next execution starts a kernel in the new environment.
+// session stays as it was, with its kernel and variables, and also when its kernel
+// runs in that environment already and force is not set: hours of work are not
+// thrown away for a call that changes nothing. With code running it is refused
+// (*[BusyError]) unless force is set. The next execution starts a kernel in the
+// new environment.
 func (s *Session) Configure(ctx context.Context, c pyenv.Config, force bool) (Switch, error) {
 	if err := s.busy(force); err != nil {
 		return Switch{}, err
@@ -43,7 +47,13 @@ func (s *Session) Configure(ctx context.Context, c pyenv.Config, force bool) (Sw
 		return Switch{}, err
 	}
 	k, current := s.kernel, s.current
-	done := Switch{Previous: s.config, Current: c, Environment: env, Lost: k != nil, Notice: notice}
+	done := Switch{Previous: s.config, Current: c, Environment: env, Notice: notice}
+	if k != nil && !force && s.env.Same(env) {
+		s.config, done.Kept = c, true
+		s.mu.Unlock()
+		return done, nil
+	}
+	done.Lost = k != nil
 	s.kernel, s.loss, s.config, s.env = nil, nil, c, env
 	s.mu.Unlock()
 	if current != nil {

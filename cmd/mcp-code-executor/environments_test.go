@@ -247,6 +247,15 @@ func TestConfigure(t *testing.T) {
 	}
 	where("old", first)
 	where("late", second)
+	// The one it is in, said in another way: nothing is lost.
+	p.run("kept = 41")
+	o = p.done("configure_environment", args{"type": "venv-uv", "uv_venv_path": second})
+	if o["lost"] != false || !strings.Contains(o["message"].(string), "are kept") {
+		t.Errorf("the same: %v", o)
+	}
+	if r := p.run("print(kept + 1)"); strings.TrimSpace(r.rest()) != "42" {
+		t.Errorf("the same: %s", r.text())
+	}
 	config := p.done("get_environment_config", args{"session": "late"})
 	if e := config["environment"].(map[string]any); e["prefix"] != dir(second) || e["ipykernel"] == "" || config["server_version"] == "" {
 		t.Errorf("%v", config)

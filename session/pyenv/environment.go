@@ -86,6 +86,13 @@ func (e *Environment) Label() string {
 	return string(e.Kind) + " " + name
 }
 
+// Same says whether a Python started in other would be the same as in e. It does
+// not compare what is installed, nor the variables.
+func (e *Environment) Same(other *Environment) bool {
+	return e != nil && other != nil && e.Prefix == other.Prefix && e.Python == other.Python &&
+		e.Info.Version == other.Info.Version && e.Info.BasePrefix == other.Info.BasePrefix
+}
+
 // PythonPath is PYTHONPATH as code sees it, "" if it is not set.
 func (e *Environment) PythonPath() string {
 	value, _ := varsOf(e.Vars).get("PYTHONPATH")
