@@ -4,11 +4,13 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // hostileStrings are what somebody sends to have something run or written that
@@ -130,11 +132,48 @@ x.py:stream
 		"x ", "x.", " x", "CON ", strings.Repeat("n", 300), strings.Repeat("é", 200), strings.Repeat("../", 400)+"x", strings.Repeat("d/", 2000)+"x",
 		strings.Repeat("a/../", 1<<20/5), strings.Repeat("[", 5000), strings.Repeat("(", 5000), strings.Repeat("a,", 5000),
 		"x\n[global]\nindex-url = http://127.0.0.1:9/", "six\n--target "+canary)
-	all := []any{json.RawMessage(`"\ud800"`), json.RawMessage(`"\udc00.py"`), json.RawMessage(`"a\ud83d"`)}
+	// Halves of surrogate pairs, and bytes that are no UTF-8.
+	all := []any{json.RawMessage(`"\ud800"`), json.RawMessage(`"\udc00.py"`), json.RawMessage(`"a\ud83d"`),
+		json.RawMessage("\"\xff\""), json.RawMessage("\"x\xc0\xaf..\xc0\xafy.py\""), json.RawMessage("\"\xed\xa0\x80\"")}
 	for _, text := range texts {
 		all = append(all, text)
 	}
 	return all
+}
+
+// attack is a call of a tool that is right but for one argument, so that nothing
+// else is refused before that one is looked at.
+func attack(tool, argument string, hostile any, venv string) args {
+	a := map[string]args{
+		"append_to_code_file":      {"file_path": "ok.py", "content": "1"},
+		"check_installed_packages": {"packages": []string{"mceabsent"}},
+		"configure_environment":    {"type": "venv-uv", "uv_venv_path": venv},
+		"execute_code":             {"code": "1"},
+		"execute_code_file":        {"file_path": "ok.py"},
+		"initialize_code_file":     {"content": "1"},
+		"install_dependencies":     {"packages": []string{"mceabsent"}},
+		"read_code_file":           {"file_path": "ok.py"},
+		"send_input":               {"text": "1"},
+	}[tool]
+	if a == nil {
+		a = args{}
+	}
+	switch argument {
+	case "venv_path":
+		a = args{"type": "venv"}
+	case "conda_name":
+		a = args{"type": "conda"}
+	case "file":
+		a = args{}
+	}
+	if strings.HasPrefix(tool, "execute_code") || tool == "install_dependencies" {
+		a["wait_seconds"] = 20
+	}
+	a[argument] = hostile
+	if argument == "packages" {
+		a[argument] = []any{"mceabsent", hostile}
+	}
+	return a
 }
 
 // TestHostileStrings: a hundred hostile strings in every string argument of every
@@ -144,53 +183,44 @@ func TestHostileStrings(t *testing.T) {
 	t.Parallel()
 	outside := t.TempDir()
 	canary := filepath.Join(outside, "canary")
-	_, settings := makeEnv(t, "venv-uv")
-	p := launch(t, append(settings, "UV="+testUV(t), "PIP_NO_INDEX=1", "UV_INSTALL=never", "KERNEL_INSTALL=never", "MAX_SESSIONS=4")...)
+	venv, settings := makeEnv(t, "venv-uv")
+	p := launch(t, append(settings, "UV="+testUV(t), "PIP_NO_INDEX=1", "UV_INSTALL=never", "KERNEL_INSTALL=never")...)
 	p.done("initialize_code_file", args{"filename": "ok.py", "content": "1\n"})
-	id := p.run("x = 42").field("id")
-	valid := args{"code": "1", "content": "1", "filename": "ok", "file_path": "ok.py", "packages": []string{"mceabsent"}, "id": id, "text": "1",
-		"session": "default", "type": "venv", "name": "x"}
-	seen := snapshot(t, p, outside)
+	p.run("x = 42")
+	seen := snapshot(t, p, outside, venv)
 	count := 0
 	for _, tool := range listTools(t) {
 		for name, schema := range tool.InputSchema.Properties {
-			kind := schemaType(t, schema)
 			// Code is there to be run, and what is in it may do anything.
-			if kind == "" || name == "code" && tool.Name == "execute_code" {
+			if kind := schemaType(t, schema); kind == "" || name == "code" && tool.Name == "execute_code" {
 				continue
 			}
-			for _, text := range hostileStrings(canary) {
-				a := args{}
-				for _, other := range tool.InputSchema.Required {
-					value, ok := valid[other]
-					if !ok {
-						t.Fatalf("%s: no valid value is known here for %s", tool.Name, other)
-					}
-					a[other] = value
-				}
-				a[name] = text
-				if kind == "array" {
-					a[name] = []any{"mceabsent", text}
-				}
-				if strings.Contains(tool.Name, "execut") || tool.Name == "install_dependencies" {
-					a["wait_seconds"] = 20
-				}
+			missing := 0
+			texts := hostileStrings(canary)
+			for _, text := range texts {
 				count++
-				r := p.call(tool.Name, a)
+				r := p.call(tool.Name, attack(tool.Name, name, text, venv))
 				if strings.TrimSpace(r.text()) == "" {
 					t.Errorf("%s %s=%.80q: an empty answer", tool.Name, name, text)
 				}
 				if len(r.text()) > 100_000 {
 					t.Errorf("%s %s=%.80q: an answer of %d bytes: %.200s", tool.Name, name, text, len(r.text()), r.text())
 				}
+				if strings.Contains(r.text(), "is missing") {
+					missing++
+				}
+			}
+			if missing > len(texts)/10 {
+				t.Errorf("%s %s: %d of %d calls were refused for what they lack: %v", tool.Name, name, missing, len(texts), attack(tool.Name, name, "x", venv))
 			}
 		}
-		if now := snapshot(t, p, outside); !slices.Equal(seen, now) {
-			t.Errorf("%s: files before %v, after %v", tool.Name, seen, now)
-			seen = now
+		now := snapshot(t, p, outside, venv)
+		if d := cmp.Diff(seen, now); d != "" {
+			t.Errorf("%s changed files: %s", tool.Name, d)
 		}
-		if tool.Name != "stop_session" && tool.Name != "configure_environment" {
-			if r := p.run("print(x)"); strings.TrimSpace(r.rest()) != "42" {
+		seen = now
+		if tool.Name != "stop_session" {
+			if r := p.call("execute_code", args{"code": "print(x)"}); strings.TrimSpace(r.rest()) != "42" {
 				t.Fatalf("after %s: %s", tool.Name, r.text())
 			}
 		}
@@ -214,18 +244,31 @@ func schemaType(t *testing.T, schema any) string {
 	return ""
 }
 
-// snapshot lists what lies where the server must not write: beside its storage, in
-// the home but for its own directories, and in dir.
-func snapshot(t *testing.T, p *program, dir string) []string {
+// snapshot lists what lies where the server must not write, with sizes and times:
+// beside its storage, in the home but for its own directories, and in dirs.
+func snapshot(t *testing.T, p *program, dirs ...string) []string {
 	t.Helper()
 	var files []string
-	for _, root := range []string{filepath.Dir(p.storage), p.home, dir} {
+	for _, root := range append(dirs, filepath.Dir(p.storage), p.home) {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
 			if path == p.storage || path == filepath.Join(p.home, ".cache") || path == filepath.Join(p.home, ".local") {
 				return fs.SkipDir
 			}
+			if d.Name() == ".lock" { // uv's, in the environment it looks at
+				return nil
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			if !d.IsDir() { // a directory's own time may be another's doing
+				path = fmt.Sprint(path, " ", info.Size(), " ", info.Mode(), " ", info.ModTime().UnixNano())
+			}
 			files = append(files, path)
-			return err
+			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
