@@ -12,6 +12,9 @@ export MCE_TEST_CLIENT="$PWD/.cache/client/bin/python"
 export MCE_TEST_NODE="$PWD/.cache/node"
 export MCE_TEST_VIRTUALENV="$PWD/.cache/virtualenv/bin/python"
 export MCE_TEST_CONDA="$PWD/.cache/conda/root"
+export MCE_TEST_PROGRAM="$PWD/bin/mcp-code-executor"
+export GORACE=atexit_sleep_ms=0 # else each process takes a second to exit
 testdata/check.sh
-# -p 1: tests start kernels and use both cores of a small machine by themselves.
-"$go" test -race -count=1 -timeout 30m -p 1 ./...
+# Most tests wait for kernels more than they compute: more of them at a time than
+# there are cores, but few enough that each keeps its bounds.
+"$go" test -race -count=1 -timeout 30m -p 2 -parallel 3 ./...

@@ -27,6 +27,7 @@ func required(t *testing.T, name, what string) string {
 // hold a conversation of three calls that share state; and one that gives up
 // after 3 s finds the run of 10 s whole in the session's next answers.
 func TestForeignClients(t *testing.T) {
+	t.Parallel()
 	python := required(t, "MCE_TEST_CLIENT", "Python with the mcp package")
 	scripts := nodeScripts(t)
 	node, err := exec.LookPath("node")

@@ -43,6 +43,7 @@ func nextCall(t *testing.T, p *program) {
 // TestDeathRunning: a kernel that dies under a run: told at once, with what was
 // printed before, the right cause, and what is lost; the next call works.
 func TestDeathRunning(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		for _, test := range []struct {
 			name, code, status string
@@ -89,6 +90,7 @@ func TestDeathRunning(t *testing.T) {
 // TestDeathIdle: a kernel that dies between two calls: the next call is not run,
 // for it may count on the variables, and says so; the one after that works.
 func TestDeathIdle(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		for _, test := range []struct {
 			name, code string
@@ -133,6 +135,7 @@ func TestDeathIdle(t *testing.T) {
 
 // TestQueuedBehindDeath: what waited behind the run that died is not run.
 func TestQueuedBehindDeath(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	p.run("kept = 1")
 	_, dying := p.begin("execute_code", args{"code": "import os, time; time.sleep(1); os._exit(1)"})
@@ -191,6 +194,7 @@ func memoryCgroup(t *testing.T, limit int64) (procs string) {
 // TestOutOfMemory: a kernel that its memory cgroup killed died of lack of memory,
 // and one that was killed otherwise in such a cgroup did not.
 func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
 	procs := memoryCgroup(t, 300<<20)
 	p := start(t, inVenv(t)...)
 	if err := os.WriteFile(procs, fmt.Append(nil, p.cmd.Process.Pid), 0o644); err != nil {
@@ -215,6 +219,7 @@ func TestOutOfMemory(t *testing.T) {
 // TestMemoryError: a limit on the process's data gives MemoryError, and the state
 // is kept.
 func TestMemoryError(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		p.run("kept = 'kept'")
 		limit := unix.Rlimit{Cur: 2 << 30, Max: 2 << 30}

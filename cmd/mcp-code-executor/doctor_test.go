@@ -111,6 +111,7 @@ func withoutModule(t *testing.T, module string) (dir string) {
 // TestDoctorNamesCauseAndMend: for each broken set-up the step at which it
 // breaks, the cause and what mends it.
 func TestDoctorNamesCauseAndMend(t *testing.T) {
+	t.Parallel()
 	venv := func(t *testing.T, files map[string]string) string {
 		dir := filepath.Join(t.TempDir(), "env")
 		absolute := map[string]string{filepath.Join(dir, "pyvenv.cfg"): "home = /nowhere/python3.11/bin\n"}
@@ -292,6 +293,7 @@ func TestDoctorGreen(t *testing.T) {
 
 // TestDoctorFix: ipykernel is installed when that is asked for.
 func TestDoctorFix(t *testing.T) {
+	t.Parallel()
 	dir := emptyEnv(t, "venv-uv")
 	settings := append(append(typeSettings("venv-uv", dir), network()...), "PIP_NO_INDEX=", "UV="+testUV(t), "UV_CACHE_DIR="+execute(t, testUV(t), "cache", "dir"))
 	found, status := patient{settings: settings, args: []string{"--fix"}}.examine(t)

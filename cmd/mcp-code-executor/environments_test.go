@@ -170,6 +170,7 @@ func TestConda(t *testing.T) {
 // TestConfigureWrong: a change to something that does not work leaves session,
 // kernel and variables as they were.
 func TestConfigureWrong(t *testing.T) {
+	t.Parallel()
 	noKernel := emptyEnv(t, "venv-uv")
 	p := launch(t, append(append(inVenv(t), wheels(t)...), "UV="+testUV(t))...) // wheels, but no ipykernel
 	p.run("x = 41")
@@ -398,6 +399,7 @@ func askAs(t *testing.T, user *syscall.SysProcAttr, server string, settings []st
 // TestReadOnlyStorage: a storage directory that cannot be written to is named,
 // with the variable that says where it is, and nothing runs.
 func TestReadOnlyStorage(t *testing.T) {
+	t.Parallel()
 	open := t.TempDir()
 	storage, home := filepath.Join(open, "code"), filepath.Join(open, "home")
 	for _, dir := range []string{storage, home} {

@@ -61,6 +61,7 @@ func (p *program) until(id, text string) {
 // TestPoll: a long run polled three times: each answer has only what is new, with
 // the images made meanwhile; what an answer had can be had again by its cursor.
 func TestPoll(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	p.run("import matplotlib.pyplot as plt" + step)
 	r := p.call("execute_code", args{"wait_seconds": 0.2, "code": `
@@ -375,6 +376,7 @@ func TestEarlierGeneration(t *testing.T) {
 // TestLateOutput: what a thread prints after its run has ended stays with that
 // run and is told with the session's next answer, once.
 func TestLateOutput(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		p.run("1" + step)
 		id := p.run("import threading\ndef late():\n    step(1); print('late words', flush=True); open('printed', 'w')\nthreading.Thread(target=late).start()").field("id")
@@ -402,6 +404,7 @@ func venvOf(python string) []string {
 func eachKernel(t *testing.T, test func(t *testing.T, p *program)) {
 	for _, python := range pythons(t) {
 		t.Run(filepath.Base(filepath.Dir(filepath.Dir(python))), func(t *testing.T) {
+			t.Parallel()
 			test(t, launch(t, venvOf(python)...))
 		})
 	}

@@ -190,7 +190,12 @@ func TestListAndChoose(t *testing.T) {
 // TestBackToManaged: a session can go back to the environment of those who choose none.
 func TestBackToManaged(t *testing.T) {
 	t.Parallel()
-	made, _ := makeEnv(t, "venv-uv")
+	made := emptyEnv(t, "venv-uv")
+	for _, path := range sitePackages(t, filepath.Dir(filepath.Dir(pythons(t)[0]))) { // its own, else it would be mended
+		if filepath.Base(path) != "_virtualenv.pth" && filepath.Base(path) != "_virtualenv.py" {
+			execute(t, "cp", "-al", path, filepath.Join(made, "lib", filepath.Base(filepath.Dir(filepath.Dir(path))), "site-packages"))
+		}
+	}
 	data := t.TempDir()
 	managed := filepath.Join(data, "mcp-code-executor", "envs", "default-py311")
 	if err := errors.Join(os.MkdirAll(filepath.Dir(managed), 0o755), os.Rename(made, managed)); err != nil {

@@ -49,7 +49,7 @@ func TestFlood(t *testing.T) {
 		"a million": "for i in range(1_000_000): print(f'{i:0199d}')",
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := launch(t, inVenv(t)...)
+			p := launchBuilt(t, inVenv(t)...)
 			p.run("1")
 			idle, _ := memory(t, p.cmd.Process.Pid)
 			clearPeak(t, p.cmd.Process.Pid)

@@ -128,6 +128,7 @@ func TestMaxOutputChars(t *testing.T) {
 
 // TestPrelude: display settings are a model's, or with PRELUDE=off the library's.
 func TestPrelude(t *testing.T) {
+	t.Parallel()
 	for setting, want := range map[string]string{"on": "(120, 200)", "off": "(75, 1000)"} {
 		p := launch(t, append(inVenv(t), "PRELUDE="+setting)...)
 		r := p.run("import numpy; numpy.get_printoptions()['linewidth'], get_ipython().displayhook.cache_size")

@@ -184,7 +184,7 @@ func TestHostileStrings(t *testing.T) {
 	outside := t.TempDir()
 	canary := filepath.Join(outside, "canary")
 	venv, settings := makeEnv(t, "venv-uv")
-	p := launch(t, append(settings, "UV="+testUV(t), "PIP_NO_INDEX=1", "UV_INSTALL=never", "KERNEL_INSTALL=never")...)
+	p := launchBuilt(t, append(settings, "UV="+testUV(t), "PIP_NO_INDEX=1", "UV_INSTALL=never", "KERNEL_INSTALL=never")...)
 	p.done("initialize_code_file", args{"filename": "ok.py", "content": "1\n"})
 	p.run("x = 42")
 	seen := snapshot(t, p, outside, venv)

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // faultyIndex serves packages whose names say what goes wrong with them; "mcefine"
@@ -29,12 +30,7 @@ func faultyIndex(t *testing.T) string {
 		}
 		return b
 	}
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	refusing := "http://" + closed.Addr().String() + "/"
-	closed.Close()
+	refusing := "http://" + refusingAddress(t) + "/"
 	over := make(chan struct{})
 	hang := func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -96,6 +92,25 @@ func faultyIndex(t *testing.T) string {
 	s := httptest.NewServer(mux)
 	t.Cleanup(func() { close(over); s.CloseClientConnections(); s.Close() })
 	return strings.Replace(s.URL, "http://", "http://user:sesame@", 1) + "/simple"
+}
+
+// refusingAddress is one where connections are refused until the test ends: the
+// port is taken, but nobody listens. A port that was closed could be the next one's.
+func refusingAddress(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	address, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", address.(*unix.SockaddrInet4).Port)
 }
 
 // TestFaultyIndex: an index that does not do what it should ends an installation

@@ -45,6 +45,7 @@ func node(t *testing.T, home string, settings []string, script string, arguments
 // by those that cannot, in both eras; and a password given by send_input is found
 // nowhere afterwards: in no answer, no log, no record, no file.
 func TestInput(t *testing.T) {
+	t.Parallel()
 	const secret = "correct-horse-battery-staple-7319"
 	for _, era := range []string{"v1", "legacy", "auto"} {
 		for _, support := range []string{"form", "none"} {
@@ -126,6 +127,7 @@ func TestInputKinds(t *testing.T) {
 
 // TestProgress: reports reach TypeScript clients in every run.
 func TestProgress(t *testing.T) {
+	t.Parallel()
 	runs, length := "2", "3.3"
 	if os.Getenv("MCE_TEST_REPEATS") != "" {
 		runs = os.Getenv("MCE_TEST_REPEATS")

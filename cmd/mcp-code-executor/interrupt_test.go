@@ -76,6 +76,7 @@ func running(t *testing.T, p *program, code, state string, wait float64) (id str
 // TestInterrupt: what can be interrupted is, and the next call proves that the
 // kernel answers with its variables.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		p.run("import time, asyncio\nkept = 'kept'")
 		for _, test := range []struct{ name, code, state string }{
@@ -112,10 +113,12 @@ func TestInterrupt(t *testing.T) {
 // TestNotInterruptible: what cannot be interrupted is told so and goes on, and
 // force kills the kernel and says that its state is lost.
 func TestNotInterruptible(t *testing.T) {
+	t.Parallel()
 	for _, python := range pythons(t) {
 		for name, code := range map[string]string{
-			// The pause lets what was printed out: the C call holds the interpreter.
-			"C loop":          "import itertools, time; time.sleep(0.3); sum(itertools.repeat(0))",
+			// The pause lets what was printed out: the C call holds the interpreter, and
+			// waits for a lock that it has itself.
+			"C call":          "import ctypes, time; time.sleep(0.3)\nc = ctypes.PyDLL(None); lock = ctypes.create_string_buffer(64)\nwhile True: c.pthread_mutex_lock(lock)",
 			"swallowed":       "import time\nwhile True:\n    try: time.sleep(1000)\n    except KeyboardInterrupt: pass",
 			"stopped process": "import os, signal, time; time.sleep(0.3)\nos.kill(os.getpid(), signal.SIGSTOP)\nwhile True: pass",
 		} {
@@ -155,6 +158,7 @@ func notInterrupted(t *testing.T, p *program, code string) {
 // TestInterruptContinued: a stopped process that goes on later gets its
 // interrupt then, and keeps its variables.
 func TestInterruptContinued(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		p.run("kept = 'kept'")
 		id := running(t, p, "import os, signal, time; time.sleep(0.3)\nos.kill(os.getpid(), signal.SIGSTOP)\nwhile True: pass", "running", 1.5)
@@ -190,6 +194,7 @@ func kernelPID(t *testing.T, p *program, session string) int {
 
 // TestInterruptStart: a run whose kernel still starts never runs.
 func TestInterruptStart(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		for range repeats(t, 2) {
 			p.call("stop_session", args{"restart": true})
@@ -212,6 +217,7 @@ func TestInterruptStart(t *testing.T) {
 // TestInterruptInstall: an installation is ended, and the environment and the
 // session go on.
 func TestInterruptInstall(t *testing.T) {
+	t.Parallel()
 	_, settings := makeEnv(t, "venv-uv")
 	p := launch(t, append(settings, "UV="+testUV(t), "UV_DEFAULT_INDEX="+silentIndex(t), "PIP_INDEX_URL="+silentIndex(t))...)
 	r := p.call("install_dependencies", args{"packages": []string{"mce-absent"}, "wait_seconds": 1})

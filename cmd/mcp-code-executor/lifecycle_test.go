@@ -112,6 +112,7 @@ func busy(t *testing.T, value, loop string) *program {
 
 // TestServerKilled: nothing outlives a server that was killed.
 func TestServerKilled(t *testing.T) {
+	t.Parallel()
 	for name, loop := range endless {
 		t.Run(name, func(t *testing.T) {
 			var worst time.Duration
@@ -152,6 +153,7 @@ func guards(t *testing.T, p *program) []int {
 // TestGuardKilled: a killed guard takes its kernel's whole family with it, the
 // run is told to have died, and the session goes on with a new kernel.
 func TestGuardKilled(t *testing.T) {
+	t.Parallel()
 	for name, loop := range endless {
 		t.Run(name, func(t *testing.T) {
 			var worst time.Duration
@@ -183,6 +185,7 @@ func TestGuardKilled(t *testing.T) {
 // before the first signal, 0.35 s from SIGTERM to SIGKILL. The times are logged;
 // the assertion is that the host's next step is not needed on a busy machine.
 func TestEnds(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name     string
 		end      func(p *program)

@@ -26,8 +26,19 @@ func TestMain(m *testing.M) {
 	if os.Getenv("MCE_TEST_SERVER") != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	os.RemoveAll(shared())
+	os.Exit(status)
 }
+
+// shared is a directory for what several tests use; TestMain removes it.
+var shared = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "mce-test-")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+})
 
 // pythons are the interpreters with ipykernel to test with, the newest first.
 func pythons(t testing.TB) []string {
@@ -111,6 +122,28 @@ func launch(t testing.TB, settings ...string) *program {
 	p := start(t, settings...)
 	p.shakeHands()
 	return p
+}
+
+// launchBuilt is launch with the program as people run it: what moves hundreds of
+// megabytes or makes thousands of calls takes three times as long with the race
+// detector, and more memory.
+func launchBuilt(t testing.TB, settings ...string) *program {
+	t.Helper()
+	p := prepare(t, settings...)
+	p.cmd.Path = testProgram(t)
+	p.start()
+	p.shakeHands()
+	return p
+}
+
+// testProgram is the program as it is built for people.
+func testProgram(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv("MCE_TEST_PROGRAM")
+	if path == "" {
+		t.Fatal("MCE_TEST_PROGRAM names no built program: run `make test`, which builds one")
+	}
+	return path
 }
 
 func (p *program) shakeHands() {

@@ -57,6 +57,7 @@ func firstCall(t *testing.T, settings ...string) {
 // TestNothingConfigured: a fresh home and nothing but HOME and PATH. Afterwards
 // a start takes as long as in a venv.
 func TestNothingConfigured(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	t.Run("first", func(t *testing.T) {
 		t.Run("pip", func(t *testing.T) {
@@ -157,6 +158,7 @@ func loggedUV(t testing.TB, seconds string) (settings []string, calls func(line 
 // TestMadeOnce: three servers that start together make one environment, and the
 // code each was given runs once, though no call waited for it.
 func TestMadeOnce(t *testing.T) {
+	t.Parallel()
 	settings, calls := loggedUV(t, "1")
 	home := "HOME=" + t.TempDir()
 	proof := filepath.Join(t.TempDir(), "proof")
@@ -198,6 +200,7 @@ func TestMadeOnce(t *testing.T) {
 // TestMakingInterrupted: a server that is killed while it makes the environment
 // leaves no process behind, and the next one makes it anew.
 func TestMakingInterrupted(t *testing.T) {
+	t.Parallel()
 	settings, calls := loggedUV(t, "0")
 	settings = append(settings, "HOME="+t.TempDir())
 	value := strconv.Itoa(os.Getpid()) + "-" + t.Name()

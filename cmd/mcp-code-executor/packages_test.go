@@ -4,6 +4,7 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -114,11 +116,53 @@ func emptyEnv(t testing.TB, typ string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "env")
 	if typ == "venv" {
-		execute(t, base(t), "-m", "venv", dir)
+		venvWithPip(t, dir)
 	} else {
 		execute(t, testUV(t), "venv", "-q", "--no-python-downloads", "--python", base(t), dir)
 	}
 	return dir
+}
+
+// venvTemplate makes a venv as Python does, which takes seconds, nearly all of them
+// for pip.
+var venvTemplate = sync.OnceValues(func() (dir string, err error) {
+	dir = filepath.Join(shared(), "venv")
+	python := filepath.SplitList(os.Getenv("MCE_TEST_PYTHONS"))[0]
+	script := "import subprocess, sys; subprocess.run([sys._base_executable, '-m', 'venv', sys.argv[1]], check=True)"
+	if out, err := exec.Command(python, "-c", script, dir).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return dir, nil
+})
+
+// venvWithPip makes a venv like venvTemplate's, its pip by hard links.
+func venvWithPip(t testing.TB, dir string) {
+	t.Helper()
+	execute(t, base(t), "-m", "venv", "--without-pip", dir)
+	from, err := venvTemplate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range sitePackages(t, from) {
+		below, err := filepath.Rel(from, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		execute(t, "cp", "-al", path, filepath.Join(dir, below))
+	}
+	scripts, err := filepath.Glob(filepath.Join(from, "bin", "pip*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range scripts {
+		b, err := os.ReadFile(script)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "bin", filepath.Base(script)), bytes.ReplaceAll(b, []byte(from), []byte(dir)), 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func typeSettings(typ, dir string) []string {

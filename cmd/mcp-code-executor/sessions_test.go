@@ -14,6 +14,7 @@ import (
 
 // TestSessions: what list_sessions tells, and what stopping and restarting do.
 func TestSessions(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	if r := p.call("list_sessions", nil); !strings.Contains(r.text(), "no session is open") {
 		t.Errorf("none: %s", r.text())
@@ -58,6 +59,7 @@ func TestSessions(t *testing.T) {
 // TestIdleLimit: a session's kernel ends when it has been idle for the limit, but
 // not while it runs; the next call is told and not run.
 func TestIdleLimit(t *testing.T) {
+	t.Parallel()
 	p := launch(t, append(inVenv(t), "SESSION_IDLE_LIMIT=1s")...)
 	p.run("x = 1")
 	if r := p.call("execute_code", args{"code": "import time; time.sleep(2.5); x"}); r.rest() != "Out[2]: 1" {
@@ -148,6 +150,7 @@ partial = functools.partial(print)
 // TestInspect: only values of exactly known types are looked into, whatever the
 // others do when they are touched; and nothing of the session changes.
 func TestInspect(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		refused(t, "no session", p.call("inspect_variables", nil), "no session is open")
 		p.run(hostile)
@@ -199,6 +202,7 @@ func TestInspect(t *testing.T) {
 // TestInspectFrames: a DataFrame's columns with dtype, nulls and range; none of
 // a large one.
 func TestInspectFrames(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	p.run(`
 import numpy as np, pandas as pd
@@ -279,6 +283,7 @@ func TestInspectBusy(t *testing.T) {
 // TestTimeout: a run is interrupted when its time is over, and told as such; one
 // that cannot be interrupted goes on and says so.
 func TestTimeout(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	p.run("kept = 'kept'")
 	r := p.call("execute_code", args{"code": "while True: pass", "timeout_seconds": 0.5})

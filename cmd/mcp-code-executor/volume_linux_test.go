@@ -33,14 +33,14 @@ func TestVolume(t *testing.T) {
 		{"flushed", fmt.Sprintf("for i in range(%d): print(f'{i:09d}', flush=True)", flushed), flushed, 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := launch(t, inVenv(t)...)
+			p := launchBuilt(t, inVenv(t)...)
 			p.run("1")
 			idle, _ := memory(t, p.cmd.Process.Pid)
 			clearPeak(t, p.cmd.Process.Pid)
 			begun := time.Now()
 			_, answer := p.begin("execute_code", args{"code": c.code, "wait_seconds": 1000})
 			// A second, idle server tells how much of it is the machine's doing.
-			other := launch(t)
+			other := launchBuilt(t)
 			var busy, quiet []time.Duration
 			var r result
 			for deadline := time.After(15 * time.Minute); r.Content == nil; {
