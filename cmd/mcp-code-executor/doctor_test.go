@@ -28,10 +28,7 @@ type patient struct {
 // settings, and returns what it found and its exit status.
 func (p patient) examine(t *testing.T) (found findings, status int) {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	exe := testProgram(t)
 	home := t.TempDir()
 	cmd := exec.Command(exe, append([]string{"doctor", "--json"}, p.args...)...)
 	if p.nobody {
@@ -52,7 +49,7 @@ func (p patient) examine(t *testing.T) (found findings, status int) {
 		}
 		cmd.Args = append(append(unshare, "/bin/sh", "-ec", p.mounts+"\nexec \"$0\" \"$@\""), cmd.Args...)
 	}
-	cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0", "PATH=/usr/bin:/bin", "HOME=" + home,
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + home,
 		"CODE_STORAGE_DIR=" + filepath.Join(home, "code"), "PIP_NO_INDEX=1"}, p.settings...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -123,9 +120,7 @@ func TestDoctorNamesCauseAndMend(t *testing.T) {
 	}
 	inConda := func(t *testing.T, script string) patient {
 		home, root := condaHome(t)
-		if script != "" {
-			write(t, map[string]string{filepath.Join(root, "envs", "science", "etc", "conda", "activate.d", "zz_broken.sh"): script})
-		}
+		write(t, map[string]string{filepath.Join(root, "envs", "science", "etc", "conda", "activate.d", "zz_broken.sh"): script})
 		return patient{settings: []string{"HOME=" + home, "ENV_TYPE=conda", "CONDA_ENV_NAME=science"}}
 	}
 	long := func(t *testing.T) string {
@@ -144,12 +139,15 @@ func TestDoctorNamesCauseAndMend(t *testing.T) {
 		warns   bool // it works all the same
 		parts   []string
 	}{
-		"unknown type":   {set("ENV_TYPE=poetry"), "environment", false, []string{`ENV_TYPE="poetry"`, "mend: use conda, venv or venv-uv"}},
-		"type alone":     {set("ENV_TYPE=venv"), "environment", false, []string{"VENV_PATH is not set", "mend: set VENV_PATH"}},
-		"two choices":    {set("VENV_PATH=/a", "UV_VENV_PATH=/b"), "environment", false, []string{"ENV_TYPE is not set", "mend: set ENV_TYPE"}},
-		"absent venv":    {set("VENV_PATH=/nowhere/env"), "environment", false, []string{"/nowhere/env", "mend: python3 -m venv /nowhere/env"}},
-		"misspelt conda": {func(t *testing.T) patient { p := inConda(t, ""); p.settings[2] = "CONDA_ENV_NAME=scince"; return p }, "environment", false, []string{`"scince"`, "mend: CONDA_ENV_NAME=science"}},
-		"no conda":       {set("ENV_TYPE=conda", "CONDA_ENV_NAME=mce-nothing"), "environment", false, []string{"mce-nothing", "mend: conda create -n mce-nothing"}},
+		"unknown type": {set("ENV_TYPE=poetry"), "environment", false, []string{`ENV_TYPE="poetry"`, "mend: use conda, venv or venv-uv"}},
+		"type alone":   {set("ENV_TYPE=venv"), "environment", false, []string{"VENV_PATH is not set", "mend: set VENV_PATH"}},
+		"two choices":  {set("VENV_PATH=/a", "UV_VENV_PATH=/b"), "environment", false, []string{"ENV_TYPE is not set", "mend: set ENV_TYPE"}},
+		"absent venv":  {set("VENV_PATH=/nowhere/env"), "environment", false, []string{"/nowhere/env", "mend: python3 -m venv /nowhere/env"}},
+		"misspelt conda": {func(t *testing.T) patient {
+			home, _ := sharedConda(t)
+			return patient{settings: append(typeSettings("conda", "scince"), "HOME="+home)}
+		}, "environment", false, []string{`"scince"`, "mend: CONDA_ENV_NAME=science"}},
+		"no conda": {set("ENV_TYPE=conda", "CONDA_ENV_NAME=mce-nothing"), "environment", false, []string{"mce-nothing", "mend: conda create -n mce-nothing"}},
 		"no venv": {func(t *testing.T) patient { return patient{settings: []string{"VENV_PATH=" + t.TempDir()}} }, "environment", false,
 			[]string{"no pyvenv.cfg", "mend: make one with: python3 -m venv"}},
 		"hollow venv": {func(t *testing.T) patient { return patient{settings: []string{"VENV_PATH=" + venv(t, nil)}} }, "environment", false,
@@ -262,7 +260,7 @@ func TestDoctorGreen(t *testing.T) {
 	t.Parallel()
 	venv, _ := makeEnv(t, "venv")
 	uv, _ := makeEnv(t, "venv-uv")
-	conda, _ := condaHome(t)
+	conda, _ := sharedConda(t)
 	managed, _ := loggedUV(t, "0")
 	managed = append(managed, "HOME="+t.TempDir(), "PIP_NO_INDEX=")
 	for _, test := range []struct {

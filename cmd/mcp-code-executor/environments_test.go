@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +22,21 @@ func condaHome(t testing.TB) (home, root string) {
 	home = t.TempDir()
 	return home, copyConda(t, "root", filepath.Join(home, "miniforge3"))
 }
+
+// sharedConda is a home like condaHome's for tests that change nothing in it.
+func sharedConda(t testing.TB) (home, root string) {
+	t.Helper()
+	sharedCondaMade.Lock()
+	defer sharedCondaMade.Unlock()
+	home = filepath.Join(shared(), "conda")
+	root = filepath.Join(home, "miniforge3")
+	if _, err := os.Stat(root); err != nil {
+		copyConda(t, "root", root)
+	}
+	return home, root
+}
+
+var sharedCondaMade sync.Mutex
 
 // testConda is the conda installation tests take copies of.
 func testConda(t testing.TB) string {
@@ -369,7 +385,7 @@ func askAs(t *testing.T, user *syscall.SysProcAttr, server string, settings []st
 		t.Fatal(err)
 	}
 	cmd := exec.Command(server)
-	cmd.Env = append([]string{"MCE_TEST_SERVER=1", "PATH=/usr/bin:/bin"}, settings...)
+	cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0", "PATH=/usr/bin:/bin"}, settings...)
 	cmd.SysProcAttr, cmd.Dir = user, "/"
 	in, err := cmd.StdinPipe()
 	if err != nil {

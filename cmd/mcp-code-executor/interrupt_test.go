@@ -29,7 +29,7 @@ func aside(p *program, done <-chan struct{}) (slowest <-chan time.Duration) {
 			case <-done:
 				result <- worst
 				return
-			case <-time.After(20 * time.Millisecond): // a pace, no ordering
+			case <-time.After(100 * time.Millisecond): // a pace, no ordering
 			}
 		}
 	}()

@@ -124,11 +124,11 @@ func TestKinds(t *testing.T) {
 			return place{settings: typeSettings("venv", dir), prefix: dir, pip: true, numpy: true}
 		},
 		"conda by name": func(t *testing.T) place {
-			home, root := condaHome(t)
+			home, root := sharedConda(t)
 			return place{settings: append(typeSettings("conda", "science"), "HOME="+home), prefix: filepath.Join(root, "envs", "science"), pip: true, numpy: true}
 		},
 		"base": func(t *testing.T) place {
-			home, root := condaHome(t)
+			home, root := sharedConda(t)
 			return place{settings: append(typeSettings("conda", "base"), "HOME="+home), prefix: root, pip: true, numpy: true}
 		},
 		"conda by path": func(t *testing.T) place { // of no installation that is here
@@ -159,25 +159,7 @@ func TestKinds(t *testing.T) {
 			return place{settings: append(indexed(t), typeSettings("venv", python)...), prefix: "/usr", python: python, program: "python3",
 				says: []string{"was put beside /usr", "EXTERNALLY-MANAGED"}}
 		},
-		"read-only venv": func(t *testing.T) place {
-			open := t.TempDir()
-			dir, home, uv := filepath.Join(open, "env"), filepath.Join(open, "home"), filepath.Join(open, "uv")
-			user, python := asNobody(t)
-			execute(t, python, "-m", "venv", "--without-pip", dir)
-			execute(t, "cp", testUV(t), uv)
-			if err := os.Mkdir(home, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if user != nil {
-				if err := os.Chown(home, 65534, 65534); err != nil {
-					t.Fatal(err)
-				}
-			}
-			execute(t, "chmod", "-R", "a+rX,a-w", dir)
-			t.Cleanup(func() { execute(t, "chmod", "-R", "u+w", dir) })
-			settings := append(append(network(), typeSettings("venv", dir)...), "HOME="+home, "UV="+uv, "UV_PYTHON_DOWNLOADS=never")
-			return place{settings: settings, prefix: dir, server: openServer(t, open), user: user, says: []string{"was put beside " + dir, "not writable"}}
-		},
+		"read-only venv": readOnlyVenv,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

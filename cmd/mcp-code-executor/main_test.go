@@ -125,8 +125,8 @@ func launch(t testing.TB, settings ...string) *program {
 }
 
 // launchBuilt is launch with the program as people run it: what moves hundreds of
-// megabytes or makes thousands of calls takes three times as long with the race
-// detector, and more memory.
+// megabytes, makes thousands of calls or starts dozens of servers takes up to three
+// times as long with the race detector, and more memory.
 func launchBuilt(t testing.TB, settings ...string) *program {
 	t.Helper()
 	p := prepare(t, settings...)

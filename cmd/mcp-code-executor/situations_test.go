@@ -56,7 +56,7 @@ func TestSituations(t *testing.T) {
 			if s.tool == "" {
 				s.tool, s.ask = "execute_code", args{"code": s.code, "wait_seconds": 110}
 			}
-			r := launch(t, s.settings...).call(s.tool, s.ask)
+			r := launchBuilt(t, s.settings...).call(s.tool, s.ask)
 			if s.prefix != "" && (r.IsError || !strings.Contains(r.text(), "prefix "+s.prefix+"\n") && !strings.HasSuffix(r.text(), "prefix "+s.prefix)) {
 				t.Errorf("it did not run in %s:\n%s", s.prefix, r.text())
 			}
@@ -81,7 +81,7 @@ func TestSituations(t *testing.T) {
 }
 
 func situations(t *testing.T) map[string]func(t *testing.T) situation {
-	home, root := condaHome(t)
+	home, root := sharedConda(t)
 	inConda := func(name, prefix string) func(t *testing.T) situation {
 		return func(t *testing.T) situation {
 			return situation{settings: append(typeSettings("conda", name), "HOME="+home), prefix: prefix}
@@ -176,7 +176,8 @@ func situations(t *testing.T) map[string]func(t *testing.T) situation {
 		"conda-ambiguous": func(t *testing.T) situation {
 			home := t.TempDir()
 			for _, at := range []string{"miniforge3", "miniconda3"} {
-				copyConda(t, "root", filepath.Join(home, at))
+				write(t, map[string]string{filepath.Join(home, at, "conda-meta", "history"): "", filepath.Join(home, at, "condabin", "conda"): "",
+					filepath.Join(home, at, "envs", "science", "conda-meta", "history"): "", filepath.Join(home, at, "envs", "science", "bin", "python"): ""})
 			}
 			return situation{settings: append(typeSettings("conda", "science"), "HOME="+home)}
 		},

@@ -42,6 +42,7 @@ from email.parser import Parser
 TOOLS = ["py-rattler==0.28.0", "packaging==26.3"]
 SEEDS = ["ipykernel", "matplotlib", "pip==26.2"]
 CONDA = ["conda==4.3.16", "ruamel.yaml==0.16.13", "ruamel.yaml.clib==0.2.8"]
+LEFT_OUT = re.compile("/tests/|^jedi/third_party/")  # a quarter of numpy, and the stubs that are half of all files
 SUBDIR = "linux-64"
 MINOR = "%d.%d" % sys.version_info[:2]
 SITE = "lib/python%s/site-packages/" % MINOR
@@ -158,8 +159,8 @@ def pack_wheel(channel, path):
         for name in names:
             scheme = re.match(r"[^/]+\.data/(\w+)/(.*)", name)
             target = SITE + name
-            if "/tests/" in name:
-                continue  # a quarter of numpy
+            if LEFT_OUT.search(name):
+                continue
             if scheme:
                 target = {"data": "", "purelib": SITE, "platlib": SITE}.get(scheme.group(1))
                 if target is None:
@@ -167,7 +168,7 @@ def pack_wheel(channel, path):
                 target += scheme.group(2)
             data = wheel.read(name)
             if name == info + "/RECORD":
-                data = b"".join(line for line in data.splitlines(True) if b"/tests/" not in line)
+                data = b"".join(line for line in data.splitlines(True) if not LEFT_OUT.search(line.decode()))
             files.setdefault(target, data)
     depends = ["python " + MINOR + ".*"]
     for line in metadata.get_all("Requires-Dist") or []:
