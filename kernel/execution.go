@@ -73,9 +73,10 @@ type Execution struct {
 	msgID  string
 	kernel *Kernel
 
-	half chan struct{} // closed at the first of reply and idle
-	both chan struct{} // closed when both are in
-	done chan struct{} // closed when the result is known
+	half  chan struct{} // closed at the first of reply and idle
+	both  chan struct{} // closed when both are in
+	again chan struct{} // closed at a second idle
+	done  chan struct{} // closed when the result is known
 
 	// protected by kernel.mu
 	start, tail  record.Position
@@ -84,6 +85,7 @@ type Execution struct {
 	reply        *jupyter.ExecuteReply
 	replied      bool
 	idle         bool
+	idleAgain    bool
 	interrupted  bool
 	errorOutput  *jupyter.Output // an iopub error that is the cell's own, without its text
 	recent       recent
@@ -129,6 +131,7 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 		kernel:  k,
 		half:    make(chan struct{}),
 		both:    make(chan struct{}),
+		again:   make(chan struct{}),
 		done:    make(chan struct{}),
 		started: time.Now(),
 	}
@@ -318,7 +321,11 @@ func (e *Execution) gotInput(msg *jupyter.Message) {
 func (e *Execution) gotIdle() {
 	e.kernel.mu.Lock()
 	defer e.kernel.mu.Unlock()
-	if e.idle { // a forked child that falls out of the cell sends a second one
+	if e.idle { // a forked child that falls out of the cell sends one too
+		if !e.idleAgain {
+			e.idleAgain = true
+			close(e.again)
+		}
 		return
 	}
 	e.idle = true

@@ -27,19 +27,27 @@ func (e *Execution) await() (noReply, lost bool) {
 		return false, false
 	}
 	// Each path can also end by both arriving late, or by the kernel's death.
-	if e.isIdle() {
-		return e.awaitReply(), false
+	if !e.isIdle() {
+		return false, e.awaitIdle(e.both)
 	}
-	return false, e.awaitIdle()
+	if e.within(e.both, idleLead) {
+		return false, false
+	}
+	if e.awaitReply() {
+		return true, false
+	}
+	// An idle long before its reply was that of a forked child that fell out of
+	// the cell: what the cell printed last is behind the reply, before its own idle.
+	e.awaitIdle(e.again)
+	return false, false
 }
 
 // awaitReply waits for the reply of an execution whose idle came, and reports
 // whether it is missing. Shell is served in order: only the reply to a later
-// request proves that ours is lost. Without that the cell still runs, and the
-// idle was that of a forked child that fell out of it.
+// request proves that ours is lost; without that the cell still runs.
 func (e *Execution) awaitReply() (missing bool) {
 	k := e.kernel
-	if e.within(replyGrace) {
+	if e.within(e.both, replyGrace-idleLead) {
 		return false
 	}
 	w, forget, err := k.ask(jupyter.Shell, jupyter.MsgKernelInfoRequest, nil)
@@ -53,15 +61,16 @@ func (e *Execution) awaitReply() (missing bool) {
 	case <-w.reply:
 	case <-k.gone:
 	}
-	return !e.within(0)
+	return !e.within(e.both, 0)
 }
 
 // awaitIdle waits for the idle of an execution whose reply came, and reports
-// whether it is missing. A reply can overtake seconds of output.
-func (e *Execution) awaitIdle() (missing bool) {
+// whether it is missing; in is closed when it is there. A reply can overtake
+// seconds of output.
+func (e *Execution) awaitIdle(in <-chan struct{}) (missing bool) {
 	k := e.kernel
 	for quiet := false; !quiet; quiet = k.iopubQuietFor(iopubQuiet) {
-		if e.within(iopubQuiet) {
+		if e.within(in, iopubQuiet) {
 			return false
 		}
 	}
@@ -73,16 +82,16 @@ func (e *Execution) awaitIdle() (missing bool) {
 	defer forget()
 	for quiet := false; !quiet; quiet = k.iopubQuietFor(probePatience) {
 		select {
-		case <-e.both:
+		case <-in:
 			return false
 		case <-w.idle: // it is behind ours in the same queue: ours is lost
-			return !e.within(0)
+			return !e.within(in, 0)
 		case <-k.gone:
 			return false
 		case <-time.After(probePatience):
 		}
 	}
-	return !e.within(0)
+	return !e.within(in, 0)
 }
 
 func (e *Execution) isIdle() bool {
@@ -91,10 +100,10 @@ func (e *Execution) isIdle() bool {
 	return e.idle
 }
 
-// within reports whether reply and idle are both in within d, or the kernel is gone.
-func (e *Execution) within(d time.Duration) bool {
+// within reports whether in is closed within d, or the kernel is gone.
+func (e *Execution) within(in <-chan struct{}, d time.Duration) bool {
 	select {
-	case <-e.both:
+	case <-in:
 		return true
 	case <-e.kernel.gone:
 		return true
@@ -104,7 +113,7 @@ func (e *Execution) within(d time.Duration) bool {
 		return false
 	}
 	select {
-	case <-e.both:
+	case <-in:
 		return true
 	case <-e.kernel.gone:
 		return true

@@ -48,7 +48,7 @@ var misbehaviours = map[kerneltest.Cell]want{
 	kerneltest.Duplicated:       {outcome: kernel.OutcomeOK},
 	kerneltest.Reordered:        {outcome: kernel.OutcomeOK, late: "reordered\n"},
 	kerneltest.TwoIdles:         {outcome: kernel.OutcomeOK},
-	kerneltest.EarlyIdle:        {outcome: kernel.OutcomeOK, output: "child\nearly idle\n", within: 5 * time.Second},
+	kerneltest.EarlyIdle:        {outcome: kernel.OutcomeOK, output: "child\nearly idle\n", within: 5*time.Second + 100*time.Millisecond},
 	kerneltest.ForeignIdle:      {outcome: kernel.OutcomeOK, within: time.Second},
 	kerneltest.BadSignature:     {outcome: kernel.OutcomeError, noReply: true, within: 500 * time.Millisecond},
 	kerneltest.Unsigned:         {outcome: kernel.OutcomeOK},
@@ -111,6 +111,7 @@ func misbehave(t *testing.T, cell kerneltest.Cell, want want) {
 		t.Errorf("took %v, want at most %v", took, want.within)
 	}
 	want.check(t, cell, e.Result())
+	atEnd := k.output(e)
 	time.Sleep(2 * time.Second) // of the bubble: whatever is late has come
 	synctest.Wait()
 	switch {
@@ -121,6 +122,8 @@ func misbehave(t *testing.T, cell kerneltest.Cell, want want) {
 	}
 	if got := k.output(e); got != strings.TrimPrefix(want.output, " ") {
 		t.Errorf("output %q, want %q", got, want.output)
+	} else if want.late == "" && atEnd != got {
+		t.Errorf("output at the end %q, later %q", atEnd, got)
 	}
 	if want.exit != "" {
 		return

@@ -121,6 +121,9 @@ type Spec struct {
 const (
 	defaultStartTimeout = 60 * time.Second
 
+	// idleLead is how much earlier than the reply an execution's own idle can come:
+	// it is sent after it, on another socket.
+	idleLead = 50 * time.Millisecond
 	// replyGrace is how long an idle without its execute_reply is waited for
 	// before the kernel is asked whether it is there at all.
 	replyGrace = 500 * time.Millisecond

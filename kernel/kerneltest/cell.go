@@ -141,8 +141,9 @@ func (c *cell) inner() {
 		c.print("child\n")
 		c.idle()
 		c.k.pause(5 * time.Second)
+		c.reply() // on another socket: it can overtake what was printed before it
+		c.k.pause(100 * time.Millisecond)
 		c.print(text)
-		c.reply()
 		c.idle()
 	case ForeignIdle:
 		c.foreign()
