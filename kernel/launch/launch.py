@@ -197,26 +197,61 @@ def set_nodrop(app):
 
 def watch_bytes():
     """What children write may be no UTF-8, or cut inside a character: ipykernel
-    6.17 stops reading then, and every later child hangs."""
+    6.17 stops reading then, and every later child hangs. And it belongs to the
+    cell in which it was written: what the thread has not read when a cell ends,
+    flush reads, which ends every cell."""
     import codecs
+    import select
+    import threading
 
     from ipykernel.iostream import OutStream
+
+    start, flush = OutStream._setup_stream_redirects, OutStream.flush
+
+    def setup(self, name):
+        self._mce_decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._mce_reading = threading.RLock()
+        self._mce_pid = os.getpid()
+        start(self, name)
+
+    def read(self):
+        """Reads what is there; False at the end. The caller has the lock."""
+        if not select.select([self._fid], [], [], 0)[0]:
+            return True  # the other one has read it
+        data = os.read(self._fid, 1 << 16)
+        if not data or not self._should_watch:
+            return False
+        self.write(self._mce_decoder.decode(data))
+        os.write(self._original_stdstream_copy, data)
+        return True
 
     def watch(self):
         if getattr(self, "_fid", None) is None:
             return
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
-            data = os.read(self._fid, 1 << 16)
-            while data and self._should_watch:
-                self.write(decoder.decode(data))
-                os.write(self._original_stdstream_copy, data)
-                data = os.read(self._fid, 1 << 16)
+            more = True
+            while more:
+                select.select([self._fid], [], [])
+                with self._mce_reading:
+                    more = read(self)
         except Exception:
             self._exc = sys.exc_info()
 
+    def flush_all(self):
+        # A forked child may have the lock of a thread that it has not.
+        if getattr(self, "_mce_pid", 0) == os.getpid() and self._should_watch and self._mce_reading.acquire(timeout=1):
+            try:
+                read(self)
+            except (OSError, ValueError):
+                pass  # the pipe is closed: the thread has told it
+            finally:
+                self._mce_reading.release()
+        flush(self)
+
     OutStream._watch_pipe_fd  # AttributeError where there is none
+    OutStream._setup_stream_redirects = setup
     OutStream._watch_pipe_fd = watch
+    OutStream.flush = flush_all
 
 
 # --- tracebacks that name a file

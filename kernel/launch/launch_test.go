@@ -191,6 +191,7 @@ var kernelCases = map[string]facts{
 		"pickle": "(True, '__main__')", "kernels": 1.0, "log": list{},
 	},
 	"bytes_of_children": {"wide": true, "big": true, "status": "ok"},
+	"children_in_time":  {"missing": 0.0, "forked": "child\n"},
 	"failures": {
 		"step":       list{"2", " step=interrupt error=AttributeError"},
 		"missing":    list{3.0, list{"mce-launch: ipykernel missing: ModuleNotFoundError: No module named 'ipykernel'"}},

@@ -160,18 +160,6 @@ class Kernel:
         out["ename"] = out["reply"].get("ename")
         return out
 
-    def printed(self, code, size):
-        """What a cell's children print, until there are that many characters: a
-        thread reads their pipe, and can be later than the cell's end."""
-        cell = self.run(code)
-        text = cell["stdout"]
-        end = time.time() + LIMIT
-        while len(text) < size and time.time() < end:
-            message = self.receive(self.iopub, 0.2)
-            if message and message["msg_type"] == "stream":
-                text += message["content"]["text"]
-        return text, cell["status"]
-
     def result(self, code):
         """The value of the last expression, printed with repr."""
         return self.run(code).get("result")
@@ -617,9 +605,24 @@ def bytes_of_children():
     """Bytes that are no UTF-8, and characters cut at a read's end, do not stop the capture."""
     with Kernel() as k:
         k.run("import os; os.system(\"printf '\\\\377\\\\376 bad\\\\n'\");")
-        wide, _ = k.printed("os.system('for i in 1 2 3 4 5 6 7 8 9 0; do printf %s; done')" % ("\u20ac" * 501), 5010)
-        big, status = k.printed("os.system('yes | head -c 300000');", 300000)
-        return {"wide": wide == "\u20ac" * 5010, "big": len(big) == 300000, "status": status}
+        wide = k.run("os.system('for i in 1 2 3 4 5 6 7 8 9 0; do printf %s; done')" % ("\u20ac" * 501))
+        big = k.run("os.system('yes | head -c 300000');")
+        return {"wide": wide["stdout"] == "\u20ac" * 5010, "big": len(big["stdout"]) == 300000, "status": big["status"]}
+
+
+@case
+def children_in_time():
+    """What was written before a cell's end comes before it, though the thread that reads it is slow."""
+    slow = "import os, threading, time\ndef read(fd, n, read=os.read):\n    data = read(fd, n)\n"
+    slow += "    if threading.current_thread() is not threading.main_thread(): time.sleep(0.2)\n    return data\nos.read = read"
+    with Kernel() as k:
+        k.run(slow)
+        missing = 0
+        for _ in range(3):
+            out = k.run("os.write(1, b'out\\n'); os.write(2, b'err\\n');")
+            missing += (out["stdout"], out["stderr"]) != ("out\n", "err\n")
+        forked = k.run("pid = os.fork()\nif pid == 0: print('child', flush=True); os._exit(0)\nos.waitpid(pid, 0);")["stdout"]
+        return {"missing": missing, "forked": forked}
 
 
 @case
