@@ -16,7 +16,7 @@ demo: build
 	@testdata/environments.sh kernel7 client
 	@.cache/client/bin/python testdata/clients/demo.py bin/mcp-code-executor .cache/kernel7
 
-test: build
+test:
 	@testdata/test.sh
 
 check:
@@ -25,7 +25,7 @@ check:
 bench: build
 	@testdata/environments.sh kernel7
 	@.cache/kernel7/bin/python testdata/bench/bench.py bin/mcp-code-executor .cache/kernel7
-	@$(GO) test -run '^$$' -bench . $$(grep -rl --include='*_test.go' '^func Benchmark' kernel mcp session | xargs -n 1 dirname | sort -u | sed 's|^|./|')
+	@MCE_TEST_PYTHONS=$(CURDIR)/.cache/kernel7/bin/python $(GO) test -run '^$$' -bench . $$(grep -rl --include='*_test.go' '^func Benchmark' kernel mcp session | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 
 fuzz:
 	@testdata/fuzz.sh 60s

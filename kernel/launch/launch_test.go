@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -204,7 +205,7 @@ var kernelCases = map[string]facts{
 
 // pythons are the interpreters of real environments with ipykernel, the newest
 // first.
-func pythons(t *testing.T) []string {
+func pythons(t testing.TB) []string {
 	t.Helper()
 	value := os.Getenv("MCE_TEST_PYTHONS")
 	if value == "" {
@@ -214,7 +215,7 @@ func pythons(t *testing.T) []string {
 }
 
 // drive runs testdata/driver.py and returns what it printed, a line each.
-func drive(t *testing.T, python string, args ...string) [][]byte {
+func drive(t testing.TB, python string, args ...string) [][]byte {
 	t.Helper()
 	script, err := Write(t.TempDir())
 	if err != nil {
@@ -257,14 +258,22 @@ func TestKernels(t *testing.T) {
 	}
 }
 
-// TestStartTime reports, and only reports, what the launcher does to the start.
-func TestStartTime(t *testing.T) {
-	for _, python := range pythons(t) {
-		lines := drive(t, python, "time", "5")
-		if len(lines) != 1 {
-			t.Fatalf("the driver printed %d lines, want 1", len(lines))
-		}
-		t.Logf("%s: milliseconds to the first reply, sorted: %s", environment(python), lines[0])
+// BenchmarkStart is what the launcher does to a kernel's start, from the process to
+// the first reply: the ratio to plain ipykernel, of medians.
+func BenchmarkStart(b *testing.B) {
+	for _, python := range pythons(b) {
+		b.Run(environment(python), func(b *testing.B) {
+			var times struct{ Launch, Plain []float64 } // milliseconds, sorted
+			for _, line := range drive(b, python, "time", strconv.Itoa(max(b.N, 5))) {
+				if err := json.Unmarshal(line, &times); err != nil {
+					b.Fatal(err)
+				}
+			}
+			launch, plain := times.Launch[len(times.Launch)/2], times.Plain[len(times.Plain)/2]
+			b.ReportMetric(launch, "ms/start")
+			b.ReportMetric(launch/plain, "of-plain")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }
 
