@@ -66,35 +66,6 @@ func TestBeside(t *testing.T) {
 	}
 }
 
-// TestOldKernel: an ipykernel that is too old is upgraded, or, where nothing may
-// be installed, passed by; half of one is mended.
-func TestOldKernel(t *testing.T) {
-	t.Parallel()
-	old := emptyEnv(t, "venv-uv")
-	half := emptyEnv(t, "venv-uv")
-	for dir, packages := range map[string][]string{old: {"ipykernel==5.5.6", "jupyter_client<8"}, half: {"ipykernel==7.4.0"}} {
-		argv := append([]string{testUV(t), "pip", "install", "-q", "--python", filepath.Join(dir, "bin", "python"), "--"}, packages...)
-		execute(t, argv...)
-	}
-	for _, path := range sitePackages(t, half) {
-		if filepath.Base(path) == "ipykernel" {
-			execute(t, "rm", "-r", path)
-		}
-	}
-	p := launch(t, append(append(indexed(t), typeSettings("venv-uv", old)...), "KERNEL_INSTALL=sidecar")...)
-	r := p.call("execute_code", args{"code": "import ipykernel; print(ipykernel.__file__)", "wait_seconds": 110})
-	if !strings.HasPrefix(r.text(), "[ok") || !strings.Contains(r.text(), "was put beside") || !strings.Contains(r.rest(), filepath.Join(p.home, ".local", "share")) {
-		t.Errorf("too old, beside: %s", r.text())
-	}
-	for name, dir := range map[string]string{"5.5.6, which is too old": old, "installed ipykernel": half} {
-		p := launch(t, append(indexed(t), typeSettings("venv-uv", dir)...)...)
-		r := p.call("execute_code", args{"code": "import ipykernel; print(ipykernel.__file__)", "wait_seconds": 110})
-		if !strings.HasPrefix(r.text(), "[ok") || !strings.Contains(r.text(), name) || !strings.Contains(r.rest(), dir) {
-			t.Errorf("%s: %s", name, r.text())
-		}
-	}
-}
-
 // asNobody is what makes a process run as a user who may write little, nil where
 // the test is no root; python is one that user can start.
 func asNobody(t testing.TB) (user *syscall.SysProcAttr, python string) {

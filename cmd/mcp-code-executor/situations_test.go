@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,6 +19,7 @@ type situation struct {
 	tool     string
 	ask      args
 	prefix   string // where the code has to have run, "" if it is not to run
+	at       place  // for a server that runs as another user: its server and user
 }
 
 // quoted is what the table's last column promises word for word.
@@ -56,7 +58,12 @@ func TestSituations(t *testing.T) {
 			if s.tool == "" {
 				s.tool, s.ask = "execute_code", args{"code": s.code, "wait_seconds": 110}
 			}
-			r := launchBuilt(t, s.settings...).call(s.tool, s.ask)
+			var r result
+			if s.at.server != "" {
+				r = askAs(t, s.at.user, s.at.server, s.settings, s.tool, s.ask)
+			} else {
+				r = launchBuilt(t, s.settings...).call(s.tool, s.ask)
+			}
 			if s.prefix != "" && (r.IsError || !strings.Contains(r.text(), "prefix "+s.prefix+"\n") && !strings.HasSuffix(r.text(), "prefix "+s.prefix)) {
 				t.Errorf("it did not run in %s:\n%s", s.prefix, r.text())
 			}
@@ -98,6 +105,9 @@ func situations(t *testing.T) map[string]func(t *testing.T) situation {
 		return func(t *testing.T) situation { return situation{settings: settings} }
 	}
 	science := filepath.Join(root, "envs", "science")
+	// What is put beside environments is made once for all of them.
+	data := "XDG_DATA_HOME=" + t.TempDir()
+	const whose = "import sys, ipykernel; print('prefix', sys.prefix); print('ipykernel in', ipykernel.__file__)"
 	return map[string]func(t *testing.T) situation{
 		"venv": func(t *testing.T) situation {
 			dir, settings := makeEnv(t, "venv-uv")
@@ -146,12 +156,38 @@ func situations(t *testing.T) map[string]func(t *testing.T) situation {
 		"venv-a-file":    broken(func(dir string) map[string]string { return map[string]string{dir: "text"} }),
 		"venv-not-python": func(t *testing.T) situation {
 			dir := filepath.Join(t.TempDir(), "env")
-			python := filepath.Join(dir, "bin", "python")
-			write(t, map[string]string{filepath.Join(dir, "pyvenv.cfg"): "home = /usr/bin\n", python: "#!/bin/sh\necho no such luck >&2\nexit 3\n"})
-			if err := os.Chmod(python, 0o755); err != nil {
-				t.Fatal(err)
-			}
+			write(t, map[string]string{filepath.Join(dir, "pyvenv.cfg"): "home = /usr/bin\n"})
+			writeProgram(t, filepath.Join(dir, "bin", "python"), "echo no such luck >&2\nexit 3")
 			return situation{settings: typeSettings("venv", dir)}
+		},
+		"venv-foreign": func(t *testing.T) situation {
+			dir := filepath.Join(t.TempDir(), "env")
+			write(t, map[string]string{filepath.Join(dir, "pyvenv.cfg"): "home = /usr/bin\n"})
+			foreignPython(t, filepath.Join(dir, "bin", "python"))
+			return situation{settings: typeSettings("venv", dir)}
+		},
+		"venv-hangs": func(t *testing.T) situation {
+			dir := filepath.Join(t.TempDir(), "env")
+			write(t, map[string]string{filepath.Join(dir, "pyvenv.cfg"): "home = /usr/bin\n"})
+			writeProgram(t, filepath.Join(dir, "bin", "python"), "exec sleep 1000")
+			return situation{settings: typeSettings("venv", dir)}
+		},
+		"pdm-project": func(t *testing.T) situation {
+			dir, _ := makeEnv(t, "venv-uv")
+			project := t.TempDir()
+			write(t, map[string]string{filepath.Join(project, "pyproject.toml"): "[project]\nname = 'x'\n", filepath.Join(project, ".pdm-python"): filepath.Join(dir, "bin", "python") + "\n"})
+			return situation{settings: typeSettings("venv", project), prefix: dir}
+		},
+		"pyenv-shim": func(t *testing.T) situation {
+			dir, _ := makeEnv(t, "venv-uv")
+			shim := filepath.Join(t.TempDir(), ".pyenv", "shims", "python3")
+			writeProgram(t, shim, "exec "+filepath.Join(dir, "bin", "python")+` "$@"`)
+			return situation{settings: typeSettings("venv", shim), prefix: dir}
+		},
+		"pyenv-absent": func(t *testing.T) situation {
+			shim := filepath.Join(t.TempDir(), ".pyenv", "shims", "python3")
+			writeProgram(t, shim, "echo \"pyenv: version '3.99' is not installed\" >&2\nexit 1")
+			return situation{settings: typeSettings("venv", shim)}
 		},
 		"venv-absent":     set("ENV_TYPE=venv", "VENV_PATH=/nowhere/env"),
 		"venv-relative":   set("ENV_TYPE=venv", "VENV_PATH=env"),
@@ -164,6 +200,9 @@ func situations(t *testing.T) map[string]func(t *testing.T) situation {
 		"conda-base":      inConda("base", root),
 		"conda-path":      inConda(science, science),
 		"conda-near-name": inConda("scinece", ""),
+		"conda-tilde": func(t *testing.T) situation {
+			return situation{settings: append(typeSettings("conda", "~/miniforge3/envs/science"), "HOME="+home), prefix: science}
+		},
 		"conda-no-python": func(t *testing.T) situation {
 			dir := filepath.Join(t.TempDir(), "rlang")
 			write(t, map[string]string{filepath.Join(dir, "conda-meta", "history"): ""})
@@ -180,6 +219,19 @@ func situations(t *testing.T) map[string]func(t *testing.T) situation {
 					filepath.Join(home, at, "envs", "science", "conda-meta", "history"): "", filepath.Join(home, at, "envs", "science", "bin", "python"): ""})
 			}
 			return situation{settings: append(typeSettings("conda", "science"), "HOME="+home)}
+		},
+		"conda-which": func(t *testing.T) situation {
+			home := t.TempDir()
+			other := filepath.Join(home, "miniconda3")
+			write(t, map[string]string{filepath.Join(other, "conda-meta", "history"): "", filepath.Join(other, "condabin", "conda"): "",
+				filepath.Join(other, "envs", "science", "conda-meta", "history"): ""})
+			return situation{settings: append(typeSettings("conda", "science"), "HOME="+home, "CONDA_EXE="+filepath.Join(root, "bin", "conda")), prefix: science}
+		},
+		"conda-envs-dirs": func(t *testing.T) situation {
+			return situation{settings: append(typeSettings("conda", "science"), "CONDA_ENVS_DIRS="+filepath.Join(root, "envs")), prefix: science}
+		},
+		"conda-both-variables": func(t *testing.T) situation {
+			return situation{settings: append(typeSettings("conda", "science"), "CONDA_ENVS_DIRS=/nowhere", "CONDA_ENVS_PATH="+filepath.Join(root, "envs")), prefix: science}
 		},
 		"conda-condarc": func(t *testing.T) situation {
 			home, elsewhere := t.TempDir(), t.TempDir()
@@ -212,6 +264,31 @@ func situations(t *testing.T) map[string]func(t *testing.T) situation {
 			write(t, map[string]string{filepath.Join(dir, "etc", "conda", "activate.d", "zz_mce.sh"): "echo broken here >&2\nreturn 3\n"})
 			return situation{settings: typeSettings("conda", dir), prefix: dir}
 		},
+		"activation-hangs": func(t *testing.T) situation {
+			dir := copyConda(t, "away", filepath.Join(t.TempDir(), "away"))
+			write(t, map[string]string{filepath.Join(dir, "etc", "conda", "activate.d", "zz_mce.sh"): "sleep 1000\n"})
+			return situation{settings: typeSettings("conda", dir), prefix: dir}
+		},
+		"activation-state": func(t *testing.T) situation {
+			dir := copyConda(t, "away", filepath.Join(t.TempDir(), "away"))
+			write(t, map[string]string{filepath.Join(dir, "conda-meta", "state"): `{"env_vars": {"MCE_GONE": "***unset***", "PATH": "/evil", "MCE_MINE": "mine"}}`})
+			return situation{settings: typeSettings("conda", dir), prefix: dir,
+				code: "import os, sys; print('prefix', sys.prefix); print([os.environ.get(n) for n in ('MCE_GONE', 'MCE_MINE')], '/evil' in os.environ['PATH'])"}
+		},
+		"user-site": func(t *testing.T) situation {
+			home := t.TempDir()
+			for minor := range 6 {
+				write(t, map[string]string{filepath.Join(home, ".local", "lib", fmt.Sprintf("python3.%d", 9+minor), "site-packages", "mineonly.py"): ""})
+			}
+			return situation{settings: append(typeSettings("conda", science), "HOME="+home), prefix: science,
+				code: "import importlib.util, sys; print('prefix', sys.prefix); print('seen:', importlib.util.find_spec('mineonly'))"}
+		},
+		"startup-file": func(t *testing.T) situation {
+			dir, settings := makeEnv(t, "venv-uv")
+			file := filepath.Join(t.TempDir(), "startup.py")
+			write(t, map[string]string{file: "started = True\n"})
+			return situation{settings: append(settings, "PYTHONSTARTUP="+file), prefix: dir, code: "import sys; print('prefix', sys.prefix); print('started:', 'started' in globals())"}
+		},
 		"nothing-leaks": func(t *testing.T) situation {
 			dir, settings := makeEnv(t, "venv-uv")
 			return situation{settings: append(settings, "VIRTUAL_ENV=/other/venv", "CONDA_PREFIX=/other/conda", "CONDA_DEFAULT_ENV=other", "PYTHONHOME=/other/home", "PATH=/other/venv/bin:/usr/bin:/bin"), prefix: dir,
@@ -237,9 +314,48 @@ func situations(t *testing.T) map[string]func(t *testing.T) situation {
 		"kernel-never": func(t *testing.T) situation {
 			return situation{settings: append(typeSettings("venv-uv", emptyEnv(t, "venv-uv")), "KERNEL_INSTALL=never")}
 		},
+		"kernel-installed": func(t *testing.T) situation {
+			dir := emptyEnv(t, "venv-uv")
+			return situation{settings: append(indexed(t), typeSettings("venv-uv", dir)...), prefix: dir}
+		},
+		"kernel-old": func(t *testing.T) situation {
+			dir := envWith(t, "ipykernel==5.5.6", "jupyter_client<8")
+			return situation{settings: append(indexed(t), typeSettings("venv-uv", dir)...), prefix: dir, code: whose}
+		},
+		"kernel-old-beside": func(t *testing.T) situation {
+			dir := envWith(t, "ipykernel==5.5.6", "jupyter_client<8")
+			return situation{settings: append(append(indexed(t), typeSettings("venv-uv", dir)...), "KERNEL_INSTALL=sidecar", data), prefix: dir, code: whose}
+		},
+		"kernel-half": func(t *testing.T) situation {
+			dir := envWith(t, "ipykernel==7.4.0")
+			for _, path := range sitePackages(t, dir) {
+				if filepath.Base(path) == "ipykernel" {
+					execute(t, "rm", "-r", path)
+				}
+			}
+			return situation{settings: append(indexed(t), typeSettings("venv-uv", dir)...), prefix: dir, code: whose}
+		},
 		"kernel-beside": func(t *testing.T) situation {
 			dir := emptyEnv(t, "venv-uv")
-			return situation{settings: append(append(indexed(t), typeSettings("venv-uv", dir)...), "KERNEL_INSTALL=sidecar"), prefix: dir}
+			return situation{settings: append(append(indexed(t), typeSettings("venv-uv", dir)...), "KERNEL_INSTALL=sidecar", data), prefix: dir, code: whose}
+		},
+		"conda-frozen": func(t *testing.T) situation {
+			home, root := condaHome(t)
+			bare := filepath.Join(root, "envs", "bare")
+			write(t, map[string]string{filepath.Join(bare, "conda-meta", "frozen"): "{}"})
+			return situation{settings: append(append(indexed(t), typeSettings("conda", "bare")...), "HOME="+home, data), prefix: bare, code: whose}
+		},
+		"system-python": func(t *testing.T) situation { // Debian's
+			python := "/usr/bin/python3"
+			if _, err := os.Stat(externallyManaged(python)); err != nil {
+				leftOut(t, "1 of 1 system Pythons: /usr/bin/python3 is none that its distribution manages")
+				t.SkipNow()
+			}
+			return situation{settings: append(append(indexed(t), typeSettings("venv", python)...), data), prefix: "/usr", code: whose}
+		},
+		"read-only": func(t *testing.T) situation {
+			p := readOnlyVenv(t)
+			return situation{settings: p.settings, prefix: p.prefix, at: p, code: whose}
 		},
 		"kernel-offline": func(t *testing.T) situation {
 			return situation{settings: append(typeSettings("venv-uv", emptyEnv(t, "venv-uv")), "UV="+testUV(t), "PIP_NO_INDEX=1")}
@@ -259,5 +375,22 @@ func situations(t *testing.T) map[string]func(t *testing.T) situation {
 		"list": func(t *testing.T) situation {
 			return situation{settings: []string{"HOME=" + home}, tool: "get_environment_config", ask: args{"list": true}}
 		},
+	}
+}
+
+// envWith makes an environment of uv with packages from the index.
+func envWith(t testing.TB, packages ...string) (dir string) {
+	t.Helper()
+	dir = emptyEnv(t, "venv-uv")
+	execute(t, append([]string{testUV(t), "pip", "install", "-q", "--python", filepath.Join(dir, "bin", "python"), "--"}, packages...)...)
+	return dir
+}
+
+// writeProgram writes a shell script that can be started.
+func writeProgram(t testing.TB, path, script string) {
+	t.Helper()
+	write(t, map[string]string{path: "#!/bin/sh\n" + script + "\n"})
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -109,7 +109,7 @@ func (f *Finder) askShell(ctx context.Context, env *Environment, scripts []strin
 	}
 	failed, after, ok := bytes.Cut(stdout, []byte(scriptMark))
 	if !ok {
-		warning := fmt.Sprintf("the activation scripts of %s had no effect: %v %s", env.Prefix, err, lastLines(stderr, 3))
+		warning := strings.TrimSpace(fmt.Sprintf("the activation scripts of %s had no effect: %v %s", env.Prefix, err, lastLines(stderr, 3)))
 		return scriptAnswer{environ: env.Vars, warnings: []string{warning}, expires: time.Now().Add(scriptsRetried)}, nil
 	}
 	var answer scriptAnswer
