@@ -201,8 +201,8 @@ def watch_bytes():
     cell in which it was written: what the thread has not read when a cell ends,
     flush reads, which ends every cell."""
     import codecs
-    import select
     import threading
+    from select import select  # itself: gevent and others replace it in its module
 
     from ipykernel.iostream import OutStream
 
@@ -216,7 +216,7 @@ def watch_bytes():
 
     def read(self):
         """Reads what is there; False at the end. The caller has the lock."""
-        if not select.select([self._fid], [], [], 0)[0]:
+        if not select([self._fid], [], [], 0)[0]:
             return True  # the other one has read it
         data = os.read(self._fid, 1 << 16)
         if not data or not self._should_watch:
@@ -231,7 +231,7 @@ def watch_bytes():
         try:
             more = True
             while more:
-                select.select([self._fid], [], [])
+                select([self._fid], [], [])
                 with self._mce_reading:
                     more = read(self)
         except Exception:
