@@ -356,13 +356,15 @@ def random_signals():
     with Kernel() as k:
         for i in range(150):
             code = "x = %d" % i if i % 2 else "import asyncio; await asyncio.sleep(0); x = %d" % i
+            if i % 30 == 0:  # long enough for a signal that is late
+                code = "import time; time.sleep(2)"
             delay = source.random() * 0.012
 
             def fire():
                 time.sleep(delay)
                 os.kill(k.process.pid, signal.SIGINT)
 
-            cell = k.run(code, on_busy=fire, limit=5)
+            cell = k.run(code, on_busy=fire, limit=20)
             interrupted += cell["status"] == "error"
             if not (cell["idle"] and cell["replied"]):
                 missing.append(i)
