@@ -138,11 +138,15 @@ func TestShutdowns(t *testing.T) {
 					ended(t, e)
 				}
 				output := k.output(e)
-				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				patience := 20 * time.Second // a busy machine's kernel exits late
+				if test.killed {
+					patience = 3 * time.Second
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				began := time.Now()
 				k.Shutdown(ctx)
-				if took := time.Since(began); took > test.within+3*time.Second {
+				if took := time.Since(began); took > test.within+20*time.Second {
 					t.Errorf("took %v", took)
 				}
 				if exit := k.Exit(); exit.Killed && !test.killed {

@@ -43,7 +43,6 @@ func nextCall(t *testing.T, p *program) {
 // TestDeathRunning: a kernel that dies under a run: told at once, with what was
 // printed before, the right cause, and what is lost; the next call works.
 func TestDeathRunning(t *testing.T) {
-	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		for _, test := range []struct {
 			name, code, status string
@@ -90,7 +89,6 @@ func TestDeathRunning(t *testing.T) {
 // TestDeathIdle: a kernel that dies between two calls: the next call is not run,
 // for it may count on the variables, and says so; the one after that works.
 func TestDeathIdle(t *testing.T) {
-	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		for _, test := range []struct {
 			name, code string

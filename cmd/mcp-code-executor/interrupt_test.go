@@ -76,7 +76,6 @@ func running(t *testing.T, p *program, code, state string, wait float64) (id str
 // TestInterrupt: what can be interrupted is, and the next call proves that the
 // kernel answers with its variables.
 func TestInterrupt(t *testing.T) {
-	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		p.run("import time, asyncio\nkept = 'kept'")
 		for _, test := range []struct{ name, code, state string }{

@@ -238,14 +238,14 @@ def watch_bytes():
             self._exc = sys.exc_info()
 
     def flush_all(self):
-        # A forked child may have the lock of a thread that it has not.
-        if getattr(self, "_mce_pid", 0) == os.getpid() and self._should_watch and self._mce_reading.acquire(timeout=1):
+        # A forked child may have the lock of a thread that it has not. "with" and
+        # nothing else: an interrupt right after acquire() would leave it locked.
+        if getattr(self, "_mce_pid", 0) == os.getpid() and self._should_watch:
             try:
-                read(self)
+                with self._mce_reading:
+                    read(self)
             except (OSError, ValueError):
                 pass  # the pipe is closed: the thread has told it
-            finally:
-                self._mce_reading.release()
         flush(self)
 
     OutStream._watch_pipe_fd  # AttributeError where there is none
