@@ -312,7 +312,9 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 	if r.Exit == nil {
 		s.deaths = 0
 	} else {
-		s.deaths++
+		if s.kernel == k { // else it is counted: it died before the run was known, or was ended on purpose
+			s.deaths++
+		}
 		e.exit = r.Exit
 		s.dropLocked(k)
 		s.loss = nil // this answer tells it

@@ -192,7 +192,7 @@ func awaitMarked(t *testing.T, mark, ready string, n int) (pids []int) {
 // busy machine longer than killing them.
 func awaitGone(t *testing.T, mark string, pids []int) time.Duration {
 	t.Helper()
-	took := eventually(t, time.Second, "everything gone", func() bool {
+	took := eventually(t, 10*time.Second, "everything gone", func() bool {
 		return !slices.ContainsFunc(pids, func(pid int) bool { return isMarked(pid, mark) })
 	})
 	if left := marked(mark); len(left) > 0 {

@@ -87,7 +87,7 @@ func TestRun(t *testing.T) {
 	reaper := newTestReaper(t)
 	mark := newMark(t)
 	var out, errOut bytes.Buffer
-	cmd := exec.Command("/bin/sh", sh(`cat; pwd; echo to stderr >&2; echo $MARK $JPY_PARENT_PID$MCE_GUARD; ls /proc/$$/fd | wc -l
+	cmd := exec.Command("/bin/sh", sh(`cat; pwd; echo to stderr >&2; echo $MARK $JPY_PARENT_PID$MCE_GUARD; ls /proc/$$/fd
 		setsid sleep 1000 & exit 3`)[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader("to stdin\n"), &out, &errOut
 	cmd.Dir, cmd.Env = "/", append(os.Environ(), "MARK="+mark)
@@ -96,7 +96,7 @@ func TestRun(t *testing.T) {
 	if !errors.As(err, &exit) || exit.ExitCode() != 3 || cmd.ProcessState.ExitCode() != 3 {
 		t.Errorf("Run returns %v", err)
 	}
-	if want := "to stdin\n/\n" + mark + "\n3\n"; out.String() != want || errOut.String() != "to stderr\n" {
+	if want := "to stdin\n/\n" + mark + "\n0\n1\n2\n"; out.String() != want || errOut.String() != "to stderr\n" {
 		t.Errorf("stdout %q, want %q; stderr %q", out.String(), want, errOut.String())
 	}
 	if left := marked(mark); len(left) > 0 {
