@@ -85,7 +85,6 @@ type Execution struct {
 	reply        *jupyter.ExecuteReply
 	replied      bool
 	idle         bool
-	idleAgain    bool
 	interrupted  bool
 	errorOutput  *jupyter.Output // an iopub error that is the cell's own, without its text
 	recent       recent
@@ -322,8 +321,9 @@ func (e *Execution) gotIdle() {
 	e.kernel.mu.Lock()
 	defer e.kernel.mu.Unlock()
 	if e.idle { // a forked child that falls out of the cell sends one too
-		if !e.idleAgain {
-			e.idleAgain = true
+		select {
+		case <-e.again:
+		default:
 			close(e.again)
 		}
 		return
