@@ -14,7 +14,7 @@ import (
 const clientPatience = 2 * time.Minute
 
 // required returns what make test has put into an environment variable.
-func required(t *testing.T, name, what string) string {
+func required(t testing.TB, name, what string) string {
 	t.Helper()
 	value := os.Getenv(name)
 	if value == "" {

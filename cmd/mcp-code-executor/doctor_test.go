@@ -28,7 +28,10 @@ type patient struct {
 // settings, and returns what it found and its exit status.
 func (p patient) examine(t *testing.T) (found findings, status int) {
 	t.Helper()
-	exe := testProgram(t)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	home := t.TempDir()
 	cmd := exec.Command(exe, append([]string{"doctor", "--json"}, p.args...)...)
 	if p.nobody {
@@ -49,7 +52,7 @@ func (p patient) examine(t *testing.T) (found findings, status int) {
 		}
 		cmd.Args = append(append(unshare, "/bin/sh", "-ec", p.mounts+"\nexec \"$0\" \"$@\""), cmd.Args...)
 	}
-	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + home,
+	cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0", "PATH=/usr/bin:/bin", "HOME=" + home,
 		"CODE_STORAGE_DIR=" + filepath.Join(home, "code"), "PIP_NO_INDEX=1"}, p.settings...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

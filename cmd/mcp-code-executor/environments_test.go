@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,27 +25,12 @@ func condaHome(t testing.TB) (home, root string) {
 // sharedConda is a home like condaHome's for tests that change nothing in it.
 func sharedConda(t testing.TB) (home, root string) {
 	t.Helper()
-	sharedCondaMade.Lock()
-	defer sharedCondaMade.Unlock()
-	home = filepath.Join(shared(), "conda")
-	root = filepath.Join(home, "miniforge3")
-	if _, err := os.Stat(root); err != nil {
-		copyConda(t, "root", root)
-	}
-	return home, root
+	home = sharedDir("conda", func(dir string) { copyConda(t, "root", filepath.Join(dir, "miniforge3")) })
+	return home, filepath.Join(home, "miniforge3")
 }
-
-var sharedCondaMade sync.Mutex
 
 // testConda is the conda installation tests take copies of.
-func testConda(t testing.TB) string {
-	t.Helper()
-	root := os.Getenv("MCE_TEST_CONDA")
-	if root == "" {
-		t.Fatal("MCE_TEST_CONDA names no conda installation: run `make test`, which makes one")
-	}
-	return root
-}
+func testConda(t testing.TB) string { return required(t, "MCE_TEST_CONDA", "conda installation") }
 
 // works checks that an environment keeps state, plots, checks and installs.
 func works(t *testing.T, p *program, python string) {

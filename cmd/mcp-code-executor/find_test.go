@@ -193,7 +193,7 @@ func TestBackToManaged(t *testing.T) {
 	made := emptyEnv(t, "venv-uv")
 	for _, path := range sitePackages(t, filepath.Dir(filepath.Dir(pythons(t)[0]))) { // its own, else it would be mended
 		if filepath.Base(path) != "_virtualenv.pth" && filepath.Base(path) != "_virtualenv.py" {
-			execute(t, "cp", "-al", path, filepath.Join(made, "lib", filepath.Base(filepath.Dir(filepath.Dir(path))), "site-packages"))
+			linkTree(t, path, filepath.Join(made, "lib", filepath.Base(filepath.Dir(filepath.Dir(path))), "site-packages", filepath.Base(path)))
 		}
 	}
 	data := t.TempDir()

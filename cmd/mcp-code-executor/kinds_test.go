@@ -216,22 +216,12 @@ func leftOut(t *testing.T, what string) {
 
 // matrix is the directory of the environments with Pythons 3.7 to 3.13.
 func matrix(t testing.TB) string {
-	t.Helper()
-	dir := os.Getenv("MCE_TEST_MATRIX")
-	if dir == "" {
-		t.Fatal("MCE_TEST_MATRIX names no directory of environments with many Pythons: run `make test`, which makes one")
-	}
-	return dir
+	return required(t, "MCE_TEST_MATRIX", "directory of environments with many Pythons")
 }
 
 // testVirtualenv is a Python that has virtualenv.
 func testVirtualenv(t testing.TB) string {
-	t.Helper()
-	python := os.Getenv("MCE_TEST_VIRTUALENV")
-	if python == "" {
-		t.Fatal("MCE_TEST_VIRTUALENV names no Python with virtualenv: run `make test`, which makes one")
-	}
-	return python
+	return required(t, "MCE_TEST_VIRTUALENV", "Python with virtualenv")
 }
 
 // externallyManaged is where a Python says that it is (PEP 668).
@@ -251,12 +241,22 @@ func copyConda(t testing.TB, name, to string) string {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if exec.Command("cp", "-al", source, to).Run() != nil { // another disk
-		execute(t, "rm", "-rf", to)
-		execute(t, "cp", "-a", source, to)
+	if !linkTree(t, source, to) {
 		return to
 	}
 	execute(t, "find", to, "-name", "conda-meta", "-type", "d", "-prune", "-exec", "cp", "-a", "{}", "{}.own", ";",
 		"-exec", "rm", "-r", "{}", ";", "-exec", "mv", "{}.own", "{}", ";")
 	return to
+}
+
+// linkTree copies a file or a directory to a path where nothing is, by hard links;
+// false when these cannot be, as on another disk, and it is a true copy.
+func linkTree(t testing.TB, from, to string) (linked bool) {
+	t.Helper()
+	if exec.Command("cp", "-al", from, to).Run() == nil {
+		return true
+	}
+	execute(t, "rm", "-rf", to)
+	execute(t, "cp", "-a", from, to)
+	return false
 }

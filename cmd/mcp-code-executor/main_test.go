@@ -40,6 +40,20 @@ var shared = sync.OnceValue(func() string {
 	return dir
 })
 
+// sharedDir is a directory below shared, which the first test that needs it makes.
+// Nothing in it is changed afterwards.
+func sharedDir(name string, make func(dir string)) string {
+	sharedMade.Lock()
+	defer sharedMade.Unlock()
+	dir := filepath.Join(shared(), name)
+	if _, err := os.Stat(dir); err != nil {
+		make(dir)
+	}
+	return dir
+}
+
+var sharedMade sync.Mutex
+
 // pythons are the interpreters with ipykernel to test with, the newest first.
 func pythons(t testing.TB) []string {
 	t.Helper()
@@ -137,14 +151,7 @@ func launchBuilt(t testing.TB, settings ...string) *program {
 }
 
 // testProgram is the program as it is built for people.
-func testProgram(t testing.TB) string {
-	t.Helper()
-	path := os.Getenv("MCE_TEST_PROGRAM")
-	if path == "" {
-		t.Fatal("MCE_TEST_PROGRAM names no built program: run `make test`, which builds one")
-	}
-	return path
-}
+func testProgram(t testing.TB) string { return required(t, "MCE_TEST_PROGRAM", "built program") }
 
 func (p *program) shakeHands() {
 	p.request("initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "test", "version": "1"}})

@@ -28,10 +28,7 @@ func basePath(t testing.TB) string {
 // make the first call in a home.
 func firstCall(t *testing.T, settings ...string) {
 	t.Helper()
-	modules := os.Getenv("MCE_TEST_NODE")
-	if modules == "" {
-		t.Fatal("MCE_TEST_NODE names no directory with the TypeScript clients: run `make test`, which makes one")
-	}
+	modules := required(t, "MCE_TEST_NODE", "directory with the TypeScript clients")
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -69,14 +68,7 @@ func wheels(t testing.TB) []string {
 }
 
 // testUV is the program uv.
-func testUV(t testing.TB) string {
-	t.Helper()
-	uv := os.Getenv("MCE_TEST_UV")
-	if uv == "" {
-		t.Fatal("MCE_TEST_UV does not name uv: run `make test`, which makes one")
-	}
-	return uv
-}
+func testUV(t testing.TB) string { return required(t, "MCE_TEST_UV", "uv") }
 
 // execute runs a program that must succeed and returns what it printed.
 func execute(t testing.TB, argv ...string) string {
@@ -123,32 +115,18 @@ func emptyEnv(t testing.TB, typ string) string {
 	return dir
 }
 
-// venvTemplate makes a venv as Python does, which takes seconds, nearly all of them
-// for pip.
-var venvTemplate = sync.OnceValues(func() (dir string, err error) {
-	dir = filepath.Join(shared(), "venv")
-	python := filepath.SplitList(os.Getenv("MCE_TEST_PYTHONS"))[0]
-	script := "import subprocess, sys; subprocess.run([sys._base_executable, '-m', 'venv', sys.argv[1]], check=True)"
-	if out, err := exec.Command(python, "-c", script, dir).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return dir, nil
-})
-
-// venvWithPip makes a venv like venvTemplate's, its pip by hard links.
+// venvWithPip makes a venv as Python does, but for its pip, which takes seconds to
+// install: that is linked from one that was made so.
 func venvWithPip(t testing.TB, dir string) {
 	t.Helper()
 	execute(t, base(t), "-m", "venv", "--without-pip", dir)
-	from, err := venvTemplate()
-	if err != nil {
-		t.Fatal(err)
-	}
+	from := sharedDir("venv", func(dir string) { execute(t, base(t), "-m", "venv", dir) })
 	for _, path := range sitePackages(t, from) {
 		below, err := filepath.Rel(from, path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		execute(t, "cp", "-al", path, filepath.Join(dir, below))
+		linkTree(t, path, filepath.Join(dir, below))
 	}
 	scripts, err := filepath.Glob(filepath.Join(from, "bin", "pip*"))
 	if err != nil {
