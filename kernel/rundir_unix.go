@@ -12,13 +12,18 @@ import (
 )
 
 // lockRunDir takes the lock that says the directory is in use. The descriptor
-// is held until the process ends, however it ends.
+// is held until the process ends, however it ends. The file gets its name when it
+// is locked: a server that starts at the same moment would sweep the directory.
 func lockRunDir(dir string) error {
-	fd, err := unix.Open(filepath.Join(dir, "lock"), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	path := filepath.Join(dir, "lock")
+	fd, err := unix.Open(path+".new", unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return &os.PathError{Op: "open", Path: filepath.Join(dir, "lock"), Err: err}
+		return &os.PathError{Op: "open", Path: path + ".new", Err: err}
 	}
-	return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // lockFree reports whether a lock file is there and nobody holds it. A directory
