@@ -1,5 +1,5 @@
-// Package launch holds launch.py, the only thing of ours that runs inside a
-// kernel, and says how a kernel is started with it.
+// Package launch holds launch.py and its package mce_launch, the only things of
+// ours that run inside a kernel, and says how a kernel is started with them.
 //
 // launch.py starts ipykernel 6.17 to 7.x and changes what a server needs
 // changed: no output is lost or arrives in one huge message, an interrupt
@@ -12,17 +12,19 @@
 package launch
 
 import (
-	_ "embed"
+	"embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-//go:embed launch.py
-var source []byte
+//go:embed launch.py mce_launch/*.py
+var sources embed.FS
 
-// Name is the file's name in the directory given to [Write].
+// Name is the script's name in the directory given to [Write].
 const Name = "launch.py"
 
 // Exit statuses of a kernel that could not start. A line on stderr says why.
@@ -45,29 +47,52 @@ type Options struct {
 	NoPrelude bool
 }
 
-// Write puts launch.py into dir, which must be private to the user (anyone who
-// can write there runs code as the user), and returns its path. The file has
-// mode 0600; one that is already there is replaced. It is safe to call
-// concurrently with kernels starting from the same directory.
-func Write(dir string) (path string, err error) {
-	// A kernel that starts now reads the old file or the new one, never half.
-	tmp, err := os.CreateTemp(dir, Name+".*") // 0600
+// Write puts launch.py and its package into dir, which must be private to the
+// user (anyone who can write there runs code as the user), and returns the path
+// of the script. The files have mode 0600; those that are already there are
+// replaced. It is safe to call concurrently with kernels starting from the same
+// directory.
+func Write(dir string) (script string, err error) {
+	err = fs.WalkDir(sources, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil || name == ".":
+			return err
+		case entry.IsDir():
+			if err := os.Mkdir(filepath.Join(dir, name), 0o700); !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+			return nil
+		}
+		source, err := sources.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return writeFile(filepath.Join(dir, filepath.FromSlash(name)), source)
+	})
 	if err != nil {
 		return "", fmt.Errorf("writing the launcher: %w", err)
 	}
-	_, err = tmp.Write(source)
+	return filepath.Join(dir, Name), nil
+}
+
+// writeFile replaces a file at once: a kernel that starts now reads the old one or
+// the new one, never half.
+func writeFile(path string, content []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(content)
 	if cerr := tmp.Close(); err == nil {
 		err = cerr
 	}
-	path = filepath.Join(dir, Name)
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {
 		os.Remove(tmp.Name())
-		return "", fmt.Errorf("writing the launcher: %w", err)
 	}
-	return path, nil
+	return err
 }
 
 // Args returns the command line of a kernel, python first:

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
+	want := written(t)
 	for range 2 { // the second replaces the first
 		path, err := Write(dir)
 		if err != nil {
@@ -25,25 +27,57 @@ func TestWrite(t *testing.T) {
 		if want := filepath.Join(dir, Name); path != want {
 			t.Errorf("path = %q, want %q", path, want)
 		}
-		got, err := os.ReadFile(path)
-		if err != nil || !bytes.Equal(got, source) {
-			t.Errorf("the file differs from the embedded source (%v)", err)
+		if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
+			t.Errorf("the directory (-want +got)\n%s", diff)
 		}
-		info, err := os.Stat(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
-			t.Errorf("mode = %v, want 0600", info.Mode().Perm())
-		}
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
-		t.Errorf("directory holds %v (%v), want one file", entries, err)
 	}
 	if _, err := Write(filepath.Join(dir, "absent")); err == nil {
 		t.Error("Write into a directory that does not exist: no error")
 	}
+}
+
+// written is what [Write] makes: mode and text of each file, by its path.
+func written(t *testing.T) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	names, err := filepath.Glob("mce_launch/*.py")
+	if err != nil || len(names) < 5 {
+		t.Fatalf("modules %q (%v)", names, err)
+	}
+	for _, name := range append(names, Name) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = "-rw------- " + string(text)
+	}
+	return files
+}
+
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		name, _ := filepath.Rel(dir, path)
+		mode := info.Mode()
+		if runtime.GOOS == "windows" {
+			mode = 0o600
+		}
+		files[filepath.ToSlash(name)] = mode.String() + " " + string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 func TestArgs(t *testing.T) {
@@ -97,16 +131,20 @@ func FuzzParseLine(f *testing.F) {
 	})
 }
 
-// TestConstants holds what launch.py and this package must agree on.
+// TestConstants holds what the Python and this package must agree on.
 func TestConstants(t *testing.T) {
+	var all string
+	for _, text := range written(t) {
+		all += text
+	}
 	for _, want := range []string{
 		`SIDECAR = "--mce-sidecar="`, `NO_PRELUDE = "--mce-no-prelude"`,
 		`FILENAME = "mce_filename"`, `REFRESH = "mce_refresh"`, `RELOAD = "mce_reload"`,
 		`"` + Prefix + `"`,
 		"exit status 3", "exit status 4", "exit status 5",
 	} {
-		if !bytes.Contains(source, []byte(want)) {
-			t.Errorf("launch.py does not hold %s", want)
+		if !strings.Contains(all, want) {
+			t.Errorf("no file holds %s", want)
 		}
 	}
 }

@@ -1,0 +1,154 @@
+"""Interrupts lead to an answer."""
+
+import signal
+
+from .report import step
+
+
+class Interrupts:
+    """What SIGINT does.
+
+    idle                    nothing, as in ipykernel
+    around a cell           remembered before it, ignored after it: plain
+                            ipykernel loses the reply
+    in a cell               KeyboardInterrupt, by Python's own handler
+    in a cell that awaits   the cell is cancelled (CancelledError, as in plain
+                            ipykernel, which needs another message to notice);
+                            a call that blocks gets KeyboardInterrupt: at once
+                            in the cell itself, on the second signal in a task
+                            it waits for
+    """
+
+    def __init__(self):
+        self.pending = False
+
+    def note(self, signum, frame):
+        self.pending = True
+
+    def arm(self):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self.pending:
+            self.pending = False
+            raise KeyboardInterrupt
+
+    def disarm(self):
+        while True:
+            try:
+                signal.signal(signal.SIGINT, self.note)
+                return
+            except KeyboardInterrupt:
+                pass
+
+    def install(self):
+        import asyncio
+        import contextlib
+        import functools
+        import threading
+
+        from ipykernel.ipkernel import IPythonKernel
+
+        interrupts = self
+        runs_code = {"complete_request", "inspect_request", "comm_open", "comm_msg"}
+
+        def in_main_thread():
+            return threading.current_thread() is threading.main_thread()
+
+        def pre_handler_hook(kernel):
+            if not in_main_thread():  # a subshell
+                return
+            kind = kernel.get_parent("shell").get("header", {}).get("msg_type")
+            interrupts.pending = False
+            handler = signal.default_int_handler if kind in runs_code else interrupts.note
+            kernel.saved_sigint_handler = signal.signal(signal.SIGINT, handler)
+
+        original = IPythonKernel.do_execute
+
+        @functools.wraps(original)
+        async def do_execute(kernel, *args, **kwargs):
+            main = in_main_thread()
+            count = kernel.shell.execution_count
+            reply = None
+            try:
+                if main:
+                    interrupts.arm()
+                reply = await original(kernel, *args, **kwargs)
+            except (Exception, KeyboardInterrupt, asyncio.CancelledError) as error:
+                if main:
+                    interrupts.disarm()
+                if reply is None:
+                    reply = failed(kernel, error, count)
+            finally:
+                if main:
+                    interrupts.disarm()
+            return reply
+
+        @contextlib.contextmanager
+        def cancel_on_sigint(kernel, task):
+            loop = task.get_loop()
+            cell = getattr(task.get_coro(), "cr_frame", None)
+            signals = 0
+
+            def in_cell(frame):
+                # The loop's own code runs in the name of the task too, when it
+                # queues the next step: raising there loses the step for ever.
+                while frame and frame is not cell:
+                    frame = frame.f_back
+                return frame is cell
+
+            def handle(signum, frame):
+                nonlocal signals
+                if task.done():
+                    return
+                if asyncio.current_task(loop) is task and in_cell(frame):
+                    raise KeyboardInterrupt
+                signals += 1
+                # tornado's add_callback does not wake the loop from a handler.
+                loop.call_soon_threadsafe(task.cancel)
+                if signals > 1:
+                    raise KeyboardInterrupt
+
+            saved = signal.signal(signal.SIGINT, handle)
+            try:
+                yield
+            finally:
+                signal.signal(signal.SIGINT, saved)
+
+        IPythonKernel._cancel_on_sigint  # AttributeError where there is none
+        IPythonKernel.pre_handler_hook = pre_handler_hook
+        IPythonKernel.do_execute = do_execute
+        IPythonKernel._cancel_on_sigint = cancel_on_sigint
+
+
+def failed(kernel, error, count):
+    """The reply for an error outside the user's code: plain ipykernel sends
+    none (an interrupt around the cell, a NUL in the source)."""
+    shell = kernel.shell
+    kernel_error = (type(error), error, error.__traceback__)
+    shell._last_traceback = None
+    step("reply", lambda: shell.showtraceback(kernel_error, exception_only=True))
+    return {
+        "status": "error",
+        "ename": type(error).__name__,
+        "evalue": str(error),
+        "traceback": shell._last_traceback or [],
+        "execution_count": count,
+        "user_expressions": {},
+        "payload": [],
+    }
+
+
+def keep_loop():
+    """A KeyboardInterrupt raised in a task leaves the loop, and ipykernel ends then."""
+    from tornado.ioloop import IOLoop
+
+    loop = IOLoop.current()
+    original = loop.start
+
+    def start():
+        while True:
+            try:
+                return original()
+            except KeyboardInterrupt:
+                pass
+
+    loop.start = start

@@ -1,0 +1,98 @@
+"""Settings for a reader that is a model, not a person at a screen."""
+
+import sys
+
+from .report import step
+
+KEPT_RESULTS = 200  # each holds its object; IPython keeps 1000
+
+# Option, its default in pandas, what a model reads better: a wide frame in
+# fewer pieces, more of a long one, long strings whole.
+PANDAS = (
+    ("display.width", 80, 160),
+    ("display.max_columns", 20, 50),
+    ("display.min_rows", 10, 20),
+    ("display.max_colwidth", 50, 120),
+)
+
+
+def set_pandas(pandas):
+    for name, default, value in PANDAS:
+        if pandas.get_option(name) == default:
+            pandas.set_option(name, value)
+
+
+def set_numpy(numpy):
+    if numpy.get_printoptions().get("linewidth") == 75:
+        numpy.set_printoptions(linewidth=120)
+
+
+def set_matplotlib(matplotlib):
+    """A figure of the default size is to be 640 x 480 pixels, which is what
+    most versions do. A matplotlibrc wins, and savefig is left alone."""
+    default = matplotlib.rcParamsDefault["figure.dpi"]
+    if matplotlib.rcParams["figure.dpi"] == default != 100:
+        matplotlib.rcParams["figure.dpi"] = 100
+
+
+class AfterImport:
+    """Runs a function when a library has been imported by somebody; never
+    imports one itself. Nothing of it stays on the library."""
+
+    def __init__(self, functions):
+        self.functions = functions
+
+    def find_spec(self, name, path=None, target=None):
+        if path is not None or name not in self.functions:
+            return None
+        function = self.functions.pop(name)
+        if not self.functions and self in sys.meta_path:
+            sys.meta_path.remove(self)
+        for finder in list(sys.meta_path):
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                step("prelude", self.watch, spec.loader, name, function)
+                return spec
+        return None
+
+    def watch(self, loader, name, function):
+        original = loader.exec_module
+
+        def exec_module(module):
+            del loader.exec_module
+            original(module)
+            step("prelude " + name, function, module)
+
+        loader.exec_module = exec_module
+
+
+def prelude(app):
+    """The user's configuration and start-up files have run, and win: only what
+    still has its default is changed."""
+    hook = AfterImport({"pandas": set_pandas, "numpy": set_numpy, "matplotlib": set_matplotlib})
+    for name in list(hook.functions):
+        if name in sys.modules:
+            step("prelude " + name, hook.functions.pop(name), sys.modules[name])
+    if hook.functions:
+        sys.meta_path.insert(0, hook)
+    step("prelude Out", bound_results, app)
+
+
+def bound_results(app):
+    hook = app.shell.displayhook
+    classes = [c.__name__ for c in type(app.shell).__mro__]
+    if hook.cache_size != 1000 or any("cache_size" in app.config.get(c, {}) for c in classes):
+        return
+    cull = hook.cull_cache
+
+    def quiet():  # IPython warns in the middle of the user's output
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cull()
+
+    hook.cache_size = KEPT_RESULTS
+    hook.cull_cache = quiet

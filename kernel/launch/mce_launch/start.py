@@ -1,0 +1,93 @@
+"""The start of ipykernel, changed step by step."""
+
+import os
+import signal
+import sys
+
+from . import codenames, imports, interrupts, messages, options, paths, prelude, report, streams
+from .report import describe, say, step
+
+
+def before(app, method, name, function):
+    """Makes app.method run the step first. Called on the instance, so user
+    code that looks at ipykernel's classes sees nothing unusual."""
+    original = getattr(app, method)
+
+    def wrapper(*args, **kwargs):
+        step(name, function, app)
+        return original(*args, **kwargs)
+
+    setattr(app, method, wrapper)
+
+
+def import_ipykernel():
+    """Imports ipykernel without debugpy: a quarter of the start, and only the
+    debugger is gone. User code can import debugpy."""
+    hidden = "debugpy" not in sys.modules
+    if hidden:
+        sys.modules["debugpy"] = None
+    try:
+        from ipykernel import kernelapp
+
+        step("debugpy", __import__, "ipykernel.debugger")
+    finally:
+        if hidden and sys.modules.get("debugpy", 0) is None:
+            del sys.modules["debugpy"]
+    return kernelapp
+
+
+def quiet_debugger(app):
+    """Not having a debugger is no news."""
+    app.log.addFilter(lambda record: "debugpy_stream undefined" not in str(record.msg))
+
+
+def as_launcher(kernelapp):
+    """Some libraries know a kernel by sys.argv[0]."""
+    site = os.path.dirname(os.path.dirname(os.path.abspath(kernelapp.__file__)))
+    sys.argv[0] = os.path.join(site, "ipykernel_launcher.py")
+
+
+def main():
+    step("stderr", report.keep_stderr)
+    step("signal", signal.signal, signal.SIGINT, signal.SIG_IGN)  # ipykernel's, earlier
+    restore_cwd = step("cwd", paths.hide_cwd) or (lambda app: None)
+    ours, sys.argv[1:], argv = options.arguments(sys.argv[1:])
+    for option in ours:
+        if option.startswith(options.SIDECAR):
+            directory = option[len(options.SIDECAR) :]
+            sys.path.append(directory)
+            sys.meta_path.insert(0, paths.SidecarFirst(directory))
+
+    try:
+        kernelapp = import_ipykernel()
+    except Exception as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "ipykernel"
+        say("ipykernel %s: %s" % ("missing" if missing else "broken", describe(error)))
+        return 3 if missing else 4
+
+    step("argv", as_launcher, kernelapp)
+    step("lazy", sys.meta_path.insert, 0, paths.InstalledFirst)
+    step("watch", streams.watch_bytes)
+    step("filename", codenames.name_code)
+    step("interrupt", interrupts.Interrupts().install)
+
+    try:
+        app = kernelapp.IPKernelApp.instance()
+        # The first message can go out when the sockets exist; the user's own
+        # start-up files run after init_path.
+        before(app, "init_sockets", "packer", messages.set_packer)
+        before(app, "init_sockets", "pieces", messages.split_streams)
+        before(app, "init_heartbeat", "nodrop", messages.set_nodrop)
+        before(app, "init_path", "restore-cwd", restore_cwd)
+        app.initialize(argv)
+        # Here the shell is up and no request has been read.
+        if options.NO_PRELUDE not in ours:
+            step("prelude", prelude.prelude, app)
+        step("debugger", quiet_debugger, app)
+        step("loop", interrupts.keep_loop)
+        step("refresh", imports.refresh_imports, app)
+        app.start()
+    except Exception as error:
+        say("start failed: " + describe(error))
+        return 5
+    return 0
