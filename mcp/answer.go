@@ -9,6 +9,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -30,7 +32,7 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 	if r.Kind == session.KindInstall {
 		return t.installAnswer(ctx, e, notes)
 	}
-	client, _ := ClientName(ctx)
+	client, _ := rpc.ClientName(ctx)
 	lines := []string{statusLine(r)}
 	lines = append(lines, stateLines(r)...)
 	for _, n := range notes {
@@ -44,12 +46,12 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 	head := strings.Join(lines, "\n") + "\n"
 
 	failed := r.State == session.StateFinished && r.Outcome.Failed()
-	rendered := Render(r.Outputs, BudgetFor(client, maxChars, failed), RenderOptions{
+	rendered := render.Outputs(r.Outputs, budgetFor(client, maxChars, failed), render.Options{
 		ReadOn:  fmt.Sprintf("get_execution id=%s with lines or pattern reads all of it", r.ID),
 		Reserve: utf8.RuneCountInString(head),
 		Images:  t.images,
 	})
-	AfterDelivery(ctx, func() {
+	rpc.AfterDelivery(ctx, func() {
 		r.Delivered()
 		for _, d := range delivered {
 			d()
@@ -63,7 +65,7 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 }
 
 // content joins head and output: one text block when there is no image.
-func content(head string, rendered Rendered, r session.Report) []mcp.Content {
+func content(head string, rendered render.Result, r session.Report) []mcp.Content {
 	if len(rendered.Blocks) == 0 {
 		return []mcp.Content{mcp.NewTextContent(head + noOutput(r))}
 	}
@@ -110,7 +112,7 @@ func (t *tools) others(e *session.Execution) (lines []string, delivered []func()
 			break
 		}
 		if o.Told {
-			late := Render(o.Outputs, Budget{Characters: lateCharacters}, RenderOptions{ReadOn: "get_execution id=" + o.ID})
+			late := render.Outputs(o.Outputs, render.Budget{Characters: lateCharacters}, render.Options{ReadOn: "get_execution id=" + o.ID})
 			if text := textOf(late); text != "" {
 				lines = append(lines, fmt.Sprintf("[late output of %s, after its end:]", o.ID), text, "[end of late output]")
 			}
@@ -124,7 +126,7 @@ func (t *tools) others(e *session.Execution) (lines []string, delivered []func()
 }
 
 // textOf joins the text of what was rendered; images are named, not shown.
-func textOf(r Rendered) string {
+func textOf(r render.Result) string {
 	var b strings.Builder
 	for _, block := range r.Blocks {
 		if block.Image != nil {

@@ -1,22 +1,10 @@
 package mcp
 
-import "strings"
+import (
+	"strings"
 
-// Budget bounds an answer.
-type Budget struct {
-	// Characters bounds the text of the whole answer, in runes.
-	Characters int
-	// ErrorCharacters bounds it when the answer is an error result that
-	// carries no image; zero means Characters.
-	ErrorCharacters int
-	// IsError says that the run failed, so that ErrorCharacters applies.
-	IsError bool
-
-	ImageCount      int // images in one answer
-	ImageBytes      int // one image, before base64
-	TotalImageBytes int // all images of an answer, before base64
-	LineBytes       int // the answer as one line of JSON
-}
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+)
 
 // What an answer may hold where nothing else is known. All lengths were
 // measured on the hosts themselves (scripted models, November 2026) or read
@@ -45,12 +33,12 @@ const (
 	lineBytes       = 900_000
 )
 
-// BudgetFor returns the budget for an answer to the client that calls itself
+// budgetFor returns the budget for an answer to the client that calls itself
 // clientName. MaxOutputChars is what the call asked for, 0 when it asked for
 // nothing; it goes before the client's own limit. IsError says that the run
 // failed.
-func BudgetFor(clientName string, maxOutputChars int, isError bool) Budget {
-	b := Budget{
+func budgetFor(clientName string, maxOutputChars int, isError bool) render.Budget {
+	b := render.Budget{
 		Characters:      defaultCharacters,
 		ErrorCharacters: errorCharacters,
 		IsError:         isError,
@@ -68,12 +56,4 @@ func BudgetFor(clientName string, maxOutputChars int, isError bool) Budget {
 	}
 	b.ErrorCharacters = min(b.ErrorCharacters, b.Characters)
 	return b
-}
-
-// chars is the number of characters for an answer with or without images.
-func (b Budget) chars(images int) int {
-	if b.IsError && images == 0 && b.ErrorCharacters > 0 {
-		return b.ErrorCharacters
-	}
-	return b.Characters
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -19,7 +20,7 @@ func filesLine(r session.Report) string {
 		if f.New {
 			state = "new"
 		}
-		words[i] = fmt.Sprintf("%s (%s, %s)", fileName(f.Name), state, byteSize(f.Size))
+		words[i] = fmt.Sprintf("%s (%s, %s)", fileName(f.Name), state, render.ByteSize(f.Size))
 	}
 	line := "[files: " + strings.Join(words, ", ")
 	if more := r.FilesTotal - len(r.Files); more > 0 {
@@ -32,8 +33,8 @@ func filesLine(r session.Report) string {
 func fileName(name string) string {
 	for _, c := range name {
 		if !strconv.IsPrint(c) || strings.ContainsRune(`[]"\,`, c) || c == '�' {
-			return firstRunes(strconv.Quote(name), 200)
+			return render.FirstRunes(strconv.Quote(name), 200)
 		}
 	}
-	return firstRunes(name, 200)
+	return render.FirstRunes(name, 200)
 }

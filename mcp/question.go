@@ -10,6 +10,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -27,7 +29,7 @@ const answerID = "answer"
 func (t *tools) converse(ctx context.Context, a *arguments, e *session.Execution, deadline time.Time) (*mcp.CallToolResult, []string) {
 	var notes []string
 	asked := t.retried(ctx, a, e, &notes)
-	client := ClientFrom(ctx)
+	client := rpc.ClientFrom(ctx)
 	for {
 		t.wait(ctx, e, deadline)
 		r := e.Report(-1)
@@ -61,7 +63,7 @@ func questionForm(r session.Report) mcp.ElicitationParams {
 		prompt = "(no prompt)"
 	}
 	return mcp.ElicitationParams{
-		Message: "The running Python code asks: " + firstRunes(prompt, 1000),
+		Message: "The running Python code asks: " + render.FirstRunes(prompt, 1000),
 		RequestedSchema: map[string]any{
 			"type": "object",
 			"properties": map[string]any{

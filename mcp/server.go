@@ -10,6 +10,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -41,16 +43,16 @@ func New(c Config) *Server {
 			server.WithElicitation(),
 		),
 	}
-	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: newImageGate()}
+	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: render.NewGate()}
 	for _, tool := range t.table() {
 		s.mcp.AddTool(tool.definition(), tool.handler())
 	}
 	return s
 }
 
-// Serve speaks MCP on one connection until it ends: see [Serve].
+// Serve speaks MCP on one connection until it ends: see [rpc.Serve].
 func (s *Server) Serve(ctx context.Context, r io.Reader, w io.Writer) error {
-	return Serve(ctx, s.mcp, r, w, ServeOptions{Logger: s.log, Ordered: []string{"execute_code", "execute_code_file"}})
+	return rpc.Serve(ctx, s.mcp, r, w, rpc.Options{Logger: s.log, Ordered: []string{"execute_code", "execute_code_file"}})
 }
 
 // tools are the handlers of the tools and what they share.
@@ -59,7 +61,7 @@ type tools struct {
 	sessions *session.Manager
 	version  string
 	log      *slog.Logger
-	images   imageGate
+	images   render.Gate
 }
 
 // table lists the tools in the order clients show them.

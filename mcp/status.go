@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -165,8 +166,8 @@ func exitTail(r session.Report) string {
 func lastLines(s string, n int) string {
 	var lines []string
 	for line := range strings.Lines(s) {
-		if line = strings.TrimRight(plainText(line, 500), " \t\r\n"); line != "" {
-			lines = append(lines, escapeLine(line))
+		if line = strings.TrimRight(render.Text(line, 500), " \t\r\n"); line != "" {
+			lines = append(lines, render.EscapeLine(line))
 		}
 	}
 	if len(lines) > n {

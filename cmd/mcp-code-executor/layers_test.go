@@ -46,7 +46,9 @@ var layers = []layer{
 	{"session/export", []string{"kernel/jupyter", "kernel/record"}, "an export reads the record and nothing that runs"},
 	{"session", []string{"kernel", "kernel/guard", "kernel/jupyter", "kernel/record", "session/codefile", "session/pyenv", "session/export"},
 		"policy: it knows both kernels and environments, but neither sockets nor words"},
-	{"mcp", []string{"session", "session/codefile", "session/pyenv", "session/export", "kernel/jupyter"},
+	{"mcp/render", []string{"kernel/jupyter"}, "it shows outputs, whoever asks: an export or a viewer uses it too"},
+	{"mcp/rpc", nil, "it carries requests and answers, whatever tools are behind it: a second transport uses it too"},
+	{"mcp", []string{"mcp/render", "mcp/rpc", "session", "session/codefile", "session/pyenv", "session/export", "kernel/jupyter"},
 		"words: of a kernel it knows the outputs, never a socket or a process"},
 	{"cmd/mcp-code-executor", []string{"mcp", "session", "session/codefile", "session/pyenv", "session/export", "kernel", "kernel/guard", "kernel/record"},
 		"it wires the parts; frames and messages are no part of that"},
@@ -60,8 +62,8 @@ var outside = []struct {
 	reason string
 }{
 	{"github.com/go-zeromq/zmq4", []string{"kernel/zmq"}, "its sockets can hang or end the process: only the wrapper that bounds them touches it"},
-	{"github.com/mark3labs/mcp-go", []string{"mcp"}, "the protocol's next revision must be one package's affair"},
-	{"golang.org/x/image", []string{"mcp"}, "pictures from a kernel are decoded in one place, behind its limits"},
+	{"github.com/mark3labs/mcp-go", []string{"mcp", "mcp/rpc"}, "the protocol's next revision must be these packages' affair, and mcp.X mean one thing in a package"},
+	{"golang.org/x/image", []string{"mcp/render"}, "pictures from a kernel are decoded in one place, behind its limits"},
 	{"github.com/google/go-cmp", nil, "it is for tests and panics by design"},
 	{"github.com/rogpeppe/go-internal", nil, "it is for tests"},
 	{"net/http", nil, "the server opens no port and calls nobody"},

@@ -1,0 +1,142 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+)
+
+const galleryFile = "../../docs/gallery.md"
+
+// everyday are the cells of docs/gallery.md, with what they show and what is
+// lost where only text/plain is passed on.
+var everyday = []struct{ cell, what, lost string }{
+	{"stdout_and_result", "a print and a value", "that the value is one"},
+	{"stderr_between", "stdout and stderr", "which line went to stderr"},
+	{"frame", "a DataFrame", ""},
+	{"frame_wide", "a DataFrame of 30 columns", ""},
+	{"frame_long", "a DataFrame of 1000 rows", ""},
+	{"frame_multi_index", "a MultiIndex", ""},
+	{"frame_info", "`df.info()`", ""},
+	{"describe", "`df.describe()`", ""},
+	{"group_by", "a `groupby`", ""},
+	{"series", "a Series", ""},
+	{"styled", "a styled table", "the table: `<pandas.io.formats.style.Styler …>`"},
+	{"polars_frame", "a polars frame", ""},
+	{"array_big", "an array of a million", ""},
+	{"figure", "a plot between prints", "the plot"},
+	{"figures_three", "three plots, each after its name", "the plots"},
+	{"figures_twelve", "twelve plots", "the plots"},
+	{"figure_large", "a plot of 3000 px", "the plot"},
+	{"seaborn_heatmap", "a heatmap", "the plot"},
+	{"plotly_express", "a plotly figure", "everything: it has no text/plain"},
+	{"altair_chart", "an altair chart", "all but `alt.Chart(...)`"},
+	{"bokeh_figure", "a bokeh figure", "everything: it has no text/plain"},
+	{"pil_image", "a picture", "the picture"},
+	{"markdown", "Markdown", "the text: `<IPython.core.display.Markdown object>`"},
+	{"latex", "a formula", "the formula: `<IPython.core.display.Math object>`"},
+	{"html_only", "HTML", "the text: `<IPython.core.display.HTML object>`"},
+	{"tqdm_nested", "nested progress bars", "nothing, but every state of each bar is shown"},
+	{"rich_progress", "a rich progress bar", "nothing, but every state of the bar and its control codes are shown"},
+	{"warnings_repeated", "a warning 50 times", "nothing, but it is shown 50 times"},
+	{"traceback_library", "an error inside pandas", "nothing, but colour codes are half of it"},
+	{"traceback_chained", "a chained exception", "nothing, but colour codes stand in it"},
+	{"recursion", "a RecursionError", "nothing, but every frame is shown"},
+	{"help_pager", "`len?`", "everything: it comes as a pager's payload"},
+	{"clear_output_wait", "`clear_output(wait=True)`", "nothing, but old frames are shown"},
+	{"lines_50000", "50,000 lines", "nothing, but all 50,000 are shown"},
+}
+
+// plainly is what a program shows that passes on streams, text/plain and
+// tracebacks as they come.
+func plainly(outputs []jupyter.Output) string {
+	var b strings.Builder
+	for _, o := range outputs {
+		switch o.Type {
+		case jupyter.OutputStream, jupyter.OutputError:
+			b.Write(o.Text.Inline)
+		case jupyter.OutputDisplayData, jupyter.OutputExecuteResult, jupyter.OutputUpdateDisplay:
+			b.Write(o.Data["text/plain"].Inline)
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+func readCell(t *testing.T, name string) (outputs []jupyter.Output) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(renderDir, name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cell recorded
+	if err := json.Unmarshal(b, &cell); err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range cell.Outputs {
+		outputs = append(outputs, outputOf(t, raw))
+	}
+	return outputs
+}
+
+// TestGallery keeps docs/gallery.md what the code does; -update writes it.
+func TestGallery(t *testing.T) {
+	t.Parallel()
+	var page strings.Builder
+	page.WriteString(`# What a model gets
+
+Everyday cells, as this server answers them and as they look where streams, ` + "`text/plain`" + ` and tracebacks are passed on as they come. Each name leads to the
+cell and the answer in full (with a budget of 3,000 characters; here it is 30,000). The page is written by ` + "`go test ./mcp/render -run Gallery -update`" + `.
+
+| cell | shows | characters here | images here | lost here | characters plain | lost plain |
+|---|---|--:|--:|---|--:|---|
+`)
+	for _, c := range everyday {
+		outputs := readCell(t, c.cell)
+		r := Outputs(sequence(outputs...), testBudget(characters, false), Options{ReadOn: "get_execution"})
+		var lost []string
+		if r.Cut {
+			lost = append(lost, fmt.Sprintf("the middle: %s characters, counted, to be read with `get_execution`", grouped(r.CutCharacters)))
+		}
+		if r.ImagesNamed > 0 {
+			lost = append(lost, plural(r.ImagesNamed, "image")+", named")
+		}
+		if strings.Contains(written(r), "[plotly figure") || strings.Contains(written(r), "[vega chart") || strings.Contains(written(r), "[bokeh figure") {
+			lost = append(lost, "the drawing: described, its page is named")
+		}
+		if len(lost) == 0 {
+			lost = []string{"–"}
+		}
+		plain := c.lost
+		if plain == "" {
+			plain = "–"
+		}
+		fmt.Fprintf(&page, "| [%s](../testdata/render/%s.txt) | %s | %s | %d | %s | %s | %s |\n", c.cell, c.cell, c.what,
+			grouped(int64(r.Characters)), r.Images, strings.Join(lost, "; "), grouped(int64(utf8.RuneCountInString(plainly(outputs)))), plain)
+
+		// What fits the budget is never left out.
+		if !r.Cut && r.Characters > characters || r.Cut && r.Characters < characters*8/10 {
+			t.Errorf("%s: %d characters, cut=%t", c.cell, r.Characters, r.Cut)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(galleryFile, []byte(page.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(galleryFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), page.String()); diff != "" {
+		t.Errorf("differs from %s; run with -update (-want +got):\n%s", galleryFile, diff)
+	}
+}

@@ -1,0 +1,399 @@
+package render
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"slices"
+
+	"golang.org/x/image/webp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+)
+
+const (
+	// maxSide is the longest side of an image: models scale larger ones down
+	// themselves, and more than 8000 px makes some refuse the conversation.
+	maxSide = 1568
+	// maxPixels refuses bombs by the size they declare; at four bytes each a
+	// decoded image takes at most 200 MB.
+	maxPixels = 50_000_000
+	// maxEncoded bounds the bytes of an image that are read.
+	maxEncoded = 64 << 20
+	// minSide is where making an image smaller ends.
+	minSide = 200
+)
+
+// bigPicture is the number of pixels from which on pictures are decoded one at
+// a time: 4 MB each, and several calls can answer at once.
+const bigPicture = 1_000_000
+
+// Gate lets one big picture through at a time: they are what an answer
+// needs memory for. A nil gate lets all through.
+type Gate chan struct{}
+
+func NewGate() Gate { return make(Gate, 1) }
+
+func (g Gate) enter(pixels int64) (leave func()) {
+	if g == nil || pixels < bigPicture {
+		return func() {}
+	}
+	g <- struct{}{}
+	return func() { <-g }
+}
+
+// picture is an image of an answer.
+type picture struct {
+	value    jupyter.Value
+	declared string // MIME type the display gave it
+	label    string // "Out[3]: "
+	number   int
+
+	data []byte // what is sent, nil when it cannot be
+	mime string
+}
+
+// admit decides at its arrival whether a piece's picture may be sent. Fitting
+// waits until the end: most frames of an animation are replaced before.
+func (r *renderer) admit(p *piece) {
+	if p.picture == nil {
+		return
+	}
+	pic := p.picture
+	if pic.number == 0 {
+		r.imagesSeen++
+		pic.number = r.imagesSeen
+	}
+	hash, err := hashValue(pic.value)
+	if err == nil && r.last != nil && hash == r.lastHash {
+		p.text = fmt.Appendf(nil, "%s[image %d: the same as the image before it, not sent again]", pic.label, pic.number)
+		p.picture = nil
+		r.imagesNamed++
+		return
+	}
+	r.last, r.lastHash = pic, hash
+	if len(r.shown) >= r.budget.ImageCount {
+		why := fmt.Sprintf("not sent: an answer holds %d", r.budget.ImageCount)
+		if r.budget.ImageCount == 0 {
+			why = "not sent here"
+		}
+		p.text = fmt.Appendf(nil, "%s[image %d: %s, %s%s]", pic.label, pic.number, imageName(pic.value), why, original(pic.value))
+		p.picture = nil
+		r.imagesNamed++
+		return
+	}
+	r.shown = append(r.shown, p)
+}
+
+func hashValue(v jupyter.Value) (sum [32]byte, err error) {
+	if v.Path == "" {
+		return sha256.Sum256(v.Inline), nil
+	}
+	file, err := v.Open()
+	if err != nil {
+		return sum, err
+	}
+	defer file.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, io.LimitReader(file, maxEncoded))
+	return [32]byte(h.Sum(nil)), err
+}
+
+// imageName is the size and type of an image that is not decoded.
+func imageName(v jupyter.Value) string {
+	b, err := v.Bytes(256 << 10)
+	if err != nil {
+		return ByteSize(v.Size)
+	}
+	kind := sniff(b)
+	if c, err := decodeConfig(kind, b); err == nil {
+		return fmt.Sprintf("%dx%d %s %s", c.Width, c.Height, kind, ByteSize(v.Size))
+	}
+	return ByteSize(v.Size)
+}
+
+func original(v jupyter.Value) string {
+	if v.Path == "" {
+		return ""
+	}
+	return "; original: " + v.Path
+}
+
+// fitPictures fits the pictures that are left, first each by itself, then
+// those above their share when together they are too large. It returns the
+// length of all in base64.
+func (r *renderer) fitPictures() int {
+	sizes := make([]int, len(r.shown))
+	for i, p := range r.shown {
+		r.fit(p, r.budget.ImageBytes)
+		sizes[i] = len(p.picture.data)
+	}
+	share := fairShare(sizes, r.budget.TotalImageBytes)
+	encoded := 0
+	for _, p := range r.shown {
+		if len(p.picture.data) > share {
+			r.fit(p, share)
+		}
+		encoded += (len(p.picture.data)+2)/3*4 + 200
+	}
+	return encoded
+}
+
+func (r *renderer) countImages() int {
+	n := 0
+	for _, p := range r.shown {
+		if p.picture.data != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// fairShare returns the most an image may have so that all fit into total,
+// small ones leaving what they do not need to the others.
+func fairShare(sizes []int, total int) int {
+	sorted := slices.Sorted(slices.Values(sizes))
+	for i, n := range sorted {
+		share := total / (len(sorted) - i)
+		if n > share {
+			return share
+		}
+		total -= n
+	}
+	return 1 << 62
+}
+
+// fit fits one picture and writes its caption.
+func (r *renderer) fit(p *piece, limit int) {
+	pic := p.picture
+	pic.data, pic.mime = nil, ""
+	b, err := pic.value.Bytes(maxEncoded + 1)
+	var f fitted
+	if err == nil {
+		f, err = fitImage(b, limit, r.options.Images)
+	}
+	if err != nil {
+		p.text = fmt.Appendf(nil, "%s[image %d: not shown, %s; %s%s]", pic.label, pic.number, oneLine(err.Error()), ByteSize(pic.value.Size), original(pic.value))
+		return
+	}
+	pic.data, pic.mime = f.data, f.mime
+	caption := fmt.Sprintf("%s[image %d: %dx%d %s %s", pic.label, pic.number, f.from.X, f.from.Y, f.kind, ByteSize(pic.value.Size))
+	if f.frames > 1 {
+		caption += fmt.Sprintf(", %d frames", f.frames)
+		if f.still || f.changed {
+			caption += ", the first one shown"
+		}
+	}
+	if f.to != f.from {
+		caption += fmt.Sprintf(", shown at %dx%d", f.to.X, f.to.Y)
+	} else if f.changed {
+		caption += ", shown re-encoded as " + sniff(f.data)
+	}
+	p.text = []byte(caption + original(pic.value) + "]")
+}
+
+// fitted is an image a model can be sent.
+type fitted struct {
+	data     []byte
+	mime     string
+	kind     string // what it was: PNG, JPEG, GIF, WebP
+	from, to image.Point
+	frames   int
+	still    bool // the first of the frames is all that data holds
+	changed  bool
+}
+
+// fitImage returns b as it is when it is a valid image within the limits, its
+// junk after the end cut off; else re-encoded, smaller when it must be. The
+// error says in a few words what is wrong with the image. It waits at gate.
+func fitImage(b []byte, limit int, gate Gate) (fitted, error) {
+	if len(b) > maxEncoded {
+		return fitted{}, fmt.Errorf("larger than %d MB", maxEncoded>>20)
+	}
+	kind := sniff(b)
+	stillFrames := 0
+	if kind == "WebP" {
+		if _, _, err := imageEnd(kind, b); err != nil {
+			return fitted{}, err
+		}
+		b, stillFrames = simpleWebP(b)
+	}
+	config, err := decodeConfig(kind, b)
+	if err != nil {
+		return fitted{}, err
+	}
+	f := fitted{kind: kind, mime: "image/" + lower(kind), from: image.Pt(config.Width, config.Height), frames: 1}
+	if f.from.X <= 0 || f.from.Y <= 0 {
+		return fitted{}, fmt.Errorf("%s of %dx%d", kind, f.from.X, f.from.Y)
+	}
+	if int64(f.from.X)*int64(f.from.Y) > maxPixels/pixelCost(config.ColorModel, kind == "JPEG" && progressive(b)) {
+		return fitted{}, fmt.Errorf("%dx%d %s is too large to decode", f.from.X, f.from.Y, kind)
+	}
+	end, frames, err := imageEnd(kind, b)
+	if err != nil {
+		return fitted{}, err
+	}
+	f.frames = max(frames, stillFrames)
+	f.still = stillFrames > 1
+	b = b[:end]
+	defer gate.enter(int64(f.from.X) * int64(f.from.Y))()
+	img, err := decode(kind, b)
+	if err != nil {
+		return fitted{}, fmt.Errorf("corrupt %s (%w)", kind, err)
+	}
+	if size := img.Bounds().Size(); size != f.from {
+		f.from = size // a GIF's first frame may be smaller than its screen
+	}
+	if len(b) <= limit && max(f.from.X, f.from.Y) <= maxSide && config.ColorModel != color.CMYKModel {
+		f.data, f.to = b, f.from
+		return f, nil
+	}
+	f.changed = true
+	f.data, f.to, err = shrink(img, limit)
+	f.mime = "image/" + lower(sniff(f.data))
+	return f, err
+}
+
+// pixelCost is 2 for images whose pixels take eight bytes when decoded, 4 for a
+// progressive JPEG: the decoder keeps all its coefficients, 15 bytes a pixel.
+func pixelCost(m color.Model, progressive bool) int64 {
+	if progressive {
+		return 4
+	}
+	if m == color.RGBA64Model || m == color.NRGBA64Model {
+		return 2
+	}
+	return 1
+}
+
+func lower(kind string) string { return string(bytes.ToLower([]byte(kind))) }
+
+// sniff names an image's type by its first bytes, whatever it was called.
+func sniff(b []byte) string {
+	switch {
+	case bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")):
+		return "PNG"
+	case bytes.HasPrefix(b, []byte("\xff\xd8\xff")):
+		return "JPEG"
+	case bytes.HasPrefix(b, []byte("GIF8")):
+		return "GIF"
+	case len(b) > 12 && string(b[:4]) == "RIFF" && string(b[8:12]) == "WEBP":
+		return "WebP"
+	}
+	return ""
+}
+
+func decodeConfig(kind string, b []byte) (c image.Config, err error) {
+	from := bytes.NewReader(b)
+	switch kind {
+	case "PNG":
+		c, err = png.DecodeConfig(from)
+	case "JPEG":
+		c, err = jpeg.DecodeConfig(from)
+	case "GIF":
+		c, err = gif.DecodeConfig(from)
+	case "WebP":
+		c, err = webp.DecodeConfig(from)
+	default:
+		return c, fmt.Errorf("no PNG, JPEG, GIF or WebP")
+	}
+	if err != nil {
+		err = fmt.Errorf("corrupt %s (%w)", kind, err)
+	}
+	return c, err
+}
+
+func decode(kind string, b []byte) (image.Image, error) {
+	from := bytes.NewReader(b)
+	switch kind {
+	case "PNG":
+		return png.Decode(from)
+	case "JPEG":
+		return jpeg.Decode(from)
+	case "GIF":
+		return gif.Decode(from)
+	}
+	return webp.Decode(from)
+}
+
+// shrink encodes img within limit bytes and maxSide pixels: PNG if that is
+// small enough, else JPEG in falling quality, else smaller.
+func shrink(img image.Image, limit int) ([]byte, image.Point, error) {
+	flat := scaled(img, maxSide)
+	if b, err := encodePNG(flat); err == nil && len(b) <= limit {
+		return b, flat.Bounds().Size(), nil
+	}
+	for {
+		for _, quality := range []int{90, 80, 68} {
+			var b bytes.Buffer
+			if err := jpeg.Encode(&b, flat, &jpeg.Options{Quality: quality}); err != nil {
+				return nil, image.Point{}, fmt.Errorf("encoding it: %w", err)
+			}
+			if b.Len() <= limit {
+				return b.Bytes(), flat.Bounds().Size(), nil
+			}
+		}
+		longest := max(flat.Rect.Dx(), flat.Rect.Dy())
+		if longest <= minSide {
+			return nil, image.Point{}, fmt.Errorf("not below %s at any readable size", ByteSize(int64(limit)))
+		}
+		flat = scaled(flat, max(minSide, longest*3/4))
+	}
+}
+
+// encodePNG uses a palette when the image has few colours: the same pixels
+// in a third of the bytes.
+func encodePNG(img *image.RGBA) ([]byte, error) {
+	var b bytes.Buffer
+	var source image.Image = img
+	if small := withPalette(img); small != nil {
+		source = small
+	}
+	err := png.Encode(&b, source)
+	return b.Bytes(), err
+}
+
+// withPalette returns img with a palette, or nil when it has over 256 colours.
+func withPalette(img *image.RGBA) *image.Paletted {
+	index := map[[4]byte]uint8{}
+	out := image.NewPaletted(img.Rect, nil)
+	var last [4]byte
+	var lastIndex uint8
+	for i := 0; i+4 <= len(img.Pix); i += 4 {
+		c := [4]byte(img.Pix[i : i+4])
+		if c != last || i == 0 {
+			n, known := index[c]
+			if !known {
+				if len(index) == 256 {
+					return nil
+				}
+				n = uint8(len(index))
+				index[c] = n
+				out.Palette = append(out.Palette, color.RGBA{c[0], c[1], c[2], c[3]})
+			}
+			last, lastIndex = c, n
+		}
+		out.Pix[i/4] = lastIndex
+	}
+	return out
+}
+
+// scaled returns img on white, its longest side at most side.
+func scaled(img image.Image, side int) *image.RGBA {
+	from := img.Bounds()
+	w, h := from.Dx(), from.Dy()
+	if longest := max(w, h); longest > side {
+		return resample(img, max(1, w*side/longest), max(1, h*side/longest))
+	}
+	out := image.NewRGBA(image.Rect(0, 0, w, h))
+	draw.Draw(out, out.Rect, image.White, image.Point{}, draw.Src)
+	draw.Draw(out, out.Rect, img, from.Min, draw.Over)
+	return out
+}

@@ -1,0 +1,97 @@
+package render
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// An answer mixes lines of ours ("[ok …", "[stderr]", "[cut: …", "Out[3]: …")
+// with text the code printed. The convention that keeps them apart:
+//
+//   - a line of ours begins with "[" and one of the words of [ourWord], or
+//     with "Out[" and a digit;
+//   - a line of the code's that begins so, after blanks, invisible characters
+//     and backslashes, is shown with one more backslash before the bracket
+//     (before "Out"): "\[ok | session=default]".
+//
+// So a line that looks like ours is ours, and taking one backslash away gives
+// back what the code printed.
+
+// ourWord tells the words that lines of ours begin with.
+func ourWord(word string) bool {
+	switch word {
+	case "ok", "error", "running", "queued", "preparing", "installing", "starting", "waiting", // states
+		"interrupted", "interrupting", "cancelled", "aborted", "died", "dead", "lost", "restarted", "killed", "done", "finished",
+		"stdout", "stderr", "display", "image", "pager", "next", "input", "notice", "cleared", "updated", "cut", "repeated", // outputs
+		"plotly", "vega", "bokeh", "html", "svg", "pdf", "audio", "video", "data", "json", "latex", "markdown", "traceback",
+		"session", "execution", "state", "failed", "new", "file", "files", "note", "warning", "unknown", "no", "late", "earlier", "output", "end", "not", "exited", "timeout":
+		return true
+	}
+	return false
+}
+
+// markAt returns where in a line of the code's the backslash goes, or -1 when
+// the line does not look like one of ours.
+func markAt(line []byte) int {
+	i := 0
+	for i < len(line) {
+		c := line[i]
+		if c == '[' || c == 'O' {
+			break
+		}
+		if c > ' ' && c < utf8.RuneSelf && c != '\\' {
+			return -1
+		}
+		r, size := utf8.DecodeRune(line[i:])
+		if r != '\\' && !invisible(r) {
+			return -1
+		}
+		i += size
+	}
+	rest := line[i:]
+	if after, found := bytes.CutPrefix(rest, []byte("Out[")); found {
+		if len(after) > 0 && after[0] >= '0' && after[0] <= '9' {
+			return i
+		}
+		return -1
+	}
+	if len(rest) == 0 || rest[0] != '[' {
+		return -1
+	}
+	word := rest[1:]
+	end := bytes.IndexFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !invisible(r) || r == ' ' })
+	if end >= 0 {
+		word = word[:end]
+	}
+	if len(word) > 64 {
+		return -1
+	}
+	letters := strings.Map(func(r rune) rune {
+		if invisible(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, string(word))
+	if ourWord(letters) {
+		return i
+	}
+	return -1
+}
+
+// invisible tells runes a reader does not see before a bracket.
+func invisible(r rune) bool {
+	return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Mn, r) || r == 0x3164 || r == 0x115f || r == 0x1160
+}
+
+// EscapeLine returns a line of the code's as it is shown.
+func EscapeLine(line string) string {
+	if len(line) == 0 || line[0] > ' ' && line[0] < utf8.RuneSelf && line[0] != '[' && line[0] != '\\' && line[0] != 'O' {
+		return line
+	}
+	if i := markAt([]byte(line)); i >= 0 {
+		return line[:i] + `\` + line[i:]
+	}
+	return line
+}

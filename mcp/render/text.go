@@ -1,0 +1,68 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+)
+
+// bounded returns a text value as it is shown: escapes dropped, controls
+// visible, lines that look like ours escaped, cut in the middle to limit
+// characters.
+func (r *renderer) bounded(v jupyter.Value, limit int) string {
+	file, err := v.Open()
+	if err != nil {
+		return r.unreadable(v, err)
+	}
+	defer file.Close()
+	readOn := r.options.ReadOn
+	if v.Path != "" {
+		readOn = "file: " + v.Path
+	}
+	text, err := boundedText(file, limit, readOn)
+	if err != nil {
+		return r.unreadable(v, err)
+	}
+	return text
+}
+
+func (r *renderer) unreadable(v jupyter.Value, err error) string {
+	return fmt.Sprintf("[data of %s could not be read: %s]", ByteSize(v.Size), oneLine(err.Error()))
+}
+
+// oneLine makes s fit into a line of ours.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func boundedText(from io.Reader, limit int, readOn string) (string, error) {
+	c := newCollector(limit)
+	screen := newTerminal(func(text []byte) { c.write("stdout", "", text) })
+	if _, err := io.Copy(screen, from); err != nil {
+		return "", err
+	}
+	screen.finish()
+	p := layout(c, limit, func(gone size) string { return cutNote(gone, readOn) })
+	var text strings.Builder
+	for i := range p.lines {
+		if i > 0 {
+			text.WriteByte('\n')
+		}
+		text.WriteString(p.lines[i].text)
+	}
+	return strings.TrimRight(text.String(), "\n"), nil
+}
+
+// Text is boundedText of a short string.
+func Text(s string, limit int) string {
+	text, _ := boundedText(strings.NewReader(s), limit, "")
+	return text
+}
+
+// FirstRunes returns at most n runes of s, with a mark when there are more.
+func FirstRunes(s string, n int) string {
+	if i := prefix([]byte(s), n); i < len(s) {
+		return s[:i] + "…"
+	}
+	return s
+}

@@ -1,0 +1,274 @@
+package render
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+)
+
+const (
+	maxTraceback = 4 << 20 // bytes that are read
+	maxMessage   = 6000    // characters of an exception's message
+	frontFrames  = 8       // frames kept at the beginning of a long traceback …
+	backFrames   = 16      // … and at its end
+)
+
+// traceback shows an error as IPython reports it, without colours, without
+// IPython's own frames, frames of libraries short, the last one whole.
+func (r *renderer) traceback(o *jupyter.Output) string {
+	b, err := o.Text.Bytes(maxTraceback)
+	if err != nil {
+		return r.unreadable(o.Text, err)
+	}
+	lines := cleanLines(b)
+	if len(lines) == 0 {
+		message := strings.TrimSuffix(o.Ename+": "+o.Evalue, ": ")
+		if r.text.endsWith(message) {
+			return "" // IPython has written it to stderr itself
+		}
+		return r.shortMessage(message)
+	}
+	var shown []string
+	parts := splitExceptions(lines)
+	for i, part := range parts {
+		shown = append(shown, r.exception(part, i == len(parts)-1)...)
+	}
+	for len(shown) > 0 && shown[len(shown)-1] == "" {
+		shown = shown[:len(shown)-1]
+	}
+	return escapeTraceback(shown)
+}
+
+// escapeTraceback escapes lines that look like ours, but for our own.
+func escapeTraceback(lines []string) string {
+	var text strings.Builder
+	for i, line := range lines {
+		if i > 0 {
+			text.WriteByte('\n')
+		}
+		if own, found := strings.CutPrefix(line, ownLine); found {
+			text.WriteString(own)
+		} else {
+			text.WriteString(EscapeLine(line))
+		}
+	}
+	return text.String()
+}
+
+// ownLine begins lines of ours inside a traceback that is not escaped yet. No
+// cleaned text holds a NUL.
+const ownLine = "\x00"
+
+// cleanLines drops colours and shows controls.
+func cleanLines(b []byte) []string {
+	var text strings.Builder
+	screen := newTerminal(func(settled []byte) { text.Write(settled) })
+	_, _ = screen.Write(b)
+	screen.finish()
+	s := strings.Trim(text.String(), "\n")
+	if strings.TrimSpace(s) == "" {
+		return nil
+	}
+	return strings.Split(s, "\n")
+}
+
+// splitExceptions cuts the lines of a chained traceback before the sentences
+// that join its exceptions.
+func splitExceptions(lines []string) [][]string {
+	var parts [][]string
+	start := 0
+	for i, line := range lines {
+		if i > start && (line == "The above exception was the direct cause of the following exception:" ||
+			line == "During handling of the above exception, another exception occurred:") {
+			parts = append(parts, lines[start:i])
+			start = i
+		}
+	}
+	return append(parts, lines[start:])
+}
+
+// A frame's first line: IPython 8 and 9, IPython 7, plain Python.
+var (
+	frameLine   = regexp.MustCompile(`^(Cell In ?\[\d+\]|Input In \[\d+\]|File .*:\d+|<ipython-input-\S+> in|[~/.]\S*\.pyx? in |[A-Za-z]:\\\S* in |<[\w. ]+>(:\d+)? in |  File "[^"]+", line \d+)`)
+	contextLine = regexp.MustCompile(`^(-+>\s*)?\s*\d+( |$)`)
+	arrowLine   = regexp.MustCompile(`^-+>`)
+	headLine    = regexp.MustCompile(`^(\S+)\s+Traceback \(most recent call last\):?$`)
+	rulerLine   = regexp.MustCompile(`^-{60,}$`)
+)
+
+// frame is one frame of a traceback with its source lines.
+type frame struct{ lines []string }
+
+func (f frame) header() string { return f.lines[0] }
+
+// exception shows one exception of a chain.
+func (r *renderer) exception(lines []string, last bool) []string {
+	var before, after []string
+	var frames []frame
+	i := 0
+	for ; i < len(lines) && !frameLine.MatchString(lines[i]); i++ {
+		switch {
+		case rulerLine.MatchString(lines[i]):
+		case headLine.MatchString(lines[i]):
+			before = append(before, "Traceback (most recent call last):")
+		default:
+			before = append(before, lines[i])
+		}
+	}
+	if i == len(lines) { // a SyntaxError, an exception group, a message alone
+		return slices.Concat(cutMessage(trimBlank(before), r.options.ReadOn), []string{""})
+	}
+	for i < len(lines) && frameLine.MatchString(lines[i]) {
+		start := i
+		for i++; i < len(lines) && (lines[i] == "" || contextLine.MatchString(lines[i]) || skippedFrames(lines[i]) || plainSource(lines, start, i)); i++ {
+		}
+		frames = append(frames, frame{trimBlank(lines[start:i])})
+	}
+	after = lines[i:]
+	return slices.Concat(before, r.frames(frames, last), cutMessage(trimBlank(after), r.options.ReadOn), []string{""})
+}
+
+// skippedFrames tells IPython's own remarks between frames.
+func skippedFrames(line string) bool {
+	line = strings.TrimSpace(line)
+	return strings.HasPrefix(line, "[... skipping ") || strings.HasPrefix(line, "... last ") && strings.Contains(line, "repeated")
+}
+
+// plainSource tells the indented source lines of a frame in Python's own
+// format, which have no numbers.
+func plainSource(lines []string, start, i int) bool {
+	return strings.HasPrefix(lines[start], "  File \"") && strings.HasPrefix(lines[i], "    ")
+}
+
+func trimBlank(lines []string) []string {
+	for len(lines) > 0 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// frames shows the frames of one exception.
+func (r *renderer) frames(frames []frame, last bool) []string {
+	frames = slices.DeleteFunc(slices.Clone(frames), func(f frame) bool { return r.hidden(f.header()) })
+	var shown []string
+	gap := 0
+	for i := 0; i < len(frames); i++ {
+		if period, times := repeats(frames[i:]); times > 2 {
+			for _, f := range frames[i : i+period] {
+				shown = append(shown, f.shown(false)...)
+			}
+			shown = append(shown, fmt.Sprintf("%s[repeated %s more: %s]", ownLine, plural(times-1, "time"), "the "+plural(period, "frame")+" above"), "")
+			i += period*times - 1
+			continue
+		}
+		if len(frames) > frontFrames+backFrames && i >= frontFrames && i < len(frames)-backFrames {
+			gap++
+			if i == len(frames)-backFrames-1 {
+				shown = append(shown, fmt.Sprintf("%s[cut: %d frames not shown]", ownLine, gap), "")
+			}
+			continue
+		}
+		whole := !library(frames[i].header()) || i == len(frames)-1 && last
+		shown = append(shown, frames[i].shown(whole)...)
+	}
+	return shown
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// repeats finds frames that recur right after each other, up to three at a
+// time: a recursion.
+func repeats(frames []frame) (period, times int) {
+	for period = 1; period <= 3; period++ {
+		times = 1
+		for (times+1)*period <= len(frames) && slices.EqualFunc(frames[:period], frames[times*period:(times+1)*period],
+			func(a, b frame) bool { return slices.Equal(a.lines, b.lines) }) {
+			times++
+		}
+		if times > 2 {
+			return period, times
+		}
+	}
+	return 1, 1
+}
+
+// shown returns a frame's lines: all of them, or only those that say where
+// it stood.
+func (f frame) shown(whole bool) []string {
+	var lines []string
+	for i, line := range f.lines {
+		hiddenNote := skippedFrames(line) && strings.Contains(line, "hidden")
+		if strings.Contains(line, noSource) {
+			continue
+		}
+		if !hiddenNote && (whole || i == 0 || arrowLine.MatchString(line) || skippedFrames(line) || strings.HasPrefix(f.lines[0], "  ")) {
+			lines = append(lines, strings.TrimRight(line, " "))
+		}
+	}
+	if strings.HasPrefix(f.lines[0], "  ") { // Python's own format has no blank lines
+		return lines
+	}
+	return append(lines, "")
+}
+
+// hidden tells frames that are not the user's business: IPython's, ours.
+func (r *renderer) hidden(header string) bool {
+	path := strings.ReplaceAll(header, `\`, "/")
+	for _, part := range []string{"/IPython/", "/ipykernel/", "/ipykernel_launcher.py", "/jupyter_client/"} {
+		if strings.Contains(path, part) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.options.HideFiles, func(part string) bool { return part != "" && strings.Contains(header, part) })
+}
+
+// noSource is IPython's source line for compiled code.
+const noSource = "'Could not get source, probably due dynamically evaluated source code.'"
+
+var libraryPath = regexp.MustCompile(`^File [^/~:]+\.(pyx|pxi):|/(site|dist)-packages/|/lib(64)?/python\d|/Lib/|^File <frozen |<__array_function__|python\d+\.zip/`)
+
+// library tells frames of installed packages and the standard library.
+func library(header string) bool {
+	return libraryPath.MatchString(strings.ReplaceAll(header, `\`, "/"))
+}
+
+// cutMessage keeps the beginning and the end of a long message.
+func cutMessage(lines []string, readOn string) []string {
+	text := strings.Join(lines, "\n")
+	if len(text) <= maxMessage {
+		return lines
+	}
+	chars := []byte(text)
+	front := prefix(chars, maxMessage*2/3)
+	back := max(front, suffix(chars, maxMessage/3))
+	if back == front {
+		return lines
+	}
+	var gone size
+	gone.add(chars[front:back])
+	shown := strings.Split(text[:front], "\n")
+	shown = append(shown, ownLine+cutNote(gone, readOn))
+	return append(shown, strings.Split(text[back:], "\n")...)
+}
+
+// shortMessage is an error without a traceback: some errors come only in the
+// kernel's reply (an exception group, an unknown magic).
+func (r *renderer) shortMessage(message string) string {
+	if strings.TrimSpace(message) == "" {
+		return "[error without a message]"
+	}
+	lines := cleanLines([]byte(message))
+	if len(lines) == 0 {
+		lines = []string{strconv.Quote(message)}
+	}
+	return escapeTraceback(cutMessage(lines, r.options.ReadOn))
+}

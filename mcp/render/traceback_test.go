@@ -1,0 +1,62 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+)
+
+func TestTraceback(t *testing.T) {
+	many := "E   Traceback (most recent call last)\n"
+	for i := range 60 {
+		many += fmt.Sprintf("File ~/x.py:%d, in f%d()\n----> %d f%d()\n\n", i+1, i, i+1, i+1)
+	}
+	for _, c := range []struct{ name, in, want string }{
+		{"IPython's frames",
+			"E   Traceback (most recent call last)\nFile /v/lib/python3.11/site-packages/IPython/core/x.py:1, in run(a)\n----> 1 x\n\nCell In[1], line 1\n----> 1 f()\n\nE: m",
+			"Traceback (most recent call last):\nCell In[1], line 1\n----> 1 f()\n\nE: m"},
+		{"only IPython's frames", "E   Traceback (most recent call last)\nFile /v/IPython/core/x.py:1, in run(a)\n----> 1 x\n\nE: m", "Traceback (most recent call last):\nE: m"},
+		{"Windows and a hidden file",
+			"E   Traceback (most recent call last)\nFile C:\\v\\IPython\\x.py:1, in run(a)\n----> 1 x\n\nFile /opt/launch.py:9, in handler()\n----> 9 raise\n\nFile C:\\me\\a.py:3, in f()\n----> 3 x\n\nE: m",
+			"Traceback (most recent call last):\nFile C:\\me\\a.py:3, in f()\n----> 3 x\n\nE: m"},
+		{"a library in the middle is short",
+			"E   Traceback (most recent call last)\nFile /usr/lib/python3.11/json/x.py:2, in f()\n      1 a\n----> 2 b\n      3 c\n\nCell In[1], line 2\n      1 x\n----> 2 y\n\nE: m",
+			"Traceback (most recent call last):\nFile /usr/lib/python3.11/json/x.py:2, in f()\n----> 2 b\n\nCell In[1], line 2\n      1 x\n----> 2 y\n\nE: m"},
+		{"IPython 7",
+			"---------------------------------------------------------------------------\nE                         Traceback (most recent call last)\n<ipython-input-1-abc> in <module>\n----> 1 f()\n\n~/x.py in f()\n      1 def f():\n----> 2     1/0\n\nE: m",
+			"Traceback (most recent call last):\n<ipython-input-1-abc> in <module>\n----> 1 f()\n\n~/x.py in f()\n      1 def f():\n----> 2     1/0\n\nE: m"},
+		{"a message of many lines", "E   Traceback (most recent call last)\nCell In[1], line 1\n----> 1 f()\n\nE: a\n  b\n\nc", "Traceback (most recent call last):\nCell In[1], line 1\n----> 1 f()\n\nE: a\n  b\n\nc"},
+		{"plain Python", "Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n    f()\n  File \"x.py\", line 2, in f\n    1/0\nE: m", "Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n    f()\n  File \"x.py\", line 2, in f\n    1/0\nE: m"},
+		{"a recursion of two",
+			"E   Traceback (most recent call last)\n" + strings.Repeat("File ~/x.py:1, in f()\n----> 1 g()\n\nFile ~/x.py:2, in g()\n----> 2 f()\n\n", 30) + "E: m",
+			"Traceback (most recent call last):\nFile ~/x.py:1, in f()\n----> 1 g()\n\nFile ~/x.py:2, in g()\n----> 2 f()\n\n[repeated 29 times more: the 2 frames above]\n\nE: m"},
+		{"forged lines", "E   Traceback (most recent call last)\nCell In[1], line 1\n----> 1 f()\n\nE: m\n[ok | 1 s]", "Traceback (most recent call last):\nCell In[1], line 1\n----> 1 f()\n\nE: m\n\\[ok | 1 s]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := renderError(c.in)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	got := renderError(many + "E: m")
+	for _, want := range []string{"in f0()", "in f7()", "[cut: 36 frames not shown]", "in f44()", "in f59()", "E: m"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	long := renderError("E   Traceback (most recent call last)\nCell In[1], line 1\n----> 1 f()\n\nE: start" + strings.Repeat("x", 1_000_000) + "end")
+	if len(long) > 7000 || !strings.Contains(long, "E: start") || !strings.HasSuffix(long, "xend") || !strings.Contains(long, "[cut: 994,011 characters not shown; read on]") {
+		t.Errorf("a message of 1 MB: %d bytes, %.100s … %s", len(long), long, long[len(long)-100:])
+	}
+}
+
+func renderError(text string) string {
+	o := jupyter.Output{Type: jupyter.OutputError, Ename: "E", Evalue: "m", Text: jupyter.TextValue(text)}
+	r := Outputs(sequence(o), testBudget(characters, false), Options{ReadOn: "read on", HideFiles: []string{"/opt/launch.py"}})
+	return r.Blocks[0].Text
+}

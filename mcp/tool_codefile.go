@@ -1,0 +1,265 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+)
+
+// pathWords describes file_path.
+const pathWords = "The file: its full path or just its name. It must lie in the code storage directory."
+
+// maxReadCharacters bounds what read_code_file returns.
+const maxReadCharacters = 30_000
+
+func (t *tools) initializeCodeFile() tool {
+	return tool{
+		name:  "initialize_code_file",
+		title: "Create a code file",
+		description: "Create a new file in the code storage directory, for code that is longer than one call should be: continue it with append_to_code_file, run it with execute_code_file, or import it as a module from execute_code. " +
+			"The name asked for is used when it is free, otherwise a numbered one: use the file_path of the answer. A name that would hide a module of Python or an installed package is refused.",
+		arguments: []argument{
+			{name: "content", kind: "string", required: true, description: "The first content of the file; may be empty. At most 4 MiB."},
+			{name: "filename", kind: "string", description: "Name of the file, without directories; .py is added when it has no extension. Default: a numbered name."},
+		},
+		hints:  hints{},
+		handle: t.handleInitializeCodeFile,
+	}
+}
+
+func (t *tools) handleInitializeCodeFile(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	content := a.String("content", required, maxBytes(maxCode))
+	filename := a.String("filename")
+	if err := a.err(); err != nil {
+		return jsonError(err)
+	}
+	storage, err := t.sessions.Storage()
+	if err != nil {
+		return jsonError(err)
+	}
+	f, err := storage.Create(filename, content, t.sessions.Shadows(ctx))
+	if err != nil {
+		return jsonError(err)
+	}
+	t.sessions.FileChanged(f.Path)
+	message := "File initialized successfully"
+	if f.Renamed {
+		message += fmt.Sprintf(". The name %s was taken, so it is called %s", filename, f.Name)
+	}
+	return jsonResult(withNotes(object{"status": "success", "message": message, "file_path": f.Path, "filename": f.Name}, a))
+}
+
+// withNotes adds what was ignored.
+func withNotes(o object, a *arguments) object {
+	if notes := a.notes(); len(notes) > 0 {
+		o["notes"] = notes
+	}
+	return o
+}
+
+func (t *tools) appendToCodeFile() tool {
+	return tool{
+		name:        "append_to_code_file",
+		title:       "Append to a code file",
+		description: "Append text to a file in the code storage directory, as it is: no newline is added. A module that was imported from the file is loaded again before the session's next run.",
+		arguments: []argument{
+			{name: "file_path", kind: "string", required: true, description: pathWords},
+			{name: "content", kind: "string", required: true, description: "What to append. At most 4 MiB a call."},
+		},
+		hints:  hints{},
+		handle: t.handleAppendToCodeFile,
+	}
+}
+
+func (t *tools) handleAppendToCodeFile(_ context.Context, a *arguments) *mcp.CallToolResult {
+	path := a.String("file_path", required, nonEmpty)
+	content := a.String("content", required, maxBytes(maxCode))
+	if err := a.err(); err != nil {
+		return jsonError(err)
+	}
+	storage, err := t.sessions.Storage()
+	if err != nil {
+		return jsonError(err)
+	}
+	f, err := storage.Append(path, content)
+	if err != nil {
+		return jsonError(err)
+	}
+	t.sessions.FileChanged(f.Path)
+	return jsonResult(withNotes(object{"status": "success", "message": "Content appended successfully", "file_path": f.Path, "size": f.Size}, a))
+}
+
+func (t *tools) readCodeFile() tool {
+	return tool{
+		name:        "read_code_file",
+		title:       "Read a code file",
+		description: "Read a file in the code storage directory. The answer is one status line and then the text as it is.",
+		arguments: []argument{
+			{name: "file_path", kind: "string", required: true, description: pathWords},
+			{name: "offset", kind: "number", description: "Lines to leave out at the beginning; a negative number counts from the end, -20 gives the last 20. Default 0."},
+			{name: "limit", kind: "number", description: "The most lines to return. Default: as many as fit into 30,000 characters."},
+		},
+		hints:  hints{readOnly: true, idempotent: true},
+		handle: t.handleReadCodeFile,
+	}
+}
+
+func (t *tools) handleReadCodeFile(_ context.Context, a *arguments) *mcp.CallToolResult {
+	path := a.String("file_path", required, nonEmpty)
+	offset := a.Integer("offset", 0, between(-1e9, 1e9))
+	limit := a.Integer("limit", 0, between(0, 1e9))
+	if err := a.err(); err != nil {
+		return errorResult(explain(err))
+	}
+	storage, err := t.sessions.Storage()
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	text, err := storage.Read(path, int(offset), int(limit))
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	return textResult(showText(text, a.notes()))
+}
+
+// showText is a status line and the text, in whole lines within the limit.
+func showText(text codefile.Text, notes []string) string {
+	content, last := fitLines(text.Content, text.First, text.Last, maxReadCharacters)
+	lines := "no lines"
+	if text.First > 0 {
+		lines = fmt.Sprintf("lines %d-%d of %d", text.First, last, text.Lines)
+	}
+	fields := []string{"ok", text.Path, lines, fmt.Sprintf("%d bytes", text.Size)}
+	if text.Encoding != "utf-8" {
+		fields = append(fields, text.Encoding)
+	}
+	if last < text.Last || text.Cut {
+		fields = append(fields, fmt.Sprintf("go on with offset=%d", last))
+	}
+	head := "[" + strings.Join(fields, " | ") + "]\n"
+	for _, n := range notes {
+		head += "[note: " + n + "]\n"
+	}
+	return head + content
+}
+
+// fitLines keeps the first lines of content that fit into limit characters, at
+// least one, and returns the number of the last one kept.
+func fitLines(content string, first, last, limit int) (string, int) {
+	if len(content) <= limit {
+		return content, last
+	}
+	kept, n, size := 0, 0, 0
+	for line := range strings.Lines(content) {
+		runes := len([]rune(line))
+		if n > 0 && size+runes > limit {
+			break
+		}
+		kept, size, n = kept+len(line), size+runes, n+1
+	}
+	if n == 1 && size > limit {
+		return cutMiddle(content[:kept], limit) + "\n", first
+	}
+	return content[:kept], first + n - 1
+}
+
+func (t *tools) executeCodeFile() tool {
+	return tool{
+		name:  "execute_code_file",
+		title: "Run a code file",
+		description: "Run a file of the code storage directory as a script (__name__ is \"__main__\", __file__ is set) in the session's Python: it sees the session's variables and its own stay afterwards. With fresh it runs in a new kernel that ends with it. " +
+			"Tracebacks show the file's lines. Answers like execute_code: after wait_seconds at the latest, and the run goes on.",
+		arguments: []argument{
+			{name: "file_path", kind: "string", required: true, description: pathWords},
+			{name: "session", kind: "string", description: sessionWords},
+			{name: "fresh", kind: "boolean", description: "true: in a kernel of its own, without the session's variables, closed afterwards. Default false."},
+			{name: "wait_seconds", kind: "number", description: waitWords},
+			{name: "timeout_seconds", kind: "number", description: timeoutWords},
+			{name: "expect_generation", kind: "number", description: generationWords},
+			{name: "max_output_chars", kind: "number", description: charactersWords},
+		},
+		hints:  hints{destructive: true, openWorld: true},
+		large:  true,
+		handle: t.handleExecuteCodeFile,
+	}
+}
+
+func (t *tools) handleExecuteCodeFile(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	begun := time.Now()
+	path := a.String("file_path", required, nonEmpty)
+	name := a.String("session")
+	fresh := a.Bool("fresh", false)
+	deadline := begun.Add(waitSeconds(a))
+	limit, expected := timeout(a), generation(a)
+	maxOutput(a)
+	if err := a.err(); err != nil {
+		return errorResult(err.Error())
+	}
+	if e := t.resumed(a); e != nil { // a retry with an answer: the file runs already
+		rpc.Queued(ctx)
+		return t.finish(ctx, a, e, deadline, nil)
+	}
+	storage, err := t.sessions.Storage()
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	file, err := storage.Path(path)
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	s, err := t.sessions.Open(name)
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	execute := s.Execute
+	if fresh {
+		execute = s.ExecuteFresh
+	}
+	e, err := execute(session.Request{Code: scriptCode(file), File: file, Script: true, Timeout: limit, Generation: expected})
+	rpc.Queued(ctx)
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	return t.finish(ctx, a, e, deadline, nil)
+}
+
+// scriptCode runs a file in the session's namespace. IPython's own function
+// does it as %run does: sys.exit(0) is a normal end, tracebacks begin in the
+// file; called as a function because a magic would expand $ and {} in the name.
+func scriptCode(path string) string {
+	return fmt.Sprintf(`try:
+    __file__ = %s
+    get_ipython().safe_execfile(__file__, globals())
+finally:
+    globals().pop("__file__", None)`, pythonLiteral(path))
+}
+
+// pythonLiteral writes s as a Python string literal; bytes that are no UTF-8 as
+// the surrogates os.fsdecode makes of them.
+func pythonLiteral(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r == utf8.RuneError && s[i] >= utf8.RuneSelf && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&b, `\udc%02x`, s[i])
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

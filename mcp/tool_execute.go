@@ -1,0 +1,194 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+const (
+	// defaultWait keeps a call below the 60 s after which most clients give up.
+	defaultWait = 45
+	// maxWait is for clients known to wait longer.
+	maxWait = 3600
+	// maxCode bounds the source of one call, in bytes.
+	maxCode = 4 << 20
+)
+
+const (
+	sessionWords    = "Session to use: a separate Python with its own variables. Default \"default\", shared by all conversations of this client: name your own to keep apart."
+	timeoutWords    = "Interrupt the run when it has run so long, in seconds. Default: never."
+	generationWords = "Run only if the session's kernel is of this generation (status line; 1 when it shows none), so that no code runs without the variables it counts on. Default: any."
+	charactersWords = "The most characters of text in the answer, from 400 to 200,000. Default 30,000 (11,000 where the client shows no more); an error result has at most 10,000."
+	waitWords       = "How long this call may take at most, in seconds, everything included (environment, kernel start, queue, run). Default 45, from 0 to 3600. The run goes on afterwards. Keep it under 50 unless you know that the client waits longer."
+)
+
+func (t *tools) executeCode() tool {
+	return tool{
+		name:  "execute_code",
+		title: "Run Python",
+		description: "Run Python code in a persistent IPython kernel. Variables, imports, the working directory and open figures stay between calls of the same session until the kernel ends; the status line of each answer tells the generation, and says when state was lost. " +
+			"The answer holds stdout, stderr, displays, images, the value of the last expression and tracebacks, in order of arrival. Top-level await, IPython magics (%timeit, %%bash) and !shell work. " +
+			"It returns after wait_seconds at the latest with what there is, and the run goes on: a status \"running\" is not a failure, do not send the code again; use get_execution with the id of the status line, or interrupt_execution. Calls of one session run one after the other, sessions side by side. " +
+			"Runs with the user's rights, without a sandbox.",
+		arguments: []argument{
+			{name: "code", kind: "string", required: true, description: "Python source, plain, without a Markdown fence. At most 4 MiB."},
+			{name: "filename", kind: "string", description: "Name to store the code under, in the code storage directory, before it runs; tracebacks then name that file. A new file never overwrites another: on a clash it gets a number. Default: the code is not stored as a file."},
+			{name: "session", kind: "string", description: sessionWords},
+			{name: "wait_seconds", kind: "number", description: waitWords},
+			{name: "timeout_seconds", kind: "number", description: timeoutWords},
+			{name: "expect_generation", kind: "number", description: generationWords},
+			{name: "max_output_chars", kind: "number", description: charactersWords},
+		},
+		hints:  hints{destructive: true, openWorld: true},
+		always: true,
+		large:  true,
+		handle: t.handleExecuteCode,
+	}
+}
+
+func (t *tools) handleExecuteCode(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	deadline := time.Now()
+	code := a.String("code", required, nonEmpty, maxBytes(maxCode))
+	filename := a.String("filename")
+	name := a.String("session")
+	deadline = deadline.Add(waitSeconds(a))
+	request := session.Request{Code: code, Timeout: timeout(a), Generation: generation(a)}
+	maxOutput(a)
+	if err := a.err(); err != nil {
+		return errorResult(err.Error())
+	}
+	if e := t.resumed(a); e != nil { // a retry with an answer: the code runs already
+		rpc.Queued(ctx)
+		return t.finish(ctx, a, e, deadline, nil)
+	}
+	s, err := t.sessions.Open(name)
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	var notes []string
+	if a.Given("filename") {
+		storage, err := t.sessions.Storage()
+		if err != nil {
+			return errorResult(explain(err))
+		}
+		file, err := storage.Create(filename, code, t.sessions.Shadows(ctx))
+		if err != nil {
+			return errorResult(explain(err))
+		}
+		request.File = file.Path
+		t.sessions.FileChanged(file.Path)
+		if file.Renamed {
+			notes = append(notes, fmt.Sprintf("the name %s was taken: the code is stored as %s", filename, file.Path))
+		} else {
+			notes = append(notes, "the code is stored as "+file.Path)
+		}
+	}
+	e, err := s.Execute(request)
+	rpc.Queued(ctx)
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	return t.finish(ctx, a, e, deadline, notes)
+}
+
+// timeout decodes timeout_seconds.
+func timeout(a *arguments) time.Duration {
+	return time.Duration(a.Number("timeout_seconds", 0, between(0, 1e7)) * float64(time.Second))
+}
+
+// generation decodes expect_generation.
+func generation(a *arguments) int {
+	return int(a.Integer("expect_generation", 0, between(0, 1e9)))
+}
+
+// maxOutput decodes max_output_chars; 0 when it is not given.
+func maxOutput(a *arguments) int {
+	return int(a.Integer("max_output_chars", 0, between(minCharacters, maxCharacters)))
+}
+
+// waitSeconds decodes wait_seconds.
+func waitSeconds(a *arguments) time.Duration {
+	return time.Duration(a.Number("wait_seconds", defaultWait, between(0, maxWait)) * float64(time.Second))
+}
+
+// findRunning returns the execution to interrupt or to answer, nil when there is
+// none.
+func (t *tools) findRunning(id, name string) (*session.Execution, error) {
+	if id != "" {
+		return t.sessions.Execution(id)
+	}
+	s, err := t.sessions.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	if e := s.Current(); e != nil {
+		return e, nil
+	}
+	// An installation is under way beside the queue.
+	if e := s.Latest(); e != nil && !e.Finished() {
+		return e, nil
+	}
+	return nil, nil
+}
+
+// wait waits until the execution has ended, asks, the deadline is reached, or
+// the client gives the call up. A client whose own clock ran out ends only the
+// waiting; any other cancel means that the person wants the run stopped.
+func (t *tools) wait(ctx context.Context, e *session.Execution, deadline time.Time) {
+	waiting, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	done := make(chan struct{})
+	defer close(done)
+	if p := rpc.ProgressFrom(ctx); p != nil {
+		go reportProgress(p, e, done)
+	}
+	e.Wait(waiting)
+	if reason, cancelled := rpc.CancelReason(ctx); cancelled && !rpc.TimedOut(reason) && !e.Finished() {
+		t.log.Info("interrupting: the client cancelled", "id", e.ID(), "reason", reason)
+		if _, err := e.Session().Interrupt(context.WithoutCancel(ctx), e); err != nil {
+			t.log.Warn("interrupting", "id", e.ID(), "err", err)
+		}
+	}
+}
+
+// reportProgress tells once a second how far the run is.
+func reportProgress(p *rpc.Progress, e *session.Execution, done <-chan struct{}) {
+	tick := time.NewTicker(rpc.ProgressInterval + rpc.ProgressInterval/50) // exactly on it, every other report would be too early
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-e.Done():
+			return
+		case <-tick.C:
+			at := e.Progress()
+			p.Report(at.Elapsed.Seconds(), progressWords(at))
+		}
+	}
+}
+
+// progressWords is elapsed time, what is being done or was printed last, memory.
+func progressWords(p session.Progress) string {
+	words := []string{seconds(p.Elapsed)}
+	switch {
+	case p.LastLine != "":
+		words = append(words, render.Text(p.LastLine, 160))
+	case p.Activity != "":
+		words = append(words, render.Text(p.Activity, 160))
+	default:
+		words = append(words, string(p.State))
+	}
+	if p.Memory > 0 {
+		words = append(words, bytesWords(p.Memory))
+	}
+	return strings.Join(words, " | ")
+}

@@ -1,0 +1,262 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+)
+
+// maxPackages bounds how many packages one call may name.
+const maxPackages = 200
+
+func (t *tools) installDependencies() tool {
+	return tool{
+		name:  "install_dependencies",
+		title: "Install packages",
+		description: "Install Python packages into the session's environment, with the tool that suits it (uv, pip or conda). The answer tells old and new versions, and which of them an already running kernel must be restarted for. " +
+			"It returns after wait_seconds at the latest, and the installation goes on: get_execution with the id shows it, interrupt_execution stops it.",
+		arguments: []argument{
+			{name: "packages", kind: "array", description: "Requirements as pip takes them: \"pandas\", \"pandas>=2\", \"requests[socks]\", \"name @ https://…\", or a wheel or project in the code storage directory: \"./dist/x-1.0-py3-none-any.whl\". Options (-r, --index-url) are refused."},
+			{name: "file", kind: "string", description: "A file in the code storage directory that lists packages: \"requirements.txt\", \"pyproject.toml\", with an extra or group \"pyproject.toml[dev]\". Give packages, file or both."},
+			{name: "session", kind: "string", description: "Session whose environment is meant. Default \"default\"."},
+			{name: "upgrade", kind: "boolean", description: "true: take the newest version also of what is installed. Default false."},
+			{name: "wait_seconds", kind: "number", description: waitWords},
+		},
+		hints:  hints{destructive: true, openWorld: true},
+		handle: t.handleInstallDependencies,
+	}
+}
+
+func (t *tools) handleInstallDependencies(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	begun := time.Now()
+	file := a.String("file")
+	var rules []argumentRule
+	if file == "" {
+		rules = []argumentRule{nonEmpty}
+	}
+	packages := a.Strings("packages", rules...)
+	if file == "" && packages == nil && a.err() == nil {
+		a.problem("packages", argumentField{}, "is missing, and so is file: give what to install, or a file in the code storage directory that lists it.")
+	}
+	name := a.String("session")
+	upgrade := a.Bool("upgrade", false)
+	deadline := begun.Add(waitSeconds(a))
+	if len(packages) > maxPackages {
+		a.problem("packages", argumentField{}, fmt.Sprintf("names %d packages: the limit is %d a call.", len(packages), maxPackages))
+	}
+	if err := a.err(); err != nil {
+		return jsonError(err)
+	}
+	wanted, err := t.wanted(packages, file)
+	if err != nil {
+		return jsonError(fmt.Errorf("nothing was installed: %w", err))
+	}
+	s, err := t.sessions.Open(name)
+	if err != nil {
+		return jsonError(err)
+	}
+	e, err := s.Install(wanted, upgrade)
+	if err != nil {
+		return jsonError(err)
+	}
+	t.wait(ctx, e, deadline)
+	return t.installAnswer(ctx, e, a.notes())
+}
+
+// wanted reads what is to be installed. The storage is opened only for what names
+// a file: installing a package must work without one.
+func (t *tools) wanted(packages []string, file string) (pyenv.Wanted, error) {
+	if file == "" && !slices.ContainsFunc(packages, func(p string) bool { return strings.HasPrefix(strings.TrimSpace(p), ".") }) {
+		return pyenv.Want(packages, "", nil)
+	}
+	storage, err := t.sessions.Storage()
+	if err != nil {
+		return pyenv.Wanted{}, err
+	}
+	return pyenv.Want(packages, file, storage)
+}
+
+// installAnswer tells of an installation, under way or finished.
+func (t *tools) installAnswer(ctx context.Context, e *session.Execution, notes []string) *mcp.CallToolResult {
+	r := e.Report(-1)
+	rpc.AfterDelivery(ctx, r.Delivered)
+	answer := object{"id": r.ID, "session": r.Session, "seconds": round2(r.Elapsed)}
+	if len(notes) > 0 {
+		answer["notes"] = notes
+	}
+	if r.State != session.StateFinished {
+		answer["status"] = string(r.State)
+		answer["message"] = fmt.Sprintf("%s: %s. It goes on by itself: do not send it again; get_execution id=%s shows it, interrupt_execution id=%s stops it", r.State, r.Activity, r.ID, r.ID)
+		return jsonResult(answer)
+	}
+	if r.Installed.Environment != nil {
+		answer["env_type"] = string(r.Installed.Environment.Kind)
+		answer["environment"] = r.Installed.Environment.Prefix
+	}
+	if r.Err != nil {
+		answer["status"] = "error"
+		if r.Outcome == session.OutcomeCancelled {
+			answer["status"] = "cancelled"
+		}
+		answer["error"] = cutMiddle(explain(r.Err), maxErrorCharacters)
+		if left := leftBehind(r.Err); left != "" {
+			answer["message"] = left
+		}
+		if restart := r.Installed.Stale.Restart; len(restart) > 0 {
+			answer["restart_required"] = restart
+		}
+		result := jsonResult(answer)
+		result.IsError = r.Outcome != session.OutcomeCancelled
+		return result
+	}
+	t.installed(answer, r)
+	return jsonResult(answer)
+}
+
+// leftBehind says what an installation that failed or was cancelled has done to
+// the environment, "" when it never began.
+func leftBehind(err error) string {
+	failed, ok := errors.AsType[*pyenv.InstallError](err)
+	switch {
+	case !ok:
+		return ""
+	case failed.Unknown:
+		return "what was changed before could not be found out: check the packages"
+	case len(failed.Changes) == 0:
+		return "nothing was changed: the environment is as before"
+	}
+	var done []string
+	for _, c := range failed.Changes {
+		switch {
+		case c.Old == "":
+			done = append(done, c.Name+" "+c.New+" (new)")
+		case c.New == "":
+			done = append(done, c.Name+" "+c.Old+" (removed)")
+		default:
+			done = append(done, c.Name+" "+c.Old+" -> "+c.New)
+		}
+	}
+	return "the environment is NOT as before; changed: " + strings.Join(done, ", ") + ". check_installed_packages tells whether one of them is broken"
+}
+
+// installed adds what a finished installation did.
+func (t *tools) installed(answer object, r session.Report) {
+	requested := []string{}
+	for _, req := range r.Installed.Requested.Requirements {
+		requested = append(requested, req.String())
+	}
+	changes := []object{}
+	warnings := []string{}
+	for _, c := range r.Installed.Changes {
+		changes = append(changes, object{"name": c.Name, "old": orNone(c.Old), "new": orNone(c.New)})
+	}
+	for _, u := range r.Installed.Unchanged {
+		changes = append(changes, object{"name": u.Name, "old": u.Version, "new": u.Version})
+	}
+	restart := r.Installed.Stale.Restart
+	switch {
+	case len(restart) > 0 && r.Installed.Stale.Unknown:
+		warnings = append(warnings, "the session's kernel is busy and could not be asked what it has imported: where it has, it goes on with the old version until it is restarted (which loses its variables)")
+	case len(restart) > 0:
+		warnings = append(warnings, "the session's kernel goes on with the old version of what it has imported: restart it (stop_session restart=true, which loses its variables) to use the new one")
+	}
+	answer["status"] = "success"
+	answer["installed_packages"] = requested
+	answer["changes"] = changes
+	answer["tool"] = r.Installed.Tool
+	answer["output"] = cutMiddle(r.Installed.Output, 4000)
+	answer["restart_required"] = append([]string{}, restart...)
+	answer["warnings"] = warnings
+}
+
+// orNone is null for a version there is not.
+func orNone(version string) any {
+	if version == "" {
+		return nil
+	}
+	return version
+}
+
+func round2(d time.Duration) float64 { return float64(d.Milliseconds()/10) / 100 }
+
+func (t *tools) checkInstalledPackages() tool {
+	return tool{
+		name:        "check_installed_packages",
+		title:       "Check packages",
+		description: "Tell whether packages are installed in the session's environment, and in which version. Takes names as installed (\"scikit-learn\", \"pandas>=2\") or as imported (\"sklearn\", \"cv2\"). Imports nothing and runs beside what the session runs.",
+		arguments: []argument{
+			{name: "packages", kind: "array", required: true, description: "Names or requirements."},
+			{name: "session", kind: "string", description: "Session whose environment is meant. Default \"default\"."},
+		},
+		hints:  hints{readOnly: true, idempotent: true},
+		handle: t.handleCheckInstalledPackages,
+	}
+}
+
+// checkTime bounds a check; only an environment that is still being made takes long.
+const checkTime = 45 * time.Second
+
+func (t *tools) handleCheckInstalledPackages(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	packages := a.Strings("packages", required, nonEmpty)
+	name := a.String("session")
+	if len(packages) > maxPackages {
+		a.problem("packages", argumentField{}, fmt.Sprintf("names %d packages: the limit is %d a call.", len(packages), maxPackages))
+	}
+	// The answer repeats the names.
+	for i, p := range packages {
+		if len(p) > pyenv.MaxRequirement {
+			a.problem("packages", argumentField{}, fmt.Sprintf("has %d bytes as element %d: the limit is %d.", len(p), i+1, pyenv.MaxRequirement))
+		}
+	}
+	if err := a.err(); err != nil {
+		return jsonError(err)
+	}
+	s, err := t.sessions.Open(name)
+	if err != nil {
+		return jsonError(err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, checkTime, errEnvironmentNotReady)
+	defer cancel()
+	env, statuses, err := s.Check(ctx, packages)
+	if err != nil {
+		return jsonError(err)
+	}
+	details, missing, all := object{}, []string{}, true
+	for _, p := range statuses {
+		details[p.Requested] = packageObject(p)
+		if !p.Satisfied {
+			all = false
+			missing = append(missing, p.Requested)
+		}
+	}
+	return jsonResult(withNotes(object{
+		"status":          "success",
+		"env_type":        string(env.Kind),
+		"environment":     env.Prefix,
+		"all_installed":   all,
+		"not_installed":   missing,
+		"package_details": details,
+	}, a))
+}
+
+func packageObject(p pyenv.PackageStatus) object {
+	o := object{"installed": p.Installed}
+	for key, value := range map[string]string{"name": p.Name, "version": p.Version, "location": p.Location, "error": p.Error, "via": p.Via, "editable": p.Editable, "hint": p.Hint} {
+		if value != "" {
+			o[key] = value
+		}
+	}
+	if p.Installed && !p.Satisfied {
+		o["satisfied"] = false
+	}
+	return o
+}

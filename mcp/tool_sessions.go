@@ -1,0 +1,221 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+func (t *tools) listSessions() tool {
+	return tool{
+		name:        "list_sessions",
+		title:       "List sessions",
+		description: "List the open sessions: state, environment, what runs and since when, queue, memory and CPU, generation, idle time, where the record lies. Answers at once, also while code runs.",
+		hints:       hints{readOnly: true, idempotent: true},
+		handle:      t.handleListSessions,
+	}
+}
+
+func (t *tools) handleListSessions(_ context.Context, a *arguments) *mcp.CallToolResult {
+	if err := a.err(); err != nil {
+		return errorResult(err.Error())
+	}
+	sessions := t.sessions.Sessions()
+	lines := []string{fmt.Sprintf("[ok | %d sessions open]", len(sessions))}
+	for _, n := range a.notes() {
+		lines = append(lines, "[note: "+n+"]")
+	}
+	summaries := make([]string, len(sessions))
+	var wg sync.WaitGroup
+	for i, s := range sessions { // each goes through the process table
+		wg.Go(func() { summaries[i] = summaryLine(s.Summary()) })
+	}
+	wg.Wait()
+	lines = append(lines, summaries...)
+	if len(sessions) == 0 {
+		lines = append(lines, "[no session is open: execute_code opens one]")
+	}
+	return textResult(strings.Join(lines, "\n"))
+}
+
+// summaryLine tells of one session in one line.
+func summaryLine(s session.Summary) string {
+	fields := []string{s.Name, s.State}
+	if s.Running != "" {
+		fields = append(fields, fmt.Sprintf("id=%s since %s", s.Running, seconds(s.RunningFor)))
+	} else {
+		fields = append(fields, "idle for "+seconds(s.Idle))
+	}
+	if s.Queued > 0 {
+		fields = append(fields, fmt.Sprintf("%d queued", s.Queued))
+	}
+	if s.Environment != "" {
+		fields = append(fields, fmt.Sprintf("env=%s (Python %s)", s.Environment, s.Python))
+	}
+	if s.Generation > 0 {
+		fields = append(fields, fmt.Sprintf("generation=%d", s.Generation))
+	}
+	if s.PID > 0 {
+		fields = append(fields, fmt.Sprintf("pid=%d", s.PID))
+	}
+	if s.Usage.Processes > 0 {
+		fields = append(fields, fmt.Sprintf("%d processes, %s, CPU %s", s.Usage.Processes, bytesWords(s.Usage.Memory), seconds(s.Usage.CPU)))
+	}
+	if s.RecordDir != "" {
+		fields = append(fields, "record="+s.RecordDir)
+	}
+	return strings.Join(fields, " | ")
+}
+
+// bytesWords shows a size for people: "1.2 GB".
+func bytesWords(n int64) string {
+	size := float64(n)
+	for _, unit := range []string{"B", "kB", "MB"} {
+		if size < 1000 {
+			return fmt.Sprintf("%.3g %s", size, unit)
+		}
+		size /= 1000
+	}
+	return fmt.Sprintf("%.3g GB", size)
+}
+
+func (t *tools) stopSession() tool {
+	return tool{
+		name:        "stop_session",
+		title:       "Stop or restart a session",
+		description: "End a session's kernel and everything it started. Its variables are lost; files and the record stay. With restart the session stays open and its next run gets a new kernel, for example after upgrading a package it had imported.",
+		arguments: []argument{
+			{name: "session", kind: "string", description: "Session to stop. Default \"default\"."},
+			{name: "restart", kind: "boolean", description: "true: keep the session, with a new kernel. Default false: close it."},
+		},
+		hints:  hints{destructive: true, idempotent: true},
+		handle: t.handleStopSession,
+	}
+}
+
+func (t *tools) handleStopSession(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	name := a.String("session")
+	restart := a.Bool("restart", false)
+	if err := a.err(); err != nil {
+		return errorResult(err.Error())
+	}
+	had, err := t.sessions.Stop(context.WithoutCancel(ctx), name, restart)
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	if name == "" {
+		name = session.DefaultName
+	}
+	text := fmt.Sprintf("[ok | session=%s stopped]", name)
+	if restart {
+		text = fmt.Sprintf("[ok | session=%s restarted: its next run gets a new kernel]", name)
+	}
+	if had {
+		text += "\n[state lost: its variables and imports are gone; what was queued was not run]"
+	} else {
+		text += "\n[note: it had no kernel]"
+	}
+	for _, n := range a.notes() {
+		text += "\n[note: " + n + "]"
+	}
+	return textResult(text)
+}
+
+func (t *tools) inspectVariables() tool {
+	return tool{
+		name:        "inspect_variables",
+		title:       "Inspect variables",
+		description: "List a session's variables with type, shape or value, and size; or show one in more depth (a DataFrame's columns with dtype, nulls and range). Runs no code of the user's and leaves _, Out and the history alone. Works while code runs where the kernel can (ipykernel 7).",
+		arguments: []argument{
+			{name: "name", kind: "string", description: "One variable to show in depth. Default: all of them."},
+			{name: "session", kind: "string", description: "Session to look at. Default \"default\"."},
+		},
+		hints:  hints{readOnly: true, idempotent: true},
+		handle: t.handleInspectVariables,
+	}
+}
+
+func (t *tools) handleInspectVariables(ctx context.Context, a *arguments) *mcp.CallToolResult {
+	variable := a.String("name", maxBytes(1000))
+	name := a.String("session")
+	if err := a.err(); err != nil {
+		return errorResult(err.Error())
+	}
+	s, err := t.sessions.Find(name)
+	if err != nil {
+		return errorResult(explain(err))
+	}
+	v, err := s.Inspect(ctx, variable)
+	var none *session.NoKernelError
+	switch {
+	case errors.Is(err, session.ErrBusy):
+		return errorResult(fmt.Sprintf("session %q is busy running code, and its kernel cannot look at variables meanwhile: wait with get_execution, then call again", s.Name()))
+	case errors.As(err, &none):
+		return textResult(fmt.Sprintf("[ok | session=%s | no kernel is running, so there are no variables]", s.Name()))
+	case err != nil:
+		return errorResult("the variables could not be looked at: " + explain(err))
+	}
+	if variable != "" && v.Count == 0 {
+		return errorResult(fmt.Sprintf("session %q has no variable %q; it has: %s", s.Name(), variable, orNothing(strings.Join(v.Names, ", "))))
+	}
+	text := fmt.Sprintf("[ok | session=%s | %d variables]\n", s.Name(), v.Count)
+	for _, n := range a.notes() {
+		text += "[note: " + n + "]\n"
+	}
+	return textResult(text + cutMiddle(orNothing(v.Text), defaultCharacters-len(text)))
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	return s
+}
+
+// linesTime bounds a search through a log.
+const linesTime = 20 * time.Second
+
+// showLines answers get_execution with lines or pattern: numbered lines of the
+// run's whole log, so that a client without files can search any size.
+func (t *tools) showLines(ctx context.Context, e *session.Execution, q session.LineQuery, notes []string) *mcp.CallToolResult {
+	ctx, cancel := context.WithTimeout(ctx, linesTime)
+	defer cancel()
+	client, _ := rpc.ClientName(ctx)
+	budget := budgetFor(client, 0, false).Characters
+	q.MaxBytes = budget
+	found, err := e.Lines(ctx, q)
+	r := e.Report(-1)
+	var b strings.Builder
+	b.WriteString(statusLine(r) + "\n")
+	for _, n := range notes {
+		fmt.Fprintf(&b, "[note: %s]\n", n)
+	}
+	if err != nil {
+		fmt.Fprintf(&b, "[note: the search was not finished (%v): what was found until then]\n", err)
+	}
+	for _, p := range found.Problems {
+		fmt.Fprintf(&b, "[warning: %v]\n", p)
+	}
+	shown := 0
+	var lines strings.Builder
+	for _, l := range found.Lines {
+		text := fmt.Sprintf("%d: %s\n", l.Number, render.Text(l.Text, 2000))
+		if b.Len()+lines.Len()+len(text) > budget-200 {
+			break
+		}
+		lines.WriteString(text)
+		shown++
+	}
+	fmt.Fprintf(&b, "[output: %d lines of the %d that match, of %d in the log]\n", shown, found.Matched, found.Total)
+	b.WriteString(lines.String())
+	return textResult(strings.TrimRight(b.String(), "\n"))
+}
