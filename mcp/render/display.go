@@ -353,11 +353,16 @@ func bokehDetail(v jupyter.Value) string {
 		return ""
 	}
 	var words []string
-	for _, m := range bokehText.FindAllSubmatch(b, 12) {
+	for range 12 {
+		m := bokehText.FindSubmatchIndex(b)
+		if m == nil {
+			break
+		}
 		var word string
-		if json.Unmarshal(m[1], &word) == nil && word != "" && !slices.Contains(words, word) {
+		if quoted := b[m[2]:m[3]]; len(quoted) < 1000 && json.Unmarshal(quoted, &word) == nil && word != "" && !slices.Contains(words, word) {
 			words = append(words, word)
 		}
+		b = b[m[1]:]
 	}
 	if len(words) == 0 {
 		return ""
@@ -365,8 +370,9 @@ func bokehDetail(v jupyter.Value) string {
 	return fmt.Sprintf(": its text %.300q", strings.Join(words, ", "))
 }
 
-// bokehText finds titles, axis labels and legend entries.
-var bokehText = regexp.MustCompile(`(?:"(?:text|axis_label)":|"label":\{"type":"value","value":)("(?:[^"\\]|\\.){1,200}")`)
+// bokehText finds titles, axis labels and legend entries. It bounds no length: a
+// counted repetition takes 200 KB from the start of the program on.
+var bokehText = regexp.MustCompile(`(?:"(?:text|axis_label)":|"label":\{"type":"value","value":)("(?:[^"\\]|\\.)+")`)
 
 func vegaDetail(v jupyter.Value) string {
 	var chart struct {
