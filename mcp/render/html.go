@@ -2,8 +2,9 @@ package render
 
 import (
 	"fmt"
-	"html"
 	"strings"
+
+	"golang.org/x/net/html"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 )
@@ -27,52 +28,62 @@ func (r *renderer) htmlValue(v jupyter.Value) string {
 
 // htmlText returns the words of an HTML or SVG document: script, style and
 // comments dropped, blocks and table rows on lines of their own, cells
-// separated, embedded media named. It is a reader's view, not a parser.
+// separated, embedded media named. It goes through the tokens and builds no tree:
+// nesting of any depth takes no memory and no stack.
 func htmlText(s string) string {
 	w := &htmlWriter{}
 	for s != "" {
-		open := strings.IndexByte(s, '<')
-		if open < 0 {
-			w.words(s)
-			break
-		}
-		w.words(s[:open])
-		s = s[open:]
-		if strings.HasPrefix(s, "<!--") {
-			_, s, _ = strings.Cut(s, "-->")
-			continue
-		}
-		if len(s) < 2 || !strings.ContainsRune("/!?", rune(s[1])) && !letter(s[1]) {
-			w.words("<")
-			s = s[1:]
-			continue
-		}
-		tag, rest := splitTag(s)
-		s = w.tag(tag, rest)
+		s = w.read(s)
 	}
 	return w.text()
 }
 
-func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-
-// splitTag returns the inside of the tag s begins with, minding quotes.
-func splitTag(s string) (tag, rest string) {
-	var quote byte
-	for i := 1; i < len(s); i++ {
-		switch c := s[i]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
+// read reads s and returns what is left when a new tokenizer must go on: behind
+// a large token, or behind the first bracket of a tag whose quote never ends, as
+// a person would read it (each kind of quote can be the last only once).
+func (w *htmlWriter) read(s string) (rest string) {
+	z := html.NewTokenizer(strings.NewReader(s))
+	at := 0 // bytes of s that are read
+	for large := false; ; {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			_, rest, _ = strings.Cut(s[at:], ">")
+			return rest
+		}
+		at += len(z.Raw())
+		large = large || len(z.Raw()) > largeToken
+		switch kind {
+		case html.TextToken:
+			if w.skipped == "" {
+				w.words(string(z.Text()))
 			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '>':
-			return s[1:i], s[i+1:]
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name := w.open(z, kind == html.SelfClosingTagToken)
+			if large && !rawText(name) {
+				return s[at:]
+			}
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			w.close(string(name))
+			if large {
+				return s[at:]
+			}
 		}
 	}
-	// A quote that never ends: up to the next bracket, as a reader would.
-	tag, rest, _ = strings.Cut(s[1:], ">")
-	return tag, rest
+}
+
+// largeToken is the size of a token after which a new tokenizer goes on: it keeps
+// its buffer, and a table of the tag's attributes that every later tag clears.
+const largeToken = 16 << 10
+
+// rawText tells elements whose content the tokenizer does not look into for
+// tags: it must see their end.
+func rawText(name string) bool {
+	switch name {
+	case "iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "textarea", "title", "xmp":
+		return true
+	}
+	return false
 }
 
 type htmlWriter struct {
@@ -80,15 +91,24 @@ type htmlWriter struct {
 	line  strings.Builder
 	blank bool // white space is due before the next word
 	pre   int
-	cells int
+	// preStart means that a pre has just begun: a line feed there is not text.
+	preStart bool
+	cells    int
+
+	skipped string // the element whose content is left out, "" for none
+	nested  int    // elements of that name open within it
+	unnamed bool   // it is an audio or video that has not been named yet
 }
 
 func (w *htmlWriter) words(s string) {
 	if s == "" {
 		return
 	}
-	s = html.UnescapeString(s)
 	if w.pre > 0 {
+		if w.preStart {
+			s = strings.TrimPrefix(s, "\n")
+		}
+		w.preStart = false
 		for i, part := range strings.Split(s, "\n") {
 			if i > 0 {
 				w.newLine(true)
@@ -121,124 +141,146 @@ func (w *htmlWriter) newLine(always bool) {
 	w.blank = false
 }
 
-// tag handles a tag and returns where reading goes on.
-func (w *htmlWriter) tag(tag, rest string) string {
-	name := strings.ToLower(tag)
-	closing := strings.HasPrefix(name, "/")
-	name = strings.TrimPrefix(name, "/")
-	if i := strings.IndexAny(name, " \t\r\n/"); i >= 0 {
-		name = name[:i]
+// open handles a start tag and returns its name.
+func (w *htmlWriter) open(z *html.Tokenizer, closed bool) (name string) {
+	tag, _ := z.TagName()
+	name = string(tag)
+	w.preStart = false
+	if closed {
+		z.NextIsNotRawText() // in SVG <title/> has no content
+	}
+	if w.skipped == "head" && name == "body" { // the end tag of head is optional
+		w.skipped, w.nested = "", 0
+	}
+	if w.skipped != "" {
+		switch {
+		case w.skipped == name && !closed:
+			w.nested++
+		case w.unnamed && name == "source":
+			w.media(w.skipped, attributes(z))
+		}
+		return name
 	}
 	switch name {
-	case "script", "style", "head", "template", "noscript", "defs":
-		if !closing && !strings.HasSuffix(tag, "/") {
-			return afterElement(rest, name)
+	case "script", "style", "head", "template", "noscript", "defs", "iframe":
+		if !closed {
+			w.skipped = name
 		}
 	case "br":
 		w.newLine(true)
 	case "pre", "textarea":
 		w.newLine(false)
-		if closing {
-			w.pre = max(0, w.pre-1)
-		} else {
-			w.pre++
-			rest = strings.TrimPrefix(rest, "\n")
-		}
+		w.pre++
+		w.preStart = true
 	case "tr":
 		w.newLine(false)
 		w.cells = 0
 	case "td", "th":
-		if !closing {
-			if w.cells > 0 {
-				w.line.WriteString(" | ")
-			}
-			w.cells++
-			w.blank = false
+		if w.cells > 0 {
+			w.line.WriteString(" | ")
 		}
+		w.cells++
+		w.blank = false
 	case "li":
 		w.newLine(false)
-		if !closing {
-			w.line.WriteString("- ")
+		w.line.WriteString("- ")
+	case "audio", "video": // what is in it is for browsers that cannot play it
+		if !closed {
+			w.skipped, w.unnamed = name, true
 		}
-	case "p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "dt", "dd", "table", "thead", "tbody", "caption", "section",
-		"article", "header", "footer", "details", "summary", "blockquote", "hr", "title", "text", "figure", "figcaption":
-		w.newLine(false)
-	case "audio", "video":
-		if closing || strings.HasSuffix(tag, "/") {
-			break
-		}
-		after := afterElement(rest, name)
-		inner := rest[:len(rest)-len(after)]
-		if attribute(tag, "src") == "" { // in <source>; the rest is for browsers that cannot play it
-			tag = inner
-		}
-		w.media(name, tag)
-		return after
-	case "img", "iframe", "embed", "object":
-		if !closing {
-			w.media(name, tag)
+	default:
+		if block(name) {
+			w.newLine(false)
 		}
 	}
-	return rest
+	switch name {
+	case "audio", "video", "img", "iframe", "embed", "object":
+		w.media(name, attributes(z))
+	}
+	return name
+}
+
+// close handles an end tag.
+func (w *htmlWriter) close(name string) {
+	if w.skipped != "" {
+		if w.skipped != name {
+			return
+		}
+		if w.nested--; w.nested < 0 {
+			w.skipped, w.nested, w.unnamed = "", 0, false
+		}
+		return
+	}
+	switch name {
+	case "br":
+		w.newLine(true)
+	case "pre", "textarea":
+		w.newLine(false)
+		w.pre = max(0, w.pre-1)
+	case "tr":
+		w.newLine(false)
+		w.cells = 0
+	case "li":
+		w.newLine(false)
+	default:
+		if block(name) {
+			w.newLine(false)
+		}
+	}
+}
+
+// block tells elements that stand on lines of their own.
+func block(name string) bool {
+	switch name {
+	case "p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "dt", "dd", "table", "thead", "tbody", "caption", "section",
+		"article", "header", "footer", "details", "summary", "blockquote", "hr", "title", "text", "figure", "figcaption":
+		return true
+	}
+	return false
+}
+
+// mediaAttributes are those of a tag that name what it embeds.
+type mediaAttributes struct{ src, data, srcdoc, alt string }
+
+func attributes(z *html.Tokenizer) (a mediaAttributes) {
+	for more := true; more; {
+		var key, value []byte
+		key, value, more = z.TagAttr()
+		switch string(key) {
+		case "src":
+			a.src = string(value)
+		case "data":
+			a.data = string(value)
+		case "srcdoc":
+			a.srcdoc = string(value)
+		case "alt":
+			a.alt = string(value)
+		}
+	}
+	return a
 }
 
 // media names embedded media in the text.
-func (w *htmlWriter) media(name, tag string) {
-	source := attribute(tag, "src")
+func (w *htmlWriter) media(name string, a mediaAttributes) {
+	source := a.src
 	if source == "" {
-		source = attribute(tag, "data")
+		source = a.data
 	}
 	if kind, data, inline := strings.Cut(source, ","); inline && strings.HasPrefix(kind, "data:") {
 		kind, _, _ = strings.Cut(strings.TrimPrefix(kind, "data:"), ";")
 		source = FirstRunes(kind, 40) + ", " + ByteSize(int64(len(data)*3/4)) + " inline"
 	}
-	if alt := attribute(tag, "alt"); alt != "" {
-		source = strings.TrimSpace(FirstRunes(alt, 200) + " " + source)
+	if a.srcdoc != "" { // goes before src
+		source = "a page, " + ByteSize(int64(len(a.srcdoc))) + " inline"
+	}
+	if a.alt != "" {
+		source = strings.TrimSpace(FirstRunes(a.alt, 200) + " " + source)
 	}
 	if source == "" {
 		return
 	}
+	w.unnamed = false
 	w.words(" <" + name + ": " + FirstRunes(source, 300) + "> ")
-}
-
-// attribute returns the value of an attribute of a tag, or "".
-func attribute(tag, name string) string {
-	lower := strings.ToLower(tag)
-	for at := 0; ; {
-		i := strings.Index(lower[at:], name+"=")
-		if i < 0 || len(lower) != len(tag) {
-			return ""
-		}
-		at += i
-		value := tag[at+len(name)+1:]
-		if at > 0 && !strings.ContainsRune(" \t\r\n\"'", rune(tag[at-1])) {
-			at++
-			continue
-		}
-		if value != "" && (value[0] == '"' || value[0] == '\'') {
-			value, _, _ = strings.Cut(value[1:], value[:1])
-			return html.UnescapeString(value)
-		}
-		if end := strings.IndexAny(value, " \t\r\n>"); end >= 0 {
-			value = value[:end]
-		}
-		return html.UnescapeString(value)
-	}
-}
-
-// afterElement skips to behind the end tag of name.
-func afterElement(s, name string) string {
-	for at := 0; ; {
-		i := strings.Index(s[at:], "</")
-		if i < 0 {
-			return ""
-		}
-		at += i + 2
-		if len(s) >= at+len(name) && strings.EqualFold(s[at:at+len(name)], name) {
-			_, rest := splitTag("<" + s[at:])
-			return rest
-		}
-	}
 }
 
 func (w *htmlWriter) text() string {
