@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -30,6 +31,8 @@ type Config struct {
 type Server struct {
 	mcp *server.MCPServer
 	log *slog.Logger
+	// queueing are the tools that put code into a session's queue.
+	queueing []string
 }
 
 // New returns a server with all its tools; the list never changes.
@@ -46,13 +49,37 @@ func New(c Config) *Server {
 	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: render.NewGate()}
 	for _, tool := range t.table() {
 		s.mcp.AddTool(tool.definition(), tool.handler())
+		if tool.queues {
+			s.queueing = append(s.queueing, tool.name)
+		}
 	}
 	return s
 }
 
 // Serve speaks MCP on one connection until it ends: see [rpc.Serve].
 func (s *Server) Serve(ctx context.Context, r io.Reader, w io.Writer) error {
-	return rpc.Serve(ctx, s.mcp, r, w, rpc.Options{Logger: s.log, Ordered: []string{"execute_code", "execute_code_file"}})
+	return rpc.Serve(ctx, s.mcp, r, w, rpc.Options{
+		Logger: s.log,
+		Turn:   s.turn,
+		AfterPanic: "Only this call is affected: the session, its variables and other calls are untouched. " +
+			"Look at the state before you repeat the call, because it may have had effects.",
+	})
+}
+
+// turn names the session into whose queue a call puts code, so that calls sent
+// one after the other run in that order.
+func (s *Server) turn(tool string, arguments json.RawMessage) string {
+	if !slices.Contains(s.queueing, tool) {
+		return ""
+	}
+	var given struct {
+		Session json.RawMessage `json:"session"`
+	}
+	var name string
+	if json.Unmarshal(arguments, &given) != nil || json.Unmarshal(given.Session, &name) != nil || name == "" {
+		return session.DefaultName
+	}
+	return name
 }
 
 // tools are the handlers of the tools and what they share.
@@ -95,7 +122,10 @@ type tool struct {
 	always bool
 	// large lets a host show an answer of maxCharacters whole, where it would
 	// move it to a file otherwise.
-	large  bool
+	large bool
+	// queues makes calls for one session begin in the order in which they were
+	// sent: see [rpc.Queued], which the handler must call.
+	queues bool
 	handle func(ctx context.Context, a *arguments) *mcp.CallToolResult
 }
 

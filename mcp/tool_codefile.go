@@ -188,6 +188,7 @@ func (t *tools) executeCodeFile() tool {
 		},
 		hints:  hints{destructive: true, openWorld: true},
 		large:  true,
+		queues: true,
 		handle: t.handleExecuteCodeFile,
 	}
 }

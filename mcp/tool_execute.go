@@ -50,6 +50,7 @@ func (t *tools) executeCode() tool {
 		hints:  hints{destructive: true, openWorld: true},
 		always: true,
 		large:  true,
+		queues: true,
 		handle: t.handleExecuteCode,
 	}
 }

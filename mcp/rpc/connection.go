@@ -28,13 +28,14 @@ type connection struct {
 	srv *server.MCPServer
 	log *slog.Logger
 	id  string
-	// ordered are the tools whose calls take turns.
-	ordered map[string]bool
-	out     io.Writer
-	writer  chan struct{} // holds a token while somebody writes to out
-	broken  chan struct{} // closed when out refused a write
-	done    chan struct{} // closed when the connection is over
-	spares  *spares       // goroutines of calls
+	// turn and afterPanic are those of Options.
+	turn       func(tool string, arguments json.RawMessage) string
+	afterPanic string
+	out        io.Writer
+	writer     chan struct{} // holds a token while somebody writes to out
+	broken     chan struct{} // closed when out refused a write
+	done       chan struct{} // closed when the connection is over
+	spares     *spares       // goroutines of calls
 	// writeErr is set before broken is closed.
 	writeErr  error
 	closeOnce sync.Once
@@ -57,7 +58,7 @@ type connection struct {
 	questions map[string]chan<- *message
 	asked     int
 	delivered <-chan struct{}          // closed when the last delivery with callbacks is done
-	turns     map[string]chan struct{} // by session: closed when its last ordered call has queued its code
+	turns     map[string]chan struct{} // by queue: closed when its last call has queued its work
 }
 
 var (
@@ -67,13 +68,15 @@ var (
 	_ server.SessionWithProtocolVersion = (*connection)(nil)
 )
 
-func newConnection(srv *server.MCPServer, out io.Writer, log *slog.Logger) *connection {
+func newConnection(srv *server.MCPServer, out io.Writer, opts Options) *connection {
 	id := rand.Text()
 	done := make(chan struct{})
 	return &connection{
 		srv:           srv,
-		log:           log.With("connection", id[:6]),
+		log:           opts.Logger.With("connection", id[:6]),
 		id:            id,
+		turn:          opts.Turn,
+		afterPanic:    opts.AfterPanic,
 		out:           out,
 		writer:        make(chan struct{}, 1),
 		broken:        make(chan struct{}),
@@ -83,7 +86,6 @@ func newConnection(srv *server.MCPServer, out io.Writer, log *slog.Logger) *conn
 		calls:         make(map[string]*call),
 		idle:          make(chan struct{}),
 		questions:     make(map[string]chan<- *message),
-		ordered:       make(map[string]bool),
 		turns:         make(map[string]chan struct{}),
 	}
 }

@@ -28,10 +28,8 @@ type messageParams struct {
 	Name      string          `json:"name"`
 	RequestID json.RawMessage `json:"requestId"`
 	Reason    any             `json:"reason"`
-	Arguments struct {
-		Session json.RawMessage `json:"session"`
-	} `json:"arguments"`
-	Meta struct {
+	Arguments json.RawMessage `json:"arguments"`
+	Meta      struct {
 		ProgressToken   json.RawMessage `json:"progressToken"`
 		ProtocolVersion string          `json:"io.modelcontextprotocol/protocolVersion"`
 	} `json:"_meta"`

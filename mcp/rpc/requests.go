@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
@@ -82,7 +83,12 @@ func (c *connection) start(ctx context.Context, m *message) {
 	ctx, call.cancel = context.WithCancelCause(ctx)
 	call.ctx = context.WithValue(ctx, callKey{}, call)
 
-	if err := c.begin(call, m); err != nil {
+	queue := ""
+	if c.turn != nil && m.method == string(mcp.MethodToolsCall) {
+		queue = c.turn(call.tool, m.params.Arguments)
+	}
+	m.params.Arguments = nil // as long as the call's code, and in m.raw too
+	if err := c.begin(call, queue); err != nil {
 		call.cancel(err)
 		if errors.Is(err, errDuplicateID) {
 			c.sendError(m.id, mcp.INVALID_REQUEST, err.Error())
@@ -101,7 +107,7 @@ func (c *connection) start(ctx context.Context, m *message) {
 	}
 }
 
-func (c *connection) begin(call *call, m *message) error {
+func (c *connection) begin(call *call, queue string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refusing {
@@ -113,7 +119,7 @@ func (c *connection) begin(call *call, m *message) error {
 	c.calls[call.key] = call
 	c.active++
 	call.previous = c.delivered
-	c.takeTurnLocked(call, m)
+	c.takeTurnLocked(call, queue)
 	return nil
 }
 
@@ -290,9 +296,7 @@ func (c *connection) handle(call *call, m *message) (reply mcp.JSONRPCMessage) {
 			reply = errorReply(call.id, mcp.INTERNAL_ERROR, fmt.Sprintf("internal error in %s", call.method))
 			return
 		}
-		result := mcp.NewToolResultError(fmt.Sprintf("The tool %s failed because of a bug in this server (%.300s). "+
-			"Only this call is affected: the session, its variables and other calls are untouched. "+
-			"Look at the state before you repeat the call, because it may have had effects.", call.tool, fmt.Sprint(p)))
+		result := mcp.NewToolResultError(strings.TrimSpace(fmt.Sprintf("The tool %s failed because of a bug in this server (%.300s). %s", call.tool, fmt.Sprint(p), c.afterPanic)))
 		if call.modern {
 			result.ResultType = mcp.ResultTypeComplete
 		}

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -34,9 +35,14 @@ type Options struct {
 	// StopTimeout is how long Serve waits for handlers whose contexts are
 	// cancelled before it returns without them. 0 means DefaultStopTimeout, negative none.
 	StopTimeout time.Duration
-	// Ordered are the tools whose calls, for one session, begin in the order in
-	// which they were sent: each after the one before has called [Queued].
-	Ordered []string
+	// Turn names the queue into which a tool call puts its work, "" for none. Calls
+	// of one queue begin in the order in which they were sent: each after the one
+	// before has called [Queued]. It must be quick, and must not keep arguments,
+	// which may be nil. nil means that no calls take turns.
+	Turn func(tool string, arguments json.RawMessage) (queue string)
+	// AfterPanic ends the answer to a call whose tool panicked: what the model
+	// should know of the state that is left.
+	AfterPanic string
 	// Logger gets panics (with their stack) and what the client did wrong. nil discards.
 	Logger *slog.Logger
 }
@@ -63,20 +69,18 @@ func (o Options) withDefaults() Options {
 // neither; any number of connections may share srv.
 //
 // Every request runs in its own goroutine, so no call waits for another here,
-// but for those of opts.Ordered tools, until the one before is queued. Only
-// initialize is handled in the read loop, because what follows it depends on it. When the connection ends, calls in flight are cancelled with cause
-// [ErrConnectionClosed] (or ctx's own) and Serve waits for them at most
-// StopTimeout; their answers are still written until it returns. A Read that is
-// blocked in r cannot be interrupted: its goroutine ends when r does.
+// but for those that take turns, until the one before is queued. Only initialize
+// is handled in the read loop, because what follows it depends on it. When the
+// connection ends, calls in flight are cancelled with cause [ErrConnectionClosed]
+// (or ctx's own) and Serve waits for them at most StopTimeout; their answers are
+// still written until it returns. A Read that is blocked in r cannot be
+// interrupted: its goroutine ends when r does.
 func Serve(ctx context.Context, srv *server.MCPServer, r io.Reader, w io.Writer, opts Options) error {
 	opts = opts.withDefaults()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(ErrConnectionClosed)
 
-	c := newConnection(srv, w, opts.Logger)
-	for _, tool := range opts.Ordered {
-		c.ordered[tool] = true
-	}
+	c := newConnection(srv, w, opts)
 	defer c.close()
 	if err := srv.RegisterSession(ctx, c); err != nil {
 		return fmt.Errorf("registering connection: %w", err)

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -308,11 +309,41 @@ func TestServeConnectionsAreApart(t *testing.T) {
 	})
 }
 
+// TestServeTurns: calls of one queue begin in the order in which they were sent,
+// whatever each of them takes to come to it; other queues do not wait for them.
+func TestServeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		toy := newToy()
+		p := connect(t, toy, Options{Turn: func(tool string, arguments json.RawMessage) string {
+			var given struct{ Queue string }
+			if tool != "queue" || json.Unmarshal(arguments, &given) != nil {
+				return ""
+			}
+			return given.Queue
+		}})
+		p.send(
+			toolCall(1, "queue", `{"queue":"a","seconds":5}`),
+			toolCall(2, "queue", `{"queue":"a","seconds":0}`),
+			toolCall(3, "queue", `{"queue":"b","seconds":1}`),
+			toolCall(4, "queue", `{"seconds":2}`),
+			toolCall(5, "echo", `{"queue":"a"}`),
+		)
+		var answered []string
+		for range 5 {
+			answered = append(answered, string(p.next().ID))
+		}
+		if got := strings.Join(answered, " "); got != "5 3 4 1 2" {
+			t.Errorf("answered in the order %s", got)
+		}
+		p.hangUp()
+	})
+}
+
 func TestServePanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
 		var mu sync.Mutex
-		p := connect(t, newToy(), Options{Logger: testLogger(&mu, &log)})
+		p := connect(t, newToy(), Options{Logger: testLogger(&mu, &log), AfterPanic: "All else is untouched."})
 		for i := range 100 {
 			meta := `{}`
 			want := ""
@@ -322,7 +353,7 @@ func TestServePanic(t *testing.T) {
 			p.send(metaCall(i, "panic", `{}`, meta))
 			r := p.next()
 			if r.Result == nil || !r.Result.IsError || r.Result.ResultType != want ||
-				!strings.Contains(r.text(), "kaboom") || !strings.Contains(r.text(), "untouched") {
+				!strings.Contains(r.text(), "kaboom") || !strings.HasSuffix(r.text(), " All else is untouched.") {
 				t.Fatalf("got %s", r.raw)
 			}
 		}

@@ -58,6 +58,7 @@ func newToy(options ...server.ServerOption) *toy {
 		"ask":      s.ask,
 		"after":    s.after,
 		"who":      s.who,
+		"queue":    s.queue,
 	} {
 		s.AddTool(mcp.NewTool(name), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			s.started.Add(1)
@@ -138,6 +139,13 @@ func (s *toy) after(ctx context.Context, a mcp.CallToolRequest) (*mcp.CallToolRe
 func (s *toy) who(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	s.clients <- ClientFrom(ctx)
 	return mcp.NewToolResultText("noted"), nil
+}
+
+// queue takes some seconds to queue its work.
+func (s *toy) queue(ctx context.Context, a mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	result, err := s.sleep(ctx, a)
+	Queued(ctx)
+	return result, err
 }
 
 // reply is any message the server sent.

@@ -1,43 +1,34 @@
 package rpc
 
-import (
-	"context"
-	"encoding/json"
+import "context"
 
-	"github.com/mark3labs/mcp-go/mcp"
-)
-
-// Calls that put code into a session's queue take turns, so that a client that
-// sends several without waiting has them run in the order in which it sent them,
-// although every call has a goroutine of its own. They take turns by session: one
-// that is long in coming to its queue delays no other session.
+// Calls that put work into a queue take turns, so that a client that sends several
+// without waiting has them run in the order in which it sent them, although every
+// call has a goroutine of its own. They take turns by queue: one that is long in
+// coming to its own delays no other.
 type turn struct {
-	session string
-	// before is closed when the call before has queued its code, nil for none.
+	queue string
+	// before is closed when the call before has queued its work, nil for none.
 	before <-chan struct{}
 	done   chan struct{} // closed when this one has
 }
 
-// Queued tells that the call ctx belongs to has queued its code, or never will:
-// the next call for the same session may do so.
+// Queued tells that the call ctx belongs to has queued its work, or never will:
+// the next call of that queue may do so.
 func Queued(ctx context.Context) {
 	if call, ok := ctx.Value(callKey{}).(*call); ok {
 		call.conn.endTurn(call)
 	}
 }
 
-// takeTurnLocked gives a call of an ordered tool its place, in the order of the
-// lines read. The caller must hold c.mu.
-func (c *connection) takeTurnLocked(call *call, m *message) {
-	if call.method != string(mcp.MethodToolsCall) || !c.ordered[call.tool] {
+// takeTurnLocked gives a call its place in its queue, in the order of the lines
+// read. The caller must hold c.mu.
+func (c *connection) takeTurnLocked(call *call, queue string) {
+	if queue == "" {
 		return
 	}
-	var session string
-	if json.Unmarshal(m.params.Arguments.Session, &session) != nil || session == "" {
-		session = "default"
-	}
-	call.turn = &turn{session: session, before: c.turns[session], done: make(chan struct{})}
-	c.turns[session] = call.turn.done
+	call.turn = &turn{queue: queue, before: c.turns[queue], done: make(chan struct{})}
+	c.turns[queue] = call.turn.done
 }
 
 // awaitTurn waits until the call may queue its code, or is given up.
@@ -51,7 +42,7 @@ func (call *call) awaitTurn() {
 	}
 }
 
-// endTurn lets the next call for the session go on. It may be called twice.
+// endTurn lets the next call of the queue go on. It may be called twice.
 func (c *connection) endTurn(call *call) {
 	if call.turn == nil {
 		return
@@ -64,7 +55,7 @@ func (c *connection) endTurn(call *call) {
 	default:
 	}
 	close(call.turn.done)
-	if c.turns[call.turn.session] == call.turn.done {
-		delete(c.turns, call.turn.session)
+	if c.turns[call.turn.queue] == call.turn.done {
+		delete(c.turns, call.turn.queue)
 	}
 }
