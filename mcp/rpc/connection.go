@@ -57,8 +57,8 @@ type connection struct {
 	idle      chan struct{} // closed when refusing and active is 0
 	questions map[string]chan<- *message
 	asked     int
-	delivered <-chan struct{}          // closed when the last delivery with callbacks is done
-	turns     map[string]chan struct{} // by queue: closed when its last call has queued its work
+	delivered <-chan struct{}  // closed when the last delivery with callbacks is done
+	turns     map[string]*turn // by queue: the last turn taken
 }
 
 var (
@@ -86,7 +86,7 @@ func newConnection(srv *server.MCPServer, out io.Writer, opts Options) *connecti
 		calls:         make(map[string]*call),
 		idle:          make(chan struct{}),
 		questions:     make(map[string]chan<- *message),
-		turns:         make(map[string]chan struct{}),
+		turns:         make(map[string]*turn),
 	}
 }
 

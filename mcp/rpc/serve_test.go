@@ -327,12 +327,15 @@ func TestServeTurns(t *testing.T) {
 			toolCall(3, "queue", `{"queue":"b","seconds":1}`),
 			toolCall(4, "queue", `{"seconds":2}`),
 			toolCall(5, "echo", `{"queue":"a"}`),
+			toolCall(6, "queue", `{"queue":"a","seconds":0}`),
+			cancelOf(6, "a person"), // leaves the queue and holds nobody up
+			toolCall(7, "queue", `{"queue":"a","seconds":0}`),
 		)
 		var answered []string
-		for range 5 {
+		for range 6 {
 			answered = append(answered, string(p.next().ID))
 		}
-		if got := strings.Join(answered, " "); got != "5 3 4 1 2" {
+		if got := strings.Join(answered, " "); got != "5 3 4 1 2 7" {
 			t.Errorf("answered in the order %s", got)
 		}
 		p.hangUp()

@@ -8,9 +8,23 @@ import "context"
 // coming to its own delays no other.
 type turn struct {
 	queue string
-	// before is closed when the call before has queued its work, nil for none.
-	before <-chan struct{}
-	done   chan struct{} // closed when this one has
+	// before is the turn to wait for, nil for none. It stays when the call is given
+	// up while it waits: who comes after it waits for that one in its place.
+	before *turn
+	done   chan struct{} // closed when the work is queued or given up; before is not written after it
+}
+
+// last returns the newest of t and those before it that is not done, nil for none.
+func (t *turn) last() *turn {
+	for t != nil {
+		select {
+		case <-t.done:
+			t = t.before
+		default:
+			return t
+		}
+	}
+	return nil
 }
 
 // Queued tells that the call ctx belongs to has queued its work, or never will:
@@ -28,18 +42,22 @@ func (c *connection) takeTurnLocked(call *call, queue string) {
 		return
 	}
 	call.turn = &turn{queue: queue, before: c.turns[queue], done: make(chan struct{})}
-	c.turns[queue] = call.turn.done
+	c.turns[queue] = call.turn
 }
 
 // awaitTurn waits until the call may queue its code, or is given up.
 func (call *call) awaitTurn() {
-	if call.turn == nil || call.turn.before == nil {
+	if call.turn == nil {
 		return
 	}
-	select {
-	case <-call.turn.before:
-	case <-call.ctx.Done():
+	for before := call.turn.before; before != nil; before = before.before {
+		select {
+		case <-before.done:
+		case <-call.ctx.Done():
+			return
+		}
 	}
+	call.turn.before = nil
 }
 
 // endTurn lets the next call of the queue go on. It may be called twice.
@@ -55,7 +73,12 @@ func (c *connection) endTurn(call *call) {
 	default:
 	}
 	close(call.turn.done)
-	if c.turns[call.turn.queue] == call.turn.done {
+	if c.turns[call.turn.queue] != call.turn {
+		return
+	}
+	if last := call.turn.last(); last != nil {
+		c.turns[call.turn.queue] = last
+	} else {
 		delete(c.turns, call.turn.queue)
 	}
 }
