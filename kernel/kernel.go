@@ -150,7 +150,6 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	k.codec = jupyter.NewCodec([]byte(info.Key), session, "mcp-code-executor")
 
 	guarded, err := guard.Start(ctx, guard.Spec{
-		Exe:  host.Exe,
 		Argv: launch.Args(k.spec.Python, script, file, launch.Options{Sidecar: k.spec.Sidecar, NoPrelude: host.PlainPython}),
 		Env:  k.spec.Env,
 		Dir:  k.spec.Dir,

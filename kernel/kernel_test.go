@@ -51,10 +51,6 @@ type testKernel struct {
 
 func newHost(t *testing.T) *kernel.Host {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	reaper, err := guard.NewReaper()
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +60,6 @@ func newHost(t *testing.T) *kernel.Host {
 		level = slog.LevelDebug
 	}
 	host := &kernel.Host{
-		Exe:       exe,
 		RecordDir: filepath.Join(t.TempDir(), "records"),
 		Reaper:    reaper,
 		Version:   "test",

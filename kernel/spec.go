@@ -14,8 +14,6 @@ import (
 // Host is what the kernels of one server share. Set the fields before the first
 // Start; it is safe for concurrent use and must not be copied.
 type Host struct {
-	// Exe is this program's own binary: it is re-executed as the guard.
-	Exe string
 	// RuntimePlaces are directories in which the private directory for sockets
 	// may be made, best first; the system's follow.
 	RuntimePlaces []string

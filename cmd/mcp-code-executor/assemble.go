@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/user"
@@ -34,17 +33,12 @@ type parts struct {
 // is made on disk but the claim of an id prefix: a wrong setting is told by the
 // first call, because a client shows a dead server without a reason.
 func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding this program's own file: %w", err)
-	}
 	reaper, err := guard.NewReaper()
 	if err != nil {
 		return nil, err
 	}
 	dirs := directories(getenv)
 	host := &kernel.Host{
-		Exe:           exe,
 		RuntimePlaces: []string{getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR")},
 		Reaper:        reaper,
 		Version:       version,

@@ -143,6 +143,15 @@ func (d *doctor) checkClientFiles(ctx context.Context) {
 	}
 }
 
+// ownFile is where this program lies.
+func ownFile() string {
+	exe, err := os.Executable()
+	if err != nil { // Linux without /proc
+		return os.Args[0]
+	}
+	return exe
+}
+
 // checkEntry judges one entry of a client's file, and tries it.
 func (d *doctor) checkEntry(ctx context.Context, c client, file, name string, e entry) {
 	where := fmt.Sprintf("%s, server %q: ", file, name)
@@ -152,9 +161,9 @@ func (d *doctor) checkEntry(ctx context.Context, c client, file, name string, e 
 		d.report.warn(c.name, where+cause, mend)
 	}
 	if info, err := os.Stat(e.Command); !filepath.IsAbs(e.Command) {
-		bad(fmt.Sprintf("command %q is no absolute path, and clients have almost no PATH", e.Command), `"command": `+quoteJSON(d.parts.host.Exe))
+		bad(fmt.Sprintf("command %q is no absolute path, and clients have almost no PATH", e.Command), `"command": `+quoteJSON(ownFile()))
 	} else if err != nil || info.IsDir() {
-		bad(fmt.Sprintf("there is no program %s", e.Command), `"command": `+quoteJSON(d.parts.host.Exe))
+		bad(fmt.Sprintf("there is no program %s", e.Command), `"command": `+quoteJSON(ownFile()))
 	}
 	for _, variable := range settings() {
 		value := e.Env[variable]

@@ -5,7 +5,9 @@
 //
 //	<exe> guard -- <python> <launch.py> args…
 //
-// [Main] is that program. It starts the kernel, drains the kernel's stdout and
+// from /proc/self/exe, or from the file as it was when the server started: an
+// update must not give a running server a guard of another version. [Main] is that
+// program. It starts the kernel, drains the kernel's stdout and
 // stderr into a ring of 64 KiB, passes on signals, reaps what the tree leaves
 // behind, and reports how the kernel ended. It parses nothing the kernel says,
 // so nothing the kernel says can break it. [Start] is the server's side: it

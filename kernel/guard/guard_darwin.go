@@ -16,15 +16,6 @@ import (
 
 const waitAny = 0
 
-// defaultExe is the path of the running binary.
-func defaultExe() string {
-	exe, err := os.Executable()
-	if err != nil {
-		return os.Args[0]
-	}
-	return exe
-}
-
 func prepare() {
 	var core unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_CORE, &core) == nil {

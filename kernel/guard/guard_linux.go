@@ -17,9 +17,6 @@ const waitAny = unix.WALL
 // not the server and not the person's editor.
 const oomPenalty = 500
 
-// defaultExe names the running binary even when its file was replaced.
-func defaultExe() string { return "/proc/self/exe" }
-
 // prepare makes the guard what its kernel is to inherit. What the system
 // refuses here is not worth refusing a kernel for.
 func prepare() {

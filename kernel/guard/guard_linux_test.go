@@ -77,7 +77,7 @@ type server struct {
 // command line.
 func startServer(t *testing.T, mark, mode string, argv []string, wrap ...string) *server {
 	t.Helper()
-	line := append(wrap, defaultExe(), "server", mode)
+	line := append(wrap, "/proc/self/exe", "server", mode)
 	if len(wrap) > 0 {
 		line[len(wrap)] = os.Args[0]
 	}

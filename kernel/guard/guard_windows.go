@@ -21,15 +21,6 @@ import (
 //
 // Limit: this file is known to build; nobody has run it yet.
 
-// defaultExe is the path of the running binary.
-func defaultExe() string {
-	exe, err := os.Executable()
-	if err != nil {
-		return os.Args[0]
-	}
-	return exe
-}
-
 // run knows no helpers: Run starts them without a guard here.
 func run(argv []string, _ bool) int {
 	out, w, err := os.Pipe()

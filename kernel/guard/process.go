@@ -31,9 +31,6 @@ var ErrExited = errors.New("kernel process has ended")
 
 // Spec says what to run.
 type Spec struct {
-	// Exe is the program that runs [Main] when its first argument is "guard".
-	// Empty means the running binary.
-	Exe string
 	// Argv is the kernel's command line; Argv[0] is a path, not looked up.
 	Argv []string
 	// Env is the kernel's whole environment; JPY_PARENT_PID is put into it.
@@ -131,7 +128,7 @@ func (p *Process) startKernel(spec Spec) error {
 	}
 	defer stdin.Close()
 	defer stdout.Close()
-	p.cmd = guardCommand(spec.Exe, append([]string{"--"}, spec.Argv...), spec.Env)
+	p.cmd = guardCommand(append([]string{"--"}, spec.Argv...), spec.Env)
 	p.cmd.Dir = spec.Dir
 	p.cmd.Stdin, p.cmd.Stdout = stdin, stdout
 	if spec.Stderr != nil {
@@ -140,16 +137,13 @@ func (p *Process) startKernel(spec Spec) error {
 	return p.start(reports)
 }
 
-// guardCommand is the command line of a guard; exe may be empty.
-func guardCommand(exe string, args, env []string) *exec.Cmd {
-	if exe == "" {
-		exe = defaultExe()
+// guardCommand is a guard, but for the path of the program.
+func guardCommand(args, env []string) *exec.Cmd {
+	return &exec.Cmd{
+		Args:        append([]string{os.Args[0], "guard"}, args...),
+		Env:         withEnv(env, guardEnv+"=1"),
+		SysProcAttr: guardAttr(),
 	}
-	cmd := exec.Command(exe, append([]string{"guard"}, args...)...)
-	cmd.Args[0] = os.Args[0]
-	cmd.Env = withEnv(env, guardEnv+"=1")
-	cmd.SysProcAttr = guardAttr()
-	return cmd
 }
 
 // pipes makes the two pipes; commandsEnd and reportsEnd are the guard's.
@@ -172,7 +166,7 @@ func (p *Process) pipes() (commandsEnd, reportsEnd, reports *os.File, err error)
 func (p *Process) start(reports *os.File) error {
 	err := errNoGuard
 	if os.Getenv(guardEnv) == "" {
-		err = p.reaper.Start(p.cmd)
+		err = p.reaper.startGuard(p.cmd)
 	}
 	if err != nil {
 		p.commands.Close()

@@ -93,7 +93,6 @@ func TestStartFails(t *testing.T) {
 		{"no such program", context.Background(), Spec{Argv: []string{"/nonexistent/python"}}, fs.ErrNotExist},
 		{"not executable", context.Background(), Spec{Argv: []string{"/dev/null"}}, fs.ErrPermission},
 		{"no such directory", context.Background(), Spec{Argv: sh("exit"), Dir: "/nonexistent"}, fs.ErrNotExist},
-		{"no such guard", context.Background(), Spec{Argv: sh("exit"), Exe: "/nonexistent"}, fs.ErrNotExist},
 		{"canceled", canceled, Spec{Argv: sh("sleep 1000")}, nil}, // may win the race: then it runs
 	}
 	for _, tt := range tests {
@@ -110,7 +109,9 @@ func TestStartFails(t *testing.T) {
 		t.Errorf("%v, want %s", err, want)
 	}
 	// A guard that is none.
-	if _, err := Start(context.Background(), Spec{Argv: sh("exit"), Exe: "/bin/true"}, newTestReaper(t)); err == nil {
+	reaper := newTestReaper(t)
+	reaper.program = program{path: "/bin/true"}
+	if _, err := Start(context.Background(), Spec{Argv: sh("exit")}, reaper); err == nil {
 		t.Error("/bin/true is a guard")
 	}
 	// A binary that does not call Main must not start itself for ever.

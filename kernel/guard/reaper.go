@@ -15,23 +15,37 @@ const sweepBudget = 2 * time.Second
 // child of that process must be started through it: [Reaper.Sweep] kills the
 // others. Its methods are safe for concurrent use.
 type Reaper struct {
+	program program // of the guards
+
 	mu       sync.Mutex // protects children, and holds back forks during a look
 	children map[int]bool
 }
 
-// NewReaper makes this process a subreaper (Linux) and returns its Reaper.
+// NewReaper makes this process a subreaper (Linux) and returns its Reaper. Guards
+// are of the program that runs now, also when its file is replaced later.
 func NewReaper() (*Reaper, error) {
 	if err := becomeSubreaper(); err != nil {
 		return nil, fmt.Errorf("becoming a subreaper: %w", err)
 	}
-	return &Reaper{children: map[int]bool{}}, nil
+	program, err := ownProgram()
+	if err != nil {
+		return nil, err
+	}
+	return &Reaper{program: program, children: map[int]bool{}}, nil
 }
 
 // Start starts cmd as [exec.Cmd.Start] does. Follow it by [Reaper.Wait].
-func (r *Reaper) Start(cmd *exec.Cmd) error {
+func (r *Reaper) Start(cmd *exec.Cmd) error { return r.start(cmd, cmd.Start) }
+
+// startGuard is Start with this program as what is started.
+func (r *Reaper) startGuard(cmd *exec.Cmd) error {
+	return r.start(cmd, func() error { return r.program.start(cmd) })
+}
+
+func (r *Reaper) start(cmd *exec.Cmd, start func() error) error {
 	r.mu.Lock() // no look at our children between fork and entry
 	defer r.mu.Unlock()
-	err := cmd.Start()
+	err := start()
 	if err == nil {
 		r.children[cmd.Process.Pid] = true
 	}

@@ -71,7 +71,7 @@ func (p *Process) startHelper(helper *exec.Cmd) error {
 	defer reportsEnd.Close()
 	argv := append([]string{helperFlag, "--", helper.Path}, helper.Args[min(1, len(helper.Args)):]...)
 	env := helper.Environ()
-	p.cmd = guardCommand("", argv, env)
+	p.cmd = guardCommand(argv, env)
 	p.cmd.Dir, p.cmd.WaitDelay = helper.Dir, helper.WaitDelay
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = helper.Stdin, helper.Stdout, helper.Stderr
 	p.cmd.ExtraFiles = []*os.File{commandsEnd, reportsEnd}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
+
+// TestReplacedProgram: an update, or a cleaned cache, breaks no running server. Its
+// next kernel and helper programs run under a guard of its own version, also where
+// nothing but the file's path names the program.
+func TestReplacedProgram(t *testing.T) {
+	for name, mounts := range map[string]string{"proc": "true", "no proc": "mount -t tmpfs none /proc"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "mcp-code-executor")
+			program, err := os.ReadFile(testProgram(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, program, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			replaceProgram(t, launchMounted(t, mounts+"\nexec "+file, inVenv(t)...), file, program)
+		})
+	}
+}
+
+// replaceProgram removes and replaces the file of a running server.
+func replaceProgram(t *testing.T, p *program, file string, program []byte) {
+	steps := []struct {
+		name   string
+		change func() error
+	}{
+		{"in place", func() error { return nil }},
+		{"removed", func() error { return os.Remove(file) }},
+		{"replaced", func() error { return os.WriteFile(file, []byte("#!/bin/false\n"), 0o755) }},
+	}
+	for i, step := range steps {
+		if err := step.change(); err != nil {
+			t.Fatal(err)
+		}
+		if r := p.call("execute_code", args{"code": "40 + 2", "session": step.name}); r.IsError || r.rest() != "Out[1]: 42" {
+			t.Errorf("%s: %s", step.name, r.text())
+		}
+		if r := p.call("check_installed_packages", args{"packages": []string{"ipykernel"}, "session": step.name}); r.IsError {
+			t.Errorf("%s: %s", step.name, r.text())
+		}
+		if running := guards(t, p); len(running) != i+1 {
+			t.Errorf("%s: guards %v, want %d", step.name, running, i+1)
+		}
+	}
+	for _, pid := range guards(t, p) {
+		if exe, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "exe")); err != nil || !bytes.Equal(exe, program) {
+			t.Errorf("guard %d is another program (%v)", pid, err)
+		}
+	}
+}
