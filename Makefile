@@ -1,23 +1,36 @@
 # make demo   watch a stateful analysis through a real MCP client
 # make test   everything that must hold; installs what it needs into .cache
+# make test-all  that, and the matrices: the same tests on many Pythons
+# make stranger  demo and test in a fresh clone, by a fresh user with an empty home
 # make bench  speed and memory, as ratios measured in one run
 # make fuzz   a minute on each fuzz target
 # make image-test  build the container image and talk to it (podman, buildah)
+# make clean  remove bin and .cache, all that these commands have made here
 # make build  bin/mcp-code-executor, one static binary
 
 GO ?= go
 
-.PHONY: build demo test bench fuzz check image-test clean
+.PHONY: build demo test test-all test-matrices stranger bench fuzz check image-test clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/mcp-code-executor ./cmd/mcp-code-executor
 
-demo: build
+demo:
+	@echo "building bin/mcp-code-executor; from nothing it takes a minute" >&2
+	@$(MAKE) -s build
 	@testdata/environments.sh kernel7 client
 	@.cache/client/bin/python testdata/clients/demo.py bin/mcp-code-executor .cache/kernel7
 
 test:
 	@testdata/test.sh
+
+test-matrices:
+	@testdata/test.sh matrices
+
+test-all: test test-matrices
+
+stranger:
+	@testdata/stranger.sh
 
 check:
 	@testdata/check.sh

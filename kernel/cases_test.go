@@ -3,6 +3,7 @@ package kernel_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,7 +76,8 @@ var codeCases = []codeCase{
 	{number: 39, name: "lone surrogates", code: "print('a\\ud800b\\udc80c')\n'\\ud800'", output: "a\ufffdb\ufffdc\n<execute_result '\\\\ud800'>"},
 
 	// Errors.
-	{number: 40, name: "null in the source", code: "1 +\x00 1", outcome: raised, ename: "SyntaxError", output: "(?s).*"},
+	// Python before 3.11.4 raises ValueError there.
+	{number: 40, name: "null in the source", code: "1 +\x00 1", outcome: raised, ename: "SyntaxError or ValueError", output: "(?s).*"},
 	{number: 41, name: "surrogate in an exception", code: "raise ValueError('\\ud800')", outcome: raised, ename: "ValueError", output: "<error ValueError: \ufffd>"},
 	{number: 42, name: "unknown magic", code: "%nosuch", outcome: raised, ename: "UsageError", output: "(?s).*nosuch.*"},
 	{number: 43, name: "failing repr", code: "class R:\n    def __repr__(self): raise RuntimeError('no repr')\nR()", outcome: raised, ename: "RuntimeError", output: "(?s).*<error RuntimeError: no repr>.*"},
@@ -126,7 +128,7 @@ func TestCases(t *testing.T) {
 			t.Run(fmt.Sprintf("%d %s", c.number, c.name), func(t *testing.T) {
 				k := &testKernel{Kernel: k.Kernel, t: t, n: 1000 * c.number}
 				result, output := k.run(c.code)
-				if result.Outcome != c.outcome || result.Ename != c.ename {
+				if result.Outcome != c.outcome || !slices.Contains(strings.Split(c.ename, " or "), result.Ename) {
 					t.Errorf("%s %s: %.200s, want %s %s", result.Outcome, result.Ename, result.Evalue, c.outcome, c.ename)
 				}
 				if result.NoReply || result.OutputLost || result.Exit != nil {

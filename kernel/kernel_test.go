@@ -15,6 +15,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // TestMain lets the test binary stand for the program: the guard is this binary
@@ -23,17 +24,13 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "guard" {
 		syscall.Exit(guard.Main(os.Args[2:])) // os.Exit takes a second in race builds
 	}
-	os.Exit(m.Run())
+	os.Exit(testneeds.Run(m))
 }
 
 // pythons are the interpreters with ipykernel to test with, the newest first.
 func pythons(t *testing.T) []string {
 	t.Helper()
-	list := filepath.SplitList(os.Getenv("MCE_TEST_PYTHONS"))
-	if len(list) == 0 {
-		t.Fatal("MCE_TEST_PYTHONS names no Python with ipykernel: run `make test`, which makes them")
-	}
-	return list
+	return testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")
 }
 
 // each runs a test on every ipykernel.
@@ -224,15 +221,7 @@ func TestInterrupt(t *testing.T) {
 			"await asyncio.sleep(0)\nprint('in', flush=True)\ntime.sleep(100)",
 		} {
 			e := k.send(code)
-			for k.output(e) == "" {
-				select {
-				case <-e.Changed():
-				case <-e.Done():
-					t.Fatalf("%q ended: %+v", code, e.Result())
-				case <-time.After(10 * time.Second):
-					t.Fatalf("%q printed nothing", code)
-				}
-			}
+			k.awaitOutput(e, "in")
 			stopped, err := k.Interrupt(t.Context())
 			if !stopped || err != nil {
 				t.Fatalf("%q: stopped=%t, %v", code, stopped, err)

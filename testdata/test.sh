@@ -1,12 +1,22 @@
 #!/bin/sh
 # The test command: checks, then every Go test with the race detector, on real
 # kernels, in real environments, through real MCP clients.
-#   testdata/test.sh                              all of it
+#   testdata/test.sh                              make test
+#   testdata/test.sh matrices                     what make test-all adds
 #   testdata/test.sh -run TestConda ./cmd/...     some, by go test's arguments
+# What this machine lacks is left out and counted at the end. MCE_TEST_REQUIRED
+# names what it must have, see kernel/testneeds and .ci/required.
 set -eu
 cd "$(dirname "$0")/.."
 go=${GO:-go}
-testdata/environments.sh kernel7 kernel6 pythons virtualenv client node conda
+need="kernel7 kernel6 old virtualenv client node conda"
+[ "${1:-}" != matrices ] || need="kernel7 kernel6 pythons virtualenv client node conda"
+[ "${1:-}" != matrices ] || export MCE_TEST_ALL=1
+export MCE_TEST_LEFT_OUT="$PWD/.cache/left-out"
+testdata/environments.sh $need
+: >"$MCE_TEST_LEFT_OUT"
+# What environments.sh makes is there, or it has failed.
+export MCE_TEST_REQUIRED="environments ${MCE_TEST_REQUIRED:-}"
 export MCE_TEST_PYTHONS="$PWD/.cache/kernel7/bin/python:$PWD/.cache/kernel6/bin/python"
 export MCE_TEST_MATRIX="$PWD/.cache/pythons"
 export MCE_TEST_UV="$PWD/.cache/tools/bin/uv"
@@ -16,11 +26,28 @@ export MCE_TEST_VIRTUALENV="$PWD/.cache/virtualenv/bin/python"
 export MCE_TEST_CONDA="$PWD/.cache/conda/root"
 export MCE_TEST_PROGRAM="$PWD/bin/mcp-code-executor"
 export GORACE=atexit_sleep_ms=0 # else each process takes a second to exit
+echo "building bin/mcp-code-executor" >&2
 make -s build
-if [ $# = 0 ]; then
+case ${1:-} in
+'')
     testdata/check.sh
     set -- ./...
-fi
+    ;;
+matrices) set -- -run '^TestMatrix' ./... ;;
+esac
+
+# left_out says how much was left out, and for want of what.
+left_out() {
+    [ -s "$MCE_TEST_LEFT_OUT" ] || return 0
+    printf 'left out %d tests or parts of tests for want of: %s\n' "$(sort -u "$MCE_TEST_LEFT_OUT" | wc -l)" \
+        "$(cut -f 1 "$MCE_TEST_LEFT_OUT" | sort | uniq -c | awk '{printf "%s%s (%d)", sep, $2, $1; sep = ", "}')"
+    echo "(each with its test: .cache/left-out)"
+}
+
+echo "compiling the tests with the race detector, then running them; a package's line comes when it is done" >&2
 # Most tests wait for kernels more than they compute: more of them at a time than
 # there are cores, but few enough that each keeps its bounds.
-"$go" test -race -count=1 -timeout 30m -p 2 -parallel 4 "$@"
+status=0
+"$go" test -race -count=1 -timeout 30m -p 2 -parallel 4 "$@" || status=$?
+left_out
+exit $status

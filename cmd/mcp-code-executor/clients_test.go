@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // clientPatience bounds one conversation: a kernel's start on a busy machine,
@@ -16,11 +18,7 @@ const clientPatience = 2 * time.Minute
 // required returns what make test has put into an environment variable.
 func required(t testing.TB, name, what string) string {
 	t.Helper()
-	value := os.Getenv(name)
-	if value == "" {
-		t.Fatalf("%s names no %s: run `make test`, which makes one", name, what)
-	}
-	return value
+	return testneeds.Variable(t, name, "a "+what)
 }
 
 // TestForeignClients: MCP clients that nobody here wrote, of both protocol eras,

@@ -38,6 +38,7 @@ var layers = []layer{
 	{"kernel/launch", nil, "it is a file and a command line"},
 	{"kernel/guard", nil, "the guard parses nothing, so that nothing can break it"},
 	{"kernel/record", []string{"kernel/jupyter"}, "it keeps outputs, whoever produced them"},
+	{"kernel/testneeds", nil, "tests of every package ask it what this machine has"},
 	{"kernel/kerneltest", []string{"kernel/guard", "kernel/jupyter", "kernel/zmq"}, "a scripted kernel stands where the process and the wire are"},
 	{"kernel", []string{"kernel/jupyter", "kernel/zmq", "kernel/launch", "kernel/guard", "kernel/record"},
 		"mechanism: it knows no environment, no session, no MCP"},
@@ -136,7 +137,7 @@ func TestLayers(t *testing.T) {
 }
 
 // TestLayersPointDown: the table itself has no circle, and nothing imports cmd
-// or the scripted kernel.
+// or what is for tests.
 func TestLayersPointDown(t *testing.T) {
 	above := map[string]bool{}
 	for _, l := range slices.Backward(layers) {
@@ -145,7 +146,7 @@ func TestLayersPointDown(t *testing.T) {
 			if above[imported] {
 				t.Errorf("%s may import %s, which stands above it", l.pkg, imported)
 			}
-			if strings.HasPrefix(imported, "cmd/") || imported == "kernel/kerneltest" {
+			if strings.HasPrefix(imported, "cmd/") || imported == "kernel/kerneltest" || imported == "kernel/testneeds" {
 				t.Errorf("%s may import %s, which nothing imports", l.pkg, imported)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // TestMain lets the test binary be the program: as the guard, which is this
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("MCE_TEST_SERVER") != "" {
 		main()
 	}
-	status := m.Run()
+	status := testneeds.Run(m)
 	os.RemoveAll(shared())
 	os.Exit(status)
 }
@@ -57,11 +58,7 @@ var sharedMade sync.Mutex
 // pythons are the interpreters with ipykernel to test with, the newest first.
 func pythons(t testing.TB) []string {
 	t.Helper()
-	list := filepath.SplitList(os.Getenv("MCE_TEST_PYTHONS"))
-	if len(list) == 0 {
-		t.Fatal("MCE_TEST_PYTHONS names no Python with ipykernel: run `make test`, which makes them")
-	}
-	return list
+	return testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")
 }
 
 // program is one running server, driven over its stdin and stdout as a client

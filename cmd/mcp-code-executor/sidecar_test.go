@@ -33,6 +33,10 @@ func TestBeside(t *testing.T) {
 	home, root := condaHome(t)
 	frozen := filepath.Join(root, "envs", "bare")
 	write(t, map[string]string{filepath.Join(frozen, "conda-meta", "frozen"): "{}"})
+	reason := "in no environment"
+	if _, err := os.Stat(externallyManaged(base(t))); err == nil {
+		reason = "EXTERNALLY-MANAGED"
+	}
 	for name, test := range map[string]struct {
 		settings []string
 		python   string
@@ -40,7 +44,7 @@ func TestBeside(t *testing.T) {
 	}{
 		"asked for":      {append(typeSettings("venv-uv", emptyEnv(t, "venv-uv")), "KERNEL_INSTALL=sidecar"), "", []string{"the environment itself is unchanged"}},
 		"frozen conda":   {append(typeSettings("conda", "bare"), "HOME="+home), filepath.Join(frozen, "bin", "python"), []string{"frozen"}},
-		"no environment": {typeSettings("venv", base(t)), base(t), []string{"in no environment"}},
+		"no environment": {typeSettings("venv", base(t)), base(t), []string{reason}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

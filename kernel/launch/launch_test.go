@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 func TestWrite(t *testing.T) {
@@ -241,15 +243,14 @@ var kernelCases = map[string]facts{
 	},
 }
 
+// TestMain says at the end how many tests were left out.
+func TestMain(m *testing.M) { os.Exit(testneeds.Run(m)) }
+
 // pythons are the interpreters of real environments with ipykernel, the newest
 // first.
 func pythons(t testing.TB) []string {
 	t.Helper()
-	value := os.Getenv("MCE_TEST_PYTHONS")
-	if value == "" {
-		t.Fatal("MCE_TEST_PYTHONS names no Python with ipykernel: run make test, which makes some")
-	}
-	return filepath.SplitList(value)
+	return testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")
 }
 
 // drive runs testdata/driver.py and returns what it printed, a line each.

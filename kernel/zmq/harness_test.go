@@ -11,9 +11,13 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 var record = flag.Bool("record", false, "rewrite testdata/wire from the kernels that run")
+
+// TestMain says at the end how many tests were left out.
+func TestMain(m *testing.M) { os.Exit(testneeds.Run(m)) }
 
 // kernel is a real ipykernel with its channels open.
 type kernel struct {
@@ -34,11 +38,7 @@ type wireMessage struct {
 // eachPython runs test on a kernel of every Python in MCE_TEST_PYTHONS.
 func eachPython(t *testing.T, test func(t *testing.T, python string)) {
 	t.Helper()
-	list := os.Getenv("MCE_TEST_PYTHONS")
-	if list == "" {
-		t.Fatal("MCE_TEST_PYTHONS is not set: run make test, which makes the Python environments and names them there")
-	}
-	for _, python := range filepath.SplitList(list) {
+	for _, python := range testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel") {
 		out, err := exec.Command(python, "-c", "import ipykernel; print(ipykernel.__version__)").Output()
 		if err != nil {
 			t.Fatalf("asking %s for ipykernel: %v", python, err)

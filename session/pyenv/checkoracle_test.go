@@ -4,21 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // testPython is the Python of the newest test environment, which has packaging.
 func testPython(t testing.TB) string {
 	t.Helper()
-	list := filepath.SplitList(os.Getenv("MCE_TEST_PYTHONS"))
-	if len(list) == 0 {
-		t.Fatal("MCE_TEST_PYTHONS names no Python: run make test, which makes some")
-	}
-	return list[0]
+	return testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")[0]
 }
 
 // ask runs code in the newest test environment and decodes what it prints.

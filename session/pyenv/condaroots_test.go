@@ -120,11 +120,13 @@ func TestCondaRootIsReadOnly(t *testing.T) {
 		for _, prefix := range []string{home + "/miniforge3", home + "/miniforge3/envs/ml", home + "/.conda/envs/ml", home + "/miniforge3/envs/only"} {
 			write(t, map[string]string{prefix + "/conda-meta/history": ""})
 		}
+		meta := filepath.Join(home, "miniforge3", "conda-meta")
 		for _, file := range []string{"history", "."} {
-			if err := os.Chmod(filepath.Join(home, "miniforge3", "conda-meta", file), 0o555); err != nil {
+			if err := os.Chmod(filepath.Join(meta, file), 0o555); err != nil {
 				t.Fatal(err)
 			}
 		}
+		t.Cleanup(func() { os.Chmod(meta, 0o755) }) // else only root can remove it
 		if asNobody(t, world) {
 			return
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // What we compute is held against what the real programs make, variable by
@@ -48,11 +50,7 @@ func sourced(t *testing.T, environ []string, script string) *vars {
 
 func testVirtualenv(t testing.TB) string {
 	t.Helper()
-	python := os.Getenv("MCE_TEST_VIRTUALENV")
-	if python == "" {
-		t.Fatal("MCE_TEST_VIRTUALENV names no Python with virtualenv: run make test")
-	}
-	return python
+	return testneeds.Variable(t, "MCE_TEST_VIRTUALENV", "a Python with virtualenv")
 }
 
 func TestVenvActivationEqualsTheScript(t *testing.T) {
@@ -114,11 +112,7 @@ os._exit(0)`
 
 func testConda(t testing.TB) string {
 	t.Helper()
-	root := os.Getenv("MCE_TEST_CONDA")
-	if root == "" {
-		t.Fatal("MCE_TEST_CONDA names no conda installation: run make test")
-	}
-	return root
+	return testneeds.Variable(t, "MCE_TEST_CONDA", "a conda installation")
 }
 
 // cloneConda makes a prefix like another one by hard links, with notes of its own.

@@ -90,6 +90,7 @@ func TestProbeDependencies(t *testing.T) {
 	}
 	venv, conda := Config{VenvPath: dir}, Config{CondaName: prefix}
 	site := look(venv).Info.Purelib
+	t.Cleanup(func() { os.Chmod(site, 0o755) }) // else only root can remove it
 	userSite := filepath.Join(base, "lib", filepath.Base(filepath.Dir(site)), "site-packages")
 	makeKernel := func(dir, version string) error {
 		write(t, map[string]string{

@@ -58,4 +58,6 @@ if ! buildah bud --isolation=chroot --pull-never --layers --volume "$("$go" env 
     exit 1
 fi
 podman image inspect --format 'image: {{.Size}} bytes, {{index .Labels "io.modelcontextprotocol.server.name"}}' $image
-exec python3 testdata/image/talk.py $image
+talk=$PWD/testdata/image/talk.py
+cd "$store" # the engine leaves a file where it was started when a container runs out of memory
+exec python3 "$talk" $image

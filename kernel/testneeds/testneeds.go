@@ -1,0 +1,143 @@
+// Package testneeds is for tests alone: it leaves out what this machine cannot
+// run, counts it, and fails instead where the machine was said to have it.
+//
+// Two variables steer it. MCE_TEST_REQUIRED names needs, divided by blanks, whose
+// lack is a failure; .ci/required has CI's. MCE_TEST_LEFT_OUT is a file to which
+// each lack adds a line: need, test, what is left out, divided by tabs.
+package testneeds
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	// Environments is the need for what `make test` makes in .cache.
+	Environments = "environments"
+	// MemoryCgroup is the need for a memory cgroup that the test can make.
+	MemoryCgroup = "memory-cgroup"
+	// CondaProgram is the need for a conda program, which needs a Python 3.6.
+	CondaProgram = "conda-program"
+	// ManagedPython is the need for a /usr/bin/python3 that the system's package
+	// manager keeps to itself (PEP 668).
+	ManagedPython = "managed-python"
+)
+
+// All leaves a test out but for `make test-all`. Such a test is one of many alike
+// (Pythons, transports, users), and its name begins with TestMatrix.
+func All(t testing.TB) {
+	t.Helper()
+	if os.Getenv("MCE_TEST_ALL") == "" {
+		t.Skip("only in make test-all")
+	}
+}
+
+const (
+	required = "MCE_TEST_REQUIRED"
+	leftOut  = "MCE_TEST_LEFT_OUT"
+)
+
+// Variable returns what `make test` has put into an environment variable, and
+// leaves the test out where it has not run.
+func Variable(t testing.TB, name, what string) string {
+	t.Helper()
+	value := os.Getenv(name)
+	if value == "" {
+		Skip(t, Environments, what+" in "+name+": run `make test`, which makes one")
+	}
+	return value
+}
+
+// List is Variable for a list of paths.
+func List(t testing.TB, name, what string) []string {
+	t.Helper()
+	return filepath.SplitList(Variable(t, name, what))
+}
+
+// Skip ends a test for want of something; a failure where that is required.
+func Skip(t testing.TB, need, what string) {
+	t.Helper()
+	Lacks(t, need, what)
+	t.Skipf("left out for want of %s: %s", need, what)
+}
+
+// Lacks notes that a part of a test is left out; a failure where the need is
+// required. The test goes on.
+func Lacks(t testing.TB, need, what string) {
+	t.Helper()
+	if slices.Contains(strings.Fields(os.Getenv(required)), need) {
+		t.Fatalf("this machine lacks %s, which %s says it must have: %s", need, required, what)
+	}
+	if err := note(os.Getenv(leftOut), need, t.Name(), what); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func note(file, need, test, what string) error {
+	if file == "" {
+		return nil
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = fmt.Fprintf(f, "%s\t%s\t%s\n", need, test, strings.ReplaceAll(what, "\n", " "))
+	return err
+}
+
+// Run runs a package's tests and says how many were left out, unless they were
+// started with a file of their own for that: `make test` counts once for all.
+func Run(m *testing.M) (status int) {
+	if os.Getenv(leftOut) != "" {
+		return m.Run()
+	}
+	f, err := os.CreateTemp("", "left-out-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	f.Close()
+	defer os.Remove(f.Name())
+	os.Setenv(leftOut, f.Name())
+	status = m.Run()
+	if b, err := os.ReadFile(f.Name()); err == nil && len(b) > 0 {
+		say(fmt.Sprintf("left out %d for want of %s: run `make test`, which has more\n", strings.Count(string(b), "\n"), strings.Join(needs(string(b)), ", ")))
+	}
+	return status
+}
+
+// needs are the first words of the lines, each once.
+func needs(lines string) (names []string) {
+	for line := range strings.Lines(lines) {
+		name, _, _ := strings.Cut(line, "\t")
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// say prints a line. `go test` with a list of packages drops what a package that
+// passes has printed: there the line goes to go's own stderr, where that can be
+// reached.
+func say(line string) {
+	parent := fmt.Sprintf("/proc/%d", os.Getppid())
+	command, _ := os.ReadFile(parent + "/comm")
+	ours, _ := os.Readlink("/proc/self/fd/1")
+	theirs, _ := os.Readlink(parent + "/fd/1")
+	if strings.TrimSpace(string(command)) == "go" && ours != theirs {
+		if f, err := os.OpenFile(parent+"/fd/2", os.O_WRONLY|os.O_APPEND, 0); err == nil {
+			dir, _ := os.Getwd()
+			fmt.Fprintf(f, "%s: %s", filepath.Base(dir), line)
+			f.Close()
+			return
+		}
+	}
+	fmt.Print(line)
+}
