@@ -6,15 +6,17 @@
 #   STRANGER_AS="user root"         who does it
 #   STRANGER_KEEP=".npmrc .config"  files of this home that theirs has too: the
 #                                   settings of package managers
-#   STRANGER_PYTHON=DIRECTORY       a Python installation, copied, first on PATH;
-#                                   else they have the system's python3
+#   STRANGER_PATH="/opt/python/bin"  what they have on PATH before the system's
+#   STRANGER_PASS="PYENV_ROOT CI"   more variables that are handed on
 # Variables that point at mirrors and proxies (GOPROXY, PIP_…, npm_config_…,
-# https_proxy …) and CI are handed on; nothing else of this environment is.
+# https_proxy …) are handed on; nothing else of this environment is.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 source=$PWD
 [ $# -gt 0 ] || set -- demo test
 go=$(command -v "${GO:-go}") || { echo "no go on PATH" >&2; exit 1; }
+tools=$(dirname "$go")
+! node=$(command -v node) || tools=$tools:$(dirname "$node")
 [ -z "$(git status --porcelain)" ] || echo "stranger: what is not committed is not tried" >&2
 root=$([ "$(id -u)" = 0 ] && echo yes || echo no)
 work=$(mktemp -d "${TMPDIR:-/tmp}/stranger.XXXXXX")
@@ -34,7 +36,8 @@ trap finish EXIT
 
 # handed prints the variables that are handed on, NAME=VALUE, each ended by NUL.
 handed() {
-    env -0 | grep -zE '^(CI|LANG|TZ|GO(PROXY|NOPROXY|PRIVATE|SUMDB|NOSUMDB|NOSUMCHECK|INSECURE|FLAGS|TOOLCHAIN)|PIP_[A-Z_]+|UV_[A-Z_]+|npm_config_[a-z_]+|NPM_CONFIG_[A-Z_]+|(https?|no|all)_proxy|(HTTPS?|NO|ALL)_PROXY|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|NODE_EXTRA_CA_CERTS|MCE_TEST_(ALL|REQUIRED))='
+    more=$(echo "${STRANGER_PASS:-LANG}" | tr -s ' ' '|')
+    env -0 | grep -zE '^('"$more"'|LANG|TZ|GO(PROXY|NOPROXY|PRIVATE|SUMDB|NOSUMDB|NOSUMCHECK|INSECURE|FLAGS|TOOLCHAIN)|PIP_[A-Z_]+|UV_[A-Z_]+|npm_config_[a-z_]+|NPM_CONFIG_[A-Z_]+|(https?|no|all)_proxy|(HTTPS?|NO|ALL)_PROXY|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|NODE_EXTRA_CA_CERTS)='
 }
 
 # as WHO COMMAND…: runs it in WHO's world.
@@ -42,8 +45,7 @@ as() {
     who=$1
     shift
     home=$work/$who/home
-    path=$(dirname "$go"):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-    [ ! -d "$work/$who/python" ] || path=$work/$who/python/bin:$path
+    path=${STRANGER_PATH:+$STRANGER_PATH:}$tools:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     mapfile -d '' -t variables < <(handed)
     set -- env -i "HOME=$home" "USER=$who" "PATH=$path" "${variables[@]}" "$@"
     [ "$who" != user ] || [ -z "$user" ] || set -- setpriv "--reuid=$user" "--regid=$user" --init-groups "$@"
@@ -59,9 +61,6 @@ world() {
         cp -a "$HOME/$kept" "$work/$1/home/$kept"
     done
     git clone --quiet --no-hardlinks "$source" "$work/$1/home/clone" || exit 1
-    if [ -n "${STRANGER_PYTHON:-}" ]; then
-        cp -a "$STRANGER_PYTHON" "$work/$1/python"
-    fi
     if [ "$1" = user ] && [ $root = yes ]; then
         user=stranger$$
         useradd --no-create-home --home-dir "$work/user/home" --shell /bin/sh "$user" || exit 1
