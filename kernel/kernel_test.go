@@ -101,7 +101,7 @@ func (k *testKernel) send(code string) *kernel.Execution {
 func (k *testKernel) run(code string) (kernel.Result, string) {
 	k.t.Helper()
 	e := k.send(code)
-	ctx, cancel := context.WithTimeout(k.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(k.t.Context(), 5*time.Minute) // a traceback of endless recursion takes a minute on a busy machine
 	defer cancel()
 	if err := e.Wait(ctx); err != nil {
 		k.t.Fatalf("waiting for %q: %v", code, err)
