@@ -45,12 +45,7 @@ func (p patient) examine(t *testing.T) (found findings, status int) {
 		cmd.Dir = "/"
 	}
 	if p.mounts != "" {
-		cmd.Path = "/usr/bin/unshare"
-		unshare := []string{"unshare", "-m"}
-		if os.Getuid() != 0 {
-			unshare = append(unshare, "-r")
-		}
-		cmd.Args = append(append(unshare, "/bin/sh", "-ec", p.mounts+"\nexec \"$0\" \"$@\""), cmd.Args...)
+		inMounts(t, cmd, p.mounts)
 	}
 	cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0", "PATH=/usr/bin:/bin", "HOME=" + home,
 		"CODE_STORAGE_DIR=" + filepath.Join(home, "code"), "PIP_NO_INDEX=1"}, p.settings...)

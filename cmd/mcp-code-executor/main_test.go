@@ -159,15 +159,24 @@ func (p *program) shakeHands() {
 func launchMounted(t testing.TB, mounts string, settings ...string) *program {
 	t.Helper()
 	p := prepare(t, settings...)
-	p.cmd.Path = "/usr/bin/unshare"
+	inMounts(t, p.cmd, mounts)
+	p.start()
+	p.shakeHands()
+	return p
+}
+
+// inMounts lets a command run after shell commands in a mount space of its own.
+func inMounts(t testing.TB, cmd *exec.Cmd, mounts string) {
+	t.Helper()
 	unshare := []string{"unshare", "-m"}
 	if os.Getuid() != 0 {
 		unshare = append(unshare, "-r")
 	}
-	p.cmd.Args = append(append(unshare, "/bin/sh", "-ec", mounts+"\nexec \"$0\" \"$@\""), p.cmd.Args...)
-	p.start()
-	p.shakeHands()
-	return p
+	if out, err := exec.Command(unshare[0], append(unshare[1:], "true")...).CombinedOutput(); err != nil {
+		testneeds.Skip(t, testneeds.MountNamespace, fmt.Sprintf("%q: %v: %s", unshare, err, out))
+	}
+	cmd.Path = "/usr/bin/unshare"
+	cmd.Args = append(append(unshare, "/bin/sh", "-ec", mounts+"\nexec \"$0\" \"$@\""), cmd.Args...)
 }
 
 // inVenv are the settings for the newest test environment.

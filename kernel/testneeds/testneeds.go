@@ -22,6 +22,10 @@ const (
 	MemoryCgroup = "memory-cgroup"
 	// CondaProgram is the need for a conda program, which needs a Python 3.6.
 	CondaProgram = "conda-program"
+	// MountNamespace is the need for mounts that only the tested program sees.
+	MountNamespace = "mount-namespace"
+	// OpenPython is the need for a Python that others than root can start.
+	OpenPython = "open-python"
 	// ManagedPython is the need for a /usr/bin/python3 that the system's package
 	// manager keeps to itself (PEP 668).
 	ManagedPython = "managed-python"
