@@ -2,6 +2,7 @@
 # A stranger's check: README's commands in a fresh clone of what is committed, by
 # a fresh user with an empty home; where this runs as root, by that user and by
 # root, else by this user alone, in a temporary home.
+# For Linux.
 # Usage: stranger.sh [COMMAND…]     make targets; demo and test unless named
 #   STRANGER_AS="user root"         who does it
 #   STRANGER_KEEP=".npmrc .config"  files of this home that theirs has too: the

@@ -41,5 +41,23 @@ func TestLacks(t *testing.T) {
 	}
 }
 
+// TestRequired: a name in .ci/required that nothing asks for would require nothing.
+func TestRequired(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", ".ci", "required"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		need, _, _ := strings.Cut(line, "#")
+		switch need = strings.TrimSpace(need); need {
+		case "", Environments, MemoryCgroup, CondaProgram, MountNamespace, OpenPython, ManagedPython:
+			continue
+		}
+		if _, err := os.Stat(filepath.Join("..", "..", "testdata", "python", need+".txt")); err != nil {
+			t.Errorf(".ci/required: %s is no need of a test", need)
+		}
+	}
+}
+
 // TestMain counts as any package's does.
 func TestMain(m *testing.M) { os.Exit(Run(m)) }
