@@ -35,9 +35,7 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 	client, _ := rpc.ClientName(ctx)
 	lines := []string{statusLine(r)}
 	lines = append(lines, stateLines(r)...)
-	for _, n := range notes {
-		lines = append(lines, "[note: "+n+"]")
-	}
+	lines = append(lines, noteLines(notes)...)
 	if r.Err != nil {
 		lines = append(lines, explain(r.Err))
 	}

@@ -3,6 +3,7 @@ package mcp
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -108,7 +109,7 @@ func (a *arguments) look(name, want string, rules []argumentRule) (any, argument
 	if value == nil {
 		if f.required {
 			text := "is missing: " + want + " is required."
-			for _, other := range slices.Sorted(mapKeys(a.values)) {
+			for _, other := range slices.Sorted(maps.Keys(a.values)) {
 				if similar(other, name) {
 					text += fmt.Sprintf(" You sent %s: did you mean %q?", quote(other), name)
 					break
@@ -339,7 +340,7 @@ const maxUnknown = 5
 // was asked for.
 func (a *arguments) notes() []string {
 	var unknown []string
-	for _, name := range slices.Sorted(mapKeys(a.values)) {
+	for _, name := range slices.Sorted(maps.Keys(a.values)) {
 		if !slices.Contains(a.known, name) {
 			unknown = append(unknown, name)
 		}

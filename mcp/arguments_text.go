@@ -3,14 +3,13 @@ package mcp
 import (
 	"encoding/json"
 	"fmt"
-	"iter"
-	"maps"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 )
 
-// maxShown is how much of a wrong value an error repeats, in bytes.
+// maxShown is how much of a wrong value an error repeats, in characters.
 const maxShown = 60
 
 // describe says what a JSON value is, in JSON's words, with its beginning.
@@ -50,22 +49,11 @@ func shortJSON(value any) string {
 	if err != nil {
 		return "…"
 	}
-	return shorten(string(text))
+	return render.FirstRunes(string(text), maxShown)
 }
 
 // quote quotes a text from outside, cut to maxShown.
-func quote(text string) string { return strconv.Quote(shorten(text)) }
-
-func shorten(text string) string {
-	if len(text) <= maxShown {
-		return text
-	}
-	cut := maxShown
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + "…"
-}
+func quote(text string) string { return strconv.Quote(render.FirstRunes(text, maxShown)) }
 
 func quoteAll(texts []string) []string {
 	quoted := make([]string, len(texts))
@@ -74,8 +62,6 @@ func quoteAll(texts []string) []string {
 	}
 	return quoted
 }
-
-func mapKeys(m map[string]any) iter.Seq[string] { return maps.Keys(m) }
 
 // similar reports whether one name is probably a slip for the other: other
 // case or separators (waitSeconds), or a letter or two.

@@ -113,14 +113,3 @@ func explainUnknownExecution(e *session.UnknownExecutionError) string {
 	}
 	return fmt.Sprintf("there is no execution %q in this server; the newest is %s. Leave id out for the session's newest one", e.ID, e.Latest)
 }
-
-// cutMiddle shortens s to at most n characters, keeping head and tail.
-func cutMiddle(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	const mark = "\n[… cut …]\n"
-	half := (n - len(mark)) / 2
-	return string(r[:half]) + mark + string(r[len(r)-half:])
-}

@@ -76,3 +76,11 @@ func compactJSON(v any) json.RawMessage {
 	}
 	return bytes.TrimSpace(b.Bytes())
 }
+
+// orNull is null in JSON for a text there is not.
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}

@@ -3,9 +3,7 @@ package mcp
 import (
 	"fmt"
 	"strings"
-	"time"
 
-	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -45,13 +43,6 @@ func outcomeWords(r session.Report) string {
 	default:
 		return string(r.State)
 	}
-}
-
-func seconds(d time.Duration) string {
-	if d < 10*time.Second {
-		return fmt.Sprintf("%.2f s", d.Seconds())
-	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
 // stateLines says what the status means for the state and what to do next; it stands
@@ -160,18 +151,4 @@ func exitTail(r session.Report) string {
 		return ""
 	}
 	return lastLines(string(r.Exit.Tail), maxTailLines)
-}
-
-// lastLines returns the last n lines that are not blank, cleaned for showing.
-func lastLines(s string, n int) string {
-	var lines []string
-	for line := range strings.Lines(s) {
-		if line = strings.TrimRight(render.Text(line, 500), " \t\r\n"); line != "" {
-			lines = append(lines, render.EscapeLine(line))
-		}
-	}
-	if len(lines) > n {
-		lines = lines[len(lines)-n:]
-	}
-	return strings.Join(lines, "\n")
 }

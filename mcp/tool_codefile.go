@@ -144,11 +144,8 @@ func showText(text codefile.Text, notes []string) string {
 	if last < text.Last || text.Cut {
 		fields = append(fields, fmt.Sprintf("go on with offset=%d", last))
 	}
-	head := "[" + strings.Join(fields, " | ") + "]\n"
-	for _, n := range notes {
-		head += "[note: " + n + "]\n"
-	}
-	return head + content
+	head := append([]string{"[" + strings.Join(fields, " | ") + "]"}, noteLines(notes)...)
+	return strings.Join(append(head, content), "\n")
 }
 
 // fitLines keeps the first lines of content that fit into limit characters, at

@@ -154,13 +154,6 @@ func shortly(found []pyenv.Found, characters int) []json.RawMessage {
 	return rows
 }
 
-func orNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}
-
 // textLength is the length of a result's text in characters.
 func textLength(r *mcp.CallToolResult) int {
 	n := 0

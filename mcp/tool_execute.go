@@ -189,7 +189,7 @@ func progressWords(p session.Progress) string {
 		words = append(words, string(p.State))
 	}
 	if p.Memory > 0 {
-		words = append(words, bytesWords(p.Memory))
+		words = append(words, render.ByteSize(p.Memory))
 	}
 	return strings.Join(words, " | ")
 }

@@ -157,7 +157,7 @@ func (t *tools) installed(answer object, r session.Report) {
 	changes := []object{}
 	warnings := []string{}
 	for _, c := range r.Installed.Changes {
-		changes = append(changes, object{"name": c.Name, "old": orNone(c.Old), "new": orNone(c.New)})
+		changes = append(changes, object{"name": c.Name, "old": orNull(c.Old), "new": orNull(c.New)})
 	}
 	for _, u := range r.Installed.Unchanged {
 		changes = append(changes, object{"name": u.Name, "old": u.Version, "new": u.Version})
@@ -176,14 +176,6 @@ func (t *tools) installed(answer object, r session.Report) {
 	answer["output"] = cutMiddle(r.Installed.Output, 4000)
 	answer["restart_required"] = append([]string{}, restart...)
 	answer["warnings"] = warnings
-}
-
-// orNone is null for a version there is not.
-func orNone(version string) any {
-	if version == "" {
-		return nil
-	}
-	return version
 }
 
 func round2(d time.Duration) float64 { return float64(d.Milliseconds()/10) / 100 }

@@ -31,9 +31,7 @@ func (t *tools) handleListSessions(_ context.Context, a *arguments) *mcp.CallToo
 	}
 	sessions := t.sessions.Sessions()
 	lines := []string{fmt.Sprintf("[ok | %d sessions open]", len(sessions))}
-	for _, n := range a.notes() {
-		lines = append(lines, "[note: "+n+"]")
-	}
+	lines = append(lines, noteLines(a.notes())...)
 	summaries := make([]string, len(sessions))
 	var wg sync.WaitGroup
 	for i, s := range sessions { // each goes through the process table
@@ -68,24 +66,12 @@ func summaryLine(s session.Summary) string {
 		fields = append(fields, fmt.Sprintf("pid=%d", s.PID))
 	}
 	if s.Usage.Processes > 0 {
-		fields = append(fields, fmt.Sprintf("%d processes, %s, CPU %s", s.Usage.Processes, bytesWords(s.Usage.Memory), seconds(s.Usage.CPU)))
+		fields = append(fields, fmt.Sprintf("%d processes, %s, CPU %s", s.Usage.Processes, render.ByteSize(s.Usage.Memory), seconds(s.Usage.CPU)))
 	}
 	if s.RecordDir != "" {
 		fields = append(fields, "record="+s.RecordDir)
 	}
 	return strings.Join(fields, " | ")
-}
-
-// bytesWords shows a size for people: "1.2 GB".
-func bytesWords(n int64) string {
-	size := float64(n)
-	for _, unit := range []string{"B", "kB", "MB"} {
-		if size < 1000 {
-			return fmt.Sprintf("%.3g %s", size, unit)
-		}
-		size /= 1000
-	}
-	return fmt.Sprintf("%.3g GB", size)
 }
 
 func (t *tools) stopSession() tool {
@@ -115,19 +101,16 @@ func (t *tools) handleStopSession(ctx context.Context, a *arguments) *mcp.CallTo
 	if name == "" {
 		name = session.DefaultName
 	}
-	text := fmt.Sprintf("[ok | session=%s stopped]", name)
+	lines := []string{fmt.Sprintf("[ok | session=%s stopped]", name)}
 	if restart {
-		text = fmt.Sprintf("[ok | session=%s restarted: its next run gets a new kernel]", name)
+		lines[0] = fmt.Sprintf("[ok | session=%s restarted: its next run gets a new kernel]", name)
 	}
 	if had {
-		text += "\n[state lost: its variables and imports are gone; what was queued was not run]"
+		lines = append(lines, "[state lost: its variables and imports are gone; what was queued was not run]")
 	} else {
-		text += "\n[note: it had no kernel]"
+		lines = append(lines, "[note: it had no kernel]")
 	}
-	for _, n := range a.notes() {
-		text += "\n[note: " + n + "]"
-	}
-	return textResult(text)
+	return textResult(strings.Join(append(lines, noteLines(a.notes())...), "\n"))
 }
 
 func (t *tools) inspectVariables() tool {
@@ -167,18 +150,9 @@ func (t *tools) handleInspectVariables(ctx context.Context, a *arguments) *mcp.C
 	if variable != "" && v.Count == 0 {
 		return errorResult(fmt.Sprintf("session %q has no variable %q; it has: %s", s.Name(), variable, orNothing(strings.Join(v.Names, ", "))))
 	}
-	text := fmt.Sprintf("[ok | session=%s | %d variables]\n", s.Name(), v.Count)
-	for _, n := range a.notes() {
-		text += "[note: " + n + "]\n"
-	}
+	lines := append([]string{fmt.Sprintf("[ok | session=%s | %d variables]", s.Name(), v.Count)}, noteLines(a.notes())...)
+	text := strings.Join(lines, "\n") + "\n"
 	return textResult(text + cutMiddle(orNothing(v.Text), defaultCharacters-len(text)))
-}
-
-func orNothing(s string) string {
-	if s == "" {
-		return "(none)"
-	}
-	return s
 }
 
 // linesTime bounds a search through a log.
@@ -195,10 +169,7 @@ func (t *tools) showLines(ctx context.Context, e *session.Execution, q session.L
 	found, err := e.Lines(ctx, q)
 	r := e.Report(-1)
 	var b strings.Builder
-	b.WriteString(statusLine(r) + "\n")
-	for _, n := range notes {
-		fmt.Fprintf(&b, "[note: %s]\n", n)
-	}
+	b.WriteString(strings.Join(append([]string{statusLine(r)}, noteLines(notes)...), "\n") + "\n")
 	if err != nil {
 		fmt.Fprintf(&b, "[note: the search was not finished (%v): what was found until then]\n", err)
 	}

@@ -266,14 +266,3 @@ func grouped(n int64) string {
 	}
 	return s
 }
-
-// ByteSize writes a number of bytes for a reader: 812 bytes, 23 kB, 1.4 MB.
-func ByteSize(n int64) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d bytes", n)
-	case n < 1e6:
-		return fmt.Sprintf("%d kB", (n+500)/1000)
-	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-}

@@ -23,9 +23,6 @@ type Result struct {
 	CutCharacters, CutLines int64
 	// Images are in Blocks; ImagesNamed are only named in the text.
 	Images, ImagesNamed int
-	// Notes are sentences about the rendering itself, for the caller's lines;
-	// each is in the text too.
-	Notes []string
 }
 
 // Block is text, or an image with its MIME type.
@@ -42,9 +39,6 @@ type Options struct {
 	ReadOn string
 	// Reserve is the number of characters the caller adds to the answer.
 	Reserve int
-	// HideFiles are parts of file names; frames of a traceback that lie in
-	// such a file are left out, like IPython's own.
-	HideFiles []string
 	// Images bounds how many big pictures are decoded at the same time; nil
 	// does not.
 	Images Gate
@@ -86,7 +80,6 @@ type renderer struct {
 	imagesNamed int
 	last        *picture // the image before, while it is in the answer
 	lastHash    [32]byte
-	notes       []string
 }
 
 // stream is one of the two streams, of the cell or of a widget.
@@ -154,7 +147,6 @@ func (r *renderer) labeled(o *jupyter.Output, text string) {
 
 // Bounds on what is remembered beside the text itself.
 const (
-	maxNotes    = 20
 	maxStreams  = 32
 	maxDisplays = 1000
 )
@@ -162,9 +154,6 @@ const (
 // notice adds a sentence of ours. The code cannot clear it.
 func (r *renderer) notice(text string) {
 	text = strings.ReplaceAll(strings.TrimSpace(text), "\n", " ")
-	if len(r.notes) < maxNotes {
-		r.notes = append(r.notes, text)
-	}
 	r.add(&piece{text: []byte("[notice] " + text), labeled: true, sticky: true})
 }
 
@@ -285,7 +274,7 @@ func (r *renderer) finish() Result {
 func (r *renderer) blocks(p page) Result {
 	out := Result{
 		Cut: p.cut.chars > 0, CutCharacters: p.cut.chars, CutLines: p.cut.lines,
-		ImagesNamed: r.imagesNamed, Notes: r.notes,
+		ImagesNamed: r.imagesNamed,
 	}
 	var text strings.Builder
 	flush := func() {

@@ -53,7 +53,8 @@ func boundedText(from io.Reader, limit int, readOn string) (string, error) {
 	return strings.TrimRight(text.String(), "\n"), nil
 }
 
-// Text is boundedText of a short string.
+// Text is how a short string of the code's is shown in a line of ours: escapes and
+// controls gone, at most limit characters.
 func Text(s string, limit int) string {
 	text, _ := boundedText(strings.NewReader(s), limit, "")
 	return text
@@ -61,8 +62,26 @@ func Text(s string, limit int) string {
 
 // FirstRunes returns at most n runes of s, with a mark when there are more.
 func FirstRunes(s string, n int) string {
-	if i := prefix([]byte(s), n); i < len(s) {
-		return s[:i] + "…"
+	for i := range s {
+		if n == 0 {
+			return s[:i] + "…"
+		}
+		n--
 	}
 	return s
+}
+
+// ByteSize writes a number of bytes for a reader: 812 bytes, 23 kB, 1.4 MB, 2.1 GB.
+func ByteSize(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 999_500:
+		return fmt.Sprintf("%d kB", (n+500)/1000)
+	case n < 99_950_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n < 999_500_000:
+		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }

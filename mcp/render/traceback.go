@@ -153,7 +153,7 @@ func trimBlank(lines []string) []string {
 
 // frames shows the frames of one exception.
 func (r *renderer) frames(frames []frame, last bool) []string {
-	frames = slices.DeleteFunc(slices.Clone(frames), func(f frame) bool { return r.hidden(f.header()) })
+	frames = slices.DeleteFunc(slices.Clone(frames), func(f frame) bool { return hidden(f.header()) })
 	var shown []string
 	gap := 0
 	for i := 0; i < len(frames); i++ {
@@ -220,15 +220,15 @@ func (f frame) shown(whole bool) []string {
 	return append(lines, "")
 }
 
-// hidden tells frames that are not the user's business: IPython's, ours.
-func (r *renderer) hidden(header string) bool {
+// hidden tells frames that are not the user's business: IPython's.
+func hidden(header string) bool {
 	path := strings.ReplaceAll(header, `\`, "/")
 	for _, part := range []string{"/IPython/", "/ipykernel/", "/ipykernel_launcher.py", "/jupyter_client/"} {
 		if strings.Contains(path, part) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(r.options.HideFiles, func(part string) bool { return part != "" && strings.Contains(header, part) })
+	return false
 }
 
 // noSource is IPython's source line for compiled code.

@@ -21,7 +21,7 @@ func TestTraceback(t *testing.T) {
 			"Traceback (most recent call last):\nCell In[1], line 1\n----> 1 f()\n\nE: m"},
 		{"only IPython's frames", "E   Traceback (most recent call last)\nFile /v/IPython/core/x.py:1, in run(a)\n----> 1 x\n\nE: m", "Traceback (most recent call last):\nE: m"},
 		{"Windows and a hidden file",
-			"E   Traceback (most recent call last)\nFile C:\\v\\IPython\\x.py:1, in run(a)\n----> 1 x\n\nFile /opt/launch.py:9, in handler()\n----> 9 raise\n\nFile C:\\me\\a.py:3, in f()\n----> 3 x\n\nE: m",
+			"E   Traceback (most recent call last)\nFile C:\\v\\IPython\\x.py:1, in run(a)\n----> 1 x\n\nFile C:\\me\\a.py:3, in f()\n----> 3 x\n\nE: m",
 			"Traceback (most recent call last):\nFile C:\\me\\a.py:3, in f()\n----> 3 x\n\nE: m"},
 		{"a library in the middle is short",
 			"E   Traceback (most recent call last)\nFile /usr/lib/python3.11/json/x.py:2, in f()\n      1 a\n----> 2 b\n      3 c\n\nCell In[1], line 2\n      1 x\n----> 2 y\n\nE: m",
@@ -57,6 +57,6 @@ func TestTraceback(t *testing.T) {
 
 func renderError(text string) string {
 	o := jupyter.Output{Type: jupyter.OutputError, Ename: "E", Evalue: "m", Text: jupyter.TextValue(text)}
-	r := Outputs(sequence(o), testBudget(characters, false), Options{ReadOn: "read on", HideFiles: []string{"/opt/launch.py"}})
+	r := Outputs(sequence(o), testBudget(characters, false), Options{ReadOn: "read on"})
 	return r.Blocks[0].Text
 }

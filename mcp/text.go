@@ -1,0 +1,58 @@
+package mcp
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+)
+
+// seconds writes a duration as answers do.
+func seconds(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// noteLines are notes as lines of an answer.
+func noteLines(notes []string) []string {
+	lines := make([]string, len(notes))
+	for i, n := range notes {
+		lines[i] = "[note: " + n + "]"
+	}
+	return lines
+}
+
+// cutMiddle shortens s to at most n characters, keeping head and tail.
+func cutMiddle(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	const mark = "\n[… cut …]\n"
+	half := (n - len(mark)) / 2
+	return string(r[:half]) + mark + string(r[len(r)-half:])
+}
+
+// lastLines returns the last n lines that are not blank, cleaned for showing.
+func lastLines(s string, n int) string {
+	var lines []string
+	for line := range strings.Lines(s) {
+		if line = strings.TrimRight(render.Text(line, 500), " \t\r\n"); line != "" {
+			lines = append(lines, render.EscapeLine(line))
+		}
+	}
+	if len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	return strings.Join(lines, "\n")
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	return s
+}
