@@ -142,7 +142,7 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	if err := jupyter.WriteConnectionFile(file, info); err != nil {
 		return &StartError{Phase: "writing its connection file", Err: err}
 	}
-	script, err := launch.Write(k.dir)
+	script, err := launch.Write(filepath.Join(filepath.Dir(k.dir), "launch"))
 	if err != nil {
 		return &StartError{Phase: "writing its launcher", Err: err}
 	}

@@ -7,8 +7,7 @@
 // the start. The user's own IPython configuration and start-up files still
 // apply; the history database of the user is left alone.
 //
-// What it says on the kernel's stderr, one line each, begins with [Prefix]; see
-// [ParseLine].
+// What it says on the kernel's stderr, one line each, begins with "mce-launch: ".
 package launch
 
 import (
@@ -18,7 +17,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 //go:embed launch.py mce_launch/*.py
@@ -47,18 +45,20 @@ type Options struct {
 	NoPrelude bool
 }
 
-// Write puts launch.py and its package into dir, which must be private to the
-// user (anyone who can write there runs code as the user), and returns the path
-// of the script. The files have mode 0600; those that are already there are
-// replaced. It is safe to call concurrently with kernels starting from the same
-// directory.
+// Write makes dir (0700) with launch.py and its package in it, and returns the path
+// of the script. All kernels of a server are to share one dir, so that they share the
+// bytecode that Python puts there. It must lie where only the user can write: what is
+// there runs as the user. Files (0600) that are in place are left, so Write can be
+// called before each start: something that cleans temporary files may have taken some.
+// It is safe for concurrent use, also while kernels start.
 func Write(dir string) (script string, err error) {
 	err = fs.WalkDir(sources, ".", func(name string, entry fs.DirEntry, err error) error {
+		path := filepath.Join(dir, filepath.FromSlash(name))
 		switch {
-		case err != nil || name == ".":
+		case err != nil:
 			return err
 		case entry.IsDir():
-			if err := os.Mkdir(filepath.Join(dir, name), 0o700); !errors.Is(err, fs.ErrExist) {
+			if err := os.Mkdir(path, 0o700); !errors.Is(err, fs.ErrExist) {
 				return err
 			}
 			return nil
@@ -67,7 +67,10 @@ func Write(dir string) (script string, err error) {
 		if err != nil {
 			return err
 		}
-		return writeFile(filepath.Join(dir, filepath.FromSlash(name)), source)
+		if info, err := os.Lstat(path); err == nil && info.Size() == int64(len(source)) {
+			return nil
+		}
+		return writeFile(path, source)
 	})
 	if err != nil {
 		return "", fmt.Errorf("writing the launcher: %w", err)
@@ -115,34 +118,4 @@ func Args(python, script, connectionFile string, o Options) []string {
 		args = append(args, "--mce-no-prelude")
 	}
 	return append(args, "-f", connectionFile)
-}
-
-// Prefix begins each line launch.py writes to stderr.
-const Prefix = "mce-launch: "
-
-// Problem is what launch.py says is wrong.
-type Problem struct {
-	// Step is the step that failed while the kernel runs all the same, or empty:
-	// then the kernel ended, with one of the Exit statuses.
-	Step string
-	// Message is the reason, "TYPE: MESSAGE" of the Python exception, or
-	// without a step the whole sentence ("ipykernel missing: …").
-	Message string
-}
-
-// ParseLine reads a line of a kernel's stderr; ok is false for lines that are
-// not launch.py's. User code can write such a line too: it is information, not
-// proof.
-func ParseLine(line string) (p Problem, ok bool) {
-	text, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), Prefix)
-	if !ok || text == "" {
-		return Problem{}, false
-	}
-	if rest, found := strings.CutPrefix(text, "step="); found {
-		step, message, cut := strings.Cut(rest, " error=")
-		if cut {
-			return Problem{Step: step, Message: message}, true
-		}
-	}
-	return Problem{Message: text}, true
 }

@@ -10,17 +10,23 @@ The work is done by the package mce_launch beside this file.
 """
 
 import os
+import signal  # noqa: F401, load() is to import nothing but ours
 import sys
 
 
 def load():
-    """Our package, whose directory does not stay on sys.path."""
+    """Our package, whose directory does not stay on sys.path. Its bytecode goes
+    beside it, where it is private and ends with the server, whatever the user has
+    set for his own: the next kernel starts sooner."""
     own = os.path.dirname(os.path.abspath(__file__))
     if not sys.path or os.path.realpath(sys.path[0]) != os.path.realpath(own):
         sys.path.insert(0, own)  # PYTHONSAFEPATH keeps it off
+    users = sys.dont_write_bytecode, sys.pycache_prefix
+    sys.dont_write_bytecode, sys.pycache_prefix = False, None
     try:
         from mce_launch import start
     finally:
+        sys.dont_write_bytecode, sys.pycache_prefix = users
         del sys.path[0]
     return start
 

@@ -19,21 +19,40 @@ import (
 )
 
 func TestWrite(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "launch")
+	module := filepath.Join(dir, "mce_launch", "start.py")
+	var before fs.FileInfo
+	steps := []struct {
+		name   string
+		change func() error
+	}{
+		{"new", func() error { return nil }},
+		{"in place", func() (err error) { before, err = os.Stat(module); return err }},
+		{"a file removed", func() error { return os.Remove(filepath.Join(dir, Name)) }},
+		{"a file cut", func() error { return os.Truncate(filepath.Join(dir, "mce_launch", "report.py"), 5) }},
+		{"all removed", func() error { return os.RemoveAll(dir) }},
+	}
 	want := written(t)
-	for range 2 { // the second replaces the first
-		path, err := Write(dir)
-		if err != nil {
+	for i, step := range steps {
+		if err := step.change(); err != nil {
 			t.Fatal(err)
 		}
+		path, err := Write(dir)
+		if err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
 		if want := filepath.Join(dir, Name); path != want {
-			t.Errorf("path = %q, want %q", path, want)
+			t.Errorf("%s: path = %q, want %q", step.name, path, want)
 		}
 		if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
-			t.Errorf("the directory (-want +got)\n%s", diff)
+			t.Errorf("%s: the directory (-want +got)\n%s", step.name, diff)
+		}
+		// Bytecode of a module that was written again would be made again.
+		if after, err := os.Stat(module); err != nil || i > 0 && i < 4 && !after.ModTime().Equal(before.ModTime()) {
+			t.Errorf("%s: what was in place was written again (%v)", step.name, err)
 		}
 	}
-	if _, err := Write(filepath.Join(dir, "absent")); err == nil {
+	if _, err := Write(filepath.Join(dir, "absent", "launch")); err == nil {
 		t.Error("Write into a directory that does not exist: no error")
 	}
 }
@@ -60,12 +79,18 @@ func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil {
 			return err
 		}
 		info, err := entry.Info()
 		if err != nil {
 			return err
+		}
+		if entry.IsDir() {
+			if runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
+				t.Errorf("%s: mode %v", path, info.Mode())
+			}
+			return nil
 		}
 		text, err := os.ReadFile(path)
 		name, _ := filepath.Rel(dir, path)
@@ -99,40 +124,6 @@ func TestArgs(t *testing.T) {
 	}
 }
 
-func TestParseLine(t *testing.T) {
-	tests := []struct {
-		line string
-		want Problem
-		ok   bool
-	}{
-		{"mce-launch: step=nodrop error=ZMQError: Invalid argument\n", Problem{"nodrop", "ZMQError: Invalid argument"}, true},
-		{"mce-launch: ipykernel missing: ModuleNotFoundError: No module named 'ipykernel'", Problem{"", "ipykernel missing: ModuleNotFoundError: No module named 'ipykernel'"}, true},
-		{"mce-launch: step=", Problem{"", "step="}, true},
-		{"mce-launch: ", Problem{}, false},
-		{"Traceback (most recent call last):", Problem{}, false},
-		{" mce-launch: x", Problem{}, false},
-		{"", Problem{}, false},
-	}
-	for _, tt := range tests {
-		got, ok := ParseLine(tt.line)
-		if got != tt.want || ok != tt.ok {
-			t.Errorf("ParseLine(%q) = %+v, %v; want %+v, %v", tt.line, got, ok, tt.want, tt.ok)
-		}
-	}
-}
-
-func FuzzParseLine(f *testing.F) {
-	f.Add("mce-launch: step=a error=b")
-	f.Add("mce-launch: step= error=")
-	f.Add("mce-launch: x\r\n")
-	f.Fuzz(func(t *testing.T, line string) {
-		p, ok := ParseLine(line)
-		if ok != (p != Problem{}) && p.Step+p.Message != "" {
-			t.Errorf("ParseLine(%q) = %+v, %v", line, p, ok)
-		}
-	})
-}
-
 // TestConstants holds what the Python and this package must agree on.
 func TestConstants(t *testing.T) {
 	var all string
@@ -142,7 +133,6 @@ func TestConstants(t *testing.T) {
 	for _, want := range []string{
 		`SIDECAR = "--mce-sidecar="`, `NO_PRELUDE = "--mce-no-prelude"`,
 		`FILENAME = "mce_filename"`, `REFRESH = "mce_refresh"`, `RELOAD = "mce_reload"`,
-		`"` + Prefix + `"`,
 		"exit status 3", "exit status 4", "exit status 5",
 	} {
 		if !strings.Contains(all, want) {
@@ -214,8 +204,12 @@ var kernelCases = map[string]facts{
 		"mine": "7", "stdlib": "1", "traceback": true, "stderr": "", "complete": "ok",
 		"inspect": true, "matplotlib_inline": "1", "user_wins": true, "log": list{},
 	},
-	"python_path":   {"first": "True", "second": "True", "mine": "7", "log": list{}},
-	"safe_path":     {"works": "2", "env": "'1'"},
+	"python_path": {"first": "True", "second": "True", "mine": "7", "log": list{}},
+	"safe_path":   {"works": "2", "env": "'1'"},
+	"bytecode": {
+		"users": "(True, True)", "elsewhere": false, "all": true, "shared": true,
+		"visible": list{"['mce_launch']", "[]"}, "log": list{},
+	},
 	"sidecar":       {"value": "3", "last": "True", "argv": "[]"},
 	"users_startup": {"names": "(1, 2, 3, 7)", "count": 1.0, "log": list{}},
 	"plots":         {"show": 1.0, "end": 1.0, "closed": 0.0, "backend": "True"},
@@ -256,7 +250,7 @@ func pythons(t testing.TB) []string {
 // drive runs testdata/driver.py and returns what it printed, a line each.
 func drive(t testing.TB, python string, args ...string) [][]byte {
 	t.Helper()
-	script, err := Write(t.TempDir())
+	script, err := Write(filepath.Join(t.TempDir(), "launch"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -485,6 +485,35 @@ def safe_path():
         return {"works": k.result("1 + 1"), "env": k.result("import os; os.environ['PYTHONSAFEPATH']")}
 
 
+OURS = "import os, sys; [m for m in sorted(sys.modules) if m.startswith('mce') and '.' not in m]"
+PLACES = "[p for p in sys.path if os.path.exists(os.path.join(p, 'launch.py'))]"
+
+
+@case
+def bytecode():
+    """Ours is shared by the kernels, whatever the user says of his own."""
+    own = os.path.dirname(LAUNCHER)
+    facts = {}
+    with Kernel(env=lambda k: {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": k.dir + "/prefix"}) as k:
+        facts["users"] = k.result("import sys; sys.dont_write_bytecode, sys.pycache_prefix.endswith('/prefix')")
+        facts["elsewhere"] = os.path.exists(k.dir + "/prefix")
+
+    def compiled():
+        found = os.path.join(own, "mce_launch", "__pycache__")
+        return {name: os.stat(os.path.join(found, name)).st_mtime_ns for name in os.listdir(found)}
+
+    sources = [name for name in os.listdir(own + "/mce_launch") if name.endswith(".py")]
+    first = compiled()
+    facts["all"] = len(first) == len(sources)
+    link = tempfile.mkdtemp(prefix="mce") + "/link"
+    os.symlink(own, link)  # as macOS's /tmp is one
+    with Kernel(command=[sys.executable, link + "/launch.py"]) as k:
+        facts["visible"] = [k.result(OURS), k.result(PLACES)]
+        facts["log"] = k.log()
+    facts["shared"] = first == compiled()
+    return facts
+
+
 @case
 def sidecar():
     side = tempfile.mkdtemp(prefix="mce side")
