@@ -152,15 +152,23 @@ func (w *htmlWriter) open(z *html.Tokenizer, closed bool) (name string) {
 	if w.skipped == "head" && name == "body" { // the end tag of head is optional
 		w.skipped, w.nested = "", 0
 	}
-	if w.skipped != "" {
-		switch {
-		case w.skipped == name && !closed:
-			w.nested++
-		case w.unnamed && name == "source":
-			w.media(w.skipped, attributes(z))
+	switch {
+	case w.skipped == "":
+		w.element(name, closed)
+		switch name {
+		case "audio", "video", "img", "iframe", "embed", "object":
+			w.media(name, attributes(z))
 		}
-		return name
+	case w.skipped == name && !closed:
+		w.nested++
+	case w.unnamed && name == "source":
+		w.media(w.skipped, attributes(z))
 	}
+	return name
+}
+
+// element makes the lines and marks an element begins with.
+func (w *htmlWriter) element(name string, closed bool) {
 	switch name {
 	case "script", "style", "head", "template", "noscript", "defs", "iframe":
 		if !closed {
@@ -193,11 +201,6 @@ func (w *htmlWriter) open(z *html.Tokenizer, closed bool) (name string) {
 			w.newLine(false)
 		}
 	}
-	switch name {
-	case "audio", "video", "img", "iframe", "embed", "object":
-		w.media(name, attributes(z))
-	}
-	return name
 }
 
 // close handles an end tag.
