@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -213,6 +214,19 @@ func TestProcessGlobals(t *testing.T) {
 			t.Errorf("%s needs no exemption any more", path)
 		}
 	}
+}
+
+// TestNoAliases: the SDK has packages named as ours are. No file needs both, so
+// each goes by its own name: mcp.X is the SDK's in mcp and mcp/rpc, ours in cmd.
+func TestNoAliases(t *testing.T) {
+	eachFile(t, func(path string, file *ast.File) {
+		for _, i := range file.Imports {
+			name, _ := strconv.Unquote(i.Path.Value)
+			if i.Name != nil && (strings.HasPrefix(name, "github.com/mark3labs/mcp-go") || strings.HasPrefix(name, module+"mcp")) {
+				t.Errorf("%s imports %s as %s", path, name, i.Name.Name)
+			}
+		}
+	})
 }
 
 // TestNoMutableState: a package-level variable is an error, a regular
