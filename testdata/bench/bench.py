@@ -29,6 +29,7 @@ def measure(name, run):
     """Prints the rows of one name; run is what every measurement takes."""
     if name == "start":
         row("start to the initialize reply, median of 20", life.start(*run) * 1e3, "ms", 50)
+        row("start of a guard to its report, median of 20", life.guard_start(*run) * 1e3, "ms", 50)
     elif name == "warm":
         stdio, raw, rounds = warm.measure(*run)
         calls = warm.ROUNDS * warm.CALLS
@@ -41,9 +42,11 @@ def measure(name, run):
     elif not sys.platform.startswith("linux"):
         print(f"{name}: measured on Linux only")
     elif name == "memory":
-        idle, rise = life.memory(*run)
-        row("memory of server and guard, idle, one kernel (PSS)", idle / 1e6, "MB", 20)
-        row("server's rise while 200 MB are printed", rise / (1 << 20), "MiB", 64)
+        anonymous, guards, pss = life.memory(*run)
+        row(f"server and guard, idle, Pss_Anon, median of {life.MEMORIES}", anonymous / 1e6, "MB", 10)
+        row("the guard's part of it", guards / 1e6, "MB", 4.5)
+        row(f"server and guard, idle, Pss, median of {life.MEMORIES}", pss / 1e6, "MB")
+        row("server's rise while 200 MB are printed", life.rise(*run) / (1 << 20), "MiB", 64)
     elif name == "end":
         for what, (busy, how, target) in life.ENDINGS.items():
             row(f"{what}, longest of {life.ENDS}", life.end(*run, busy, how), "s", target)

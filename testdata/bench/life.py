@@ -2,6 +2,7 @@
 
 import signal
 import statistics
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from server import Server, children
 STARTS = 20
 KERNELS = 5
 ENDS = 5
+MEMORIES = 5
 FLOOD = "print('x' * 200_000_000)"
 
 
@@ -34,12 +36,28 @@ def kernel_start(command, venv, place):
     return statistics.median(took)
 
 
-def pss(pid):
-    """The memory of a process, shared pages divided among their users, in bytes."""
+def guard_start(command, venv, place):
+    """Seconds from a guard's start to its report that what it guards runs."""
+    took = []
+    for _ in range(STARTS):
+        begun = time.perf_counter()
+        line = [command, "guard", "--", "/bin/sleep", "0"]
+        with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as guard:
+            report = guard.stdout.readline()
+            took.append(time.perf_counter() - begun)
+            if not report.startswith(b"started "):
+                raise RuntimeError(f"the guard says {report}")
+    return statistics.median(took)
+
+
+def mapped(pid, field):
+    """The memory of a process by a field of smaps_rollup, in bytes: Pss_Anon is what
+    it alone has filled; Pss adds its share of the files' pages, which is less the
+    more servers run."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(field + ":"):
             return int(line.split()[1]) << 10
-    raise RuntimeError("no Pss")
+    raise RuntimeError(f"no {field}")
 
 
 def resident(pid, field):
@@ -50,18 +68,33 @@ def resident(pid, field):
 
 
 def memory(command, venv, place):
-    """Bytes: of server and guard idle beside one kernel; and how far the server
-    rises above idle while 200 MB are printed."""
+    """Bytes of server and guard idle beside one kernel, a second after 100 calls:
+    Pss_Anon, the guard's part of it, and Pss, each the median of servers."""
+    measured = []
+    for _ in range(MEMORIES):
+        with Server(command, venv, place) as server:
+            for _ in range(100):
+                server.run("1+1")
+            time.sleep(1)  # idle
+            guards = children(server.pid)
+            both = [server.pid, *guards]
+            measured.append([
+                sum(mapped(pid, "Pss_Anon") for pid in both),
+                sum(mapped(pid, "Pss_Anon") for pid in guards),
+                sum(mapped(pid, "Pss") for pid in both),
+            ])
+    return [statistics.median(values) for values in zip(*measured)]
+
+
+def rise(command, venv, place):
+    """Bytes by which the server rises above idle while 200 MB are printed."""
     with Server(command, venv, place) as server:
-        for _ in range(100):
-            server.run("1+1")
+        server.run("1")
         time.sleep(1)  # idle
-        ours = [server.pid, *children(server.pid)]
-        idle = sum(map(pss, ours))
         before = resident(server.pid, "VmRSS")
         Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # the peak starts anew
         server.run(FLOOD, wait_seconds=110)
-        return idle, resident(server.pid, "VmHWM") - before
+        return resident(server.pid, "VmHWM") - before
 
 
 def end(command, venv, place, busy, how):
