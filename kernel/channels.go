@@ -137,9 +137,9 @@ func (k *Kernel) refused(c *channel, frames [][]byte, reason error) {
 	if e == nil {
 		return
 	}
-	e.append(notice(fmt.Sprintf("an output (%s) is lost: %v", msg.Header.MsgType, reason)))
+	k.append(e, notice(fmt.Sprintf("an output (%s) is lost: %v", msg.Header.MsgType, reason)))
 	if msg.Header.MsgType == jupyter.MsgExecuteReply {
-		e.gotReply(msg)
+		k.gotReply(e, msg)
 	}
 }
 

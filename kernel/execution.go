@@ -1,11 +1,9 @@
 package kernel
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
@@ -49,6 +47,9 @@ type Result struct {
 	Started, Ended time.Time
 	// Ename and Evalue are the exception's, when the code raised.
 	Ename, Evalue string
+	// Interrupted says that it was sent an interrupt before its code had ended. What
+	// the code made of that is the Outcome: it may have caught it and ended well.
+	Interrupted bool
 	// NoReply says that the kernel became idle without an execute_reply.
 	NoReply bool
 	// OutputLost says that the kernel replied without an idle: the last of the
@@ -67,18 +68,20 @@ type Prompt struct {
 }
 
 // Execution is one execute_request and what came of it. Its output is in the
-// kernel's record, between Start and Tail.
+// kernel's record, between Start and Tail. One that has ended outlives its kernel
+// and holds nothing of it but the record.
 type Execution struct {
 	id     string
 	msgID  string
-	kernel *Kernel
+	record *record.Record
 
 	half  chan struct{} // closed at the first of reply and idle
 	both  chan struct{} // closed when both are in
 	again chan struct{} // closed at a second idle
 	done  chan struct{} // closed when the result is known
 
-	// protected by kernel.mu
+	mu           *sync.Mutex // the kernel's; protects the fields below
+	kernel       *Kernel     // nil when it is known to no kernel any more
 	start, tail  record.Position
 	started      time.Time
 	count        int
@@ -91,7 +94,7 @@ type Execution struct {
 	lastLine     string // of what streams printed last, for progress
 	prompt       *Prompt
 	questions    int
-	promptParent jupyter.Header
+	promptParent *jupyter.Header
 	result       Result
 	ended        bool          // the result is known
 	changed      chan struct{} // closed at the next change; nil when nobody waits
@@ -128,6 +131,8 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 		id:      r.ID,
 		msgID:   msg.Header.MsgID,
 		kernel:  k,
+		record:  k.record,
+		mu:      k.mu,
 		half:    make(chan struct{}),
 		both:    make(chan struct{}),
 		again:   make(chan struct{}),
@@ -179,8 +184,15 @@ func (k *Kernel) register(e *Execution) error {
 func (k *Kernel) unregister(e *Execution) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.executions, e.msgID)
 	k.current = nil
+	k.forgetLocked(e)
+}
+
+// forgetLocked parts the kernel from an execution that may outlive it by hours.
+// The caller must hold k.mu.
+func (k *Kernel) forgetLocked(e *Execution) {
+	delete(k.executions, e.msgID)
+	e.kernel = nil
 }
 
 // Current returns the execution in flight, or nil.
@@ -198,19 +210,29 @@ func (e *Execution) Done() <-chan struct{} { return e.done }
 
 // Ending is closed at the first sign that the code has ended, a moment before
 // Done: there is time to look around. It may never be closed when the kernel dies.
-func (e *Execution) Ending() <-chan struct{} { return e.half }
+func (e *Execution) Ending() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return e.done
+	}
+	return e.half
+}
 
 // Result returns the result; call it after Done is closed.
 func (e *Execution) Result() Result {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return e.result
 }
 
+// Record is where its output lies; it can be read when the kernel is gone.
+func (e *Execution) Record() *record.Record { return e.record }
+
 // Range returns the positions in the record between which its entries lie now.
 func (e *Execution) Range() (from, to record.Position) {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return e.start, e.tail
 }
 
@@ -219,29 +241,29 @@ func (e *Execution) Started() time.Time { return e.started }
 
 // Count returns the execution count as far as it is known, else 0.
 func (e *Execution) Count() int {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return e.count
 }
 
 // Waiting returns the question the code asks now, or nil.
 func (e *Execution) Waiting() *Prompt {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return e.prompt
 }
 
 // Changed returns a channel that is closed at the next output, question or end.
 func (e *Execution) Changed() <-chan struct{} {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.changed == nil {
 		e.changed = make(chan struct{})
 	}
 	return e.changed
 }
 
-// changedLocked wakes who waits. The caller must hold kernel.mu.
+// changedLocked wakes who waits. The caller must hold e.mu.
 func (e *Execution) changedLocked() {
 	if e.changed != nil {
 		close(e.changed)
@@ -249,77 +271,22 @@ func (e *Execution) changedLocked() {
 	}
 }
 
-// append stores an output in the record.
-func (e *Execution) append(out jupyter.Output) {
-	k := e.kernel
-	if out.Time.IsZero() {
-		out.Time = time.Now()
-	}
-	pos, err := k.record.Append(e.id, out)
-	if err != nil {
-		k.log.Warn("recording output", "err", err)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	e.tail = max(e.tail, pos)
-	e.recent.add(out, pos)
-	if e.ended && !slices.Contains(k.late, e.id) {
-		k.late = append(k.late, e.id)
-	}
-	if out.Type == jupyter.OutputStream {
-		e.noteLineLocked(out.Text.Inline)
-	}
-	if out.Type == jupyter.OutputError && out.CommID == "" {
-		out.Text = jupyter.Value{} // kept for its name only
-		e.errorOutput = &out
-	}
-	if out.Type == jupyter.OutputExecuteResult && out.ExecutionCount > 0 {
-		e.count = out.ExecutionCount
-	}
-	e.changedLocked()
-}
-
-// maxLastLine bounds the line kept for progress, in bytes.
-const maxLastLine = 160
-
-// noteLineLocked keeps the last line that says something; a bar drawn with
-// carriage returns is one line. The caller must hold kernel.mu.
-func (e *Execution) noteLineLocked(text []byte) {
-	if len(text) > 4*maxLastLine {
-		text = text[len(text)-4*maxLastLine:]
-	}
-	text = bytes.TrimRight(text, " \t\r\n")
-	if i := bytes.LastIndexAny(text, "\r\n"); i >= 0 {
-		text = text[i+1:]
-	}
-	if len(text) > maxLastLine {
-		text = text[len(text)-maxLastLine:]
-	}
-	if len(text) > 0 {
-		e.lastLine = strings.ToValidUTF8(string(text), "")
-	}
-}
-
-// LastLine returns the last line the streams have printed, shortened.
-func (e *Execution) LastLine() string {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
-	return e.lastLine
-}
-
-func (e *Execution) gotInput(msg *jupyter.Message) {
+func (k *Kernel) gotInput(e *Execution, msg *jupyter.Message) {
 	var content jupyter.ExecuteInput
 	if msg.DecodeContent(&content) != nil {
 		return
 	}
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.count = content.ExecutionCount
 }
 
-func (e *Execution) gotIdle() {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+func (k *Kernel) gotIdle(e *Execution) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return
+	}
 	if e.idle { // a forked child that falls out of the cell sends one too
 		select {
 		case <-e.again:
@@ -332,24 +299,24 @@ func (e *Execution) gotIdle() {
 	e.arrivedLocked()
 }
 
-func (e *Execution) gotReply(msg *jupyter.Message) {
+func (k *Kernel) gotReply(e *Execution, msg *jupyter.Message) {
 	reply := &jupyter.ExecuteReply{}
 	if err := msg.DecodeContent(reply); err != nil {
-		e.kernel.log.Warn("execute_reply", "err", err)
+		k.log.Warn("execute_reply", "err", err)
 	}
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
-	if e.replied {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.replied || e.ended {
 		return
 	}
 	e.replied, e.reply = true, reply
 	if exits, keep := jupyter.AskExit(*reply); exits && !keep {
-		e.kernel.exited = true
+		k.exited = true
 	}
 	e.arrivedLocked()
 }
 
-// arrivedLocked notes that reply or idle came. The caller must hold kernel.mu.
+// arrivedLocked notes that reply or idle came. The caller must hold e.mu.
 func (e *Execution) arrivedLocked() {
 	e.prompt = nil
 	if e.idle && e.replied {
@@ -359,27 +326,28 @@ func (e *Execution) arrivedLocked() {
 	}
 }
 
-func (e *Execution) gotInputRequest(msg *jupyter.Message) {
+func (k *Kernel) gotInputRequest(e *Execution, msg *jupyter.Message) {
 	var content jupyter.InputRequest
 	if err := msg.DecodeContent(&content); err != nil {
-		e.kernel.log.Warn("input_request", "err", err)
+		k.log.Warn("input_request", "err", err)
 	}
 	// The question comes on another socket than what was printed before it.
 	for range maxPromptWaits {
-		if e.kernel.iopubQuietFor(promptQuiet) {
+		if k.iopubQuietFor(promptQuiet) {
 			break
 		}
 		time.Sleep(promptQuiet / 4)
 	}
-	e.append(jupyter.Output{Type: jupyter.OutputInputRequest, Prompt: content.Prompt, Password: content.Password})
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
-	if e.replied {
+	k.append(e, jupyter.Output{Type: jupyter.OutputInputRequest, Prompt: content.Prompt, Password: content.Password})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.replied || e.ended {
 		return
 	}
 	e.questions++
 	e.prompt = &Prompt{Number: e.questions, Text: content.Prompt, Password: content.Password}
-	e.promptParent = msg.Header
+	parent := msg.Header
+	e.promptParent = &parent
 	e.changedLocked()
 }
 
@@ -387,20 +355,20 @@ func (e *Execution) gotInputRequest(msg *jupyter.Message) {
 // asks nothing. The answer is not recorded: the kernel echoes nothing, and it
 // may be a password.
 func (e *Execution) Answer(value string) error {
+	e.mu.Lock()
 	k := e.kernel
-	k.mu.Lock()
-	if e.prompt == nil {
-		k.mu.Unlock()
+	if e.prompt == nil || k == nil {
+		e.mu.Unlock()
 		return ErrNotWaiting
 	}
 	parent := e.promptParent
 	e.prompt = nil
-	k.mu.Unlock()
+	e.mu.Unlock()
 	msg, err := k.codec.NewMessage(jupyter.Stdin, jupyter.MsgInputReply, jupyter.InputReply{Value: value})
 	if err != nil {
 		return err
 	}
-	msg.ParentHeader = parent
+	msg.ParentHeader = *parent
 	return k.send(msg)
 }
 

@@ -37,3 +37,10 @@ func Known(k *Kernel) (executions, waiters int) {
 	defer k.mu.Unlock()
 	return len(k.executions), len(k.waiters)
 }
+
+// Holds reports whether an execution keeps a kernel alive.
+func Holds(e *Execution) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.kernel != nil || e.reply != nil || e.errorOutput != nil
+}

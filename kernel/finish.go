@@ -95,8 +95,8 @@ func (e *Execution) awaitIdle(in <-chan struct{}) (missing bool) {
 }
 
 func (e *Execution) isIdle() bool {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return e.idle
 }
 
@@ -146,10 +146,10 @@ func (e *Execution) conclude(noReply, lost bool) {
 	iopubError := e.errorOutput
 	k.mu.Unlock()
 
-	result := Result{Started: e.started, NoReply: noReply, OutputLost: lost, Outcome: OutcomeOK}
+	result := Result{Started: e.started, NoReply: noReply, OutputLost: lost, Interrupted: interrupted, Outcome: OutcomeOK}
 	if reply != nil {
 		for _, out := range jupyter.PayloadOutputs(*reply) {
-			e.append(out)
+			k.append(e, out)
 		}
 		e.concludeReply(reply, iopubError, &result)
 	} else if iopubError != nil {
@@ -185,7 +185,7 @@ func (e *Execution) concludeReply(reply *jupyter.ExecuteReply, iopubError *jupyt
 			reply.Ename, reply.Evalue = "Aborted", "the kernel refused to run it"
 		}
 		text := strings.Join(reply.Traceback, "\n")
-		e.append(jupyter.Output{Type: jupyter.OutputError, Ename: reply.Ename, Evalue: reply.Evalue, Text: jupyter.TextValue(text)})
+		e.kernel.append(e, jupyter.Output{Type: jupyter.OutputError, Ename: reply.Ename, Evalue: reply.Evalue, Text: jupyter.TextValue(text)})
 		e.concludeError(reply.Ename, reply.Evalue, result)
 	case reply.Status != jupyter.StatusOK: // unreadable, or refused as too large
 		result.Outcome, result.NoReply = OutcomeError, true
@@ -194,8 +194,8 @@ func (e *Execution) concludeReply(reply *jupyter.ExecuteReply, iopubError *jupyt
 
 func (e *Execution) concludeError(ename, evalue string, result *Result) {
 	result.Outcome, result.Ename, result.Evalue = OutcomeError, ename, evalue
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	// A cancelled top-level await surfaces as CancelledError in some versions.
 	if e.interrupted && (ename == "KeyboardInterrupt" || ename == "CancelledError") {
 		result.Outcome = OutcomeInterrupted
@@ -203,8 +203,8 @@ func (e *Execution) concludeError(ename, evalue string, result *Result) {
 }
 
 func (e *Execution) setCount(n int) {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.count = n
 }
 
@@ -226,7 +226,12 @@ func (e *Execution) end(result Result) {
 	k.mu.Lock()
 	result.ExecutionCount = e.count
 	k.mu.Unlock()
+	var note string
+	if result.Interrupted && result.Outcome == OutcomeOK {
+		note = "interrupted: the code caught it"
+	}
 	pos, err := k.record.End(e.id, record.End{
+		Note:           note,
 		Outcome:        string(result.Outcome),
 		Ended:          result.Ended,
 		ExecutionCount: result.ExecutionCount,
@@ -241,13 +246,15 @@ func (e *Execution) end(result Result) {
 	defer k.mu.Unlock()
 	e.result, e.ended = result, true
 	e.tail = max(e.tail, pos)
-	e.prompt = nil
+	// Only its late output can still come.
+	e.prompt, e.promptParent, e.reply, e.errorOutput, e.lastLine = nil, nil, nil, nil, ""
+	e.half, e.both, e.again = nil, nil, nil
 	if k.current == e {
 		k.current = nil
 	}
-	k.finished = append(k.finished, e.msgID)
+	k.finished = append(k.finished, e)
 	if len(k.finished) > keptExecutions {
-		delete(k.executions, k.finished[0])
+		k.forgetLocked(k.finished[0])
 		k.finished = k.finished[1:]
 	}
 	close(e.done)

@@ -17,11 +17,8 @@ func (k *Kernel) Interrupt(ctx context.Context) (stopped bool, err error) {
 	if e == nil {
 		return true, nil
 	}
-	k.mu.Lock()
-	e.interrupted = true
-	k.mu.Unlock()
 	for _, patience := range []time.Duration{interruptSecond, interruptLast} {
-		if err := k.process.Interrupt(); err != nil {
+		if err := k.signal(e); err != nil {
 			return false, err
 		}
 		// A kernel in a top-level await wakes up only when something arrives on
@@ -47,6 +44,15 @@ func (k *Kernel) Interrupt(ctx context.Context) (stopped bool, err error) {
 	return false, nil
 }
 
+// signal sends SIGINT and notes on the execution that its code meets it; code that
+// has given its reply does not.
+func (k *Kernel) signal(e *Execution) error {
+	k.mu.Lock()
+	e.interrupted = e.interrupted || !e.replied
+	k.mu.Unlock()
+	return k.process.Interrupt()
+}
+
 // endsWithin reports whether the execution ends before ctx does. Shell is served
 // in order: when it has answered the nudge the cell is over, and one that then
 // still has neither reply nor idle has lost both.
@@ -62,7 +68,7 @@ func (k *Kernel) endsWithin(ctx context.Context, e *Execution, nudge *waiter) bo
 	case <-e.done:
 		return true
 	case <-time.After(replyGrace):
-		e.gotIdle() // the end of the cell is proved, whatever was lost
+		k.gotIdle(e) // the end of the cell is proved, whatever was lost
 	case <-ctx.Done():
 	}
 	select {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -54,9 +53,10 @@ type Kernel struct {
 	subshellMu sync.Mutex // held while the subshell is made
 	subshellID string     // of our own questions
 
-	mu         sync.Mutex // protects the fields below
+	// mu is shared with the executions, which outlive the kernel.
+	mu         *sync.Mutex // protects the fields below
 	executions map[string]*Execution
-	finished   []string // msg ids of finished executions, oldest first
+	finished   []*Execution // oldest first
 	waiters    map[string]*waiter
 	current    *Execution
 	lastIOPub  time.Time
@@ -94,6 +94,15 @@ type Info struct {
 // ctx bounds the start only. A kernel that ends while starting gives a
 // *[StartError] with its exit and the last lines it wrote.
 func Start(ctx context.Context, host *Host, spec Spec) (*Kernel, error) {
+	k, err := startOnce(ctx, host, spec)
+	if err != nil && host.transport.refused(err) {
+		host.Log.Warn("the kernel cannot use unix sockets: starting it with TCP ports", "err", err)
+		k, err = startOnce(ctx, host, spec)
+	}
+	return k, err
+}
+
+func startOnce(ctx context.Context, host *Host, spec Spec) (*Kernel, error) {
 	patience := spec.StartTimeout
 	if patience == 0 {
 		patience = defaultStartTimeout
@@ -109,9 +118,9 @@ func Start(ctx context.Context, host *Host, spec Spec) (*Kernel, error) {
 	if err != nil {
 		return nil, &StartError{Phase: "making its private directory", Err: err}
 	}
-	started := time.Now()
 	k := newKernel(spec, host.Log.With("session", spec.Session, "generation", spec.Generation))
 	k.dir = dir
+	started := time.Now()
 	if err := k.start(ctx, host); err != nil {
 		k.Close()
 		return nil, err
@@ -133,11 +142,12 @@ func newKernel(spec Spec, log *slog.Logger) *Kernel {
 		executions: map[string]*Execution{},
 		waiters:    map[string]*waiter{},
 		capture:    captures{},
+		mu:         &sync.Mutex{},
 	}
 }
 
 func (k *Kernel) start(ctx context.Context, host *Host) error {
-	info := connectionInfo(k.dir)
+	info := host.transport.connectionInfo(k.dir, k.log)
 	file := filepath.Join(k.dir, "kernel.json")
 	if err := jupyter.WriteConnectionFile(file, info); err != nil {
 		return &StartError{Phase: "writing its connection file", Err: err}
@@ -223,21 +233,6 @@ func (k *Kernel) startError(ctx context.Context, phase string, err error) error 
 	}
 	return &StartError{Phase: phase, Err: err}
 }
-
-// connectionInfo chooses unix sockets in dir where they are possible, else TCP
-// ports chosen by the kernel. Only a private directory keeps other users of the
-// machine from reading iopub, which no key protects.
-func connectionInfo(dir string) jupyter.ConnectionInfo {
-	prefix := filepath.Join(dir, "s")
-	if runtime.GOOS != "windows" && len(prefix)+len("-1") <= maxSocketPath {
-		return jupyter.NewIPCInfo(prefix)
-	}
-	return jupyter.NewTCPInfo()
-}
-
-// maxSocketPath is what sun_path holds on macOS (104 with the final NUL), the
-// shorter of the two.
-const maxSocketPath = 103
 
 // watch waits for the end of the process, lets the channels deliver what they
 // hold and then declares the kernel gone.
@@ -326,8 +321,8 @@ func (k *Kernel) Record() *record.Record { return k.record }
 // does not exit, so it is interrupted first.
 func (k *Kernel) Shutdown(ctx context.Context) {
 	if k.process != nil && k.channels[jupyter.Control] != nil {
-		if k.Current() != nil {
-			k.process.Interrupt()
+		if e := k.Current(); e != nil {
+			k.signal(e)
 		}
 		if _, err := k.request(jupyter.Control, jupyter.MsgShutdownRequest, jupyter.ShutdownRequest{}); err == nil {
 			select {
@@ -352,6 +347,7 @@ func (k *Kernel) Close() {
 		}
 		k.closeChannels()
 		k.wg.Wait()
+		k.forgetAll()
 		if k.record != nil {
 			if err := k.record.Sync(); err != nil {
 				k.log.Warn("syncing record", "err", err)
@@ -364,4 +360,14 @@ func (k *Kernel) Close() {
 			k.log.Warn("removing the kernel's directory", "err", err)
 		}
 	})
+}
+
+// forgetAll parts the kernel from its executions, when nothing more can come.
+func (k *Kernel) forgetAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, e := range k.executions {
+		k.forgetLocked(e)
+	}
+	k.finished = nil
 }

@@ -67,7 +67,7 @@ func TestInterruptedCode(t *testing.T) {
 					t.Fatalf("stopped=%t, %v", stopped, err)
 				}
 				output := k.output(e)
-				if r := e.Result(); r.Outcome != test.outcome || !regexp.MustCompile("(?s)^("+test.output+")$").MatchString(output) {
+				if r := e.Result(); !r.Interrupted || r.Outcome != test.outcome || !regexp.MustCompile("(?s)^("+test.output+")$").MatchString(output) {
 					t.Errorf("%s %s, output %q, want %s", r.Outcome, r.Ename, output, test.outcome)
 				}
 				if _, output := k.run("x"); output != "<execute_result 41>" {

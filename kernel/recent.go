@@ -49,8 +49,8 @@ func (r *recent) drop() { *r = recent{over: true} }
 
 // Recent returns the outputs between two cursors, if they are in memory.
 func (e *Execution) Recent(from, to record.Position) ([]jupyter.Output, bool) {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.recent.over {
 		return nil, false
 	}
@@ -63,11 +63,17 @@ func (e *Execution) Recent(from, to record.Position) ([]jupyter.Output, bool) {
 	return outputs, true
 }
 
-// Forget frees what the execution keeps in memory; its output stays in the record.
+// Forget frees what the execution keeps in memory; its output stays in the record,
+// and what the dead process wrote last with whoever has the result.
 func (e *Execution) Forget() {
-	e.kernel.mu.Lock()
-	defer e.kernel.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.recent.drop()
+	if e.result.Exit != nil {
+		exit := *e.result.Exit
+		exit.Tail = nil
+		e.result.Exit = &exit
+	}
 }
 
 // TakeLate returns the ids of executions that have put out something after their

@@ -23,9 +23,9 @@ func (k *Kernel) route(name jupyter.Channel, msg *jupyter.Message) {
 	case e != nil && name == jupyter.IOPub:
 		k.routeOutput(e, msg)
 	case e != nil && msg.Header.MsgType == jupyter.MsgExecuteReply:
-		e.gotReply(msg)
+		k.gotReply(e, msg)
 	case e != nil && msg.Header.MsgType == jupyter.MsgInputRequest:
-		e.gotInputRequest(msg)
+		k.gotInputRequest(e, msg)
 	case w != nil:
 		w.take(name, msg)
 	default:
@@ -58,10 +58,10 @@ func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message) {
 	switch msg.Header.MsgType {
 	case jupyter.MsgStatus:
 		if isIdle(msg) {
-			e.gotIdle()
+			k.gotIdle(e)
 		}
 	case jupyter.MsgExecuteInput:
-		e.gotInput(msg)
+		k.gotInput(e, msg)
 	case jupyter.MsgCommOpen, jupyter.MsgCommMsg, jupyter.MsgCommClose:
 		k.mu.Lock()
 		k.capture.note(msg)
@@ -74,7 +74,7 @@ func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message) {
 		k.mu.Lock()
 		out.CommID = k.capture.of(msg.ParentHeader.MsgID)
 		k.mu.Unlock()
-		e.append(out)
+		k.append(e, out)
 	}
 }
 

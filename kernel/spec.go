@@ -34,6 +34,8 @@ type Host struct {
 	dir    string
 	dirErr error
 	sweep  sync.Once
+
+	transport transport
 }
 
 // What is kept of earlier runs, by this server and others.

@@ -209,6 +209,7 @@ func (r *Record) Close() error {
 	if r.closed.Swap(true) {
 		return nil
 	}
+	r.buf = bytes.Buffer{} // readers may hold the record for long
 	var errs []error
 	if r.file != nil {
 		errs = append(errs, r.file.Close())
