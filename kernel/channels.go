@@ -2,9 +2,7 @@ package kernel
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
@@ -60,11 +58,9 @@ func awaitPorts(ctx context.Context, info jupyter.ConnectionInfo, file string) (
 			return info, context.Cause(ctx)
 		case <-time.After(50 * time.Millisecond):
 		}
-		// The rewrite is not atomic: an unreadable file is read again.
+		// The rewrite is not atomic (the file is removed first): one that is missing
+		// or cannot be read is read again.
 		read, err := jupyter.ReadConnectionFile(file)
-		if errors.Is(err, os.ErrNotExist) {
-			return info, err
-		}
 		if err == nil && read.ShellPort != 0 && read.Key == info.Key {
 			info = read
 		}

@@ -117,7 +117,7 @@ func (t *tools) others(e *session.Execution) (lines []string, delivered []func()
 			delivered = append(delivered, o.Delivered)
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("[earlier run %s ended: %s after %s; no answer has shown its result yet: get_execution id=%s shows it]", o.ID, outcomeWords(o), seconds(o.Elapsed), o.ID))
+		lines = append(lines, fmt.Sprintf("[earlier run %s ended: %s after %s%s; no answer has shown its result yet: get_execution id=%s shows it]", o.ID, outcomeWords(o), seconds(o.Elapsed), because(o), o.ID))
 		delivered = append(delivered, o.Mentioned)
 	}
 	return lines, delivered

@@ -67,7 +67,7 @@ func explain(err error) string {
 		}
 		return fmt.Sprintf("%d sessions are open; that is the limit. Idle ones that can be used: %s", tooMany.Limit, strings.Join(tooMany.Idle, ", "))
 	case errors.As(err, &full):
-		return fmt.Sprintf("session %q is busy: %s runs since %s and %d calls wait behind it; that is the limit. Nothing was queued. Wait with get_execution, or stop it with interrupt_execution", full.Session, full.Running, seconds(full.Since), full.Limit)
+		return fmt.Sprintf("session %q is busy: %s has been running for %s (%q) and %d calls wait behind it; that is the limit. Nothing was queued. Wait with get_execution id=%s, or stop it with interrupt_execution id=%s", full.Session, full.Running, seconds(full.Since), full.Line, full.Limit, full.Running, full.Running)
 	case errors.As(err, &generation):
 		alive := fmt.Sprintf("its kernel is of generation %d", generation.Actual)
 		switch {
@@ -82,7 +82,7 @@ func explain(err error) string {
 	case errors.As(err, &storage):
 		return "code storage: " + err.Error() + ". CODE_STORAGE_DIR says where code files are kept"
 	case errors.As(err, &busy):
-		return fmt.Sprintf("the environment was not changed: session %q runs %s since %s. Wait for it, interrupt it with interrupt_execution, or send force: true, which ends it", busy.Session, busy.Running, seconds(busy.Since))
+		return fmt.Sprintf("the environment was not changed: session %q has been running %s for %s (%q). Wait for it, interrupt it with interrupt_execution id=%s, or send force: true, which ends it", busy.Session, busy.Running, seconds(busy.Since), busy.Line, busy.Running)
 	case errors.Is(err, errEnvironmentNotReady):
 		return errEnvironmentNotReady.Error()
 	case errors.Is(err, session.ErrClosed):

@@ -121,7 +121,7 @@ func (t *tools) give(ctx context.Context, e *session.Execution, question int, an
 		return []string{"an answer came for a question that the code does not ask any more"}
 	}
 	if answer.Action != mcp.ElicitationResponseActionAccept {
-		if _, err := e.Session().Interrupt(context.WithoutCancel(ctx), e); err != nil {
+		if _, err := e.Session().Interrupt(context.WithoutCancel(ctx), e, session.Stop{By: session.ByRefusal}); err != nil {
 			return []string{"the person declined to answer, and the code could not be interrupted: " + explain(err)}
 		}
 		return []string{"the person declined to answer: the code was interrupted at the question"}

@@ -52,9 +52,7 @@ func stateLines(r session.Report) []string {
 	add := func(format string, args ...any) { lines = append(lines, "["+fmt.Sprintf(format, args...)+"]") }
 	switch r.State {
 	case session.StateQueued:
-		if r.Behind != "" {
-			add("queued behind %s, %d more in the queue before it; get_execution id=%s shows when it has run, interrupt_execution id=%s takes it out of the queue", r.Behind, r.Place, r.ID, r.ID)
-		}
+		lines = append(lines, queuedLines(r)...)
 	case session.StatePreparing:
 		what := r.Activity
 		if what == "" {
@@ -62,8 +60,11 @@ func stateLines(r session.Report) []string {
 		}
 		add("preparing: %s. The code has not run yet. It will run by itself: do not send the code again; get_execution id=%s shows it", what, r.ID)
 	case session.StateRunning:
-		if r.TimedOut {
-			add("its timeout_seconds are over, but it has not reacted to the interrupt so far")
+		if struck := struckWords(r); struck != "" {
+			add("interrupting: %s; the code has not ended so far. interrupt_execution id=%s with force: true kills the kernel and loses the session's variables", struck, r.ID)
+		}
+		if line := clockLine(r); line != "" {
+			lines = append(lines, line)
 		}
 		add("running, not failed: do not send the code again; get_execution id=%s shows what is new, interrupt_execution id=%s stops it", r.ID, r.ID)
 	case session.StateWaiting:
@@ -92,15 +93,16 @@ func finishedLines(r session.Report) []string {
 	case session.OutcomeExited:
 		add("state lost: the code ended the kernel (%s). Its variables and imports are gone; the next execute_code starts a new kernel", exitWords(r.Exit))
 	case session.OutcomeNotRun:
+		if r.Idle > 0 {
+			add("state lost, this code was NOT run: the session had been idle for %s, its limit (SESSION_IDLE_LIMIT), so its kernel was ended. Its variables and imports are gone; send it again with whatever must be set up first: the next execute_code starts a new kernel", r.Idle)
+			break
+		}
 		add("state lost, this code was NOT run: the session's kernel had died before (%s). Its variables and imports are gone; send it again with whatever must be set up first: the next execute_code starts a new kernel", exitWords(r.Exit))
 	case session.OutcomeCancelled:
 		add("cancelled before it ran: nothing of this code was executed")
-	case session.OutcomeInterrupted:
-		if r.TimedOut {
-			add("interrupted because its timeout_seconds were over; the session's variables are kept")
-		} else {
-			add("interrupted; the session's variables are kept")
-		}
+	}
+	if line := stopLine(r); line != "" {
+		lines = append(lines, line)
 	}
 	if tail := exitTail(r); tail != "" {
 		lines = append(lines, "[output: last lines the kernel's process wrote]", tail)

@@ -152,9 +152,14 @@ func (t *tools) wait(ctx context.Context, e *session.Execution, deadline time.Ti
 		go reportProgress(p, e, done)
 	}
 	e.Wait(waiting)
-	if reason, cancelled := rpc.CancelReason(ctx); cancelled && !rpc.TimedOut(reason) && !e.Finished() {
+	reason, cancelled := rpc.CancelReason(ctx)
+	switch {
+	case !cancelled || e.Finished():
+	case rpc.TimedOut(reason):
+		e.GivenUp(reason)
+	default:
 		t.log.Info("interrupting: the client cancelled", "id", e.ID(), "reason", reason)
-		if _, err := e.Session().Interrupt(context.WithoutCancel(ctx), e); err != nil {
+		if _, err := e.Session().Interrupt(context.WithoutCancel(ctx), e, session.Stop{By: session.ByCancel, Reason: reason}); err != nil {
 			t.log.Warn("interrupting", "id", e.ID(), "err", err)
 		}
 	}

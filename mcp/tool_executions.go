@@ -159,7 +159,7 @@ func (t *tools) handleInterruptExecution(ctx context.Context, a *arguments) *mcp
 	}
 	// The interrupt goes on when this call is given up; its ladder takes 6 s at most.
 	ctx = context.WithoutCancel(ctx)
-	stopped, err := e.Session().Interrupt(ctx, e)
+	stopped, err := e.Session().Interrupt(ctx, e, session.Stop{By: session.ByCall})
 	notes := a.notes()
 	switch {
 	case stopped:

@@ -10,6 +10,7 @@ import (
 // BusyError says that a session cannot be changed because code runs in it.
 type BusyError struct {
 	Session, Running string
+	Line             string // first line of the code that runs
 	Since            time.Duration
 }
 
@@ -55,6 +56,9 @@ func (s *Session) Configure(ctx context.Context, c pyenv.Config, force bool) (Sw
 	}
 	done.Lost = k != nil
 	s.kernel, s.loss, s.config, s.env = nil, nil, c, env
+	if current != nil {
+		current.noteLocked(Stop{By: ByEnvironment})
+	}
 	s.mu.Unlock()
 	if current != nil {
 		current.cancel(errCancelled)
@@ -101,7 +105,7 @@ func (s *Session) busyLocked(force bool) error {
 	if s.current == nil || force {
 		return nil
 	}
-	return &BusyError{Session: s.name, Running: s.current.id, Since: since(s.current.asked)}
+	return &BusyError{Session: s.name, Running: s.current.id, Line: s.current.request.line(), Since: since(s.current.asked)}
 }
 
 // SetDefault makes c the environment of sessions opened from now on.

@@ -72,6 +72,7 @@ type QueueFullError struct {
 	Session string
 	Limit   int
 	Running string // id of what runs
+	Line    string // first line of its code
 	Since   time.Duration
 }
 

@@ -95,10 +95,14 @@ type Execution struct {
 	state      State
 	activity   string // what preparing does now
 	running    *kernel.Execution
-	kernel     *kernel.Kernel
+	kernel     *kernel.Kernel // nil when it has ended: nothing of a dead kernel is held
 	generation int
-	timedOut   bool     // Timeout has interrupted it
-	notices    []string // of preparing: "installed ipykernel …"
+	stops      []Stop        // attempts to end it from outside, oldest first
+	caught     bool          // it was interrupted, and ended as if it were not
+	env        string        // label of the environment it ran in, "" before
+	python     string        // version
+	idle       time.Duration // of OutcomeNotRun: the idle limit that ended the kernel
+	notices    []string      // of preparing: "installed ipykernel …"
 	outcome    Outcome
 	err        error // of OutcomeFailed
 	exit       *Exit
@@ -147,10 +151,14 @@ func (e *Execution) Finished() bool {
 	}
 }
 
-// Wait returns when the execution has finished, asks a question, or ctx ends;
-// ctx ends the waiting, never the run.
+// Wait returns when the execution has finished, asks a question, is queued behind
+// one that asks, or ctx ends; ctx ends the waiting, never the run.
 func (e *Execution) Wait(ctx context.Context) {
 	for {
+		ahead, asks := e.blocked()
+		if asks {
+			return
+		}
 		changed, over := e.watch()
 		if over {
 			e.settle(ctx)
@@ -160,6 +168,7 @@ func (e *Execution) Wait(ctx context.Context) {
 		case <-e.done:
 			return
 		case <-changed:
+		case <-ahead:
 		case <-ctx.Done():
 			return
 		}
@@ -203,19 +212,30 @@ func (e *Execution) watch() (changed <-chan struct{}, over bool) {
 		changed := e.running.Changed()
 		return changed, e.running.Waiting() != nil
 	}
+	return e.changedLocked(), false
+}
+
+// changedLocked returns a channel that is closed at the next change of state. The
+// caller must hold session.mu.
+func (e *Execution) changedLocked() <-chan struct{} {
 	if e.changed == nil {
 		e.changed = make(chan struct{})
 	}
-	return e.changed, false
+	return e.changed
+}
+
+// wakeLocked wakes who waits. The caller must hold session.mu.
+func (e *Execution) wakeLocked() {
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
 }
 
 // setLocked changes the state and wakes who waits. The caller must hold session.mu.
 func (e *Execution) setLocked(s State, activity string) {
 	e.state, e.activity = s, activity
-	if e.changed != nil {
-		close(e.changed)
-		e.changed = nil
-	}
+	e.wakeLocked()
 }
 
 // finishLocked ends the execution. The caller must hold session.mu.
@@ -224,6 +244,7 @@ func (e *Execution) finishLocked(o Outcome, err error) {
 		return
 	}
 	e.outcome, e.err, e.ended = o, err, time.Now()
+	e.kernel, e.request.Code = nil, ""
 	e.tellLocked()
 	e.setLocked(StateFinished, "")
 	e.cancel(nil)

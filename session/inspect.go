@@ -33,10 +33,17 @@ func (e *NoKernelError) Error() string { return "session " + e.Session + " has n
 func (s *Session) Inspect(ctx context.Context, name string) (Variables, error) {
 	s.mu.Lock()
 	k := s.kernel
-	s.mu.Unlock()
 	if k == nil {
+		s.mu.Unlock()
 		return Variables{}, &NoKernelError{Session: s.name}
 	}
+	s.aside++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.asideDoneLocked()
+	}()
 	// The source runs in a dictionary of its own and gets the user's namespace.
 	expression := fmt.Sprintf(`(lambda n: (exec(%s, n), n["inspect"](globals(), %s))[1])({"__name__": "inspect"})`, literal(inspectSource), literal(name))
 	raw, err := k.Evaluate(ctx, expression)

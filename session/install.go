@@ -29,6 +29,7 @@ func (s *Session) Install(wanted pyenv.Wanted, upgrade bool) (*Execution, error)
 	}
 	s.manager.adopt(e)
 	s.latest, s.lastUsed = e, time.Now()
+	s.aside++
 	s.wg.Go(func() { s.install(e, wanted, upgrade) })
 	return e, nil
 }
@@ -54,7 +55,7 @@ func (s *Session) install(e *Execution, wanted pyenv.Wanted, upgrade bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lastUsed = time.Now()
+	s.asideDoneLocked()
 	e.installed = &Installation{InstallResult: result, Environment: env, Requested: wanted, Stale: stale}
 	switch {
 	case err == nil:

@@ -1,5 +1,10 @@
 package session
 
+import (
+	"strings"
+	"time"
+)
+
 // queue is the FIFO of a session: what waits, oldest first. It is plain data;
 // the session's mutex protects it.
 type queue struct {
@@ -48,3 +53,105 @@ func (q *queue) drain() []*Execution {
 }
 
 func (q *queue) len() int { return len(q.waiting) }
+
+// Ahead is what a session does while another execution waits in its queue.
+type Ahead struct {
+	ID    string
+	State State // StatePreparing, StateRunning or StateWaiting
+	For   time.Duration
+	// Line is the first line of its code that says something, shortened.
+	Line string
+	// Prompt is what it asks, of StateWaiting.
+	Prompt   string
+	Password bool
+	// Same is the id of what runs, or waits earlier, with the very same code, or
+	// "": clients that lose patience send code again.
+	Same string
+}
+
+// aheadLocked tells what e waits for, nil when nothing runs. The caller must hold
+// s.mu.
+func (s *Session) aheadLocked(e *Execution) *Ahead {
+	c := s.current
+	if c == nil || c.state == StateFinished {
+		return nil
+	}
+	a := &Ahead{ID: c.id, State: c.state, For: since(c.asked), Line: c.request.line(), Same: s.sameLocked(e)}
+	if c.running == nil {
+		return a
+	}
+	a.For = since(c.running.Started())
+	if p := c.running.Waiting(); p != nil {
+		a.State, a.Prompt, a.Password = StateWaiting, p.Text, p.Password
+	}
+	return a
+}
+
+// sameLocked returns the id of what is before e and has its code, "" for none.
+// The caller must hold s.mu.
+func (s *Session) sameLocked(e *Execution) string {
+	if e.request.same(s.current.request) {
+		return s.current.id
+	}
+	for _, w := range s.queue.waiting {
+		if w == e {
+			break
+		}
+		if w.request.same(e.request) {
+			return w.id
+		}
+	}
+	return ""
+}
+
+func (r Request) same(other Request) bool {
+	return r.File == other.File && strings.TrimSpace(r.Code) == strings.TrimSpace(other.Code)
+}
+
+// maxCodeLine bounds a line of code that is told, in characters.
+const maxCodeLine = 80
+
+// line is the first line of the code that is neither blank nor a comment, or the
+// first one there is.
+func (r Request) line() string {
+	first := ""
+	for line := range strings.Lines(r.Code) {
+		line = strings.TrimSpace(line)
+		if first == "" {
+			first = line
+		}
+		if line != "" && !strings.HasPrefix(line, "#") {
+			first = line
+			break
+		}
+	}
+	return cutLine(first)
+}
+
+func cutLine(s string) string {
+	n := 0
+	for i := range s {
+		if n++; n > maxCodeLine {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
+// blocked tells a queued execution that the session will not come to it by itself:
+// what runs asks a question. changed is closed when that may have changed, nil
+// when e is not queued behind anything that runs.
+func (e *Execution) blocked() (changed <-chan struct{}, asks bool) {
+	s := e.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.current
+	if e.state != StateQueued || c == nil || c.state == StateFinished {
+		return nil, false
+	}
+	if c.running == nil {
+		return c.changedLocked(), false
+	}
+	changed = c.running.Changed()
+	return changed, c.running.Waiting() != nil
+}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"iter"
 	"slices"
 	"time"
@@ -30,11 +31,13 @@ type Report struct {
 	Count       int
 	ErrorName   string // the exception's type, of OutcomeError
 	Place       int    // how many wait before it, of StateQueued
-	Behind      string // id of what runs before it
+	Ahead       *Ahead // what the session does meanwhile, of StateQueued
 
-	TimedOut   bool   // its timeout interrupted it
-	Question   int    // number of the question, of StateWaiting
-	Prompt     string // of StateWaiting
+	Stops      []Stop        // attempts to end it from outside, oldest first
+	Caught     bool          // of OutcomeInterrupted: the code ended as if it had not been
+	Idle       time.Duration // of OutcomeNotRun: the idle limit that ended the kernel, or 0
+	Question   int           // number of the question, of StateWaiting
+	Prompt     string        // of StateWaiting
 	Password   bool
 	NoReply    bool // the kernel became idle without a reply
 	OutputLost bool // the kernel replied without an idle
@@ -70,7 +73,9 @@ func (e *Execution) Report(since Cursor) Report {
 		Generation: e.generation,
 		File:       e.request.File,
 		Elapsed:    time.Since(e.asked),
-		TimedOut:   e.timedOut,
+		Stops:      slices.Clone(e.stops),
+		Caught:     e.caught,
+		Idle:       e.idle,
 		Outputs:    none,
 		Told:       e.told,
 		Files:      e.files,
@@ -80,14 +85,12 @@ func (e *Execution) Report(since Cursor) Report {
 	if !e.told {
 		r.Notices = e.notices
 	}
-	if s.env != nil {
+	if r.Environment, r.Python = e.env, e.python; r.Environment == "" && s.env != nil {
 		r.Environment, r.Python = s.env.Label(), s.env.Info.Version
 	}
 	if e.state == StateQueued {
 		r.Place = s.queue.place(e)
-		if s.current != nil {
-			r.Behind = s.current.id
-		}
+		r.Ahead = s.aheadLocked(e)
 	}
 	if e.state == StateFinished {
 		r.Elapsed = e.ended.Sub(e.asked)
@@ -115,7 +118,7 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 		since = e.delivered
 	}
 	r.Start, r.From, r.To = Cursor(start), max(since, Cursor(start)), Cursor(tail)
-	rec := e.kernel.Record()
+	rec := e.running.Record()
 	r.RecordDir, r.RecordErr = rec.Dir(), rec.Err()
 	from, to := record.Position(r.From), record.Position(r.To)
 	if recent, ok := e.running.Recent(from, to); ok {
@@ -147,11 +150,27 @@ func (r Report) note(cursor *Cursor) {
 	*cursor = max(*cursor, r.To)
 	if r.State == StateFinished {
 		e.told = true
+		e.exit = withoutTail(e.exit)
 		if e.running != nil {
 			e.running.Forget()
 		}
 	}
 	e.toldLocked()
+}
+
+// keptTail is how much of each end of a dead process's last words is kept once
+// they have been told, in bytes.
+const keptTail = 4 << 10
+
+// withoutTail returns exit with at most the ends of the process's last words.
+func withoutTail(exit *Exit) *Exit {
+	if exit == nil || len(exit.Tail) <= 2*keptTail {
+		return exit
+	}
+	short := *exit
+	tail := exit.Tail
+	short.Tail = slices.Concat(tail[:keptTail], []byte("\n[…]\n"), tail[len(tail)-keptTail:])
+	return &short
 }
 
 func none(func(jupyter.Output, error) bool) {}
@@ -252,4 +271,23 @@ func (e *Execution) lateLocked() bool {
 	}
 	_, tail := e.running.Range()
 	return Cursor(tail) > max(e.delivered, e.mentioned)
+}
+
+// LineQuery says which lines of an execution's log are wanted.
+type LineQuery = record.LineQuery
+
+// LineResult is what was found.
+type LineResult = record.LineResult
+
+// Lines goes through the log of the execution: all it has printed and shown, as
+// text, whatever its size. One that has not run has no lines.
+func (e *Execution) Lines(ctx context.Context, q LineQuery) (LineResult, error) {
+	e.session.mu.Lock()
+	running := e.running
+	e.session.mu.Unlock()
+	if running == nil {
+		return LineResult{}, nil
+	}
+	from, to := running.Range()
+	return record.SelectLines(ctx, running.Record().Read(e.id, from, to), q)
 }

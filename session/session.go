@@ -2,8 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -46,14 +44,14 @@ type Session struct {
 	reload     []string // code files that changed: modules to load again
 	news       []string // sentences for the next answer; see tell
 	idleTimer  *time.Timer
-	expired    bool // the idle limit has ended the kernel
+	aside      int // installations and inspections under way
 	closed     bool
 }
 
 // Loss is the death of a kernel: the session's variables are gone.
 type Loss struct {
 	Generation int
-	Exit       Exit
+	Exit       *Exit // nil while the process is still ending
 	At         time.Time
 	// Idle is how long the session had been idle when its idle limit ended the
 	// kernel; 0 when the kernel died otherwise.
@@ -99,7 +97,7 @@ func (s *Session) Execute(r Request) (*Execution, error) {
 	if s.queue.len() >= maxQueue {
 		err := &QueueFullError{Session: s.name, Limit: maxQueue}
 		if s.current != nil {
-			err.Running, err.Since = s.current.id, since(s.current.asked)
+			err.Running, err.Since, err.Line = s.current.id, since(s.current.asked), s.current.request.line()
 		}
 		return nil, err
 	}
@@ -134,11 +132,7 @@ func (s *Session) generationLocked(expected int) error {
 // notRunLocked ends e without running it because the kernel had died: code that
 // counts on the lost variables would do harm. The caller must hold s.mu.
 func (s *Session) notRunLocked(e *Execution) {
-	exit := s.loss.Exit
-	e.exit, e.generation = &exit, s.loss.Generation
-	if s.loss.Idle > 0 {
-		e.notices = append(e.notices, fmt.Sprintf("the session was idle for %s, its limit, and its kernel was ended", s.loss.Idle))
-	}
+	e.exit, e.generation, e.idle = s.loss.Exit, s.loss.Generation, s.loss.Idle
 	s.loss = nil
 	e.finishLocked(OutcomeNotRun, nil)
 }
@@ -206,6 +200,9 @@ func (s *Session) take() *Execution {
 	s.current = e
 	if e != nil {
 		e.setLocked(StatePreparing, "")
+		for _, w := range s.queue.waiting { // something else is before them
+			w.wakeLocked()
+		}
 	}
 	return e
 }
@@ -225,14 +222,7 @@ func (s *Session) run(e *Execution) {
 	if err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		switch {
-		case s.loss != nil:
-			s.notRunLocked(e)
-		case e.ctx.Err() != nil:
-			e.finishLocked(OutcomeCancelled, context.Cause(e.ctx))
-		default:
-			e.finishLocked(OutcomeFailed, err)
-		}
+		s.failLocked(e, err)
 		return
 	}
 	made := watchFiles(k.Info().PID, k.Dir(), &s.quickFiles)
@@ -241,15 +231,14 @@ func (s *Session) run(e *Execution) {
 		s.died(k) // it died while idle; the watcher may not have seen it yet
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.loss != nil {
-			s.notRunLocked(e)
-		} else {
-			e.finishLocked(OutcomeFailed, err)
-		}
+		s.failLocked(e, err)
 		return
 	}
 	s.mu.Lock()
 	e.kernel, e.running, e.generation = k, running, s.generation
+	if s.env != nil {
+		e.env, e.python = s.env.Label(), s.env.Info.Version
+	}
 	e.delivered = Cursor(first(running.Range()))
 	e.setLocked(StateRunning, "")
 	s.mu.Unlock()
@@ -273,6 +262,18 @@ func (s *Session) run(e *Execution) {
 	s.conclude(e, k, running.Result())
 }
 
+// failLocked ends an execution that has not run. The caller must hold s.mu.
+func (s *Session) failLocked(e *Execution, err error) {
+	switch {
+	case s.loss != nil:
+		s.notRunLocked(e)
+	case e.ctx.Err() != nil:
+		e.finishLocked(OutcomeCancelled, context.Cause(e.ctx))
+	default:
+		e.finishLocked(OutcomeFailed, err)
+	}
+}
+
 // kernelRequest is what the kernel is asked to do for e.
 func (s *Session) kernelRequest(e *Execution) kernel.Request {
 	r := kernel.Request{ID: e.id, Code: e.request.Code, AllowInput: true}
@@ -285,21 +286,6 @@ func (s *Session) kernelRequest(e *Execution) kernel.Request {
 	r.Reload, s.reload = s.reload, nil
 	e.notices, s.news = append(e.notices, s.news...), nil
 	return r
-}
-
-// timeOut interrupts an execution whose time is over. One that cannot be
-// interrupted goes on, and says so by still running.
-func (s *Session) timeOut(e *Execution) {
-	s.mu.Lock()
-	if e.state != StateRunning {
-		s.mu.Unlock()
-		return
-	}
-	e.timedOut = true
-	s.mu.Unlock()
-	if _, err := s.Interrupt(s.ctx, e); err != nil {
-		s.log.Warn("interrupting after the timeout", "id", e.id, "err", err)
-	}
 }
 
 func first[A, B any](a A, _ B) A { return a }
@@ -323,7 +309,7 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 			w.finishLocked(OutcomeNotRun, nil)
 		}
 	}
-	e.finishLocked(Outcome(r.Outcome), nil)
+	e.finishLocked(e.endLocked(r), nil)
 	select {
 	case <-k.Done(): // it died right after the run had ended well
 		s.lostLocked(k)
@@ -357,102 +343,13 @@ func (s *Session) lostLocked(k *kernel.Kernel) {
 		return
 	}
 	s.deaths++
-	s.loss = &Loss{Generation: s.generation, Exit: k.Exit(), At: time.Now()}
-	if s.expired {
-		s.loss.Idle, s.expired, s.deaths = s.manager.config.IdleLimit, false, 0
-	}
+	exit := k.Exit()
+	s.loss = &Loss{Generation: s.generation, Exit: &exit, At: time.Now()}
 	s.dropLocked(k)
 	for _, w := range s.queue.drain() {
-		w.exit = &s.loss.Exit
+		w.exit = s.loss.Exit
 		w.finishLocked(OutcomeNotRun, nil)
 	}
-}
-
-// errCancelled is the cause of an execution's context when it is cancelled.
-var errCancelled = errors.New("cancelled before it ran")
-
-// Interrupt stops e and reports whether it is stopped. One that waits or
-// prepares is cancelled and never runs. ctx ends the waiting.
-func (s *Session) Interrupt(ctx context.Context, e *Execution) (stopped bool, err error) {
-	s.mu.Lock()
-	switch {
-	case e.state == StateFinished:
-		s.mu.Unlock()
-		return true, nil
-	case s.queue.remove(e):
-		e.finishLocked(OutcomeCancelled, errCancelled)
-		s.mu.Unlock()
-		return true, nil
-	}
-	k, running := e.kernel, e.running
-	s.mu.Unlock()
-	if running == nil {
-		e.cancel(errCancelled)
-		if k, running = e.awaitStart(ctx); running == nil {
-			return e.Finished(), nil
-		}
-	}
-	if k.Current() != running { // over: what the kernel runs now is another's
-		e.Wait(ctx)
-		return e.Finished(), nil
-	}
-	stopped, err = k.Interrupt(ctx)
-	if stopped {
-		e.Wait(ctx)
-	}
-	return stopped, err
-}
-
-// cancelTime is how long what prepares may take to end when it is cancelled.
-const cancelTime = 5 * time.Second
-
-// awaitStart waits for the end of an execution that was cancelled while it
-// prepared, and returns what runs it when the cancel came too late.
-func (e *Execution) awaitStart(ctx context.Context) (*kernel.Kernel, *kernel.Execution) {
-	ctx, cancel := context.WithTimeout(ctx, cancelTime)
-	defer cancel()
-	for {
-		changed, over := e.watch()
-		e.session.mu.Lock()
-		k, running := e.kernel, e.running
-		e.session.mu.Unlock()
-		if over || running != nil {
-			return k, running
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, nil
-		}
-	}
-}
-
-// watchIdleLocked begins to count the idle time anew. The caller must hold s.mu.
-func (s *Session) watchIdleLocked() {
-	limit := s.manager.config.IdleLimit
-	if limit <= 0 || s.closed {
-		return
-	}
-	if s.idleTimer != nil {
-		s.idleTimer.Stop()
-	}
-	s.idleTimer = time.AfterFunc(limit, s.expire)
-}
-
-// expire ends the kernel of a session that has been idle too long. The next call
-// is told: it is not run, for it may count on the variables.
-func (s *Session) expire() {
-	s.mu.Lock()
-	k := s.kernel
-	idle := s.current == nil && s.queue.len() == 0
-	s.expired = idle && k != nil
-	s.mu.Unlock()
-	if !idle || k == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(s.ctx, stopTime)
-	defer cancel()
-	k.Shutdown(ctx)
 }
 
 // close ends the session: its queue is cancelled, its kernel asked to exit until
@@ -464,7 +361,10 @@ func (s *Session) close(ctx context.Context) {
 		s.idleTimer.Stop()
 	}
 	k := s.kernel
-	s.kernel = nil
+	s.kernel, s.env = nil, nil // its runs can be asked for long after it
+	if s.current != nil {
+		s.current.noteLocked(Stop{By: ByServer})
+	}
 	for _, w := range s.queue.drain() {
 		w.finishLocked(OutcomeCancelled, ErrClosed)
 	}

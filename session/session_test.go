@@ -62,8 +62,8 @@ func TestFIFO(t *testing.T) {
 			waiting = append(waiting, execute(t, s, Request{Code: "1"}))
 		}
 		for i, e := range waiting {
-			if r := e.Report(-1); r.State != StateQueued || r.Place != i || r.Behind != first.ID() {
-				t.Errorf("%d: %s, place %d behind %s", i, r.State, r.Place, r.Behind)
+			if r := e.Report(-1); r.State != StateQueued || r.Place != i || r.Ahead == nil || r.Ahead.ID != first.ID() || r.Ahead.Line != "first" {
+				t.Errorf("%d: %s, place %d behind %+v", i, r.State, r.Place, r.Ahead)
 			}
 		}
 		var full *QueueFullError
@@ -71,7 +71,7 @@ func TestFIFO(t *testing.T) {
 			t.Errorf("above the limit: %v", err)
 		}
 		begun := time.Now()
-		if stopped, err := s.Interrupt(t.Context(), waiting[5]); !stopped || err != nil || time.Since(begun) > 0 {
+		if stopped, err := s.Interrupt(t.Context(), waiting[5], Stop{By: ByCall}); !stopped || err != nil || time.Since(begun) > 0 {
 			t.Errorf("taken out: %t, %v", stopped, err)
 		}
 		if r := waiting[5].Report(-1); r.Outcome != OutcomeCancelled || r.Outcome.Ran() || r.Outcome.Failed() {
@@ -128,7 +128,7 @@ func TestInterruptPreparing(t *testing.T) {
 		e := execute(t, s, Request{Code: "1"})
 		synctest.Wait()
 		begun := time.Now()
-		stopped, err := s.Interrupt(context.WithoutCancel(t.Context()), e)
+		stopped, err := s.Interrupt(context.WithoutCancel(t.Context()), e, Stop{By: ByCall})
 		if took := time.Since(begun); stopped || err != nil || took != cancelTime {
 			t.Errorf("after %s: %t, %v", took, stopped, err)
 		}
@@ -137,7 +137,7 @@ func TestInterruptPreparing(t *testing.T) {
 		if r := e.Report(-1); r.Outcome != OutcomeCancelled {
 			t.Errorf("%s: %v", r.Outcome, r.Err)
 		}
-		if stopped, err := s.Interrupt(t.Context(), e); !stopped || err != nil {
+		if stopped, err := s.Interrupt(t.Context(), e, Stop{By: ByCall}); !stopped || err != nil {
 			t.Errorf("when it has ended: %t, %v", stopped, err)
 		}
 	})

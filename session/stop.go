@@ -34,7 +34,11 @@ func (s *Session) stop(ctx context.Context) bool {
 	s.mu.Lock()
 	k, current := s.kernel, s.current
 	s.kernel, s.loss, s.deaths = nil, nil, 0
+	if current != nil {
+		current.noteLocked(Stop{By: BySession})
+	}
 	for _, w := range s.queue.drain() {
+		w.noteLocked(Stop{By: BySession})
 		w.finishLocked(OutcomeCancelled, errStopped)
 	}
 	s.mu.Unlock()
@@ -55,6 +59,7 @@ func (s *Session) stop(ctx context.Context) bool {
 func (s *Session) Kill(ctx context.Context, e *Execution) {
 	s.mu.Lock()
 	k := e.kernel
+	e.noteLocked(Stop{By: ByForce})
 	s.mu.Unlock()
 	if k == nil {
 		e.cancel(errCancelled)
@@ -86,7 +91,7 @@ func (e *Execution) Progress() Progress {
 	p := Progress{State: e.state, Activity: e.activity, Elapsed: time.Since(e.asked)}
 	k, running := e.kernel, e.running
 	s.mu.Unlock()
-	if running != nil {
+	if running != nil && k != nil {
 		p.LastLine = running.LastLine()
 		if usage, err := k.Usage(); err == nil {
 			p.Memory = usage.Memory
@@ -138,4 +143,47 @@ func (s *Session) Summary() Summary {
 		sum.Usage, _ = k.Usage() // without figures the rest is worth telling
 	}
 	return sum
+}
+
+// watchIdleLocked begins to count the idle time anew. The caller must hold s.mu.
+func (s *Session) watchIdleLocked() {
+	limit := s.manager.config.IdleLimit
+	if limit <= 0 || s.closed {
+		return
+	}
+	if s.idleTimer != nil {
+		s.idleTimer.Stop()
+	}
+	s.idleTimer = time.AfterFunc(limit, s.expire)
+}
+
+// asideDoneLocked notes the end of work beside the queue, which keeps the kernel
+// of a session as a run does. The caller must hold s.mu.
+func (s *Session) asideDoneLocked() {
+	s.aside--
+	s.lastUsed = time.Now()
+	s.watchIdleLocked()
+}
+
+// expire ends the kernel of a session that has been idle too long. It takes the
+// kernel out of the session before it ends it, under the lock that also guards
+// the queue: a kernel that was given work is never taken, and one that was taken
+// is given none. The next call is told: it is not run, for it may count on the
+// variables.
+func (s *Session) expire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	limit := s.manager.config.IdleLimit
+	busy := s.current != nil || s.queue.len() > 0 || s.aside > 0 // its end counts anew
+	if s.closed || busy || s.kernel == nil || time.Since(s.lastUsed) < limit {
+		return
+	}
+	k := s.kernel
+	s.kernel, s.deaths = nil, 0 // this end was wanted: it says nothing against another kernel
+	s.loss = &Loss{Generation: s.generation, At: time.Now(), Idle: limit}
+	s.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, stopTime)
+		defer cancel()
+		k.Shutdown(ctx)
+	})
 }

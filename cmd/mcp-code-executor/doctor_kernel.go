@@ -164,7 +164,7 @@ func (d *doctor) checkInterrupt(ctx context.Context) {
 		cancel()
 	}
 	begun := time.Now()
-	stopped, err := d.session.Interrupt(ctx, e)
+	stopped, err := d.session.Interrupt(ctx, e, session.Stop{By: session.ByCall})
 	if err == nil && !stopped {
 		err = errors.New("running code was not stopped by an interrupt")
 	}

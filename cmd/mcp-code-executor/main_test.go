@@ -69,6 +69,7 @@ type program struct {
 	stdin   io.WriteCloser
 	home    string
 	storage string
+	under   string // a program that starts the server, or ""
 
 	mu      sync.Mutex // protects the fields below
 	next    int
@@ -215,6 +216,13 @@ func (p *program) start() {
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if p.under == "" {
+		p.under = os.Getenv("MCE_TEST_UNDER") // a program that starts each server, a sandbox say
+	}
+	if p.under != "" {
+		p.cmd.Args = append([]string{p.under, p.cmd.Path}, p.cmd.Args[1:]...)
+		p.cmd.Path = p.under
 	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

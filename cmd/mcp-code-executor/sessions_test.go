@@ -72,7 +72,7 @@ func TestIdleLimit(t *testing.T) {
 		time.Sleep(20 * time.Millisecond) // polling, not ordering
 	}
 	r := p.call("execute_code", args{"code": "open('ran', 'w')"})
-	refused(t, "the next call", r, "[not run | ", "NOT run", "idle for 1s", "its limit")
+	refused(t, "the next call", r, "[not run | ", "NOT run", "idle for 1s", "its limit", "SESSION_IDLE_LIMIT")
 	if _, err := os.Stat(filepath.Join(p.storage, "ran")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the code ran: %v", err)
 	}
@@ -299,7 +299,7 @@ func TestTimeout(t *testing.T) {
 		t.Errorf("behind another: %s", r.text())
 	}
 	r = p.call("execute_code", args{"code": "import itertools; sum(itertools.repeat(0))", "timeout_seconds": 0.3, "wait_seconds": 2})
-	if !strings.HasPrefix(r.text(), "[running | ") || !strings.Contains(r.text(), "timeout_seconds are over") {
+	if !strings.HasPrefix(r.text(), "[running | ") || !strings.Contains(r.text(), "timeout_seconds=0.3 struck after ") {
 		t.Errorf("not interruptible: %s", r.text())
 	}
 }

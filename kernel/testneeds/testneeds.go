@@ -29,6 +29,8 @@ const (
 	// ManagedPython is the need for a /usr/bin/python3 that the system's package
 	// manager keeps to itself (PEP 668).
 	ManagedPython = "managed-python"
+	// CCompiler is the need for gcc, which compiles the sandbox of testdata/sandbox.
+	CCompiler = "c-compiler"
 )
 
 // All leaves a test out but for `make test-all`. Such a test is one of many alike

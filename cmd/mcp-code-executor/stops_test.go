@@ -1,0 +1,238 @@
+//go:build linux
+
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// headOf is the status line and the line under it: what every client shows.
+func headOf(r result) string {
+	lines := strings.SplitN(r.text(), "\n", 3)
+	return strings.Join(lines[:min(2, len(lines))], "\n")
+}
+
+// stubborn is code that makes something of its own of an interrupt.
+var stubborn = []struct{ name, code, status string }{
+	{"shell command", "!sleep 30; echo finished", "interrupted"},
+	{"shell command assigned", "x = !sleep 30", "interrupted"},
+	{"os.system", "import os; os.system('sleep 30')", "interrupted"},
+	{"bash cell", "%%bash\nsleep 30", "error"},
+	{"caught, goes on", "import time\ntry: time.sleep(30)\nexcept KeyboardInterrupt: print('caught')\n'done'", "interrupted"},
+	{"except BaseException", "import subprocess\ntry: subprocess.run(['sleep', '30'])\nexcept BaseException: pass", "interrupted"},
+	{"subprocess.run", "import subprocess; subprocess.run(['sleep', '30'])", "interrupted"},
+	{"loop that breaks", "import time\nfor i in range(300):\n    try: time.sleep(0.1)\n    except KeyboardInterrupt: break", "interrupted"},
+	{"another error", "import time\ntry: time.sleep(30)\nexcept KeyboardInterrupt: raise ValueError('mine')", "error ValueError"},
+	{"cancelled await", "import asyncio\ntry: await asyncio.sleep(30)\nexcept BaseException: pass", "interrupted"},
+	{"own handler", "import signal, time\nold = signal.signal(signal.SIGINT, lambda *a: None)\nuntil = time.time() + 2\nwhile time.time() < until: pass\nsignal.signal(signal.SIGINT, old)", "interrupted"},
+	{"question", "try: input('? ')\nexcept KeyboardInterrupt: print('no answer')", "interrupted"},
+	{"ends the kernel", "import os, time\ntry: time.sleep(30)\nexcept KeyboardInterrupt: os._exit(3)", "died"},
+}
+
+// TestStopsAreTold: whatever code makes of an interrupt, the status or the line
+// under it says what struck and when.
+func TestStopsAreTold(t *testing.T) {
+	t.Parallel()
+	eachKernel(t, func(t *testing.T, p *program) {
+		for _, test := range stubborn {
+			t.Run(test.name, func(t *testing.T) {
+				r := p.call("execute_code", args{"code": test.code, "timeout_seconds": 0.5})
+				if strings.HasPrefix(r.text(), "[waiting for input | ") {
+					r = p.call("get_execution", args{"id": r.field("id"), "wait_seconds": 0})
+					for strings.HasPrefix(r.text(), "[waiting for input | ") {
+						r = p.call("get_execution", args{"id": r.field("id"), "wait_seconds": 0.1})
+					}
+				}
+				head := headOf(r)
+				if test.status == "died" {
+					head = r.text()
+				}
+				if !strings.HasPrefix(head, "["+test.status) || !strings.Contains(head, "limit timeout_seconds=0.5 struck after ") {
+					t.Errorf("%s", r.text())
+				}
+			})
+		}
+		// A run that nothing struck says nothing of the kind.
+		for code, status := range map[string]string{"1 + 1": "[ok | ", "raise KeyboardInterrupt": "[error KeyboardInterrupt | "} {
+			if r := p.call("execute_code", args{"code": code, "timeout_seconds": 60}); !strings.HasPrefix(r.text(), status) || strings.Contains(r.text(), "struck") {
+				t.Errorf("%s", r.text())
+			}
+		}
+	})
+}
+
+// TestStoppersAreTold: the answers name who stopped a run: a call, the client, a
+// change of the session; and the client's own clock, which stops nothing.
+func TestStoppersAreTold(t *testing.T) {
+	t.Parallel()
+	p := launch(t, inVenv(t)...)
+	const code = "import os\nopen('begun', 'w').close(); os.system('sleep 30')"
+	begin := func(code string) (request int, answer chan reply, id string) {
+		t.Helper()
+		first := p.call("execute_code", args{"code": code, "wait_seconds": 0})
+		id = first.field("id")
+		for !strings.HasPrefix(first.text(), "[running | ") {
+			first = p.call("get_execution", args{"id": id, "wait_seconds": 0.1})
+		}
+		request, answer = p.begin("get_execution", args{"id": id})
+		return request, answer, id
+	}
+	told := func(what string, r result, parts ...string) {
+		t.Helper()
+		for _, part := range parts {
+			if !strings.Contains(r.text(), part) {
+				t.Errorf("%s: %q is missing in\n%s", what, part, r.text())
+			}
+		}
+	}
+
+	_, answer, id := begin(code)
+	told("the call's answer", p.call("interrupt_execution", args{"id": id}), "[interrupted | ", "[interrupted: interrupt_execution interrupted it after ", "caught the interrupt", "variables are kept")
+	told("the run's answer", p.await(answer, "interrupted").Result, "interrupt_execution interrupted it after ")
+
+	request, _, id := begin(code)
+	p.notify("notifications/cancelled", map[string]any{"requestId": request, "reason": "AbortError: user-cancel"})
+	r := p.call("get_execution", args{"id": id})
+	told("after a cancel", r, "[interrupted | ", "the client cancelled its call after ", `("AbortError: user-cancel")`)
+
+	request, _, id = begin(code)
+	p.notify("notifications/cancelled", map[string]any{"requestId": request, "reason": "Request timed out"})
+	r = p.call("get_execution", args{"id": id, "wait_seconds": 0.2})
+	told("after the client's clock", r, "[running | ", "the client stopped waiting for it after ", `("Request timed out"), which did not interrupt it`)
+	told("and a call", p.call("interrupt_execution", nil), "interrupt_execution interrupted it")
+
+	_, answer, _ = begin(code)
+	p.call("stop_session", args{"restart": true})
+	told("stopped", p.await(answer, "stopped").Result, "stop_session ended its kernel after ", "are gone")
+
+	_, answer, _ = begin(code)
+	p.call("configure_environment", args{"type": "venv", "venv_path": strings.TrimPrefix(inVenv(t)[1], "VENV_PATH="), "force": true})
+	r = p.await(answer, "configured").Result
+	told("configured", r, "configure_environment ended its kernel after ", "are gone")
+
+	_, _, id = begin("while True:\n    try:\n        while True: pass\n    except KeyboardInterrupt: pass")
+	r = p.call("interrupt_execution", args{"id": id, "force": true})
+	told("killed", r, "[died | ", "interrupt_execution interrupted it after ", "with force killed its kernel after ")
+}
+
+// TestQueuedBehindQuestion: a call to a session that asks is answered at once, not
+// after its wait: nobody else can answer.
+func TestQueuedBehindQuestion(t *testing.T) {
+	t.Parallel()
+	eachKernel(t, func(t *testing.T, p *program) {
+		asks := p.call("execute_code", args{"code": "name = input('your name? ')"}).field("id")
+		// It would wait for an hour: that it is answered before send_input is the test.
+		r := p.call("execute_code", args{"code": "ran = name", "wait_seconds": 3600})
+		for _, want := range []string{"[queued | ", "[session waiting for input: ", `"your name? "`, "send_input id=" + asks, "interrupt_execution id=" + asks, "NOT run"} {
+			if !strings.Contains(r.text(), want) {
+				t.Errorf("%q is missing in\n%s", want, r.text())
+			}
+		}
+		queued := r.field("id")
+		if r := p.call("get_execution", args{"id": queued, "wait_seconds": 3600}); !strings.Contains(r.text(), "[session waiting for input: ") {
+			t.Errorf("%s", r.text())
+		}
+		p.call("send_input", args{"text": "Ada", "id": asks})
+		if r := p.call("get_execution", args{"id": queued}); !strings.HasPrefix(r.text(), "[ok | ") {
+			t.Errorf("it did not run by itself: %s", r.text())
+		}
+		if r := p.run("ran"); !strings.HasSuffix(r.text(), ": 'Ada'") {
+			t.Errorf("%s", r.text())
+		}
+		// The question comes while another call waits already, and two more behind it.
+		p.run("1" + step)
+		first := p.call("execute_code", args{"code": "step(1)\nimport getpass; getpass.getpass('secret? ')", "wait_seconds": 0})
+		_, second := p.begin("execute_code", args{"code": "2", "wait_seconds": 3600})
+		_, third := p.begin("execute_code", args{"code": "3", "wait_seconds": 3600})
+		p.allow(1)
+		for _, answer := range []chan reply{second, third} {
+			r := p.await(answer, "queued before the question").Result
+			if !strings.HasPrefix(r.text(), "[queued | ") || !strings.Contains(r.text(), `asks for a password: "secret? "`) {
+				t.Errorf("%s", r.text())
+			}
+		}
+		p.call("interrupt_execution", args{"id": first.field("id")})
+	})
+}
+
+// TestQueuedBehind: what a run waits for is told: its first line, since when, how
+// to stop it, and that the same code runs already.
+func TestQueuedBehind(t *testing.T) {
+	t.Parallel()
+	p := launch(t, inVenv(t)...)
+	p.run("1" + step)
+	const code = "\n# a comment\nstep(1)  # " + "waits"
+	first := p.call("execute_code", args{"code": code, "wait_seconds": 0}).field("id")
+	other := p.call("execute_code", args{"code": "other = 1", "wait_seconds": 0})
+	again := p.call("execute_code", args{"code": code + "\n", "wait_seconds": 0})
+	third := p.call("execute_code", args{"code": "other = 1", "wait_seconds": 0})
+	for _, c := range []struct {
+		r          result
+		want, miss string
+	}{
+		{other, `queued behind ` + first + `: "step(1)  # waits", `, "same code"},
+		{other, "interrupt_execution id=" + first + " stops what runs", ""},
+		{again, "the same code as that of " + first, ""},
+		{third, "the same code as that of " + other.field("id"), ""},
+	} {
+		if !strings.Contains(c.r.text(), c.want) || c.miss != "" && strings.Contains(c.r.text(), c.miss) {
+			t.Errorf("%q is missing, or %q is not, in\n%s", c.want, c.miss, c.r.text())
+		}
+	}
+	r := p.call("configure_environment", args{"type": "venv", "venv_path": "/nowhere"})
+	refused(t, "configure_environment", r, first, "step(1)  # waits", "interrupt_execution id="+first)
+	p.allow(1)
+	if r := p.call("get_execution", args{"id": third.field("id")}); !strings.HasPrefix(r.text(), "[ok | ") {
+		t.Errorf("%s", r.text())
+	}
+}
+
+// TestIdleLimitAtTheMoment: calls that come just as the limit strikes run, or are
+// told that it struck; none loses its kernel under it.
+func TestIdleLimitAtTheMoment(t *testing.T) {
+	t.Parallel()
+	p := launch(t, append(inVenv(t), "SESSION_IDLE_LIMIT=200ms")...)
+	ran, struck := 0, 0
+	for i := range 60 {
+		r := p.call("execute_code", args{"code": "import time; time.sleep(0.001)"})
+		switch {
+		case strings.HasPrefix(r.text(), "[ok | "):
+			ran++
+		case strings.HasPrefix(r.text(), "[not run | ") && strings.Contains(r.text(), "had been idle for 200ms, its limit"):
+			struck++
+			continue
+		default:
+			t.Errorf("call %d: %s", i, r.text())
+		}
+		pace(t, 196+i%9) // around the limit
+	}
+	t.Logf("%d ran, %d were told of the limit", ran, struck)
+	if ran == 0 {
+		t.Error("none ran")
+	}
+}
+
+// TestIdleLimitBesideRuns: looking at variables is use of a session.
+func TestIdleLimitBesideRuns(t *testing.T) {
+	t.Parallel()
+	p := launch(t, append(inVenv(t), "SESSION_IDLE_LIMIT=2s")...)
+	p.run("kept = 1")
+	for range 12 {
+		if r := p.call("inspect_variables", nil); r.IsError || !strings.Contains(r.text(), "kept") {
+			t.Fatalf("%s", r.text())
+		}
+		pace(t, 300)
+	}
+	p.run("kept")
+}
+
+// pace lets so many milliseconds pass: a user's pace, not ordering.
+func pace(t *testing.T, milliseconds int) {
+	t.Helper()
+	select {
+	case <-time.After(time.Duration(milliseconds) * time.Millisecond):
+	case <-t.Context().Done():
+	}
+}

@@ -1,0 +1,147 @@
+package mcp
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+// stopWords says what one attempt to end a run was, and when it came.
+func stopWords(s session.Stop) string {
+	after := seconds(s.After)
+	switch s.By {
+	case session.ByLimit:
+		return fmt.Sprintf("its limit timeout_seconds=%s struck after %s", plainSeconds(s.Limit), after)
+	case session.ByCall:
+		return "interrupt_execution interrupted it after " + after
+	case session.ByCancel:
+		return fmt.Sprintf("the client cancelled its call after %s%s, which interrupted it", after, reasonWords(s))
+	case session.ByRefusal:
+		return fmt.Sprintf("it was interrupted after %s because its question was declined", after)
+	case session.ByForce:
+		return "interrupt_execution with force killed its kernel after " + after
+	case session.BySession:
+		return "stop_session ended its kernel after " + after
+	case session.ByEnvironment:
+		return "configure_environment ended its kernel after " + after
+	case session.ByServer:
+		return fmt.Sprintf("the server ended its kernel after %s because it ends itself", after)
+	case session.ByClock:
+		return fmt.Sprintf("the client stopped waiting for it after %s%s, which did not interrupt it", after, reasonWords(s))
+	}
+	return fmt.Sprintf("%s stopped it after %s", s.By, after)
+}
+
+// reasonWords is the reason a client gave, on one line.
+func reasonWords(s session.Stop) string {
+	if s.Reason == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%q)", render.FirstRunes(s.Reason, 100))
+}
+
+// plainSeconds is a duration as timeout_seconds has it.
+func plainSeconds(d time.Duration) string { return fmt.Sprintf("%g", d.Seconds()) }
+
+// struckWords says all that has tried to end a run, "" for nothing; what only
+// ended the waiting is not among it.
+func struckWords(r session.Report) string {
+	var words []string
+	for _, s := range r.Stops {
+		if s.By != session.ByClock {
+			words = append(words, stopWords(s))
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+// because is struckWords for the middle of a sentence.
+func because(r session.Report) string {
+	if struck := struckWords(r); struck != "" {
+		return " (" + struck + ")"
+	}
+	return ""
+}
+
+// stopLine says what tried to end a finished run, and what the code made of it. It
+// is empty when nothing did.
+func stopLine(r session.Report) string {
+	struck := struckWords(r)
+	kept := "the session's variables are kept"
+	for _, s := range r.Stops {
+		if s.By.EndsKernel() {
+			kept = "the session's variables and imports are gone"
+		}
+	}
+	switch {
+	case r.Outcome == session.OutcomeInterrupted && r.Caught:
+		return fmt.Sprintf("[interrupted: %s. The code caught the interrupt and ended without an error, so its work may be incomplete; %s]", orUnknown(struck), kept)
+	case r.Outcome == session.OutcomeInterrupted:
+		return fmt.Sprintf("[interrupted: %s; %s]", orUnknown(struck), kept)
+	case struck == "":
+		return clockLine(r)
+	case r.Outcome == session.OutcomeError:
+		return fmt.Sprintf("[interrupted: %s; the error may come from that; %s]", struck, kept)
+	case r.Outcome == session.OutcomeDied || r.Outcome == session.OutcomeExited:
+		return fmt.Sprintf("[note: before its kernel ended, %s]", struck)
+	case r.Outcome == session.OutcomeCancelled:
+		return fmt.Sprintf("[cancelled because: %s]", struck)
+	}
+	return fmt.Sprintf("[note: %s]", struck)
+}
+
+func orUnknown(struck string) string {
+	if struck == "" {
+		return "the kernel was told to end"
+	}
+	return struck
+}
+
+// clockLine says that the client's own clock ended the waiting only.
+func clockLine(r session.Report) string {
+	for _, s := range r.Stops {
+		if s.By == session.ByClock && !r.Told {
+			return fmt.Sprintf("[note: %s]", stopWords(s))
+		}
+	}
+	return ""
+}
+
+// queuedLines says what a queued run waits for, and how to go on: with what runs,
+// with its question, or without this run.
+func queuedLines(r session.Report) []string {
+	a := r.Ahead
+	if a == nil {
+		return nil
+	}
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, "["+fmt.Sprintf(format, args...)+"]") }
+	more := ""
+	if r.Place > 0 {
+		more = fmt.Sprintf(", %d more in the queue before it", r.Place)
+	}
+	what := string(a.State)
+	if a.State == session.StateWaiting {
+		what = "running"
+		asks := fmt.Sprintf("asks %q", render.FirstRunes(a.Prompt, 200))
+		if a.Password {
+			asks = fmt.Sprintf("asks for a password: %q", render.FirstRunes(a.Prompt, 200))
+		}
+		add("session waiting for input: %s %s. This code has NOT run and waits behind it: answer with send_input id=%s, or give it up with interrupt_execution id=%s; then this code runs by itself", a.ID, asks, a.ID, a.ID)
+	}
+	add("queued behind %s%s: %s, %s for %s so far. It will run by itself: do not send it again; get_execution id=%s shows it. interrupt_execution id=%s stops what runs, id=%s takes this code out of the queue", a.ID, more, codeWords(a.Line), what, seconds(a.For), r.ID, a.ID, r.ID)
+	if a.Same != "" {
+		add("note: this is the same code as that of %s, which has not ended: if it was sent again by mistake, interrupt_execution id=%s takes this one out, and get_execution id=%s follows the other", a.Same, r.ID, a.Same)
+	}
+	return lines
+}
+
+func codeWords(line string) string {
+	if line == "" {
+		return "code without a line of its own"
+	}
+	return fmt.Sprintf("%q", line)
+}
