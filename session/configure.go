@@ -81,7 +81,7 @@ func (m *Manager) environmentWithKernel(ctx context.Context, c pyenv.Config) (en
 	done := make(chan error, 1)
 	m.wg.Go(func() {
 		var err error
-		notice, err = m.config.Finder.EnsureKernel(m.ctx, env, nil)
+		notice, err = m.config.Provisioner.EnsureKernel(m.ctx, env, nil)
 		done <- err
 	})
 	select {
@@ -131,5 +131,5 @@ func (s *Session) Config() pyenv.Config {
 
 // Environments lists what is on this machine; it starts nothing.
 func (m *Manager) Environments(ctx context.Context) pyenv.Listing {
-	return m.config.Finder.List(ctx)
+	return m.config.Provisioner.List(ctx)
 }

@@ -46,7 +46,7 @@ func (s *Session) install(e *Execution, wanted pyenv.Wanted, upgrade bool) {
 	var result pyenv.InstallResult
 	if err == nil {
 		progress(StateInstalling)("starting")
-		result, err = s.manager.config.Finder.Install(e.ctx, env, wanted, pyenv.InstallOptions{Upgrade: upgrade, Progress: progress(StateInstalling)})
+		result, err = s.manager.config.Provisioner.Install(e.ctx, env, wanted, pyenv.InstallOptions{Upgrade: upgrade, Progress: progress(StateInstalling)})
 	}
 	var stale Stale
 	// Also when no version has changed: a project can be there in place now.
@@ -99,6 +99,6 @@ func (s *Session) Check(ctx context.Context, names []string) (*pyenv.Environment
 	if err != nil {
 		return nil, nil, err
 	}
-	statuses, err := s.manager.config.Finder.Check(ctx, env, names)
+	statuses, err := s.manager.config.Provisioner.Check(ctx, env, names)
 	return env, statuses, err
 }

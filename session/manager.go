@@ -30,7 +30,7 @@ const (
 // Config is what a Manager needs.
 type Config struct {
 	Host        *kernel.Host
-	Finder      *pyenv.Finder
+	Provisioner *pyenv.Provisioner
 	Environment pyenv.Config // of sessions that chose none
 	// Storage opens the code storage, whose directory is the kernels' working
 	// directory, or tells why it cannot be used. It is called when needed.
@@ -161,11 +161,13 @@ func (m *Manager) StateDir() string { return m.config.StateDir }
 func (m *Manager) RecordDir() string { return m.config.Host.RecordDir }
 
 // ManagedReady reports whether the default environment has been made.
-func (m *Manager) ManagedReady() bool { return m.config.Finder.ManagedReady() }
+func (m *Manager) ManagedReady() bool { return m.config.Provisioner.ManagedReady() }
 
 // KernelWords tells which ipykernel a kernel in env is started with, or what the
 // first call does about there being none.
-func (m *Manager) KernelWords(env *pyenv.Environment) string { return m.config.Finder.KernelWords(env) }
+func (m *Manager) KernelWords(env *pyenv.Environment) string {
+	return m.config.Provisioner.KernelWords(env)
+}
 
 // Sessions returns the open sessions by name.
 func (m *Manager) Sessions() []*Session {

@@ -67,9 +67,9 @@ func (m *Manager) preparing(c pyenv.Config) *preparation {
 	m.preparations[c] = p
 	m.wg.Go(func() {
 		if c.Configured() {
-			p.env, p.err = m.config.Finder.Resolve(m.ctx, c)
+			p.env, p.err = m.config.Provisioner.Resolve(m.ctx, c)
 		} else {
-			p.env, p.err = m.config.Finder.Managed(m.ctx, p.say)
+			p.env, p.err = m.config.Provisioner.Managed(m.ctx, p.say)
 		}
 		m.mu.Lock()
 		delete(m.preparations, c)

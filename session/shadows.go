@@ -17,7 +17,7 @@ const shadowsTime = 5 * time.Second
 func (m *Manager) Shadows(ctx context.Context) codefile.Shadows {
 	return func(module string) (string, bool) {
 		config := m.Default()
-		if !config.Configured() && !m.config.Finder.ManagedReady() {
+		if !config.Configured() && !m.config.Provisioner.ManagedReady() {
 			return "", false
 		}
 		ctx, cancel := context.WithTimeout(ctx, shadowsTime)
@@ -26,7 +26,7 @@ func (m *Manager) Shadows(ctx context.Context) codefile.Shadows {
 		if err != nil {
 			return "", false
 		}
-		statuses, err := m.config.Finder.Check(ctx, env, []string{module})
+		statuses, err := m.config.Provisioner.Check(ctx, env, []string{module})
 		if err != nil || !statuses[0].Installed {
 			return "", false
 		}

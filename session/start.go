@@ -35,7 +35,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	notice, err := c.Finder.EnsureKernel(e.ctx, env, func(line string) { s.activity(e, line) })
+	notice, err := c.Provisioner.EnsureKernel(e.ctx, env, func(line string) { s.activity(e, line) })
 	if err != nil {
 		return nil, err
 	}

@@ -21,12 +21,12 @@ import (
 
 // parts are what a server is made of.
 type parts struct {
-	server   *mcp.Server
-	sessions *session.Manager
-	host     *kernel.Host
-	finder   *pyenv.Finder
-	reaper   *guard.Reaper
-	log      *slog.Logger
+	server      *mcp.Server
+	sessions    *session.Manager
+	host        *kernel.Host
+	provisioner *pyenv.Provisioner
+	reaper      *guard.Reaper
+	log         *slog.Logger
 }
 
 // assemble wires the parts from the settings. Nothing is started and nothing
@@ -49,21 +49,21 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 		host.RecordDir = filepath.Join(dirs.state, "records")
 	}
 	storage := sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(dirs.storage) })
-	finder := &pyenv.Finder{
-		Getenv:        getenv,
-		Environ:       os.Environ,
-		Home:          dirs.home,
-		Runner:        reaper,
-		DataDir:       dirs.data,
-		Logger:        log,
-		KernelInstall: getenv("KERNEL_INSTALL"),
-		UVInstall:     strings.ToLower(strings.TrimSpace(getenv("UV_INSTALL"))),
-		EnvDeny:       getenv("ENV_DENY"),
-		Near:          near(dirs.storage),
-	}
+	provisioner := pyenv.New(&pyenv.Host{
+		Getenv:  getenv,
+		Environ: os.Environ,
+		Home:    dirs.home,
+		Runner:  reaper,
+		DataDir: dirs.data,
+		Logger:  log,
+		EnvDeny: getenv("ENV_DENY"),
+	})
+	provisioner.KernelInstall = getenv("KERNEL_INSTALL")
+	provisioner.UVInstall = strings.ToLower(strings.TrimSpace(getenv("UV_INSTALL")))
+	provisioner.Near = near(dirs.storage)
 	sessions := session.NewManager(session.Config{
 		Host:        host,
-		Finder:      finder,
+		Provisioner: provisioner,
 		Environment: pyenv.ConfigFromEnv(getenv),
 		Storage:     storage,
 		StateDir:    dirs.state,
@@ -71,7 +71,7 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 		Log:         log,
 	})
 	server := mcp.New(mcp.Config{Sessions: sessions, Version: version, Log: log})
-	return &parts{server: server, sessions: sessions, host: host, finder: finder, reaper: reaper, log: log}, nil
+	return &parts{server: server, sessions: sessions, host: host, provisioner: provisioner, reaper: reaper, log: log}, nil
 }
 
 // near lists where the user works: where the client started us, and where code

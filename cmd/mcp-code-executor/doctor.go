@@ -114,7 +114,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.parts = p
 	defer p.close(context.Background())
 	p.host.RecordDir = "" // what the doctor runs is no history
-	p.finder.NoKernelInstall = !d.fix
+	p.provisioner.NoKernelInstall = !d.fix
 	if d.session, err = p.sessions.Open(session.DefaultName); err != nil {
 		d.report.fail("server", err, mend{})
 		return

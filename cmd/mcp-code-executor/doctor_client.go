@@ -95,7 +95,7 @@ func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*py
 	}
 	getenv := func(name string) string { return variables[name] }
 	dirs := directories(getenv)
-	finder := &pyenv.Finder{
+	provisioner := pyenv.New(&pyenv.Host{
 		Getenv: getenv,
 		Environ: func() []string {
 			var entries []string
@@ -105,13 +105,14 @@ func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*py
 			return entries
 		},
 		Home: dirs.home, Runner: d.parts.reaper, DataDir: dirs.data, Logger: d.parts.log,
-		EnvDeny: getenv("ENV_DENY"), Near: near(dirs.storage),
-	}
+		EnvDeny: getenv("ENV_DENY"),
+	})
+	provisioner.Near = near(dirs.storage)
 	c := pyenv.ConfigFromEnv(getenv)
-	if !c.Configured() && !finder.ManagedReady() {
+	if !c.Configured() && !provisioner.ManagedReady() {
 		return nil, errNotMade
 	}
-	return finder.Resolve(ctx, c)
+	return provisioner.Resolve(ctx, c)
 }
 
 // checkClientFiles looks into the configuration files of the clients that are on

@@ -64,7 +64,7 @@ func listTools(t *testing.T) []listedTool {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	sessions := session.NewManager(session.Config{
-		Host: &kernel.Host{Log: log}, Finder: &pyenv.Finder{}, StateDir: t.TempDir(), Log: log,
+		Host: &kernel.Host{Log: log}, Provisioner: pyenv.New(&pyenv.Host{}), StateDir: t.TempDir(), Log: log,
 	})
 	defer sessions.Close(t.Context())
 	in := `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"documents","version":"1"}}}

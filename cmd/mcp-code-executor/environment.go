@@ -31,8 +31,8 @@ func runEnvironment(ctx context.Context, args []string, getenv func(string) stri
 		return exitUsage
 	}
 	dirs := directories(getenv)
-	finder := &pyenv.Finder{Getenv: getenv, Home: dirs.home, DataDir: dirs.data}
-	owned := finder.Owned()
+	provisioner := pyenv.New(&pyenv.Host{Getenv: getenv, Home: dirs.home, DataDir: dirs.data})
+	owned := provisioner.Owned()
 	if len(owned) == 0 {
 		fmt.Fprintf(stdout, "nothing was made yet in %s\n", dirs.data)
 		return 0
@@ -49,7 +49,7 @@ func runEnvironment(ctx context.Context, args []string, getenv func(string) stri
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, removeTime)
-		err := finder.Remove(limited, o)
+		err := provisioner.Remove(limited, o)
 		cancel()
 		if err != nil {
 			fmt.Fprintf(stdout, "    not removed: %v\n", err)

@@ -1,14 +1,11 @@
 package pyenv
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 )
@@ -26,7 +23,7 @@ func (f *Finder) activate(ctx context.Context, env *Environment) error {
 	case KindSystem:
 		// The python's own programs (pip, ipython) before those of another one,
 		// such as the one pyenv's shims choose.
-		if dir := filepath.Dir(env.Python); !v.leadsTo(dir) {
+		if dir := filepath.Dir(env.Python); !leadsTo(v, dir) {
 			v.prependPath(dir)
 		}
 	default:
@@ -70,7 +67,7 @@ func activateVenv(env *Environment, v *vars) {
 }
 
 // leadsTo reports whether the first python of PATH is the one in dir.
-func (v *vars) leadsTo(dir string) bool {
+func leadsTo(v *vars, dir string) bool {
 	path, _ := v.get("PATH")
 	for _, name := range []string{"python" + exeSuffix, "python3" + exeSuffix} {
 		if !executable(filepath.Join(dir, name)) {
@@ -106,7 +103,7 @@ func (f *Finder) activateConda(env *Environment, v *vars) {
 		if python, err := interpreter(env.Root); err == nil {
 			v.set("CONDA_PYTHON_EXE", python)
 		}
-		v.addCondabin(filepath.Join(env.Root, "condabin"))
+		addCondabin(v, filepath.Join(env.Root, "condabin"))
 		for name, value := range map[string]string{"_CONDA_EXE": conda, "_CONDA_ROOT": env.Root} { // new in 2025
 			if _, ok := v.get(name); ok {
 				v.set(name, value)
@@ -122,115 +119,6 @@ func (f *Finder) activateConda(env *Environment, v *vars) {
 	if _, ok := v.get("PYTHONNOUSERSITE"); !ok {
 		v.set("PYTHONNOUSERSITE", "1")
 	}
-}
-
-// addCondabin puts the directory of the command "conda" behind the
-// environment's own, unless there is one already.
-func (v *vars) addCondabin(condabin string) {
-	path, _ := v.get("PATH")
-	dirs := filepath.SplitList(path)
-	prefix, _ := v.get("CONDA_PREFIX")
-	if !isDir(condabin) || slices.ContainsFunc(dirs, func(d string) bool { return filepath.Base(d) == "condabin" }) {
-		return
-	}
-	v.setPath(slices.Insert(dirs, len(condaPath(prefix)), condabin))
-}
-
-// condaPath is what a conda environment adds to PATH, in order.
-func condaPath(prefix string) []string {
-	if runtime.GOOS != "windows" {
-		return []string{filepath.Join(prefix, "bin")}
-	}
-	dirs := []string{prefix}
-	for _, flavour := range []string{"ucrt64", "clang64", "mingw64", "clangarm64"} {
-		if dir := filepath.Join(prefix, "Library", flavour, "bin"); isDir(dir) {
-			dirs = append(dirs, dir)
-			break
-		}
-	}
-	for _, dir := range []string{`Library\mingw-w64\bin`, `Library\usr\bin`, `Library\bin`, `Scripts`, `bin`} {
-		dirs = append(dirs, filepath.Join(prefix, dir))
-	}
-	return dirs
-}
-
-// packageVars reads the variables packages and the user gave a conda
-// environment: etc/conda/env_vars.d/*.json, then conda-meta/state, which wins.
-// What cannot be read is a warning.
-func packageVars(prefix string) (set map[string]string, warnings []string) {
-	set = map[string]string{}
-	add := func(file string, entries map[string]any) {
-		for name, value := range entries {
-			text, ok := value.(string)
-			if !ok {
-				text = fmt.Sprint(value)
-			}
-			name = strings.ToUpper(name) // conda's envvars_force_uppercase
-			switch {
-			case name == "PATH" || text == "***unset***": // reserved; conda's word for "removed"
-				delete(set, name)
-			case name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(text, "\x00"):
-				warnings = append(warnings, fmt.Sprintf("%s: the variable %q cannot be set", file, name))
-			default:
-				set[name] = text
-			}
-		}
-	}
-	files, _ := filepath.Glob(filepath.Join(globEscape(prefix), "etc", "conda", "env_vars.d", "*.json"))
-	for _, file := range files { // Glob sorts
-		var entries map[string]any
-		if err := readJSON(file, &entries); err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s was not read: %v", file, err))
-			continue
-		}
-		add(file, entries)
-	}
-	state := filepath.Join(prefix, "conda-meta", "state")
-	var content struct {
-		EnvVars map[string]any `json:"env_vars"`
-	}
-	if !isFile(state) {
-		return set, warnings
-	}
-	if err := readJSON(state, &content); err != nil {
-		return set, append(warnings, fmt.Sprintf("%s was not read: %v", state, err))
-	}
-	add(state, content.EnvVars)
-	return set, warnings
-}
-
-// readJSON reads a small JSON file; numbers keep their text.
-func readJSON(path string, into any) error {
-	data, err := readSmall(path)
-	if err != nil {
-		return err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	return decoder.Decode(into)
-}
-
-// maxConfig bounds configuration files: a wrong path must not be read whole.
-const maxConfig = 1 << 20
-
-// readSmall reads a regular file of at most maxConfig bytes.
-func readSmall(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxConfig {
-		return nil, fmt.Errorf("%s is not a regular file of at most %d bytes", path, maxConfig)
-	}
-	return os.ReadFile(path)
-}
-
-// globEscape makes a directory's name safe in a pattern.
-func globEscape(dir string) string {
-	if runtime.GOOS == "windows" {
-		return dir // has no escapes; "[" is rare
-	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
 func (e *Environment) warn(format string, args ...any) {

@@ -24,23 +24,6 @@ func venvEnv(t testing.TB, f *Finder) *Environment {
 	return env
 }
 
-// distFiles is an installed distribution: file name → content, below site-packages.
-func distFiles(site, name, version string, headers string, files ...string) map[string]string {
-	info := filepath.Join(site, name+"-"+version+".dist-info")
-	record := name + "-" + version + ".dist-info/METADATA,,\n"
-	all := map[string]string{
-		filepath.Join(info, "METADATA"): "Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n" + headers + "\nName: not this\n",
-	}
-	for _, file := range files {
-		record += file + ",sha256=x,1\n"
-		if strings.HasSuffix(file, ".py") {
-			all[filepath.Join(site, file)] = "raise SystemExit('imported " + file + "')\n"
-		}
-	}
-	all[filepath.Join(info, "RECORD")] = record
-	return all
-}
-
 func TestCheck(t *testing.T) {
 	f := newFinder(t)
 	env := venvEnv(t, f)

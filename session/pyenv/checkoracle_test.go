@@ -2,37 +2,12 @@ package pyenv
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
-
-// testPython is the Python of the newest test environment, which has packaging.
-func testPython(t testing.TB) string {
-	t.Helper()
-	return testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")[0]
-}
-
-// ask runs code in the newest test environment and decodes what it prints.
-func ask(t testing.TB, python, code string, input, answer any) {
-	t.Helper()
-	text, err := json.Marshal(input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(python, "-c", code, string(text)).Output()
-	if err == nil {
-		err = json.Unmarshal(out, answer)
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-}
 
 // TestCheckEqualsMetadata: for all that is installed in a real environment, by name
 // and by what it is imported as, the answer is importlib.metadata's.

@@ -38,7 +38,9 @@ func (f *Finder) resolveConda(ctx context.Context, name string) (*Environment, e
 	if name != "root" {
 		env.Name = name
 	}
-	f.warnOfAliases(env)
+	if warning := f.aliases(); warning != "" {
+		env.warn("%s", warning)
+	}
 	return f.finish(ctx, env)
 }
 
@@ -94,8 +96,6 @@ func (f *Finder) condaAt(prefix string) (*Environment, error) {
 	return env, nil
 }
 
-func hasMeta(prefix string) bool { return isDir(filepath.Join(prefix, "conda-meta")) }
-
 // condaPrefix finds the prefix of a name, from files alone as long as they know
 // it. Where conda itself would say which is meant, the first one counts; among
 // roots and prefixes that merely are there, two are ambiguous.
@@ -131,7 +131,7 @@ func (f *Finder) condaPrefix(ctx context.Context, name string) (string, error) {
 	if prefix, err := only(name, distinct(hits, hasMeta)); prefix != "" || err != nil {
 		return prefix, err
 	}
-	answer := f.askConda(ctx, places)
+	answer := f.askConda(ctx, f.cleanVars().environ(), places)
 	if err := ctx.Err(); err != nil {
 		return "", context.Cause(ctx)
 	}
@@ -171,15 +171,4 @@ func (f *Finder) condaNotFound(name string, searched []string, places condaPlace
 	}
 	notFound.Near = nearest(filepath.Base(name), names)
 	return notFound
-}
-
-// condaEnvsIn lists the conda environments directly in dir.
-func condaEnvsIn(dir string) []string {
-	var found []string
-	for _, name := range namesIn(dir) {
-		if prefix := filepath.Join(dir, name); hasMeta(prefix) {
-			found = append(found, prefix)
-		}
-	}
-	return found
 }

@@ -12,35 +12,6 @@ import (
 	"testing"
 )
 
-// condaEnv makes what a conda environment is known by, with a python that is a
-// link to the test's.
-func condaEnv(t testing.TB, prefix string) string {
-	t.Helper()
-	write(t, map[string]string{filepath.Join(prefix, "conda-meta", "history"): ""})
-	if err := os.MkdirAll(filepath.Join(prefix, "bin"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(basePython(t), filepath.Join(prefix, "bin", "python")); err != nil {
-		t.Fatal(err)
-	}
-	return prefix
-}
-
-// condaRoot makes an installation of conda with environments of these names.
-func condaRoot(t testing.TB, root string, names ...string) string {
-	t.Helper()
-	condaEnv(t, root)
-	for _, dir := range []string{"envs", "condabin", "pkgs"} {
-		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range names {
-		condaEnv(t, filepath.Join(root, "envs", name))
-	}
-	return root
-}
-
 func TestCondaByName(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -312,36 +283,6 @@ func BenchmarkCondaPrefix(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-}
-
-func TestParseCondarc(t *testing.T) {
-	for _, test := range []struct {
-		name, text string
-		want       []string
-	}{
-		{"empty", "", nil},
-		{"block", "envs_dirs:\n  - /a\n  - ~/b c\n", []string{"/a", "~/b c"}},
-		{"block without indent", "envs_dirs:\n- /a\nchannels:\n- x\n", []string{"/a"}},
-		{"inline", "envs_dirs: [/a, \"/b c\", '/d']\n", []string{"/a", "/b c", "/d"}},
-		{"inline over lines", "envs_dirs: [\n  /a,\n  /b\n]\nx: y\n", []string{"/a", "/b"}},
-		{"a single string", "envs_dirs: /a\n", []string{"/a"}},
-		{"comments", "# x\nenvs_dirs: # y\n  # z\n  - /a # not /b\n  - '/c # d'\n", []string{"/a", "/c # d"}},
-		{"carriage returns", "envs_dirs:\r\n  - /a\r\n", []string{"/a"}},
-		{"nested is not ours", "other:\n  envs_dirs:\n    - /a\n", nil},
-		{"list of another key", "channels:\n  - /a\nenvs_dirs:\n  - /b\n", []string{"/b"}},
-		{"unfinished", "envs_dirs: [/a", nil},
-	} {
-		if got := parseCondarc(test.text)["envs_dirs"]; !slices.Equal(got, test.want) {
-			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
-		}
-	}
-}
-
-func FuzzParseCondarc(f *testing.F) {
-	for _, seed := range []string{"envs_dirs:\n  - /a\n", "a: [b, 'c]'", "\"\"\"", "- - -", ": :", "envs_dirs: [\n"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) { parseCondarc(text) })
 }
 
 func TestNearest(t *testing.T) {

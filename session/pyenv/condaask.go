@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -27,10 +28,19 @@ func (a condaAnswer) named(name string) []string {
 	return distinct(prefixes, hasMeta)
 }
 
+// CondaFinder finds installations of conda, mamba and micromamba, and where
+// their environments are. It is safe for concurrent use and must not be copied.
+type CondaFinder struct {
+	*Host
+
+	mu     sync.Mutex  // protects the field below
+	answer condaAnswer // the last one
+}
+
 // askConda runs "conda info --json" or its like, at most once a minute.
-func (f *Finder) askConda(ctx context.Context, places condaPlaces) condaAnswer {
+func (f *CondaFinder) askConda(ctx context.Context, environ []string, places condaPlaces) condaAnswer {
 	f.mu.Lock()
-	last := f.conda
+	last := f.answer
 	f.mu.Unlock()
 	if time.Since(last.at) < time.Minute {
 		return last
@@ -41,7 +51,7 @@ func (f *Finder) askConda(ctx context.Context, places condaPlaces) condaAnswer {
 	}
 	limited, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	stdout, _, err := f.output(limited, f.cleanVars().environ(), argv...)
+	stdout, _, err := f.output(limited, environ, argv...)
 	answer := condaAnswer{at: time.Now()}
 	if i := bytes.IndexByte(stdout, '{'); i >= 0 { // plugins print before it
 		_ = json.NewDecoder(bytes.NewReader(stdout[i:])).Decode(&answer)
@@ -49,11 +59,11 @@ func (f *Finder) askConda(ctx context.Context, places condaPlaces) condaAnswer {
 	f.log().Debug("asked conda", "argv", argv, "envs", len(answer.Envs), "error", err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.conda = answer
+	f.answer = answer
 	return answer
 }
 
-func (f *Finder) condaQuestion(places condaPlaces) []string {
+func (f *CondaFinder) condaQuestion(places condaPlaces) []string {
 	if exe := f.getenv("CONDA_EXE"); filepath.IsAbs(exe) && executable(exe) {
 		return []string{exe, "info", "--json"}
 	}

@@ -9,7 +9,7 @@ import (
 
 // condarcFiles lists conda's configuration files there may be, lowest priority
 // first, as conda searches them.
-func (f *Finder) condarcFiles(roots []string) []string {
+func (f *CondaFinder) condarcFiles(roots []string) []string {
 	var files []string
 	dir := func(dir string) {
 		files = append(files, filepath.Join(dir, ".condarc"), filepath.Join(dir, "condarc"))
@@ -47,17 +47,18 @@ func (f *Finder) condarcFiles(roots []string) []string {
 	return files
 }
 
-// warnOfAliases tells of two variables that mean the same: conda and mamba both
-// stop with an error then, so a program that installs with them would.
-func (f *Finder) warnOfAliases(env *Environment) {
+// aliases tells of two variables that mean the same, "" if there are none: conda
+// and mamba both stop with an error then, so a program that installs with them would.
+func (f *CondaFinder) aliases() string {
 	if f.getenv("CONDA_ENVS_DIRS") != "" && f.getenv("CONDA_ENVS_PATH") != "" {
-		env.warn("CONDA_ENVS_DIRS and CONDA_ENVS_PATH are both set: the environment is looked for in both, but conda and mamba refuse to work that way; unset CONDA_ENVS_PATH")
+		return "CONDA_ENVS_DIRS and CONDA_ENVS_PATH are both set: the environment is looked for in both, but conda and mamba refuse to work that way; unset CONDA_ENVS_PATH"
 	}
+	return ""
 }
 
 // configuredEnvsDirs are the envs directories of the environment and of the
 // configuration files, most important first.
-func (f *Finder) configuredEnvsDirs(roots []string) []string {
+func (f *CondaFinder) configuredEnvsDirs(roots []string) []string {
 	var dirs []string
 	for _, name := range []string{"CONDA_ENVS_DIRS", "CONDA_ENVS_PATH"} {
 		dirs = append(dirs, filepath.SplitList(f.getenv(name))...)
@@ -152,12 +153,4 @@ func stripComment(line string) string {
 		}
 	}
 	return line
-}
-
-func unquote(s string) string {
-	s = strings.TrimSpace(s)
-	if len(s) >= 2 && (s[0] == '"' || s[0] == '\'') && s[len(s)-1] == s[0] {
-		return s[1 : len(s)-1]
-	}
-	return s
 }

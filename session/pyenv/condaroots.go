@@ -9,7 +9,7 @@ import (
 
 // selectedRoots are the roots the user's shell, client or PATH chose, first
 // choice first.
-func (f *Finder) selectedRoots() []string {
+func (f *CondaFinder) selectedRoots() []string {
 	var roots []string
 	if exe := f.getenv("CONDA_EXE"); filepath.IsAbs(exe) {
 		roots = append(roots, filepath.Dir(filepath.Dir(exe))) // in bin, Scripts or condabin
@@ -36,7 +36,7 @@ func (f *Finder) selectedRoots() []string {
 }
 
 // usualRoots are the places installers of conda offer.
-func (f *Finder) usualRoots() []string {
+func (f *CondaFinder) usualRoots() []string {
 	names := []string{"miniforge3", "mambaforge", "miniconda3", "anaconda3", "micromamba", "miniconda", "anaconda"}
 	bases := []string{f.Home, filepath.Join(f.Home, "opt"), f.sys("/opt"), f.sys("/usr/local")}
 	if runtime.GOOS == "windows" {
@@ -59,31 +59,6 @@ func (f *Finder) usualRoots() []string {
 	return distinct(roots, isMambaRoot)
 }
 
-// dataHome is where programs of this user keep data.
-func (f *Finder) dataHome() string {
-	if xdg := f.getenv("XDG_DATA_HOME"); filepath.IsAbs(xdg) {
-		return xdg
-	}
-	return filepath.Join(f.Home, ".local", "share")
-}
-
-// distinct keeps the absolute directories that ok accepts, each once even when
-// several names lead to it.
-func distinct(dirs []string, ok func(string) bool) []string {
-	var kept, real []string
-	for _, dir := range dirs {
-		if !filepath.IsAbs(dir) || !ok(dir) {
-			continue
-		}
-		resolved, err := filepath.EvalSymlinks(dir)
-		if err != nil || slices.Contains(real, resolved) {
-			continue
-		}
-		kept, real = append(kept, filepath.Clean(dir)), append(real, resolved)
-	}
-	return kept
-}
-
 // condaPlaces is where environments are looked for.
 type condaPlaces struct {
 	selected   []string // roots that were chosen, or the only one there is
@@ -93,7 +68,7 @@ type condaPlaces struct {
 	listed     []string // prefixes in ~/.conda/environments.txt
 }
 
-func (f *Finder) condaPlaces() condaPlaces {
+func (f *CondaFinder) condaPlaces() condaPlaces {
 	p := condaPlaces{selected: f.selectedRoots(), user: []string{filepath.Join(f.Home, ".conda", "envs")}}
 	if runtime.GOOS == "windows" {
 		p.user = append(p.user, filepath.Join(f.getenv("LOCALAPPDATA"), "conda", "conda", "envs"))
@@ -157,4 +132,54 @@ func (p condaPlaces) otherDirs() []string {
 		return distinct(append(envsOf(p.usual), p.user...), isDir)
 	}
 	return envsOf(p.usual)
+}
+
+// isRoot reports whether dir is a conda installation rather than one of its
+// environments; micromamba's has no conda-meta until something is put into it.
+func isRoot(dir string) bool {
+	switch filepath.Base(dir) {
+	case ".conda", ".pixi": // have envs, and are none
+		return false
+	}
+	if isDir(filepath.Join(dir, "conda-meta")) {
+		return isDir(filepath.Join(dir, "condabin")) || isDir(filepath.Join(dir, "envs"))
+	}
+	return isDir(filepath.Join(dir, "envs")) && isDir(filepath.Join(dir, "pkgs"))
+}
+
+// isMambaRoot accepts what micromamba does where dir is named as its root.
+func isMambaRoot(dir string) bool {
+	if !filepath.IsAbs(dir) {
+		return false
+	}
+	for _, name := range []string{"conda-meta", "envs", "pkgs"} {
+		if isDir(filepath.Join(dir, name)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isPixi reports whether pixi made the environment.
+func isPixi(prefix string) bool { return isFile(filepath.Join(prefix, "conda-meta", "pixi")) }
+
+func hasMeta(prefix string) bool { return isDir(filepath.Join(prefix, "conda-meta")) }
+
+// condaEnvsIn lists the conda environments directly in dir.
+func condaEnvsIn(dir string) []string {
+	var found []string
+	for _, name := range namesIn(dir) {
+		if prefix := filepath.Join(dir, name); hasMeta(prefix) {
+			found = append(found, prefix)
+		}
+	}
+	return found
+}
+
+// condaProgram is the program conda of a root, "" if it has none.
+func condaProgram(root string) string {
+	if root == "" {
+		return ""
+	}
+	return lookup("conda", []string{binDir(root), filepath.Join(root, "condabin")})
 }

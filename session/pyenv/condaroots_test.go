@@ -132,7 +132,7 @@ func TestCondaRootIsReadOnly(t *testing.T) {
 		}
 	}
 	home := filepath.Join(world, "home")
-	f := &Finder{Home: home, sysroot: world}
+	f := NewFinder(&Host{Home: home, Sysroot: world})
 	for name, want := range map[string]string{"ml": home + "/.conda/envs/ml", "only": home + "/miniforge3/envs/only"} {
 		if got, err := f.condaPrefix(t.Context(), name); err != nil || got != want {
 			t.Errorf("%s: got %q, %v", name, got, err)
@@ -162,7 +162,7 @@ func TestCondaInstaller(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		gotTool, gotPath := f.condaInstaller(env)
+		gotTool, gotPath := f.condaInstaller(env.Prefix, env.Root)
 		if env.Root != root || gotTool != tool || gotPath != path {
 			t.Errorf("%s: root %q, %s at %q; want %q, %s at %q", prefix, env.Root, gotTool, gotPath, root, tool, path)
 		}

@@ -54,7 +54,7 @@ func (d denied) filter(environ []string) []string {
 }
 
 // deny gives what ENV_DENY says; a wrong one denies everything, and Resolve says so.
-func (f *Finder) deny() denied {
+func (f *Host) deny() denied {
 	if f.EnvDeny == "" {
 		return nil
 	}

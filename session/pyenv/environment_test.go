@@ -2,97 +2,14 @@ package pyenv
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-
-	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
-
-// TestMain says at the end how many tests were left out.
-func TestMain(m *testing.M) { os.Exit(testneeds.Run(m)) }
 
 // newFinder returns a Finder in a world of its own: an empty home, an empty
 // operating system, and just the variables given.
 func newFinder(t testing.TB, environ ...string) *Finder {
-	t.Helper()
-	dir := t.TempDir()
-	f := &Finder{Home: filepath.Join(dir, "home"), DataDir: filepath.Join(dir, "data"), sysroot: filepath.Join(dir, "sys")}
-	f.Environ = func() []string { return append([]string{"HOME=" + f.Home}, environ...) }
-	for _, d := range []string{f.Home, f.sysroot} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return f
-}
-
-// realPython is the base Python tests make environments with: asked once.
-var realPython = sync.OnceValues(func() (string, error) {
-	path, err := exec.LookPath("python3")
-	if err != nil {
-		return "", err
-	}
-	// pyenv's shims are scripts; what they start says where it lives.
-	out, err := exec.Command(path, "-c", "import sys; print(getattr(sys, '_base_executable', sys.executable))").Output()
-	return strings.TrimSpace(string(out)), err
-})
-
-func basePython(t testing.TB) string {
-	t.Helper()
-	path, err := realPython()
-	if err != nil {
-		testneeds.Skip(t, testneeds.Environments, fmt.Sprintf("python3 on PATH: %v", err))
-	}
-	return path
-}
-
-func testUV(t testing.TB) string {
-	t.Helper()
-	if uv := os.Getenv("MCE_TEST_UV"); uv != "" {
-		return uv
-	}
-	uv, err := exec.LookPath("uv")
-	if err != nil {
-		testneeds.Skip(t, testneeds.Environments, "uv on PATH or in MCE_TEST_UV")
-	}
-	return uv
-}
-
-// makeVenv makes a real virtual environment without pip, which is quick.
-func makeVenv(t testing.TB, dir string) string {
-	t.Helper()
-	run(t, basePython(t), "-m", "venv", "--without-pip", dir)
-	return dir
-}
-
-func run(t testing.TB, argv ...string) string {
-	t.Helper()
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "UV_PYTHON_DOWNLOADS=never")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%q: %v\n%s", argv, err, out)
-	}
-	return string(out)
-}
-
-// write makes files, with their directories.
-func write(t testing.TB, files map[string]string) {
-	t.Helper()
-	for name, content := range files {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(content), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return NewFinder(newHost(t, environ...))
 }
 
 func TestConfigKind(t *testing.T) {

@@ -1,24 +1,10 @@
 package pyenv
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
-
-// ConfigError says that a setting cannot be used.
-type ConfigError struct {
-	Variable string // the setting's name, "ENV_TYPE"
-	Value    string // "" when the setting is missing
-	Reason   string // completes "VARIABLE …"
-	Mend     string // what to do
-}
-
-func (e *ConfigError) Error() string {
-	if e.Value == "" {
-		return fmt.Sprintf("%s %s: %s", e.Variable, e.Reason, e.Mend)
-	}
-	return fmt.Sprintf("%s=%q %s: %s", e.Variable, e.Value, e.Reason, e.Mend)
-}
 
 // NotFoundError says that there is no such environment.
 type NotFoundError struct {
@@ -84,28 +70,16 @@ func (e *BrokenError) Error() string {
 // Unwrap gives the cause.
 func (e *BrokenError) Unwrap() error { return e.Err }
 
-// KernelMissingError says that an environment has no usable ipykernel and that
-// we could not or may not install one.
-type KernelMissingError struct {
-	Env       string // its label
-	Prefix    string
-	Installed string // version that is too old, "" if there is none
-	Reason    string // why it was not installed
-	Command   string // the exact command that mends it
-	Err       error  // the installer's failure, or nil
+// someOf is a list in words, cut when it is long.
+func someOf(items []string) string {
+	const most = 10
+	if len(items) > most {
+		return strings.Join(items[:most], ", ") + fmt.Sprintf(" or one of %d more", len(items)-most)
+	}
+	if len(items) == 1 {
+		return items[0]
+	}
+	return strings.Join(items[:len(items)-1], ", ") + " or " + items[len(items)-1]
 }
 
-func (e *KernelMissingError) Error() string {
-	what := "ipykernel is not installed"
-	if e.Installed != "" {
-		what = "ipykernel " + e.Installed + " is too old"
-	}
-	s := fmt.Sprintf("%s in %s (%s)", what, e.Env, e.Prefix)
-	if e.Reason != "" {
-		s += ": " + e.Reason
-	}
-	return s + "; run: " + e.Command
-}
-
-// Unwrap gives the installer's failure.
-func (e *KernelMissingError) Unwrap() error { return e.Err }
+var errNothingChosen = errors.New("no environment is chosen")

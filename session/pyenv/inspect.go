@@ -2,7 +2,6 @@ package pyenv
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -120,12 +119,6 @@ func condaFacts(prefix string) (python, kernel string) {
 	return python, kernel
 }
 
-// shortVersion is "3.11.7" of "3.11.7.final.0".
-func shortVersion(version string) string {
-	parts := strings.SplitN(version, ".", 4)
-	return strings.Join(parts[:min(len(parts), 3)], ".")
-}
-
 func firstSet(values ...string) string {
 	for _, value := range values {
 		if value != "" {
@@ -166,12 +159,6 @@ func (f *Finder) kernelOf(prefix, version string) string {
 	return ""
 }
 
-// minorVersion is "3.11" of "3.11.7".
-func minorVersion(version string) string {
-	parts := strings.SplitN(version, ".", 3)
-	return strings.Join(parts[:min(len(parts), 2)], ".")
-}
-
 // kernelAt looks for the module first: listing a large directory takes long.
 func kernelAt(dir string) string {
 	if !isFile(filepath.Join(dir, "ipykernel", "__init__.py")) {
@@ -185,27 +172,4 @@ func kernelAt(dir string) string {
 		}
 	}
 	return "unknown"
-}
-
-// realPath is path without links, as far as it exists.
-func realPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
-}
-
-// dirNames lists what is in dir, unsorted; the directories of packages are larger
-// than others.
-func dirNames(dir string) []string {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil
-	}
-	defer d.Close()
-	names, _ := d.Readdirnames(10_000)
-	return names
 }

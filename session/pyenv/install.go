@@ -13,6 +13,14 @@ import (
 	"time"
 )
 
+// Installer installs packages into environments. Set the fields before first use;
+// it is safe for concurrent use and must not be copied.
+type Installer struct {
+	*Finder
+	// UVInstall is UV_INSTALL: "never" forbids fetching uv.
+	UVInstall string
+}
+
 // InstallOptions say how to install. The zero value installs what is missing.
 type InstallOptions struct {
 	Upgrade bool // take the newest version that fits, also of what is there
@@ -49,7 +57,7 @@ type InstallResult struct {
 // are an [*InstallError]; when ctx ends the installer is ended with all its
 // children, and the error is an [*InstallError] that wraps the context's cause
 // and says what has changed already.
-func (f *Finder) Install(ctx context.Context, env *Environment, wanted Wanted, o InstallOptions) (InstallResult, error) {
+func (f *Installer) Install(ctx context.Context, env *Environment, wanted Wanted, o InstallOptions) (InstallResult, error) {
 	if len(wanted.Requirements) == 0 {
 		return InstallResult{}, errors.New("no packages are given; name at least one")
 	}
@@ -76,7 +84,7 @@ func (f *Finder) Install(ctx context.Context, env *Environment, wanted Wanted, o
 
 // installation is one Install under way.
 type installation struct {
-	f        *Finder
+	f        *Installer
 	env      *Environment
 	reqs     []Requirement
 	upgrade  bool
@@ -347,56 +355,4 @@ func (in *installation) operands(argv []string) []string {
 		}
 	}
 	return argv
-}
-
-// pipVars is the environment's variables without what sends an installation
-// elsewhere, or makes it ask. PIP_USER alone breaks every venv.
-func pipVars(environ []string) *vars {
-	v := varsOf(environ)
-	for _, name := range []string{"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN",
-		"PIP_REQUIRE_VIRTUALENV", "PIP_REQUIREMENT", "PIP_EDITABLE", "PIP_UPGRADE", "PIP_QUIET", "PIP_VERBOSE", "PIP_REPORT",
-		"UV_SYSTEM_PYTHON", "UV_PYTHON", "UV_PROJECT", "UV_WORKING_DIR", "UV_WORKING_DIRECTORY", "UV_BREAK_SYSTEM_PACKAGES", "UV_COMPILE_BYTECODE"} {
-		v.unset(name)
-	}
-	v.set("PIP_ROOT_USER_ACTION", "ignore") // containers run as root
-	v.set("GIT_TERMINAL_PROMPT", "0")
-	v.set("PYTHONIOENCODING", "utf-8")
-	return v
-}
-
-// translateIndex gives uv what pip's variables say: uv reads none of them, and an
-// internal index would silently be passed by. By variables, since a command line
-// is seen by everybody and an index's URL may hold a password.
-func translateIndex(v *vars) {
-	for _, t := range []struct{ pip, uv, also, join string }{
-		{"PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX", ""},
-		{"PIP_EXTRA_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INDEX", " "},
-		{"PIP_FIND_LINKS", "UV_FIND_LINKS", "", ","},
-		{"PIP_CONSTRAINT", "UV_CONSTRAINT", "", " "},
-		{"PIP_TRUSTED_HOST", "UV_INSECURE_HOST", "", " "},
-		{"PIP_CERT", "SSL_CERT_FILE", "", ""},
-		{"PIP_DEFAULT_TIMEOUT", "UV_HTTP_TIMEOUT", "", ""},
-	} {
-		value, _ := v.get(t.pip)
-		_, have := v.get(t.uv)
-		_, haveAlso := v.get(t.also)
-		if value == "" || have || t.also != "" && haveAlso {
-			continue
-		}
-		if t.join != "" {
-			fields := strings.Fields(value)
-			if t.pip == "PIP_FIND_LINKS" { // pip warns of one that is gone, uv gives up
-				fields = slices.DeleteFunc(fields, func(p string) bool { return filepath.IsAbs(p) && !exists(p) })
-			}
-			value = strings.Join(fields, t.join)
-		}
-		if value != "" {
-			v.set(t.uv, value)
-		}
-	}
-}
-
-// truth reads a boolean as pip does.
-func truth(value string) bool {
-	return slices.Contains([]string{"1", "y", "yes", "t", "true", "on"}, strings.ToLower(value))
 }

@@ -1,7 +1,6 @@
 package pyenv
 
 import (
-	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
@@ -20,67 +19,25 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// makeWheel writes a wheel of one module into dir.
-func makeWheel(t testing.TB, dir, name, version, module string, headers ...string) {
-	t.Helper()
-	info := name + "-" + version + ".dist-info/"
-	files := map[string]string{
-		module + "/__init__.py": "version = '" + version + "'\n",
-		info + "METADATA":       "Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n" + strings.Join(headers, "\n") + "\n",
-		info + "WHEEL":          "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-	}
-	record := info + "RECORD,,\n"
-	for _, file := range []string{module + "/__init__.py", info + "METADATA", info + "WHEEL"} {
-		record += file + ",,\n"
-	}
-	files[info+"RECORD"] = record
-	out, err := os.Create(filepath.Join(dir, name+"-"+version+"-py3-none-any.whl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := zip.NewWriter(out)
-	for name, content := range files {
-		f, err := w.Create(name)
-		if err == nil {
-			_, err = f.Write([]byte(content))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := errors.Join(w.Close(), out.Close()); err != nil {
-		t.Fatal(err)
-	}
+func newInstaller(t testing.TB, environ ...string) *Installer {
+	return newInstallerOn(newHost(t, environ...))
 }
 
-// wheels makes the packages of these tests.
-func wheels(t testing.TB) string {
-	t.Helper()
-	dir := t.TempDir()
-	makeWheel(t, dir, "mcetoy", "1.0", "toymodule")
-	makeWheel(t, dir, "mcetoy", "1.1", "toymodule", "Provides-Extra: more", "Requires-Dist: mceleaf; extra == 'more'")
-	makeWheel(t, dir, "mcetoy", "2.0", "toymodule", "Requires-Dist: mceleaf")
-	makeWheel(t, dir, "mceleaf", "0.5", "leaf")
-	makeWheel(t, dir, "mceneeds1", "1.0", "needs1", "Requires-Dist: mcetoy<2")
-	makeWheel(t, dir, "mceneeds2", "1.0", "needs2", "Requires-Dist: mcetoy>=2")
-	makeWheel(t, dir, "mcefuture", "1.0", "future", "Requires-Python: >=3.99")
-	write(t, map[string]string{filepath.Join(dir, "mcebad-1.0-py3-none-any.whl"): "this is no zip archive"})
-	return dir
-}
+func newInstallerOn(h *Host) *Installer { return &Installer{Finder: NewFinder(h)} }
 
 func requirements(t testing.TB, texts ...string) Wanted {
 	t.Helper()
-	reqs, err := ParseRequirements(texts)
+	wanted, err := Want(texts, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Wanted{Requirements: reqs}
+	return wanted
 }
 
 // pipEnv and uvEnv are real environments that see the wheels alone.
-func pipEnv(t testing.TB, environ ...string) (*Finder, *Environment) {
+func pipEnv(t testing.TB, environ ...string) (*Installer, *Environment) {
 	t.Helper()
-	f := newFinder(t, append([]string{"PIP_NO_INDEX=1", "PIP_FIND_LINKS=" + wheels(t)}, environ...)...)
+	f := newInstaller(t, append([]string{"PIP_NO_INDEX=1", "PIP_FIND_LINKS=" + wheels(t)}, environ...)...)
 	dir := filepath.Join(t.TempDir(), "pip")
 	run(t, basePython(t), "-m", "venv", dir)
 	env, err := f.Resolve(context.Background(), Config{VenvPath: dir})
@@ -90,9 +47,9 @@ func pipEnv(t testing.TB, environ ...string) (*Finder, *Environment) {
 	return f, env
 }
 
-func uvEnv(t testing.TB, environ ...string) (*Finder, *Environment) {
+func uvEnv(t testing.TB, environ ...string) (*Installer, *Environment) {
 	t.Helper()
-	f := newFinder(t, append([]string{"UV=" + testUV(t), "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/nowhere " + wheels(t)}, environ...)...)
+	f := newInstaller(t, append([]string{"UV=" + testUV(t), "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/nowhere " + wheels(t)}, environ...)...)
 	dir := filepath.Join(t.TempDir(), "uv")
 	run(t, testUV(t), "venv", "-q", "--python", basePython(t), dir)
 	env, err := f.Resolve(context.Background(), Config{UVVenvPath: dir})
@@ -103,7 +60,7 @@ func uvEnv(t testing.TB, environ ...string) (*Finder, *Environment) {
 }
 
 func TestInstall(t *testing.T) {
-	for tool, make := range map[string]func(testing.TB, ...string) (*Finder, *Environment){"pip": pipEnv, "uv": uvEnv} {
+	for tool, make := range map[string]func(testing.TB, ...string) (*Installer, *Environment){"pip": pipEnv, "uv": uvEnv} {
 		t.Run(tool, func(t *testing.T) {
 			t.Parallel()
 			// Each of these would send the installation elsewhere.
@@ -113,7 +70,7 @@ func TestInstall(t *testing.T) {
 	}
 }
 
-func testInstall(t *testing.T, f *Finder, env *Environment, tool string) {
+func testInstall(t *testing.T, f *Installer, env *Environment, tool string) {
 	steps := []struct {
 		ask       []string
 		upgrade   bool
@@ -168,8 +125,8 @@ func testInstall(t *testing.T, f *Finder, env *Environment, tool string) {
 
 func TestInstallByEnsurepip(t *testing.T) {
 	t.Parallel()
-	f := newFinder(t, "PIP_NO_INDEX=1", "PIP_FIND_LINKS="+wheels(t))
-	env := venvEnv(t, f)
+	f := newInstaller(t, "PIP_NO_INDEX=1", "PIP_FIND_LINKS="+wheels(t))
+	env := venvEnv(t, f.Finder)
 	got, err := f.Install(context.Background(), env, requirements(t, "mceleaf"), InstallOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -180,8 +137,8 @@ func TestInstallByEnsurepip(t *testing.T) {
 }
 
 func TestInstallWithoutInstaller(t *testing.T) {
-	f := newFinder(t)
-	env := venvEnv(t, f)
+	f := newInstaller(t)
+	env := venvEnv(t, f.Finder)
 	env.Info.HasEnsurepip = false
 	_, err := f.Install(context.Background(), env, requirements(t, "six"), InstallOptions{})
 	if e, ok := errors.AsType[*InstallError](err); !ok || e.Reason != ReasonNoInstaller || e.Tool != "" {
@@ -190,7 +147,7 @@ func TestInstallWithoutInstaller(t *testing.T) {
 }
 
 func TestInstallRefuses(t *testing.T) {
-	f := newFinder(t)
+	f := newInstaller(t)
 	f.Runner = runnerFunc(func(context.Context, *exec.Cmd) error {
 		t.Error("something was run")
 		return nil
@@ -267,7 +224,7 @@ func TestInstallOneAtATime(t *testing.T) {
 	})
 	var wg sync.WaitGroup
 	for i, name := range []string{"mceleaf", "mcetoy==1.0", "mceneeds1"} {
-		server := &Finder{Home: f.Home, DataDir: f.DataDir, Environ: f.Environ, sysroot: f.sysroot, Runner: counting}
+		server := newInstallerOn(&Host{Home: f.Home, DataDir: f.DataDir, Environ: f.Environ, Sysroot: f.Sysroot, Runner: counting})
 		wg.Go(func() {
 			if _, err := server.Install(context.Background(), env, requirements(t, name), InstallOptions{}); err != nil {
 				t.Errorf("%d: %v", i, err)
@@ -316,7 +273,7 @@ func TestInstallByConda(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := newFinder(t)
+			f := newInstaller(t)
 			root := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
 			write(t, map[string]string{filepath.Join(root, "bin", "conda"): "#!/bin/sh\n" + tt.script})
 			env, err := f.Resolve(context.Background(), Config{Type: "conda", CondaName: "ml"})
@@ -405,7 +362,7 @@ func TestFindUV(t *testing.T) {
 // One package from the real index, by the machine's own settings.
 func TestInstallFromPyPI(t *testing.T) {
 	t.Parallel()
-	f := newFinder(t, append(os.Environ(), "UV="+testUV(t))...)
+	f := newInstaller(t, append(os.Environ(), "UV="+testUV(t))...)
 	dir := filepath.Join(t.TempDir(), "uv")
 	run(t, testUV(t), "venv", "-q", "--python", basePython(t), dir)
 	env, err := f.Resolve(context.Background(), Config{UVVenvPath: dir})

@@ -21,7 +21,7 @@ func (in *installation) condaAttempts() []attempt {
 			return nil
 		}
 	}
-	tool, program := in.f.condaInstaller(in.env)
+	tool, program := in.f.condaInstaller(in.env.Prefix, in.env.Root)
 	if program == "" {
 		return nil
 	}

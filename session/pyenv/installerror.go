@@ -109,22 +109,3 @@ func classify(output string) InstallReason {
 	}
 	return ReasonUnknown
 }
-
-// secret is the user part of a URL.
-var secret = regexp.MustCompile(`(://)[^/\s@'"]+@`)
-
-// redact takes passwords and tokens out of URLs.
-func redact(text string) string {
-	if !strings.Contains(text, "@") {
-		return text
-	}
-	return secret.ReplaceAllString(text, "${1}****@")
-}
-
-func redacted(argv []string) []string {
-	out := make([]string, len(argv))
-	for i, arg := range argv {
-		out[i] = redact(arg)
-	}
-	return out
-}

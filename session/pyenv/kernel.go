@@ -2,11 +2,8 @@ package pyenv
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -19,10 +16,10 @@ const minKernel = "6.0"
 // 7.0.1 lose context variables and interrupts.
 const kernelRequirement = "ipykernel>=6.29,!=7.0.0,!=7.0.1"
 
-// Bounds of one installation; conda solves before it installs.
+// Bounds of installing one kernel; conda solves before it installs.
 const (
-	installTimeout      = 300 * time.Second
-	condaInstallTimeout = 600 * time.Second
+	kernelTimeout      = 300 * time.Second
+	condaKernelTimeout = 600 * time.Second
 )
 
 // What KERNEL_INSTALL may say.
@@ -34,7 +31,7 @@ const (
 )
 
 // kernelMode reads KERNEL_INSTALL.
-func (f *Finder) kernelMode() (string, error) {
+func (f *Provisioner) kernelMode() (string, error) {
 	switch mode := strings.ToLower(strings.TrimSpace(f.KernelInstall)); mode {
 	case "":
 		return kernelAuto, nil
@@ -45,13 +42,34 @@ func (f *Finder) kernelMode() (string, error) {
 		Mend: "use auto, env, sidecar or never"}
 }
 
+// Provisioner sees to it that a kernel can be started: in the environment that
+// was chosen, beside it, or in the managed one. Set the fields before first use;
+// it is safe for concurrent use and must not be copied.
+type Provisioner struct {
+	*Installer
+	// KernelInstall is KERNEL_INSTALL: what is done where ipykernel is missing,
+	// "auto" (or ""), "env", "sidecar" or "never".
+	KernelInstall string
+	// NoKernelInstall leaves a missing ipykernel missing: what would be done about
+	// it is the error's reason.
+	NoKernelInstall bool
+
+	// packages replaces the managed environment's packages in tests.
+	packages []managedPackage
+}
+
+// New makes a Provisioner, with its Installer and Finder, that works on h.
+func New(h *Host) *Provisioner {
+	return &Provisioner{Installer: &Installer{Finder: NewFinder(h)}}
+}
+
 // EnsureKernel makes sure that a kernel can be started in env: with the ipykernel
 // it has, else by installing one into it, else by a sidecar, which env.Sidecar
 // then names; KERNEL_INSTALL says which of these are allowed. notice is a sentence
 // about what was done or should be, "" for nothing. progress (may be nil) gets the
 // installer's lines. Where there is no kernel the error is a
 // [*KernelMissingError] with the command that mends it.
-func (f *Finder) EnsureKernel(ctx context.Context, env *Environment, progress func(string)) (notice string, err error) {
+func (f *Provisioner) EnsureKernel(ctx context.Context, env *Environment, progress func(string)) (notice string, err error) {
 	mode, err := f.kernelMode()
 	if err != nil {
 		return "", err
@@ -89,7 +107,7 @@ func (f *Finder) EnsureKernel(ctx context.Context, env *Environment, progress fu
 }
 
 // installInto installs ipykernel into env.
-func (f *Finder) installInto(ctx context.Context, env *Environment, progress func(string)) (notice string, err error) {
+func (f *Provisioner) installInto(ctx context.Context, env *Environment, progress func(string)) (notice string, err error) {
 	unlock, err := f.lock(ctx, lockName(env.Prefix), waitingFor(progress, "another installation into "+env.Prefix))
 	if err != nil {
 		return "", err
@@ -114,7 +132,7 @@ func (f *Finder) installInto(ctx context.Context, env *Environment, progress fun
 
 // ensureSidecar makes a sidecar for env; refused is why nothing is installed
 // into env itself.
-func (f *Finder) ensureSidecar(ctx context.Context, env *Environment, refused string, progress func(string)) (notice string, err error) {
+func (f *Provisioner) ensureSidecar(ctx context.Context, env *Environment, refused string, progress func(string)) (notice string, err error) {
 	s, err := f.makeSidecar(ctx, env, progress)
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
@@ -132,7 +150,7 @@ func (f *Finder) ensureSidecar(ctx context.Context, env *Environment, refused st
 }
 
 // besides makes env use s; news says that nobody was told before.
-func (f *Finder) besides(env *Environment, s sidecarInfo, refused string, news bool) (notice string) {
+func (f *Provisioner) besides(env *Environment, s sidecarInfo, refused string, news bool) (notice string) {
 	f.takeSidecar(env, s)
 	if !news {
 		return ""
@@ -145,7 +163,7 @@ func (f *Finder) besides(env *Environment, s sidecarInfo, refused string, news b
 }
 
 // badKernel is a sentence about an ipykernel that works and should be upgraded.
-func (f *Finder) badKernel(env *Environment) string {
+func (f *Provisioner) badKernel(env *Environment) string {
 	switch version := env.Info.Dists["ipykernel"]; version {
 	case "7.0.0", "7.0.1":
 		return fmt.Sprintf("ipykernel %s loses context variables between cells and the output of threads; an upgrade mends it: %s", version, f.kernelCommand(env))
@@ -155,7 +173,7 @@ func (f *Finder) badKernel(env *Environment) string {
 
 // KernelWords tells which ipykernel a kernel in env is started with, or what the
 // first call does about there being none. It changes nothing.
-func (f *Finder) KernelWords(env *Environment) string {
+func (f *Provisioner) KernelWords(env *Environment) string {
 	mode, err := f.kernelMode()
 	if err != nil {
 		return err.Error()
@@ -180,7 +198,7 @@ func (f *Finder) KernelWords(env *Environment) string {
 }
 
 // plan says what would be done about a missing kernel.
-func (f *Finder) plan(env *Environment, mode, refused string) string {
+func (f *Provisioner) plan(env *Environment, mode, refused string) string {
 	switch {
 	case mode == kernelEnv && refused != "":
 		return "nothing can be installed: " + refused
@@ -201,7 +219,7 @@ func hasKernel(env *Environment) bool {
 // mayInstall says why nothing is installed into env, "" where that may be. A
 // Python that is in no environment is shared by all that is made from it: only
 // KERNEL_INSTALL=env installs there.
-func (f *Finder) mayInstall(env *Environment, mode string) string {
+func (f *Provisioner) mayInstall(env *Environment, mode string) string {
 	switch {
 	case env.Info.ExternallyManaged != "":
 		return "this Python is managed by other means (" + env.Info.ExternallyManaged + ")"
@@ -215,201 +233,6 @@ func (f *Finder) mayInstall(env *Environment, mode string) string {
 	return ""
 }
 
-func (f *Finder) kernelMissing(env *Environment, reason string) *KernelMissingError {
+func (f *Provisioner) kernelMissing(env *Environment, reason string) *KernelMissingError {
 	return &KernelMissingError{Env: env.Label(), Prefix: env.Prefix, Installed: env.Info.Dists["ipykernel"], Reason: reason, Command: f.kernelCommand(env)}
-}
-
-// kernelCommand is the command line that gives env an ipykernel.
-func (f *Finder) kernelCommand(env *Environment) string {
-	switch {
-	case env.Info.ExternallyManaged != "" && env.Kind != KindConda:
-		dir := filepath.Join(f.Home, ".venv")
-		return command(env.Python, "-m", "venv", dir) + " && " +
-			command(filepath.Join(binDir(dir), "python"), "-m", "pip", "install", "ipykernel") +
-			" (and set ENV_TYPE=venv, VENV_PATH=" + dir + ")"
-	case env.Kind == KindConda:
-		return command("conda", "install", "-p", env.Prefix, "ipykernel")
-	case env.Info.HasPip && env.Kind != KindUV:
-		return command(env.Python, "-m", "pip", "install", kernelRequirement)
-	case env.Kind != KindUV && env.Info.HasEnsurepip && f.uvPath(env) == "":
-		return command(env.Python, "-m", "ensurepip", "--default-pip") + " && " + command(env.Python, "-m", "pip", "install", kernelRequirement)
-	}
-	return command("uv", "pip", "install", "--python", env.Python, kernelRequirement)
-}
-
-// way is one command line that installs ipykernel, or prepares the next one.
-type way struct {
-	argv     []string
-	prepares bool
-}
-
-// installKernel tries the ways of installing that suit env, in order, until there
-// is a kernel. The error is a [*KernelMissingError] that says how each ended.
-func (f *Finder) installKernel(ctx context.Context, env *Environment, progress func(string)) error {
-	ways, err := f.kernelWays(ctx, env, progress)
-	if err != nil {
-		return err
-	}
-	var failed []string
-	var last error
-	for _, w := range ways {
-		limit, line := installTimeout, progress
-		if slices.Contains(w.argv, "--json") {
-			limit, line = condaInstallTimeout, nil // conda's JSON is nothing to read
-		}
-		tail, err := f.runInstaller(ctx, limit, env.Vars, line, w.argv)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		f.log().Info("installing ipykernel", "program", w.argv[0], "error", err)
-		name := strings.Join(w.argv[:min(3, len(w.argv))], " ")
-		switch {
-		case err == nil && !w.prepares:
-			f.forget(env.Python)
-			if err := f.probe(ctx, env); err != nil {
-				return err
-			}
-			if hasKernel(env) {
-				return nil
-			}
-			failed = append(failed, name+": it says that ipykernel is there, and it cannot be imported")
-		case err != nil && !strings.Contains(tail, "unrecognized arguments: --freeze-installed"):
-			failed = append(failed, fmt.Sprintf("%s: %v\n%s", name, err, redact(lastLines(tail, 4))))
-			last = err
-		}
-		if err != nil && w.prepares {
-			break
-		}
-	}
-	missing := f.kernelMissing(env, "installing it failed:\n"+strings.Join(failed, "\n")+"\n")
-	missing.Err = last
-	return missing
-}
-
-// runInstaller runs an installer for at most limit and returns the end of what it
-// printed.
-func (f *Finder) runInstaller(ctx context.Context, limit time.Duration, environ []string, progress func(string), argv []string) (tail string, err error) {
-	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %v", limit))
-	defer cancel()
-	environ = installVars(environ)
-	tail, err = f.download(limited, environ, progress, argv...)
-	if isUV(argv) && err != nil && limited.Err() == nil && classify(tail) == ReasonNetwork {
-		// What is in its cache may do.
-		offline := slices.Insert(slices.Clone(argv), slices.Index(argv, "pip")+1, "--offline")
-		if again, failed := f.download(limited, environ, progress, offline...); failed == nil {
-			return again, nil
-		}
-	}
-	return tail, err
-}
-
-func isUV(argv []string) bool {
-	return filepath.Base(argv[0]) == "uv"+exeSuffix && slices.Contains(argv, "pip")
-}
-
-// download runs a program that fetches something, as stream does. uv trusts a
-// list of authorities of its own; behind a company's proxy the system's has to be
-// used, as pip does, so it is tried again with that.
-func (f *Finder) download(ctx context.Context, environ []string, line func(string), argv ...string) (tail string, err error) {
-	tail, err = f.stream(ctx, environ, line, argv...)
-	if err != nil && strings.Contains(tail, "invalid peer certificate") && ctx.Err() == nil {
-		environ = append(slices.Clone(environ), "UV_SYSTEM_CERTS=true", "UV_NATIVE_TLS=true") // the new and the old name
-		tail, err = f.stream(ctx, environ, line, argv...)
-	}
-	return tail, err
-}
-
-// kernelWays lists how ipykernel can be installed into env, best first.
-func (f *Finder) kernelWays(ctx context.Context, env *Environment, progress func(string)) ([]way, error) {
-	var ways []way
-	half := halfKernel(env)
-	if tool, conda := f.condaInstaller(env); env.Kind == KindConda && conda != "" {
-		install := []string{conda, "install", "-p", env.Prefix, "-y", "--json"}
-		operand := []string{"--", "ipykernel"}
-		if tool != "conda" {
-			operand = []string{"ipykernel"}
-		}
-		if half {
-			ways = append(ways, way{argv: slices.Concat(install, []string{"--force-reinstall"}, operand)})
-		}
-		// Other packages stay as they are; programs older than the option refuse it.
-		ways = append(ways, way{argv: slices.Concat(install, []string{"--freeze-installed"}, operand)}, way{argv: slices.Concat(install, operand)})
-	}
-	pip := pipInstall(env.Python, kernelRequirement)
-	uv := f.uvPath(env)
-	switch {
-	case env.Info.HasPip && (env.Kind != KindUV || uv == ""):
-		if half { // else pip finds that all is there
-			ways = append(ways, way{slices.Insert(slices.Clone(pip), slices.Index(pip, "--"), "--force-reinstall", "--no-deps"), true})
-		}
-		return append(ways, way{argv: pip}), nil
-	case uv == "" && env.Info.HasEnsurepip:
-		return append(ways, way{[]string{env.Python, "-m", "ensurepip", "--default-pip"}, true}, way{argv: pip}), nil
-	case uv == "":
-		var err error
-		if uv, err = f.ensureUV(ctx, progress); ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		} else if err != nil && len(ways) > 0 {
-			return ways, nil
-		} else if err != nil {
-			missing := f.kernelMissing(env, "it has no pip and no ensurepip, and "+err.Error())
-			missing.Err = err
-			return nil, missing
-		}
-	}
-	argv := f.uvInstall(uv, env.Python, kernelRequirement)
-	if half {
-		argv = slices.Insert(argv, slices.Index(argv, "--"), "--reinstall-package", "ipykernel")
-	}
-	return append(ways, way{argv: argv}), nil
-}
-
-// halfKernel reports whether installers believe that ipykernel is there, while
-// its code is gone.
-func halfKernel(env *Environment) bool {
-	if env.Info.Dists["ipykernel"] != "" || env.Info.Purelib == "" {
-		return false
-	}
-	left, _ := filepath.Glob(filepath.Join(globEscape(env.Info.Purelib), "ipykernel-*.dist-info"))
-	return len(left) > 0
-}
-
-// pipInstall is pip's command line for packages.
-func pipInstall(python string, packages ...string) []string {
-	argv := []string{python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--no-color", "--"}
-	return append(argv, packages...)
-}
-
-// uvInstall is uv's command line for packages. Indexes are not in it but in the
-// variables, see [installVars].
-func (f *Finder) uvInstall(uv, python string, packages ...string) []string {
-	argv := []string{uv, "pip", "install", "--python", python, "--no-progress", "--color", "never"}
-	if truth(f.getenv("PIP_NO_INDEX")) {
-		argv = append(argv, "--no-index") // uv has no variable for it
-	}
-	return append(append(argv, "--"), packages...)
-}
-
-// installVars is environ without what would send an installation elsewhere, and
-// with the user's index in uv's words too.
-func installVars(environ []string) []string {
-	v := pipVars(environ)
-	translateIndex(v)
-	return v.environ()
-}
-
-// lockName is the name of the lock for changing the environment in prefix.
-func lockName(prefix string) string {
-	if real, err := filepath.EvalSymlinks(prefix); err == nil {
-		prefix = real
-	}
-	sum := sha256.Sum256([]byte(prefix))
-	return "prefix-" + hex.EncodeToString(sum[:8])
-}
-
-func orSilent(progress func(string)) func(string) {
-	if progress == nil {
-		return func(string) {}
-	}
-	return progress
 }

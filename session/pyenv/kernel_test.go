@@ -10,6 +10,10 @@ import (
 	"testing"
 )
 
+func newProvisioner(t testing.TB, environ ...string) *Provisioner {
+	return New(newHost(t, environ...))
+}
+
 // ipykernelAt is a Runner whose installers put an ipykernel of that version into
 // purelib; everything else runs.
 func ipykernelAt(t *testing.T, purelib, version string, calls *[][]string) Runner {
@@ -33,7 +37,7 @@ func ipykernelAt(t *testing.T, purelib, version string, calls *[][]string) Runne
 
 func TestEnsureKernel(t *testing.T) {
 	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
-	f := newFinder(t, "PATH=/nowhere", "UV="+testUV(t), "PIP_USER=1", "PIP_INDEX_URL=https://index.example/simple")
+	f := newProvisioner(t, "PATH=/nowhere", "UV="+testUV(t), "PIP_USER=1", "PIP_INDEX_URL=https://index.example/simple")
 	env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +79,7 @@ func TestEnsureKernel(t *testing.T) {
 // TestKernelModes: what may be done where there is no ipykernel, and what is said
 // of it beforehand.
 func TestKernelModes(t *testing.T) {
-	f := newFinder(t)
+	f := newProvisioner(t)
 	f.Runner = runnerFunc(func(context.Context, *exec.Cmd) error { t.Error("something ran"); return nil })
 	f.NoKernelInstall = true
 	base := Environment{Prefix: "/p", Python: "/p/bin/python", Info: ProbeInfo{Writable: true, HasPip: true, Purelib: "/p/lib"}}
@@ -123,9 +127,25 @@ func TestKernelModes(t *testing.T) {
 	}
 }
 
+// TestSystemKernel: nothing is ever installed unasked into a Python that others
+// are made from.
+func TestSystemKernel(t *testing.T) {
+	f := newProvisioner(t, "PATH=/usr/bin:/bin")
+	env, err := f.Resolve(t.Context(), Config{VenvPath: basePython(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Info.Dists, f.NoKernelInstall = nil, true
+	_, err = f.EnsureKernel(t.Context(), env, nil)
+	var missing *KernelMissingError
+	if !errors.As(err, &missing) || missing.Command == "" {
+		t.Errorf("got %v, want a KernelMissingError with a command", err)
+	}
+}
+
 // TestBadKernel: it works, and an upgrade is advised.
 func TestBadKernel(t *testing.T) {
-	f := newFinder(t)
+	f := newProvisioner(t)
 	for version, advised := range map[string]bool{"7.0.0": true, "7.0.1": true, "7.1.0": false, "6.17.0": false} {
 		env := &Environment{Kind: KindVenv, Python: "/p/bin/python", Info: ProbeInfo{HasPip: true, Dists: map[string]string{"ipykernel": version}}}
 		notice, err := f.EnsureKernel(t.Context(), env, nil)
@@ -139,7 +159,7 @@ func TestBadKernel(t *testing.T) {
 // PIP_FIND_LINKS count for uv too, which reads neither.
 func TestEnsureKernelIndex(t *testing.T) {
 	dir, links := makeVenv(t, filepath.Join(t.TempDir(), "v")), t.TempDir()
-	f := newFinder(t, "UV="+testUV(t), "PIP_NO_INDEX=1", "PIP_FIND_LINKS="+links)
+	f := newProvisioner(t, "UV="+testUV(t), "PIP_NO_INDEX=1", "PIP_FIND_LINKS="+links)
 	env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +179,7 @@ func TestEnsureKernelIndex(t *testing.T) {
 // Without a data directory there is no place for locks; the working directory is none.
 func TestNoDataDirectory(t *testing.T) {
 	t.Chdir(t.TempDir())
-	f := newFinder(t)
+	f := newProvisioner(t)
 	f.DataDir = ""
 	env := &Environment{Kind: KindVenv, Prefix: "/p", Python: "/p/bin/python", Info: ProbeInfo{Writable: true}}
 	if _, err := f.EnsureKernel(t.Context(), env, nil); err == nil || !strings.Contains(err.Error(), "data directory") {
@@ -195,9 +215,9 @@ func TestKernelWays(t *testing.T) {
 		{"half removed, conda", Environment{Kind: KindConda, Root: root, Info: ProbeInfo{Purelib: half}}, true, []string{"--force-reinstall", "--freeze-installed", root + "/bin/conda", "--reinstall-package"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFinder(t)
+			f := newProvisioner(t)
 			if test.haveUV {
-				f = newFinder(t, "UV="+uv)
+				f = newProvisioner(t, "UV="+uv)
 			}
 			f.UVInstall = "never"
 			test.env.Prefix, test.env.Python = "/p", "/p/bin/python"
@@ -214,17 +234,5 @@ func TestKernelWays(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestTailBuffer(t *testing.T) {
-	b := &tailBuffer{max: 5}
-	for _, part := range []string{"ab", "cdef", "", "0123456789", "x"} {
-		if n, err := b.Write([]byte(part)); n != len(part) || err != nil {
-			t.Errorf("got %d, %v", n, err)
-		}
-	}
-	if b.String() != "6789x" {
-		t.Errorf("got %q", b)
 	}
 }

@@ -68,7 +68,7 @@ func TestList(t *testing.T) {
 	f := newFinder(t)
 	at := func(path string) string { return filepath.Join(f.Home, filepath.FromSlash(path)) }
 	f.Near = []string{at("work/shop/src"), at("code")}
-	bin := filepath.Join(f.sysroot, "tools", "bin")
+	bin := filepath.Join(f.Sysroot, "tools", "bin")
 	f.Environ = func() []string {
 		return []string{"HOME=" + f.Home, "PATH=" + at(".pyenv/shims") + ":" + bin, "VIRTUAL_ENV=" + at("active")}
 	}
@@ -116,7 +116,7 @@ func TestList(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	withKernel(t, filepath.Join(f.sysroot, "tools", "lib", "python3", "dist-packages"), "6.17.0")
+	withKernel(t, filepath.Join(f.Sysroot, "tools", "lib", "python3", "dist-packages"), "6.17.0")
 	managed := listedEnv(t, filepath.Join(f.DataDir, "envs", "default-py312"), uv, "3.12.1", "7.4.0")
 	write(t, map[string]string{managed + "/" + readyMark: "{}", filepath.Join(f.DataDir, "envs", "default-py311", "pyvenv.cfg"): ""})
 	list := f.List(t.Context())

@@ -2,6 +2,8 @@ package pyenv
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,7 +52,7 @@ func (e *LockError) Error() string {
 //
 // A home directory on a network may answer late or never: then the waiting ends
 // with ctx all the same, and the lock is given back when it comes.
-func (f *Finder) lock(ctx context.Context, name string, waiting func(holder string)) (unlock func(), err error) {
+func (f *Host) lock(ctx context.Context, name string, waiting func(holder string)) (unlock func(), err error) {
 	if f.DataDir == "" { // else the locks would lie in the working directory
 		return nil, errors.New("locking: there is no data directory")
 	}
@@ -90,7 +92,7 @@ func (f *Finder) lock(ctx context.Context, name string, waiting func(holder stri
 }
 
 // awaitLock polls, since a blocking flock cannot be cancelled.
-func (f *Finder) awaitLock(ctx context.Context, path string, waiting func(string)) (unlock func(), err error) {
+func (f *Host) awaitLock(ctx context.Context, path string, waiting func(string)) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of locks: %w", err)
 	}
@@ -131,7 +133,7 @@ func (f *Finder) awaitLock(ctx context.Context, path string, waiting func(string
 
 // awaitHeld does with a file what a lock does, where there are no locks: who
 // makes it has it. One whose process is gone counts no more.
-func (f *Finder) awaitHeld(ctx context.Context, path string, waiting func(string)) (unlock func(), err error) {
+func (f *Host) awaitHeld(ctx context.Context, path string, waiting func(string)) (unlock func(), err error) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for first := true; ; first = false {
@@ -212,7 +214,7 @@ func waitingFor(progress func(string), what string) func(string) {
 
 // use notes for as long as this process lives that it uses the directory, so
 // that nobody removes it ([Finder.Remove]). Failing is no reason not to work.
-func (f *Finder) use(dir string) {
+func (f *Host) use(dir string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.DataDir == "" || f.used[dir] != nil {
@@ -237,7 +239,7 @@ func (f *Finder) use(dir string) {
 }
 
 // inUse reports whether another process uses the directory.
-func (f *Finder) inUse(dir string) bool {
+func (f *Host) inUse(dir string) bool {
 	file, err := os.OpenFile(filepath.Join(f.DataDir, "locks", useName(dir)), os.O_RDWR, 0)
 	if err != nil {
 		return false
@@ -249,4 +251,13 @@ func (f *Finder) inUse(dir string) bool {
 
 func useName(dir string) string {
 	return "use-" + strings.TrimPrefix(lockName(dir), "prefix-") + ".lock"
+}
+
+// lockName is the name of the lock for changing the environment in prefix.
+func lockName(prefix string) string {
+	if real, err := filepath.EvalSymlinks(prefix); err == nil {
+		prefix = real
+	}
+	sum := sha256.Sum256([]byte(prefix))
+	return "prefix-" + hex.EncodeToString(sum[:8])
 }

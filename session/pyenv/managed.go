@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -40,15 +38,6 @@ func managedPackages() []managedPackage {
 	}
 }
 
-// ManagedPackages names what the managed environment is made with.
-func ManagedPackages() []string {
-	var names []string
-	for _, p := range managedPackages() {
-		names = append(names, p.Module)
-	}
-	return names
-}
-
 // managedTimeout bounds each step of making the environment; a first download
 // over a slow line is most of it.
 const managedTimeout = 15 * time.Minute
@@ -61,13 +50,22 @@ type readyInfo struct {
 	Time     time.Time `json:"time"`
 }
 
+// Resolve is [Finder.Resolve]; nothing chosen is the managed environment, made if
+// need be.
+func (f *Provisioner) Resolve(ctx context.Context, c Config) (*Environment, error) {
+	if !c.Configured() {
+		return f.Managed(ctx, nil)
+	}
+	return f.Finder.Resolve(ctx, c)
+}
+
 // Managed returns the default environment, the one used when nothing is
 // configured. The first time it is made, with packages from the user's index,
 // once even when several servers start together; progress (may be nil) is told.
 // One whose Python is gone or has become another is made anew, and a package of
 // ours that is missing is put back. When ctx ends, what was half made is left to
 // the next call.
-func (f *Finder) Managed(ctx context.Context, progress func(string)) (*Environment, error) {
+func (f *Provisioner) Managed(ctx context.Context, progress func(string)) (*Environment, error) {
 	if f.DataDir == "" {
 		return nil, errors.New("making the default environment: there is no data directory")
 	}
@@ -101,7 +99,7 @@ func (f *Finder) Managed(ctx context.Context, progress func(string)) (*Environme
 }
 
 // wholeManaged returns the managed environment when there is nothing to do about it.
-func (f *Finder) wholeManaged(ctx context.Context) (*Environment, error) {
+func (f *Provisioner) wholeManaged(ctx context.Context) (*Environment, error) {
 	env, err := f.readyManaged(ctx)
 	if err != nil || env == nil || len(f.lacking(env)) > 0 {
 		return nil, err
@@ -110,7 +108,7 @@ func (f *Finder) wholeManaged(ctx context.Context) (*Environment, error) {
 	return env, nil
 }
 
-func (f *Finder) managedList() []managedPackage {
+func (f *Provisioner) managedList() []managedPackage {
 	if f.packages != nil {
 		return f.packages
 	}
@@ -119,7 +117,7 @@ func (f *Finder) managedList() []managedPackage {
 
 // lacking lists what should be in the managed environment and cannot be imported.
 // Another version is no lack: the user may have chosen it.
-func (f *Finder) lacking(env *Environment) []managedPackage {
+func (f *Provisioner) lacking(env *Environment) []managedPackage {
 	var missing []managedPackage
 	for _, p := range f.managedList() {
 		_, there := env.Info.Dists[p.Module]
@@ -131,7 +129,7 @@ func (f *Finder) lacking(env *Environment) []managedPackage {
 }
 
 // repairManaged puts back what is lacking, beside servers that use the rest.
-func (f *Finder) repairManaged(ctx context.Context, env *Environment, progress func(string)) error {
+func (f *Provisioner) repairManaged(ctx context.Context, env *Environment, progress func(string)) error {
 	unlock, err := f.lock(ctx, lockName(env.Prefix), waitingFor(progress, "another installation into "+env.Prefix))
 	if err != nil {
 		return err
@@ -159,7 +157,7 @@ func (f *Finder) repairManaged(ctx context.Context, env *Environment, progress f
 // readyManaged returns the newest managed environment that is complete and
 // works, nil if there is none. Not answering in time is an error: that is a
 // busy machine, not a reason to throw an environment away.
-func (f *Finder) readyManaged(ctx context.Context) (*Environment, error) {
+func (f *Provisioner) readyManaged(ctx context.Context) (*Environment, error) {
 	marks, _ := filepath.Glob(filepath.Join(globEscape(f.DataDir), "envs", "default-py3*", readyMark))
 	slices.SortFunc(marks, func(a, b string) int { return minorOf(b) - minorOf(a) })
 	for _, mark := range marks {
@@ -188,7 +186,7 @@ func minorOf(mark string) int {
 	return -1
 }
 
-func (f *Finder) managedAt(ctx context.Context, dir string) (*Environment, error) {
+func (f *Provisioner) managedAt(ctx context.Context, dir string) (*Environment, error) {
 	python, err := interpreter(dir)
 	if err != nil {
 		return nil, err
@@ -197,7 +195,7 @@ func (f *Finder) managedAt(ctx context.Context, dir string) (*Environment, error
 }
 
 // makeManaged makes the environment under the lock.
-func (f *Finder) makeManaged(ctx context.Context, progress func(string)) (*Environment, error) {
+func (f *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*Environment, error) {
 	uv, uvErr := f.ensureUV(ctx, progress)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -242,7 +240,7 @@ func (f *Finder) makeManaged(ctx context.Context, progress func(string)) (*Envir
 }
 
 // fillManaged makes the venv and installs the packages.
-func (f *Finder) fillManaged(ctx context.Context, dir, uv string, base *Environment, packages []string, progress func(string)) error {
+func (f *Provisioner) fillManaged(ctx context.Context, dir, uv string, base *Environment, packages []string, progress func(string)) error {
 	python := filepath.Join(binDir(dir), "python"+exeSuffix)
 	var steps [][]string
 	switch {
@@ -268,7 +266,7 @@ func (f *Finder) fillManaged(ctx context.Context, dir, uv string, base *Environm
 }
 
 // runManaged runs one step of making or repairing the environment in dir.
-func (f *Finder) runManaged(ctx context.Context, dir string, vars []string, argv []string, progress func(string)) error {
+func (f *Provisioner) runManaged(ctx context.Context, dir string, vars []string, argv []string, progress func(string)) error {
 	tail, err := f.runInstaller(ctx, managedTimeout, vars, progress, argv)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -281,16 +279,9 @@ func (f *Finder) runManaged(ctx context.Context, dir string, vars []string, argv
 		Mend: "see to that and call again, or choose an environment of your own with ENV_TYPE"}
 }
 
-func ignoreAbsent(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
 // basePython finds a Python to make the environment with: the first that works
 // and is of a good version. uv can fetch one.
-func (f *Finder) basePython(ctx context.Context, uv string, progress func(string)) (*Environment, error) {
+func (f *Provisioner) basePython(ctx context.Context, uv string, progress func(string)) (*Environment, error) {
 	var searched []string
 	for _, path := range f.basePythons() {
 		env, err := f.systemPython(ctx, path)
@@ -316,41 +307,8 @@ func goodBase(env *Environment, haveUV bool) bool {
 		(haveUV || env.Info.HasEnsurepip || env.Info.HasPip)
 }
 
-// basePythons lists the pythons there may be, best first. 3.14 comes late: fewer
-// packages have wheels for it.
-func (f *Finder) basePythons() []string {
-	var found []string
-	add := func(name string, dirs []string) {
-		if path := lookup(name, dirs); path != "" && !slices.Contains(found, path) && !dialogStub(runtime.GOOS, path) {
-			found = append(found, path)
-		}
-	}
-	dirs := append(f.pathDirs(), f.sys("/usr/local/bin"), f.sys("/opt/homebrew/bin"), f.sys("/usr/bin"))
-	// A Python inside an active environment would tie ours to it.
-	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return isPrefix(filepath.Dir(dir)) })
-	for _, minor := range []string{"3.13", "3.12", "3.11", "3.10", "3.14"} {
-		add("python"+minor, dirs)
-		for _, version := range f.pyenvVersions(minor) {
-			add("python", []string{binDir(version), version})
-		}
-	}
-	add("python3", dirs)
-	add("python", dirs)
-	return found
-}
-
-// pyenvVersions lists the directories of pyenv's versions of one minor, newest
-// first. Its shims are no good: they depend on what is selected where.
-func (f *Finder) pyenvVersions(minor string) []string {
-	versions, _ := f.pythonHomes()
-	found, _ := filepath.Glob(filepath.Join(globEscape(versions), minor+".*"))
-	found = slices.DeleteFunc(found, func(dir string) bool { return !isDir(dir) || isPrefix(dir) })
-	slices.SortFunc(found, func(a, b string) int { return compareVersions(filepath.Base(b), filepath.Base(a)) })
-	return found
-}
-
 // uvPython lets uv find, or fetch, a Python.
-func (f *Finder) uvPython(ctx context.Context, uv string, searched []string, progress func(string)) (*Environment, error) {
+func (f *Provisioner) uvPython(ctx context.Context, uv string, searched []string, progress func(string)) (*Environment, error) {
 	v := installVars(f.cleanVars().environ())
 	find := []string{uv, "python", "find", "--no-project", "--color", "never", ">=" + minManaged + ",<" + maxManaged}
 	stdout, stderr, err := f.output(ctx, v, find...)
@@ -373,7 +331,7 @@ func (f *Finder) uvPython(ctx context.Context, uv string, searched []string, pro
 
 // ManagedReady reports whether the default environment has been made. It looks
 // at the disk only and starts nothing.
-func (f *Finder) ManagedReady() bool {
+func (f *Provisioner) ManagedReady() bool {
 	marks, _ := filepath.Glob(filepath.Join(globEscape(f.DataDir), "envs", "default-py3*", readyMark))
 	return len(marks) > 0
 }

@@ -55,9 +55,9 @@ func putPackages(prefix string, names []string) error {
 }
 
 // managedFinder finds the test's Python alone, and no uv.
-func managedFinder(t *testing.T, dataDir string, runner Runner) *Finder {
+func managedFinder(t *testing.T, dataDir string, runner Runner) *Provisioner {
 	t.Helper()
-	f := newFinder(t, "PATH="+filepath.Dir(basePython(t)))
+	f := newProvisioner(t, "PATH="+filepath.Dir(basePython(t)))
 	f.DataDir, f.Runner, f.UVInstall = dataDir, runner, "never"
 	f.packages = []managedPackage{{"ipykernel", "ipykernel"}, {"numpy", "numpy"}}
 	return f
@@ -188,7 +188,7 @@ func TestManagedIsMended(t *testing.T) {
 }
 
 func TestManagedFails(t *testing.T) {
-	f := newFinder(t, "PATH=/nowhere")
+	f := newProvisioner(t, "PATH=/nowhere")
 	_, err := f.Managed(t.Context(), nil)
 	var notFound *NotFoundError
 	if !errors.As(err, &notFound) {

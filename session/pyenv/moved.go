@@ -62,9 +62,3 @@ func startedBy(script string) string {
 	}
 	return python
 }
-
-func sameDir(a, b string) bool {
-	one, errOne := os.Stat(a)
-	two, errTwo := os.Stat(b)
-	return errOne == nil && errTwo == nil && os.SameFile(one, two)
-}

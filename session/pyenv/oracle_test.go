@@ -1,14 +1,11 @@
 package pyenv
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // What we compute is held against what the real programs make, variable by
@@ -46,11 +43,6 @@ func sourced(t *testing.T, environ []string, script string) *vars {
 		t.Fatal(err)
 	}
 	return varsOf(strings.Split(string(out), "\x00"))
-}
-
-func testVirtualenv(t testing.TB) string {
-	t.Helper()
-	return testneeds.Variable(t, "MCE_TEST_VIRTUALENV", "a Python with virtualenv")
 }
 
 func TestVenvActivationEqualsTheScript(t *testing.T) {
@@ -108,29 +100,6 @@ os._exit(0)`
 	script := filepath.Join(t.TempDir(), "activate.sh")
 	write(t, map[string]string{script: run(t, python, "-c", program, prefix, path)})
 	return script
-}
-
-func testConda(t testing.TB) string {
-	t.Helper()
-	return testneeds.Variable(t, "MCE_TEST_CONDA", "a conda installation")
-}
-
-// cloneConda makes a prefix like another one by hard links, with notes of its own.
-func cloneConda(t *testing.T, source, prefix string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if exec.Command("cp", "-al", source, prefix).Run() != nil { // another disk
-		run(t, "rm", "-rf", prefix)
-		run(t, "cp", "-a", source, prefix)
-	}
-	for _, notes := range []string{"conda-meta", "etc"} {
-		run(t, "rm", "-rf", filepath.Join(prefix, notes))
-		if from := filepath.Join(source, notes); isDir(from) {
-			run(t, "cp", "-a", from, filepath.Join(prefix, notes))
-		}
-	}
 }
 
 // Rattler has no CONDA_DEFAULT_ENV, no prompt, no words of the conda program, and

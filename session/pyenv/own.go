@@ -22,7 +22,7 @@ type Owned struct {
 
 // Owned lists what this program has made: managed environments, sidecars, uv.
 // It reads the disk only.
-func (f *Finder) Owned() []Owned {
+func (f *Provisioner) Owned() []Owned {
 	if f.DataDir == "" {
 		return nil
 	}
@@ -61,7 +61,7 @@ func (e *InUseError) Error() string {
 
 // Remove removes one of [Finder.Owned]. What a running server uses stays, and is
 // an [*InUseError]; so does anything else.
-func (f *Finder) Remove(ctx context.Context, o Owned) error {
+func (f *Provisioner) Remove(ctx context.Context, o Owned) error {
 	i := slices.IndexFunc(f.Owned(), func(own Owned) bool { return own.Path == o.Path })
 	if i < 0 {
 		return fmt.Errorf("removing %s: this program has not made it", o.Path)

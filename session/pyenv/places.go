@@ -1,7 +1,6 @@
 package pyenv
 
 import (
-	"fmt"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -179,13 +178,4 @@ func (s *scan) system() {
 			}
 		}
 	}
-}
-
-// pythonNames are the names of pythons on PATH.
-func pythonNames() []string {
-	names := []string{"python3" + exeSuffix, "python" + exeSuffix}
-	for minor := 15; minor >= minPython; minor-- {
-		names = append(names, fmt.Sprintf("python3.%d%s", minor, exeSuffix))
-	}
-	return names
 }

@@ -13,11 +13,6 @@ import (
 	"time"
 )
 
-// runnerFunc is a Runner made of a function.
-type runnerFunc func(ctx context.Context, cmd *exec.Cmd) error
-
-func (r runnerFunc) Run(ctx context.Context, cmd *exec.Cmd) error { return r(ctx, cmd) }
-
 func TestProbeIsRemembered(t *testing.T) {
 	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
 	f := newFinder(t)

@@ -86,13 +86,6 @@ func (f *Finder) poetryDirs() []string {
 	return []string{filepath.Join(cache, "virtualenvs")}
 }
 
-func (f *Finder) cacheHome() string {
-	if xdg := f.getenv("XDG_CACHE_HOME"); filepath.IsAbs(xdg) {
-		return xdg
-	}
-	return filepath.Join(f.Home, ".cache")
-}
-
 // workonHomes are where virtualenvwrapper and Pipenv keep environments.
 func (f *Finder) workonHomes() []string {
 	dirs := []string{f.expandHome(f.getenv("WORKON_HOME")), filepath.Join(f.Home, ".virtualenvs"), filepath.Join(f.dataHome(), "virtualenvs")}

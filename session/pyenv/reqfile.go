@@ -26,12 +26,6 @@ const (
 	maxFromFiles         = 2000    // requirements of all of them
 )
 
-// Wanted is what one installation is asked for.
-type Wanted struct {
-	Requirements []Requirement
-	Constraints  []Requirement // bound versions, install nothing
-}
-
 // Want reads what to install: requirements as [ParseRequirement] takes them,
 // paths within files that begin with "./", and a file, "" for none: a requirements
 // file, or a pyproject.toml, whose name an extra or dependency group may follow in

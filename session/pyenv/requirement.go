@@ -1,11 +1,9 @@
 package pyenv
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -98,33 +96,6 @@ var (
 // 503): "Ruamel.Yaml_Clib" is "ruamel-yaml-clib".
 func NormalizeName(name string) string {
 	return strings.ToLower(separators.ReplaceAllString(name, "-"))
-}
-
-// ParseRequirements parses all of them or none: the error joins one
-// [*RequirementError] for each that is refused. None at all is an error too.
-func ParseRequirements(texts []string) ([]Requirement, error) {
-	switch {
-	case len(texts) == 0:
-		return nil, errors.New("no packages are given; name at least one")
-	case len(texts) > maxRequirements:
-		return nil, fmt.Errorf("%d packages are given, the limit is %d a call", len(texts), maxRequirements)
-	}
-	var (
-		reqs []Requirement
-		errs []error
-	)
-	for _, text := range texts {
-		r, err := ParseRequirement(text)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		reqs = append(reqs, r)
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return reqs, nil
 }
 
 // ParseRequirement parses a PEP 508 requirement, or a bare https or git+https
@@ -308,88 +279,8 @@ func head(s string) string {
 	return s
 }
 
-// markerParser checks the form of a marker (PEP 508's grammar).
-type markerParser struct{ rest string }
-
-var (
-	markerWord   = regexp.MustCompile(`^[a-z_.]+`)
-	markerString = regexp.MustCompile(`^("[^"\\]*"|'[^'\\]*')`)
-	markerOp     = regexp.MustCompile(`^(===|==|!=|<=|>=|~=|<|>|in\b|not +in\b)`)
-)
-
-// markerNames are the variables of markers, with the names before PEP 508.
-func markerNames() []string {
-	return []string{"python_version", "python_full_version", "os_name", "sys_platform", "platform_release",
-		"platform_system", "platform_version", "platform_machine", "platform_python_implementation",
-		"implementation_name", "implementation_version", "extra",
-		"os.name", "sys.platform", "platform.version", "platform.machine", "platform.python_implementation", "python_implementation"}
+// Wanted is what one installation is asked for.
+type Wanted struct {
+	Requirements []Requirement
+	Constraints  []Requirement // bound versions, install nothing
 }
-
-func (p *markerParser) or() bool {
-	for {
-		if !p.and() {
-			return false
-		}
-		if !p.take("or") {
-			return true
-		}
-	}
-}
-
-func (p *markerParser) and() bool {
-	for {
-		if !p.term() {
-			return false
-		}
-		if !p.take("and") {
-			return true
-		}
-	}
-}
-
-func (p *markerParser) term() bool {
-	p.space()
-	if after, ok := strings.CutPrefix(p.rest, "("); ok {
-		p.rest = after
-		if !p.or() {
-			return false
-		}
-		p.space()
-		after, ok = strings.CutPrefix(p.rest, ")")
-		p.rest = after
-		p.space()
-		return ok
-	}
-	if !p.value() {
-		return false
-	}
-	op := markerOp.FindString(p.rest)
-	p.rest = p.rest[len(op):]
-	return op != "" && p.value()
-}
-
-func (p *markerParser) value() bool {
-	p.space()
-	found := markerString.FindString(p.rest)
-	if found == "" {
-		found = markerWord.FindString(p.rest)
-		if !slices.Contains(markerNames(), found) {
-			return false
-		}
-	}
-	p.rest = p.rest[len(found):]
-	p.space()
-	return true
-}
-
-// take consumes a whole word.
-func (p *markerParser) take(word string) bool {
-	p.space()
-	if markerWord.FindString(p.rest) != word {
-		return false
-	}
-	p.rest = p.rest[len(word):]
-	return true
-}
-
-func (p *markerParser) space() { p.rest = strings.TrimLeft(p.rest, " ") }

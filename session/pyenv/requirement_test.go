@@ -131,19 +131,19 @@ func TestParseRequirementRefuses(t *testing.T) {
 	}
 }
 
-func TestParseRequirements(t *testing.T) {
-	_, err := ParseRequirements([]string{"six", "-r x", "a;b"})
+func TestWantList(t *testing.T) {
+	_, err := Want([]string{"six", "-r x", "a;b"}, "", nil)
 	if err == nil || !strings.Contains(err.Error(), `"-r x"`) || !strings.Contains(err.Error(), `"a;b"`) || strings.Contains(err.Error(), "six") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := ParseRequirements(nil); err == nil {
+	if _, err := Want(nil, "", nil); err == nil {
 		t.Error("an empty list is taken")
 	}
-	if _, err := ParseRequirements(make([]string, 201)); err == nil || !strings.Contains(err.Error(), "200") {
+	if _, err := Want(make([]string, 201), "", nil); err == nil || !strings.Contains(err.Error(), "200") {
 		t.Errorf("201: %v", err)
 	}
-	if reqs, err := ParseRequirements([]string{"six", "numpy>1"}); err != nil || len(reqs) != 2 {
-		t.Errorf("got %v, %v", reqs, err)
+	if w, err := Want([]string{"six", "numpy>1"}, "", nil); err != nil || len(w.Requirements) != 2 {
+		t.Errorf("got %v, %v", w, err)
 	}
 }
 

@@ -1,11 +1,9 @@
 package pyenv
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -47,10 +45,10 @@ type sidecarInfo struct {
 	dir string
 }
 
-func (f *Finder) sidecarsDir() string { return filepath.Join(f.DataDir, "kernels") }
+func (f *Provisioner) sidecarsDir() string { return filepath.Join(f.DataDir, "kernels") }
 
 // sidecars reads the marks of those there are, the newest kernel first.
-func (f *Finder) sidecars() []sidecarInfo {
+func (f *Provisioner) sidecars() []sidecarInfo {
 	if f.DataDir == "" {
 		return nil
 	}
@@ -81,7 +79,7 @@ func (s sidecarInfo) fits(env *Environment) bool {
 
 // findSidecar returns a sidecar that fits env: one made for it, or with shared
 // any other.
-func (f *Finder) findSidecar(env *Environment, shared bool) (found sidecarInfo, ok bool) {
+func (f *Provisioner) findSidecar(env *Environment, shared bool) (found sidecarInfo, ok bool) {
 	for _, s := range f.sidecars() {
 		own := slices.Contains(s.Prefixes, env.Prefix)
 		if (own || shared) && s.fits(env) {
@@ -92,7 +90,7 @@ func (f *Finder) findSidecar(env *Environment, shared bool) (found sidecarInfo, 
 }
 
 // takeSidecar makes env use s, and notes that it does.
-func (f *Finder) takeSidecar(env *Environment, s sidecarInfo) {
+func (f *Provisioner) takeSidecar(env *Environment, s sidecarInfo) {
 	env.Sidecar = s.dir
 	f.use(s.dir)
 	mark := filepath.Join(s.dir, sidecarMark)
@@ -108,7 +106,7 @@ func (f *Finder) takeSidecar(env *Environment, s sidecarInfo) {
 }
 
 // makeSidecar makes a sidecar for env.
-func (f *Finder) makeSidecar(ctx context.Context, env *Environment, progress func(string)) (made sidecarInfo, err error) {
+func (f *Provisioner) makeSidecar(ctx context.Context, env *Environment, progress func(string)) (made sidecarInfo, err error) {
 	if f.DataDir == "" {
 		return made, errors.New("there is no data directory to put it into")
 	}
@@ -168,7 +166,7 @@ func (s *sidecarInfo) moveTo(dir, made string) error {
 
 // fillSidecar installs into target by uv, the environment's own pip, or a uv that
 // is fetched for it.
-func (f *Finder) fillSidecar(ctx context.Context, env *Environment, target, pins string, progress func(string)) error {
+func (f *Provisioner) fillSidecar(ctx context.Context, env *Environment, target, pins string, progress func(string)) error {
 	uv := f.uvPath(env)
 	if uv == "" && !env.Info.HasPip {
 		var err error
@@ -184,7 +182,7 @@ func (f *Finder) fillSidecar(ctx context.Context, env *Environment, target, pins
 	}
 	i := slices.Index(argv, "--")
 	argv = slices.Insert(argv, i, "--target", target, "--constraint", pins)
-	tail, err := f.runInstaller(ctx, installTimeout, withoutUserConstraint(env.Vars), progress, argv)
+	tail, err := f.runInstaller(ctx, kernelTimeout, withoutUserConstraint(env.Vars), progress, argv)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -260,7 +258,7 @@ sys.meta_path.insert(0, First)
 import ipykernel.kernelapp`
 
 // trySidecar proves that the kernel can be imported beside what env has.
-func (f *Finder) trySidecar(ctx context.Context, env *Environment, dir string) error {
+func (f *Provisioner) trySidecar(ctx context.Context, env *Environment, dir string) error {
 	limited, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	_, stderr, err := f.output(limited, env.Vars, env.Python, "-c", tryScript, dir)
@@ -275,7 +273,7 @@ func (f *Finder) trySidecar(ctx context.Context, env *Environment, dir string) e
 
 // removeOldSidecars removes what nobody has started for a long time, and what
 // was left half made.
-func (f *Finder) removeOldSidecars() {
+func (f *Provisioner) removeOldSidecars() {
 	for _, name := range dirNames(f.sidecarsDir()) {
 		dir := filepath.Join(f.sidecarsDir(), name)
 		info, err := os.Stat(filepath.Join(dir, sidecarMark))
@@ -286,19 +284,4 @@ func (f *Finder) removeOldSidecars() {
 			}
 		}
 	}
-}
-
-// writeJSON writes a small file in one step.
-func writeJSON(path string, value any) error {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(value); err != nil {
-		return err
-	}
-	temporary := path + ".tmp"
-	if err := os.WriteFile(temporary, b.Bytes(), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temporary, path)
 }

@@ -24,14 +24,14 @@ func uvInto(t *testing.T, packages ...string) string {
 }
 
 // sidecarFinder reaches the package index as this machine does.
-func sidecarFinder(t *testing.T) *Finder {
+func sidecarFinder(t *testing.T) *Provisioner {
 	t.Helper()
-	f := newFinder(t, append(os.Environ(), "UV="+testUV(t))...)
+	f := newProvisioner(t, append(os.Environ(), "UV="+testUV(t))...)
 	f.KernelInstall = "sidecar"
 	return f
 }
 
-func resolved(t *testing.T, f *Finder, dir string) *Environment {
+func resolved(t *testing.T, f *Provisioner, dir string) *Environment {
 	t.Helper()
 	env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
 	if err != nil {
@@ -77,7 +77,8 @@ func TestSidecar(t *testing.T) {
 		t.Errorf("again: %q, %v, %s", notice, err, again.Sidecar)
 	}
 	// Another environment with the same packages, in another server.
-	other := &Finder{Environ: f.Environ, Home: f.Home, DataDir: f.DataDir, KernelInstall: "sidecar", Runner: quiet}
+	other := New(&Host{Environ: f.Environ, Home: f.Home, DataDir: f.DataDir, Runner: quiet})
+	other.KernelInstall = "sidecar"
 	twin := resolved(t, other, uvInto(t, "traitlets==5.9.0", "packaging==23.0"))
 	if notice, err := other.EnsureKernel(t.Context(), twin, nil); notice == "" || err != nil || twin.Sidecar != first {
 		t.Errorf("a twin: %q, %v, %s", notice, err, twin.Sidecar)
@@ -107,7 +108,7 @@ func TestSidecar(t *testing.T) {
 			t.Errorf("%s is in use, and was removed: %v", o.Path, err)
 		}
 	}
-	for _, f := range []*Finder{f, other} { // their processes end
+	for _, f := range []*Provisioner{f, other} { // their processes end
 		for _, file := range f.used {
 			file.Close()
 		}
@@ -162,7 +163,7 @@ func TestSidecarAfterFailure(t *testing.T) {
 		t.Errorf("again: %q, %v", notice, err)
 	}
 
-	g := newFinder(t, "UV="+testUV(t), "UV_CACHE_DIR="+t.TempDir(), "PIP_NO_INDEX=1")
+	g := newProvisioner(t, "UV="+testUV(t), "UV_CACHE_DIR="+t.TempDir(), "PIP_NO_INDEX=1")
 	env = resolved(t, g, dir)
 	_, err = g.EnsureKernel(t.Context(), env, nil)
 	for _, part := range []string{"installing it failed", "beside the environment failed", "uv pip install"} {
@@ -173,7 +174,7 @@ func TestSidecarAfterFailure(t *testing.T) {
 }
 
 func TestOldSidecarsAreRemoved(t *testing.T) {
-	f := newFinder(t)
+	f := newProvisioner(t)
 	old, young, half := filepath.Join(f.sidecarsDir(), "old"), filepath.Join(f.sidecarsDir(), "young"), filepath.Join(f.sidecarsDir(), ".new-1")
 	write(t, map[string]string{filepath.Join(old, sidecarMark): "{}", filepath.Join(young, sidecarMark): "{}", filepath.Join(half, "x"): ""})
 	long := time.Now().Add(-sidecarKept - time.Hour)
@@ -190,7 +191,7 @@ func TestOldSidecarsAreRemoved(t *testing.T) {
 func TestFetchUV(t *testing.T) {
 	t.Parallel()
 	environ := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "UV=") || strings.HasPrefix(e, "PATH=") })
-	f := newFinder(t, append(environ, "PATH="+filepath.Dir(basePython(t)))...)
+	f := newProvisioner(t, append(environ, "PATH="+filepath.Dir(basePython(t)))...)
 	f.UVInstall = "never"
 	if _, err := f.ensureUV(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "UV_INSTALL=never") {
 		t.Errorf("never: %v", err)

@@ -3,6 +3,7 @@ package pyenv
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -76,4 +77,46 @@ func isInstallation(dir string) bool {
 	}
 	libs, _ := filepath.Glob(filepath.Join(globEscape(dir), "lib", "python3*"))
 	return len(libs) > 0 && (exists(filepath.Join(dir, "bin", "python")) || exists(filepath.Join(dir, "bin", "python3")))
+}
+
+// basePythons lists the pythons there may be, best first. 3.14 comes late: fewer
+// packages have wheels for it.
+func (f *Finder) basePythons() []string {
+	var found []string
+	add := func(name string, dirs []string) {
+		if path := lookup(name, dirs); path != "" && !slices.Contains(found, path) && !dialogStub(runtime.GOOS, path) {
+			found = append(found, path)
+		}
+	}
+	dirs := append(f.pathDirs(), f.sys("/usr/local/bin"), f.sys("/opt/homebrew/bin"), f.sys("/usr/bin"))
+	// A Python inside an active environment would tie ours to it.
+	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return isPrefix(filepath.Dir(dir)) })
+	for _, minor := range []string{"3.13", "3.12", "3.11", "3.10", "3.14"} {
+		add("python"+minor, dirs)
+		for _, version := range f.pyenvVersions(minor) {
+			add("python", []string{binDir(version), version})
+		}
+	}
+	add("python3", dirs)
+	add("python", dirs)
+	return found
+}
+
+// pyenvVersions lists the directories of pyenv's versions of one minor, newest
+// first. Its shims are no good: they depend on what is selected where.
+func (f *Finder) pyenvVersions(minor string) []string {
+	versions, _ := f.pythonHomes()
+	found, _ := filepath.Glob(filepath.Join(globEscape(versions), minor+".*"))
+	found = slices.DeleteFunc(found, func(dir string) bool { return !isDir(dir) || isPrefix(dir) })
+	slices.SortFunc(found, func(a, b string) int { return compareVersions(filepath.Base(b), filepath.Base(a)) })
+	return found
+}
+
+// pythonNames are the names of pythons on PATH.
+func pythonNames() []string {
+	names := []string{"python3" + exeSuffix, "python" + exeSuffix}
+	for minor := 15; minor >= minPython; minor-- {
+		names = append(names, fmt.Sprintf("python3.%d%s", minor, exeSuffix))
+	}
+	return names
 }

@@ -16,7 +16,7 @@ const uvTimeout = 5 * time.Minute
 
 // uvPath finds the program uv, "" if there is none. GUI clients start servers
 // with a bare PATH, so the usual places are looked at too. env may be nil.
-func (f *Finder) uvPath(env *Environment) string {
+func (f *Installer) uvPath(env *Environment) string {
 	places := f.pathDirs()
 	if env != nil {
 		places = append(places, binDir(env.Prefix))
@@ -33,19 +33,19 @@ func (f *Finder) uvPath(env *Environment) string {
 }
 
 // uvDir is where uv is put when it is fetched.
-func (f *Finder) uvDir() string { return filepath.Join(f.DataDir, "tools", "uv") }
+func (f *Installer) uvDir() string { return filepath.Join(f.DataDir, "tools", "uv") }
 
 // FindUV finds the program uv: $UV, PATH, its usual places, and what this program
 // installed below dataDir.
 func FindUV(getenv func(string) string, home, dataDir string) (path string, ok bool) {
-	f := &Finder{Getenv: getenv, Home: home, DataDir: dataDir}
+	f := &Installer{Finder: NewFinder(&Host{Getenv: getenv, Home: home, DataDir: dataDir})}
 	path = f.uvPath(nil)
 	return path, path != ""
 }
 
 // ensureUV finds uv, or fetches it from the user's package index into the data
 // directory: its wheel holds the program itself. UV_INSTALL=never forbids that.
-func (f *Finder) ensureUV(ctx context.Context, progress func(string)) (path string, err error) {
+func (f *Installer) ensureUV(ctx context.Context, progress func(string)) (path string, err error) {
 	if uv := f.uvPath(nil); uv != "" {
 		return uv, nil
 	}
@@ -74,7 +74,7 @@ func (f *Finder) ensureUV(ctx context.Context, progress func(string)) (path stri
 }
 
 // fetchUV puts uv's wheel into uvDir by the first Python whose pip works.
-func (f *Finder) fetchUV(ctx context.Context, progress func(string)) error {
+func (f *Installer) fetchUV(ctx context.Context, progress func(string)) error {
 	if err := os.MkdirAll(filepath.Dir(f.uvDir()), 0o700); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ type pipCommand struct {
 }
 
 // anyPip finds a Python that has pip, or makes a venv with one in scratch.
-func (f *Finder) anyPip(ctx context.Context, scratch string, progress func(string)) (pipCommand, error) {
+func (f *Installer) anyPip(ctx context.Context, scratch string, progress func(string)) (pipCommand, error) {
 	var ensure *Environment
 	for _, path := range f.basePythons() {
 		env, err := f.systemPython(ctx, path)

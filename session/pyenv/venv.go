@@ -3,7 +3,6 @@ package pyenv
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,9 +10,6 @@ import (
 	"slices"
 	"strings"
 )
-
-// maxListed bounds how many entries of a directory are looked at for suggestions.
-const maxListed = 500
 
 // resolveVenv handles VENV_PATH and UV_VENV_PATH: which of the two was used does
 // not matter, the environment says itself what it is.
@@ -67,41 +63,6 @@ func (f *Finder) locateListed(ctx context.Context, value string, notFound *NotFo
 		}
 	}
 	return nil, notFound
-}
-
-// expand makes a path absolute after "~", "$VAR" and "${VAR}" in it.
-func (f *Finder) expand(variable, value string) (string, error) {
-	if strings.ContainsRune(value, 0) {
-		return "", &ConfigError{Variable: variable, Value: value, Reason: "holds a NUL byte", Mend: "give a path"}
-	}
-	path := f.expandHome(value)
-	if strings.Contains(path, "$") && !exists(path) { // a "$" may also belong to the name
-		var missing string
-		path = os.Expand(path, func(name string) string {
-			expanded := f.getenv(name)
-			if expanded == "" && missing == "" {
-				missing = name
-			}
-			return expanded
-		})
-		if missing != "" {
-			return "", &ConfigError{Variable: variable, Value: value, Reason: "uses $" + missing + ", which is not set",
-				Mend: "write the path out"}
-		}
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", &ConfigError{Variable: variable, Value: value, Reason: "is not a usable path: " + err.Error(), Mend: "give an absolute path"}
-	}
-	return path, nil
-}
-
-// expandHome replaces a leading "~"; that of another user stays.
-func (f *Finder) expandHome(path string) string {
-	if rest, ok := strings.CutPrefix(path, "~"); ok && f.Home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
-		return f.Home + rest
-	}
-	return path
 }
 
 // locate finds the environment that path means: its directory, its directory of
@@ -300,44 +261,4 @@ func venvsIn(dir string) []string {
 		}
 	}
 	return found
-}
-
-// namesIn lists what is in dir, sorted, at most maxListed.
-func namesIn(dir string) []string {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil
-	}
-	defer d.Close()
-	names, _ := d.Readdirnames(maxListed)
-	slices.Sort(names)
-	return names
-}
-
-// someOf is a list in words, cut when it is long.
-func someOf(items []string) string {
-	const most = 10
-	if len(items) > most {
-		return strings.Join(items[:most], ", ") + fmt.Sprintf(" or one of %d more", len(items)-most)
-	}
-	if len(items) == 1 {
-		return items[0]
-	}
-	return strings.Join(items[:len(items)-1], ", ") + " or " + items[len(items)-1]
-}
-
-// command is a command line a person can paste.
-func command(argv ...string) string {
-	quoted := make([]string, len(argv))
-	for i, arg := range argv {
-		quoted[i] = arg
-		if strings.ContainsAny(arg, " \t\n'\"$`\\|&;<>()*?[]{}!#~") || arg == "" {
-			if runtime.GOOS == "windows" {
-				quoted[i] = `"` + arg + `"`
-			} else {
-				quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-			}
-		}
-	}
-	return strings.Join(quoted, " ")
 }

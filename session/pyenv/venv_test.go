@@ -71,13 +71,6 @@ func TestResolveSystemPython(t *testing.T) {
 	if env.Kind != KindSystem || env.Python == shim || env.Prefix != env.Info.BasePrefix {
 		t.Errorf("got %+v", env)
 	}
-	// Nothing is ever installed unasked into a Python that others are made from.
-	env.Info.Dists, f.NoKernelInstall = nil, true
-	_, err = f.EnsureKernel(t.Context(), env, nil)
-	var missing *KernelMissingError
-	if !errors.As(err, &missing) || missing.Command == "" {
-		t.Errorf("got %v, want a KernelMissingError with a command", err)
-	}
 }
 
 func TestResolveVenvErrors(t *testing.T) {

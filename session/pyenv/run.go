@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -25,10 +22,17 @@ const maxOutput = 16 << 20
 // left behind must not hold us.
 const waitDelay = 2 * time.Second
 
+// Runner runs a helper program to its end, as exec.Cmd.Run does, and ends it
+// with its children when ctx is done. The server has one, so that it owns each
+// process it starts.
+type Runner interface {
+	Run(ctx context.Context, cmd *exec.Cmd) error
+}
+
 // output runs argv with vars in the empty directory and returns its stdout and
 // the end of its stderr. The error of a program that failed is an
 // *exec.ExitError, possibly wrapped.
-func (f *Finder) output(ctx context.Context, vars []string, argv ...string) (stdout []byte, stderr string, err error) {
+func (f *Host) output(ctx context.Context, vars []string, argv ...string) (stdout []byte, stderr string, err error) {
 	out, tail := &tailBuffer{max: maxOutput}, &tailBuffer{max: maxTail}
 	err = f.start(ctx, vars, out, tail, argv)
 	return out.buf, tail.String(), err
@@ -36,7 +40,7 @@ func (f *Finder) output(ctx context.Context, vars []string, argv ...string) (std
 
 // stream runs argv as output does, gives each line of its stdout and stderr to
 // line (which may be nil) as it comes, and returns the end of both.
-func (f *Finder) stream(ctx context.Context, vars []string, line func(string), argv ...string) (tail string, err error) {
+func (f *Host) stream(ctx context.Context, vars []string, line func(string), argv ...string) (tail string, err error) {
 	w := &lineWriter{line: line, tail: tailBuffer{max: maxTail}}
 	// The same writer twice: exec then uses one pipe and one goroutine, so lines do not mix.
 	err = f.start(ctx, vars, w, w, argv)
@@ -44,7 +48,7 @@ func (f *Finder) stream(ctx context.Context, vars []string, line func(string), a
 	return w.tail.String(), err
 }
 
-func (f *Finder) start(ctx context.Context, vars []string, stdout, stderr interface{ Write([]byte) (int, error) }, argv []string) error {
+func (f *Host) start(ctx context.Context, vars []string, stdout, stderr interface{ Write([]byte) (int, error) }, argv []string) error {
 	dir, err := f.workDir()
 	if err != nil {
 		return err
@@ -86,7 +90,7 @@ func (directRunner) Run(ctx context.Context, cmd *exec.Cmd) error {
 }
 
 // workDir returns the empty private directory helpers run in.
-func (f *Finder) workDir() (string, error) {
+func (f *Host) workDir() (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.work != "" {
@@ -110,73 +114,6 @@ func (f *Finder) workDir() (string, error) {
 	}
 	f.work = dir
 	return dir, nil
-}
-
-// lookup returns the first executable of that name in dirs. Shims of pyenv are
-// passed over: they fail for what is not in the selected version.
-func lookup(name string, dirs []string) string {
-	for _, dir := range dirs {
-		if filepath.Base(dir) == "shims" || !filepath.IsAbs(dir) {
-			continue
-		}
-		if path := filepath.Join(dir, name+exeSuffix); executable(path) {
-			return path
-		}
-	}
-	return ""
-}
-
-func (f *Finder) pathDirs() []string { return filepath.SplitList(f.getenv("PATH")) }
-
-func (f *Finder) getenv(name string) string {
-	if f.deny().match(name) {
-		return ""
-	}
-	if f.Getenv != nil {
-		return f.Getenv(name)
-	}
-	value, _ := varsOf(f.environ()).get(name)
-	return value
-}
-
-func (f *Finder) environ() []string {
-	if f.Environ == nil {
-		return nil
-	}
-	return f.deny().filter(f.Environ())
-}
-
-func (f *Finder) log() *slog.Logger {
-	if f.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return f.Logger
-}
-
-// sys is a path of the operating system, below another root in tests.
-func (f *Finder) sys(path string) string { return filepath.Join(f.sysroot, path) }
-
-func binDir(prefix string) string { return filepath.Join(prefix, binName) }
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
-// executable reports whether path is a file that somebody may execute.
-func executable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && (runtime.GOOS == "windows" || info.Mode().Perm()&0o111 != 0)
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // tailBuffer keeps the last max bytes written to it.

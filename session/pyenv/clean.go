@@ -1,0 +1,101 @@
+package pyenv
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// leaked are the variables of an environment that may be active around the
+// server, or that would send our Python elsewhere: PYTHONHOME keeps a venv's
+// python from starting, PYTHONSTARTUP is executed by ipykernel.
+func leaked(name string) bool {
+	switch name {
+	case "PYTHONHOME", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__", "PYTHONSTARTUP",
+		"VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYENV_VIRTUAL_ENV", "PIPENV_ACTIVE", "POETRY_ACTIVE",
+		"CONDA_DEFAULT_ENV", "CONDA_PROMPT_MODIFIER", "CONDA_SHLVL":
+		return true
+	}
+	for _, prefix := range []string{"_OLD_VIRTUAL_", "_OLD_PKG_CONFIG_PATH", "CONDA_PREFIX", "CONDA_STACKED_", "__CONDA_SHLVL_", "_CE_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// cleanVars is the server's environment as if nothing were activated in it.
+func (f *Finder) cleanVars() *vars {
+	v := varsOf(f.environ())
+	var active []string // prefixes of activated environments
+	for _, name := range v.names {
+		if name == "VIRTUAL_ENV" || strings.HasPrefix(name, "CONDA_PREFIX") {
+			if prefix, _ := v.get(name); isActive(prefix) {
+				active = append(active, filepath.Clean(prefix))
+			}
+		}
+	}
+	for _, prefix := range active {
+		unsetOf(v, prefix)
+	}
+	for _, name := range slices.Clone(v.names) {
+		if leaked(name) {
+			v.unset(name)
+		}
+	}
+	path, _ := v.get("PATH")
+	dirs := slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool {
+		return slices.ContainsFunc(active, func(prefix string) bool {
+			return slices.Contains(condaPath(prefix), filepath.Clean(dir)) || filepath.Clean(dir) == binDir(prefix)
+		})
+	})
+	if len(dirs) == 0 && runtime.GOOS != "windows" {
+		dirs = []string{"/usr/local/bin", "/usr/bin", "/bin"} // a client gave us no PATH at all
+	}
+	v.setPath(dirs)
+	return v
+}
+
+// unsetOf takes out what activating the environment in prefix has set.
+func unsetOf(v *vars, prefix string) {
+	set, _ := packageVars(prefix)
+	for name, value := range set {
+		if have, ok := v.get(name); ok && have == value {
+			v.unset(name)
+		}
+	}
+	// What its scripts set is not noted anywhere: it is named in them, and leads
+	// into the environment. A user's own SSL_CERT_FILE leads elsewhere.
+	var text strings.Builder
+	scripts, _ := filepath.Glob(filepath.Join(globEscape(prefix), "etc", "conda", "*activate.d", "*"))
+	for _, script := range scripts {
+		data, _ := readSmall(script)
+		text.Write(data)
+	}
+	for _, name := range slices.Clone(v.names) {
+		value, _ := v.get(name)
+		program, _, _ := strings.Cut(value, " ")
+		inside := strings.Contains(value, prefix+string(filepath.Separator)) ||
+			program != "" && filepath.Base(program) == program && executable(filepath.Join(binDir(prefix), program))
+		if inside && name != "PATH" && text.Len() > 0 && strings.Contains(text.String(), name) {
+			v.unset(name)
+		}
+	}
+	// virtualenv's script puts itself before what there was.
+	pkgConfig := filepath.Join(prefix, "lib", "pkgconfig")
+	if value, ok := v.get("PKG_CONFIG_PATH"); ok && strings.Contains(value, pkgConfig) {
+		dirs := slices.DeleteFunc(filepath.SplitList(value), func(dir string) bool { return filepath.Clean(dir) == pkgConfig })
+		if v.set("PKG_CONFIG_PATH", strings.Join(dirs, string(os.PathListSeparator))); len(dirs) == 0 {
+			v.unset("PKG_CONFIG_PATH")
+		}
+	}
+}
+
+// isActive reports whether a variable's value is an environment that can have
+// been activated: VIRTUAL_ENV=/usr must not take /usr/bin from PATH. One that is
+// gone may be cut out.
+func isActive(prefix string) bool {
+	return filepath.IsAbs(prefix) && (isFile(filepath.Join(prefix, "pyvenv.cfg")) || isDir(filepath.Join(prefix, "conda-meta")) || !exists(prefix))
+}

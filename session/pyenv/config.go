@@ -1,0 +1,65 @@
+package pyenv
+
+import "strings"
+
+// Config is what the user chose. The zero value means "nothing": the managed
+// environment.
+type Config struct {
+	Type       string // ENV_TYPE: "conda", "venv", "venv-uv"; "" infers it
+	CondaName  string // CONDA_ENV_NAME: a name, "base" or a path
+	VenvPath   string // VENV_PATH: the directory, its bin, or the python
+	UVVenvPath string // UV_VENV_PATH: the same
+}
+
+// ConfigFromEnv reads ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH. It
+// judges nothing; [Finder.Resolve] does.
+func ConfigFromEnv(getenv func(string) string) Config {
+	get := func(name string) string { return strings.TrimSpace(getenv(name)) }
+	return Config{
+		Type:       get("ENV_TYPE"),
+		CondaName:  get("CONDA_ENV_NAME"),
+		VenvPath:   get("VENV_PATH"),
+		UVVenvPath: get("UV_VENV_PATH"),
+	}
+}
+
+// Configured reports whether the user chose anything; without a choice Resolve
+// gives the managed environment, which can take minutes to make the first time.
+func (c Config) Configured() bool { return c != Config{} }
+
+// kind judges the combination of settings and infers the type.
+func (c Config) kind() (Kind, error) {
+	settings := []struct {
+		kind            Kind
+		variable, value string
+	}{
+		{KindConda, "CONDA_ENV_NAME", c.CondaName},
+		{KindVenv, "VENV_PATH", c.VenvPath},
+		{KindUV, "UV_VENV_PATH", c.UVVenvPath},
+	}
+	if c.Type != "" {
+		for _, s := range settings {
+			if string(s.kind) != c.Type {
+				continue
+			}
+			if s.value == "" {
+				return "", &ConfigError{Variable: s.variable, Reason: "is not set, and ENV_TYPE is " + c.Type,
+					Mend: "set " + s.variable + ", or unset ENV_TYPE to use the managed environment"}
+			}
+			return s.kind, nil
+		}
+		return "", &ConfigError{Variable: "ENV_TYPE", Value: c.Type, Reason: "is not a known type",
+			Mend: "use conda, venv or venv-uv, or unset it to use the managed environment"}
+	}
+	kind, set := KindManaged, []string(nil)
+	for _, s := range settings {
+		if s.value != "" {
+			kind, set = s.kind, append(set, s.variable)
+		}
+	}
+	if len(set) > 1 {
+		return "", &ConfigError{Variable: "ENV_TYPE", Reason: "is not set, and " + strings.Join(set, " and ") + " are",
+			Mend: "set ENV_TYPE to conda, venv or venv-uv to say which one counts"}
+	}
+	return kind, nil
+}

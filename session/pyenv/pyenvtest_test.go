@@ -1,0 +1,239 @@
+package pyenv
+
+import (
+	"archive/zip"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// realPython is the base Python tests make environments with: asked once.
+var realPython = sync.OnceValues(func() (string, error) {
+	path, err := exec.LookPath("python3")
+	if err != nil {
+		return "", err
+	}
+	// pyenv's shims are scripts; what they start says where it lives.
+	out, err := exec.Command(path, "-c", "import sys; print(getattr(sys, '_base_executable', sys.executable))").Output()
+	return strings.TrimSpace(string(out)), err
+})
+
+func basePython(t testing.TB) string {
+	t.Helper()
+	path, err := realPython()
+	if err != nil {
+		t.Fatalf("these tests need python3 on PATH (%v): run make test", err)
+	}
+	return path
+}
+
+func testUV(t testing.TB) string {
+	t.Helper()
+	if uv := os.Getenv("MCE_TEST_UV"); uv != "" {
+		return uv
+	}
+	uv, err := exec.LookPath("uv")
+	if err != nil {
+		t.Fatal("this test needs uv on PATH or in MCE_TEST_UV: run make test")
+	}
+	return uv
+}
+
+// makeVenv makes a real virtual environment without pip, which is quick.
+func makeVenv(t testing.TB, dir string) string {
+	t.Helper()
+	run(t, basePython(t), "-m", "venv", "--without-pip", dir)
+	return dir
+}
+
+func run(t testing.TB, argv ...string) string {
+	t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "UV_PYTHON_DOWNLOADS=never")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%q: %v\n%s", argv, err, out)
+	}
+	return string(out)
+}
+
+// write makes files, with their directories.
+func write(t testing.TB, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// condaEnv makes what a conda environment is known by, with a python that is a
+// link to the test's.
+func condaEnv(t testing.TB, prefix string) string {
+	t.Helper()
+	write(t, map[string]string{filepath.Join(prefix, "conda-meta", "history"): ""})
+	if err := os.MkdirAll(filepath.Join(prefix, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(basePython(t), filepath.Join(prefix, "bin", "python")); err != nil {
+		t.Fatal(err)
+	}
+	return prefix
+}
+
+// condaRoot makes an installation of conda with environments of these names.
+func condaRoot(t testing.TB, root string, names ...string) string {
+	t.Helper()
+	condaEnv(t, root)
+	for _, dir := range []string{"envs", "condabin", "pkgs"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range names {
+		condaEnv(t, filepath.Join(root, "envs", name))
+	}
+	return root
+}
+
+// distFiles is an installed distribution: file name → content, below site-packages.
+func distFiles(site, name, version string, headers string, files ...string) map[string]string {
+	info := filepath.Join(site, name+"-"+version+".dist-info")
+	record := name + "-" + version + ".dist-info/METADATA,,\n"
+	all := map[string]string{
+		filepath.Join(info, "METADATA"): "Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n" + headers + "\nName: not this\n",
+	}
+	for _, file := range files {
+		record += file + ",sha256=x,1\n"
+		if strings.HasSuffix(file, ".py") {
+			all[filepath.Join(site, file)] = "raise SystemExit('imported " + file + "')\n"
+		}
+	}
+	all[filepath.Join(info, "RECORD")] = record
+	return all
+}
+
+// makeWheel writes a wheel of one module into dir.
+func makeWheel(t testing.TB, dir, name, version, module string, headers ...string) {
+	t.Helper()
+	info := name + "-" + version + ".dist-info/"
+	files := map[string]string{
+		module + "/__init__.py": "version = '" + version + "'\n",
+		info + "METADATA":       "Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n" + strings.Join(headers, "\n") + "\n",
+		info + "WHEEL":          "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+	}
+	record := info + "RECORD,,\n"
+	for _, file := range []string{module + "/__init__.py", info + "METADATA", info + "WHEEL"} {
+		record += file + ",,\n"
+	}
+	files[info+"RECORD"] = record
+	out, err := os.Create(filepath.Join(dir, name+"-"+version+"-py3-none-any.whl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := zip.NewWriter(out)
+	for name, content := range files {
+		f, err := w.Create(name)
+		if err == nil {
+			_, err = f.Write([]byte(content))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wheels makes the packages of these tests.
+func wheels(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	makeWheel(t, dir, "mcetoy", "1.0", "toymodule")
+	makeWheel(t, dir, "mcetoy", "1.1", "toymodule", "Provides-Extra: more", "Requires-Dist: mceleaf; extra == 'more'")
+	makeWheel(t, dir, "mcetoy", "2.0", "toymodule", "Requires-Dist: mceleaf")
+	makeWheel(t, dir, "mceleaf", "0.5", "leaf")
+	makeWheel(t, dir, "mceneeds1", "1.0", "needs1", "Requires-Dist: mcetoy<2")
+	makeWheel(t, dir, "mceneeds2", "1.0", "needs2", "Requires-Dist: mcetoy>=2")
+	makeWheel(t, dir, "mcefuture", "1.0", "future", "Requires-Python: >=3.99")
+	write(t, map[string]string{filepath.Join(dir, "mcebad-1.0-py3-none-any.whl"): "this is no zip archive"})
+	return dir
+}
+
+// runnerFunc is a Runner made of a function.
+type runnerFunc func(ctx context.Context, cmd *exec.Cmd) error
+
+func (r runnerFunc) Run(ctx context.Context, cmd *exec.Cmd) error { return r(ctx, cmd) }
+
+// testPython is the Python of the newest test environment, which has packaging.
+func testPython(t testing.TB) string {
+	t.Helper()
+	list := filepath.SplitList(os.Getenv("MCE_TEST_PYTHONS"))
+	if len(list) == 0 {
+		t.Fatal("MCE_TEST_PYTHONS names no Python: run make test, which makes some")
+	}
+	return list[0]
+}
+
+// ask runs code in the newest test environment and decodes what it prints.
+func ask(t testing.TB, python, code string, input, answer any) {
+	t.Helper()
+	text, err := json.Marshal(input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(python, "-c", code, string(text)).Output()
+	if err == nil {
+		err = json.Unmarshal(out, answer)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func testVirtualenv(t testing.TB) string {
+	t.Helper()
+	python := os.Getenv("MCE_TEST_VIRTUALENV")
+	if python == "" {
+		t.Fatal("MCE_TEST_VIRTUALENV names no Python with virtualenv: run make test")
+	}
+	return python
+}
+
+func testConda(t testing.TB) string {
+	t.Helper()
+	root := os.Getenv("MCE_TEST_CONDA")
+	if root == "" {
+		t.Fatal("MCE_TEST_CONDA names no conda installation: run make test")
+	}
+	return root
+}
+
+// cloneConda makes a prefix like another one by hard links, with notes of its own.
+func cloneConda(t *testing.T, source, prefix string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(prefix), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if exec.Command("cp", "-al", source, prefix).Run() != nil { // another disk
+		run(t, "rm", "-rf", prefix)
+		run(t, "cp", "-a", source, prefix)
+	}
+	for _, notes := range []string{"conda-meta", "etc"} {
+		run(t, "rm", "-rf", filepath.Join(prefix, notes))
+		if from := filepath.Join(source, notes); isDir(from) {
+			run(t, "cp", "-a", from, filepath.Join(prefix, notes))
+		}
+	}
+}
