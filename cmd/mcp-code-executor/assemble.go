@@ -103,6 +103,7 @@ func idleLimit(value string, log *slog.Logger) time.Duration {
 // close ends everything. Kernels may exit by themselves until ctx ends.
 func (p *parts) close(ctx context.Context) {
 	p.sessions.Close(ctx)
+	p.provisioner.Host.Close()
 	if err := p.host.Close(); err != nil {
 		p.log.Warn("removing the private directory", "err", err)
 	}

@@ -96,15 +96,15 @@ func (f *Finder) activateConda(env *Environment, v *vars) {
 	v.set("CONDA_SHLVL", "1")
 	v.set("CONDA_DEFAULT_ENV", name)
 	v.set("CONDA_PROMPT_MODIFIER", "("+name+") ")
-	if conda := condaProgram(env.Root); conda != "" {
-		v.set("CONDA_EXE", conda)
+	if exe := condaProgram(env.Root); exe != "" {
+		v.set("CONDA_EXE", exe)
 		v.set("_CE_M", "")
 		v.set("_CE_CONDA", "")
 		if python, err := interpreter(env.Root); err == nil {
 			v.set("CONDA_PYTHON_EXE", python)
 		}
 		addCondabin(v, filepath.Join(env.Root, "condabin"))
-		for name, value := range map[string]string{"_CONDA_EXE": conda, "_CONDA_ROOT": env.Root} { // new in 2025
+		for name, value := range map[string]string{"_CONDA_EXE": exe, "_CONDA_ROOT": env.Root} { // new in 2025
 			if _, ok := v.get(name); ok {
 				v.set(name, value)
 			}

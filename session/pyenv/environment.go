@@ -95,3 +95,12 @@ type ProbeInfo struct {
 	// Depends lists the files and directories this answer was made of.
 	Depends []string `json:"depends"`
 }
+
+// minKernel is the oldest ipykernel that is not refused.
+const minKernel = "6.0"
+
+// HasKernel reports whether the environment has an ipykernel that can be started.
+func (e *Environment) HasKernel() bool {
+	version := e.Info.Dists["ipykernel"]
+	return version != "" && compareVersions(version, minKernel) >= 0
+}

@@ -25,6 +25,16 @@ func newInstaller(t testing.TB, environ ...string) *Installer {
 
 func newInstallerOn(h *Host) *Installer { return &Installer{Finder: NewFinder(h)} }
 
+// bareEnv is a real, empty environment without pip.
+func bareEnv(t testing.TB, f *Installer) *Environment {
+	t.Helper()
+	env, err := f.Resolve(context.Background(), Config{VenvPath: makeVenv(t, filepath.Join(t.TempDir(), "env"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
 func requirements(t testing.TB, texts ...string) Wanted {
 	t.Helper()
 	wanted, err := Want(texts, "", nil)
@@ -126,7 +136,7 @@ func testInstall(t *testing.T, f *Installer, env *Environment, tool string) {
 func TestInstallByEnsurepip(t *testing.T) {
 	t.Parallel()
 	f := newInstaller(t, "PIP_NO_INDEX=1", "PIP_FIND_LINKS="+wheels(t))
-	env := venvEnv(t, f.Finder)
+	env := bareEnv(t, f)
 	got, err := f.Install(context.Background(), env, requirements(t, "mceleaf"), InstallOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +148,7 @@ func TestInstallByEnsurepip(t *testing.T) {
 
 func TestInstallWithoutInstaller(t *testing.T) {
 	f := newInstaller(t)
-	env := venvEnv(t, f.Finder)
+	env := bareEnv(t, f)
 	env.Info.HasEnsurepip = false
 	_, err := f.Install(context.Background(), env, requirements(t, "six"), InstallOptions{})
 	if e, ok := errors.AsType[*InstallError](err); !ok || e.Reason != ReasonNoInstaller || e.Tool != "" {
@@ -293,8 +303,8 @@ func TestInstallByConda(t *testing.T) {
 						return directRunner{}.Run(ctx, exec.Command("/bin/sh", "-c", "exit 1"))
 					}
 					return nil
-				case slices.Contains(args, packagesScript): // the python is the machine's
-					fmt.Fprintf(cmd.Stdout, "\n%s{\"found\": [], \"dists\": {\"pip\": \"1\"}, \"conda\": {}}\n", packagesMark)
+				case slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "mce-packages:") }): // the python is the machine's
+					fmt.Fprintf(cmd.Stdout, "\nmce-packages:{\"found\": [], \"dists\": {\"pip\": \"1\"}, \"conda\": {}}\n")
 					return nil
 				}
 				return directRunner{}.Run(ctx, cmd)

@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// minKernel is the oldest ipykernel that is not refused.
-const minKernel = "6.0"
-
 // kernelRequirement is what is installed where ipykernel is missing: 7.0.0 and
 // 7.0.1 lose context variables and interrupts.
 const kernelRequirement = "ipykernel>=6.29,!=7.0.0,!=7.0.1"
@@ -75,7 +72,7 @@ func (f *Provisioner) EnsureKernel(ctx context.Context, env *Environment, progre
 		return "", err
 	}
 	env.Sidecar = ""
-	if hasKernel(env) {
+	if env.HasKernel() {
 		return f.badKernel(env), nil
 	}
 	if mode == kernelNever {
@@ -115,7 +112,7 @@ func (f *Provisioner) installInto(ctx context.Context, env *Environment, progres
 	defer unlock()
 	// Another server may have installed it meanwhile.
 	f.forget(env.Python)
-	if err := f.probe(ctx, env); err != nil || hasKernel(env) {
+	if err := f.probe(ctx, env); err != nil || env.HasKernel() {
 		return "", err
 	}
 	before := env.Info.Dists["ipykernel"]
@@ -178,7 +175,7 @@ func (f *Provisioner) KernelWords(env *Environment) string {
 	if err != nil {
 		return err.Error()
 	}
-	if hasKernel(env) {
+	if env.HasKernel() {
 		return env.Info.Dists["ipykernel"]
 	}
 	what := "not installed"
@@ -208,12 +205,6 @@ func (f *Provisioner) plan(env *Environment, mode, refused string) string {
 		return "the first call puts one beside the environment, if it reaches the package index: " + refused
 	}
 	return "the first call installs it into the environment, if it reaches the package index"
-}
-
-// hasKernel reports whether a kernel can be started in env.
-func hasKernel(env *Environment) bool {
-	version := env.Info.Dists["ipykernel"]
-	return version != "" && compareVersions(version, minKernel) >= 0
 }
 
 // mayInstall says why nothing is installed into env, "" where that may be. A

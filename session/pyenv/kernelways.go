@@ -113,7 +113,7 @@ func (f *Provisioner) installKernel(ctx context.Context, env *Environment, progr
 			if err := f.probe(ctx, env); err != nil {
 				return err
 			}
-			if hasKernel(env) {
+			if env.HasKernel() {
 				return nil
 			}
 			failed = append(failed, name+": it says that ipykernel is there, and it cannot be imported")

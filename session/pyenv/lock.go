@@ -238,6 +238,16 @@ func (f *Host) use(dir string) {
 	f.used[dir] = file
 }
 
+// Close gives back what use has taken, as the end of the process does.
+func (f *Host) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, file := range f.used {
+		file.Close()
+	}
+	f.used = nil
+}
+
 // inUse reports whether another process uses the directory.
 func (f *Host) inUse(dir string) bool {
 	file, err := os.OpenFile(filepath.Join(f.DataDir, "locks", useName(dir)), os.O_RDWR, 0)

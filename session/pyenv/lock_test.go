@@ -19,7 +19,7 @@ func TestLockIsGivenUp(t *testing.T) {
 		"no locks": func(*os.File) (bool, error) { return false, syscall.ENOLCK }, // a home on a network
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFinder(t)
+			f := &Host{DataDir: t.TempDir()}
 			f.tryLock = try
 			unlock, err := f.lock(t.Context(), "x", nil)
 			if err != nil {
@@ -45,7 +45,7 @@ func TestLockIsGivenUp(t *testing.T) {
 }
 
 func TestLockTimesOut(t *testing.T) {
-	f := newFinder(t)
+	f := &Host{DataDir: t.TempDir()}
 	f.lockPatience = 50 * time.Millisecond
 	unlock, err := f.lock(t.Context(), "x", nil)
 	if err != nil {
@@ -61,7 +61,7 @@ func TestLockTimesOut(t *testing.T) {
 
 // A dead mount: opening or locking there never returns.
 func TestLockNeverAnswers(t *testing.T) {
-	f := newFinder(t)
+	f := &Host{DataDir: t.TempDir()}
 	hang := make(chan struct{})
 	defer close(hang)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -74,20 +74,23 @@ func TestLockNeverAnswers(t *testing.T) {
 
 // Where there are no locks, what a dead process left counts no more.
 func TestAbandonedLock(t *testing.T) {
-	f := newFinder(t)
+	f := &Host{DataDir: t.TempDir()}
 	f.tryLock = func(*os.File) (bool, error) { return false, syscall.ENOTSUP }
 	host, _ := os.Hostname()
 	dead, err := json.Marshal(holder{PID: 1 << 30, Host: host, Since: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, map[string]string{filepath.Join(f.DataDir, "locks", "x.lock.held"): string(dead)})
+	held := filepath.Join(f.DataDir, "locks", "x.lock.held")
+	if err := errors.Join(os.Mkdir(filepath.Dir(held), 0o700), os.WriteFile(held, dead, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	unlock, err := f.lock(t.Context(), "x", func(string) { t.Error("waits for a dead process") })
 	if err != nil {
 		t.Fatal(err)
 	}
 	unlock()
-	if exists(filepath.Join(f.DataDir, "locks", "x.lock.held")) {
+	if exists(held) {
 		t.Error("the lock was not given back")
 	}
 }

@@ -11,10 +11,6 @@ import (
 	"time"
 )
 
-// readyMark is written last into a managed environment: a directory without it
-// is half made and is made anew.
-const readyMark = ".mce-ready.json"
-
 // Versions of Python a managed environment may have.
 const (
 	minManaged = "3.10"

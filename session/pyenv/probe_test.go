@@ -49,7 +49,7 @@ func TestProbeIsRemembered(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(site, "ipykernel")); err != nil {
 		t.Fatal(err)
 	}
-	if env = resolve(3); hasKernel(env) {
+	if env = resolve(3); env.HasKernel() {
 		t.Error("a half-removed ipykernel counts as one")
 	}
 	later := time.Now().Add(time.Hour)

@@ -92,6 +92,9 @@ var (
 	bareVersion = regexp.MustCompile(`^v?[0-9][A-Za-z0-9.]*$`)
 )
 
+// isName reports whether text is a distribution's name, or an extra's.
+func isName(text string) bool { return text != "" && distName.FindString(text) == text }
+
 // NormalizeName gives the form of a distribution's name that is compared (PEP
 // 503): "Ruamel.Yaml_Clib" is "ruamel-yaml-clib".
 func NormalizeName(name string) string {
@@ -177,7 +180,7 @@ func parseExtras(list string) ([]string, bool) {
 	}
 	for extra := range strings.SplitSeq(list, ",") {
 		extra = strings.TrimSpace(extra)
-		if extra == "" || distName.FindString(extra) != extra {
+		if extra == "" || !isName(extra) {
 			return nil, false
 		}
 		extras = append(extras, extra)

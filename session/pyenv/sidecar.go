@@ -223,7 +223,7 @@ var pinVersion = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[
 func pinsOf(env *Environment) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(env.Info.Dists)) {
-		if version := env.Info.Dists[name]; name != "ipykernel" && pinVersion.MatchString(version) && distName.FindString(name) == name {
+		if version := env.Info.Dists[name]; name != "ipykernel" && pinVersion.MatchString(version) && isName(name) {
 			fmt.Fprintf(&b, "%s==%s\n", strings.ReplaceAll(name, "_", "-"), version)
 		}
 	}

@@ -109,9 +109,7 @@ func TestSidecar(t *testing.T) {
 		}
 	}
 	for _, f := range []*Provisioner{f, other} { // their processes end
-		for _, file := range f.used {
-			file.Close()
-		}
+		f.Host.Close()
 	}
 	for _, o := range owned {
 		if err := other.Remove(t.Context(), o); err != nil || exists(o.Path) {
