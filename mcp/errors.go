@@ -11,6 +11,8 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // maxErrorCharacters bounds an error's text: one host cuts those above 11,000
@@ -32,9 +34,9 @@ var errEnvironmentNotReady = errors.New("the environment is not ready yet: it is
 // to do next. It is the only place that does.
 func explain(err error) string {
 	var (
-		config      *pyenv.ConfigError
+		config      *host.ConfigError
 		notFound    *pyenv.NotFoundError
-		missing     *pyenv.KernelMissingError
+		missing     *provision.KernelMissingError
 		start       *session.StartError
 		unknownExec *session.UnknownExecutionError
 		unknownSess *session.UnknownSessionError

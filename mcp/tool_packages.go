@@ -13,6 +13,8 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
 // maxPackages bounds how many packages one call may name.
@@ -74,15 +76,15 @@ func (t *tools) handleInstallDependencies(ctx context.Context, a *arguments) *mc
 
 // wanted reads what is to be installed. The storage is opened only for what names
 // a file: installing a package must work without one.
-func (t *tools) wanted(packages []string, file string) (pyenv.Wanted, error) {
+func (t *tools) wanted(packages []string, file string) (packaging.Wanted, error) {
 	if file == "" && !slices.ContainsFunc(packages, func(p string) bool { return strings.HasPrefix(strings.TrimSpace(p), ".") }) {
-		return pyenv.Want(packages, "", nil)
+		return packaging.Want(packages, "", nil)
 	}
 	storage, err := t.sessions.Storage()
 	if err != nil {
-		return pyenv.Wanted{}, err
+		return packaging.Wanted{}, err
 	}
-	return pyenv.Want(packages, file, storage)
+	return packaging.Want(packages, file, storage)
 }
 
 // installAnswer tells of an installation, under way or finished.
@@ -125,7 +127,7 @@ func (t *tools) installAnswer(ctx context.Context, e *session.Execution, notes [
 // leftBehind says what an installation that failed or was cancelled has done to
 // the environment, "" when it never began.
 func leftBehind(err error) string {
-	failed, ok := errors.AsType[*pyenv.InstallError](err)
+	failed, ok := errors.AsType[*install.Error](err)
 	switch {
 	case !ok:
 		return ""
@@ -205,8 +207,8 @@ func (t *tools) handleCheckInstalledPackages(ctx context.Context, a *arguments) 
 	}
 	// The answer repeats the names.
 	for i, p := range packages {
-		if len(p) > pyenv.MaxRequirement {
-			a.problem("packages", argumentField{}, fmt.Sprintf("has %d bytes as element %d: the limit is %d.", len(p), i+1, pyenv.MaxRequirement))
+		if len(p) > packaging.MaxRequirement {
+			a.problem("packages", argumentField{}, fmt.Sprintf("has %d bytes as element %d: the limit is %d.", len(p), i+1, packaging.MaxRequirement))
 		}
 	}
 	if err := a.err(); err != nil {

@@ -131,5 +131,5 @@ func (s *Session) Config() pyenv.Config {
 
 // Environments lists what is on this machine; it starts nothing.
 func (m *Manager) Environments(ctx context.Context) pyenv.Listing {
-	return m.config.Provisioner.List(ctx)
+	return m.config.Provisioner.Installer.Finder.List(ctx)
 }

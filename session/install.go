@@ -6,20 +6,22 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
 // Installation is what an installation did, and into what.
 type Installation struct {
-	pyenv.InstallResult
+	install.Result
 	Environment *pyenv.Environment
-	Requested   pyenv.Wanted
+	Requested   packaging.Wanted
 	Stale       Stale
 }
 
 // Install installs into the session's environment and returns at once. It does
 // not wait in the session's queue: code that runs is not disturbed, and a long
 // run need not end first. Its result is [Report.Installed].
-func (s *Session) Install(wanted pyenv.Wanted, upgrade bool) (*Execution, error) {
+func (s *Session) Install(wanted packaging.Wanted, upgrade bool) (*Execution, error) {
 	e := &Execution{session: s, kind: KindInstall, asked: time.Now(), done: make(chan struct{}), state: StatePreparing}
 	e.ctx, e.cancel = context.WithCancelCause(s.ctx)
 	s.mu.Lock()
@@ -34,7 +36,7 @@ func (s *Session) Install(wanted pyenv.Wanted, upgrade bool) (*Execution, error)
 	return e, nil
 }
 
-func (s *Session) install(e *Execution, wanted pyenv.Wanted, upgrade bool) {
+func (s *Session) install(e *Execution, wanted packaging.Wanted, upgrade bool) {
 	progress := func(state State) func(string) {
 		return func(line string) {
 			s.mu.Lock()
@@ -43,10 +45,10 @@ func (s *Session) install(e *Execution, wanted pyenv.Wanted, upgrade bool) {
 		}
 	}
 	env, err := s.Environment(e.ctx, progress(StatePreparing))
-	var result pyenv.InstallResult
+	var result install.Result
 	if err == nil {
 		progress(StateInstalling)("starting")
-		result, err = s.manager.config.Provisioner.Install(e.ctx, env, wanted, pyenv.InstallOptions{Upgrade: upgrade, Progress: progress(StateInstalling)})
+		result, err = s.manager.config.Provisioner.Installer.Install(e.ctx, env, wanted, install.Options{Upgrade: upgrade, Progress: progress(StateInstalling)})
 	}
 	var stale Stale
 	// Also when no version has changed: a project can be there in place now.
@@ -56,7 +58,7 @@ func (s *Session) install(e *Execution, wanted pyenv.Wanted, upgrade bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asideDoneLocked()
-	e.installed = &Installation{InstallResult: result, Environment: env, Requested: wanted, Stale: stale}
+	e.installed = &Installation{Result: result, Environment: env, Requested: wanted, Stale: stale}
 	switch {
 	case err == nil:
 		e.finishLocked(OutcomeOK, nil)
@@ -68,8 +70,8 @@ func (s *Session) install(e *Execution, wanted pyenv.Wanted, upgrade bool) {
 }
 
 // changesOf lists what an installation has changed, also when it failed.
-func changesOf(r pyenv.InstallResult, err error) []pyenv.Change {
-	if failed, ok := errors.AsType[*pyenv.InstallError](err); ok {
+func changesOf(r install.Result, err error) []install.Change {
+	if failed, ok := errors.AsType[*install.Error](err); ok {
 		return failed.Changes
 	}
 	return r.Changes
@@ -99,6 +101,6 @@ func (s *Session) Check(ctx context.Context, names []string) (*pyenv.Environment
 	if err != nil {
 		return nil, nil, err
 	}
-	statuses, err := s.manager.config.Provisioner.Check(ctx, env, names)
+	statuses, err := s.manager.config.Provisioner.Installer.Finder.Check(ctx, env, names)
 	return env, statuses, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // DefaultName is the session of calls that name none.
@@ -30,7 +31,7 @@ const (
 // Config is what a Manager needs.
 type Config struct {
 	Host        *kernel.Host
-	Provisioner *pyenv.Provisioner
+	Provisioner *provision.Provisioner
 	Environment pyenv.Config // of sessions that chose none
 	// Storage opens the code storage, whose directory is the kernels' working
 	// directory, or tells why it cannot be used. It is called when needed.

@@ -26,7 +26,7 @@ func (m *Manager) Shadows(ctx context.Context) codefile.Shadows {
 		if err != nil {
 			return "", false
 		}
-		statuses, err := m.config.Provisioner.Check(ctx, env, []string{module})
+		statuses, err := m.config.Provisioner.Installer.Finder.Check(ctx, env, []string{module})
 		if err != nil || !statuses[0].Installed {
 			return "", false
 		}

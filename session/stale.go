@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
 )
 
 // Stale is what a kernel goes on using in its old version after an installation:
@@ -31,7 +32,7 @@ const importedExpression = `(lambda names: type("Imported", (), {"_repr_json_": 
 
 // stale asks the session's kernel which of the changes concern what it has
 // imported.
-func (s *Session) stale(ctx context.Context, changes []pyenv.Change) Stale {
+func (s *Session) stale(ctx context.Context, changes []install.Change) Stale {
 	s.mu.Lock()
 	k, env := s.kernel, s.env
 	s.mu.Unlock()
@@ -40,7 +41,7 @@ func (s *Session) stale(ctx context.Context, changes []pyenv.Change) Stale {
 		return found
 	}
 	var modules []string
-	changes = slices.DeleteFunc(slices.Clone(changes), func(c pyenv.Change) bool { return c.Old == "" })
+	changes = slices.DeleteFunc(slices.Clone(changes), func(c install.Change) bool { return c.Old == "" })
 	for _, c := range changes {
 		modules = append(modules, modulesOf(c)...)
 	}
@@ -83,7 +84,7 @@ func (s *Session) stale(ctx context.Context, changes []pyenv.Change) Stale {
 
 // modulesOf names what a distribution is imported by. One that is gone cannot
 // be asked: most are named alike.
-func modulesOf(c pyenv.Change) []string {
+func modulesOf(c install.Change) []string {
 	if len(c.Modules) > 0 {
 		return c.Modules
 	}
@@ -93,7 +94,7 @@ func modulesOf(c pyenv.Change) []string {
 // packagesChanged tells every session that something can be imported that could
 // not before, and those in the environment that was installed into what their
 // kernels hold in its old version. It returns that of the session that installed.
-func (m *Manager) packagesChanged(ctx context.Context, by *Session, env *pyenv.Environment, changes []pyenv.Change) Stale {
+func (m *Manager) packagesChanged(ctx context.Context, by *Session, env *pyenv.Environment, changes []install.Change) Stale {
 	var own Stale
 	for _, s := range m.Sessions() {
 		s.mu.Lock()

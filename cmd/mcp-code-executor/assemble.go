@@ -17,6 +17,8 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // parts are what a server is made of.
@@ -24,7 +26,7 @@ type parts struct {
 	server      *mcp.Server
 	sessions    *session.Manager
 	host        *kernel.Host
-	provisioner *pyenv.Provisioner
+	provisioner *provision.Provisioner
 	reaper      *guard.Reaper
 	log         *slog.Logger
 }
@@ -38,7 +40,7 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 		return nil, err
 	}
 	dirs := directories(getenv)
-	host := &kernel.Host{
+	kernels := &kernel.Host{
 		RuntimePlaces: []string{getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR")},
 		Reaper:        reaper,
 		Version:       version,
@@ -46,10 +48,10 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 		Log:           log,
 	}
 	if !strings.EqualFold(getenv("HISTORY"), "off") {
-		host.RecordDir = filepath.Join(dirs.state, "records")
+		kernels.RecordDir = filepath.Join(dirs.state, "records")
 	}
 	storage := sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(dirs.storage) })
-	provisioner := pyenv.New(&pyenv.Host{
+	provisioner := provision.New(&host.Host{
 		Getenv:  getenv,
 		Environ: os.Environ,
 		Home:    dirs.home,
@@ -59,10 +61,10 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 		EnvDeny: getenv("ENV_DENY"),
 	})
 	provisioner.KernelInstall = getenv("KERNEL_INSTALL")
-	provisioner.UVInstall = strings.ToLower(strings.TrimSpace(getenv("UV_INSTALL")))
-	provisioner.Near = near(dirs.storage)
+	provisioner.Installer.UVInstall = strings.ToLower(strings.TrimSpace(getenv("UV_INSTALL")))
+	provisioner.Installer.Finder.Near = near(dirs.storage)
 	sessions := session.NewManager(session.Config{
-		Host:        host,
+		Host:        kernels,
 		Provisioner: provisioner,
 		Environment: pyenv.ConfigFromEnv(getenv),
 		Storage:     storage,
@@ -71,7 +73,7 @@ func assemble(getenv func(string) string, log *slog.Logger) (*parts, error) {
 		Log:         log,
 	})
 	server := mcp.New(mcp.Config{Sessions: sessions, Version: version, Log: log})
-	return &parts{server: server, sessions: sessions, host: host, provisioner: provisioner, reaper: reaper, log: log}, nil
+	return &parts{server: server, sessions: sessions, host: kernels, provisioner: provisioner, reaper: reaper, log: log}, nil
 }
 
 // near lists where the user works: where the client started us, and where code
@@ -103,7 +105,7 @@ func idleLimit(value string, log *slog.Logger) time.Duration {
 // close ends everything. Kernels may exit by themselves until ctx ends.
 func (p *parts) close(ctx context.Context) {
 	p.sessions.Close(ctx)
-	p.provisioner.Host.Close()
+	p.provisioner.Installer.Finder.Host.Close()
 	if err := p.host.Close(); err != nil {
 		p.log.Warn("removing the private directory", "err", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // bareVariables are all that some clients pass on from their own environment.
@@ -95,7 +97,7 @@ func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*py
 	}
 	getenv := func(name string) string { return variables[name] }
 	dirs := directories(getenv)
-	provisioner := pyenv.New(&pyenv.Host{
+	provisioner := provision.New(&host.Host{
 		Getenv: getenv,
 		Environ: func() []string {
 			var entries []string
@@ -107,7 +109,7 @@ func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*py
 		Home: dirs.home, Runner: d.parts.reaper, DataDir: dirs.data, Logger: d.parts.log,
 		EnvDeny: getenv("ENV_DENY"),
 	})
-	provisioner.Near = near(dirs.storage)
+	provisioner.Installer.Finder.Near = near(dirs.storage)
 	c := pyenv.ConfigFromEnv(getenv)
 	if !c.Configured() && !provisioner.ManagedReady() {
 		return nil, errNotMade

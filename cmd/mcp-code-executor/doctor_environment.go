@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // checkEnvironment finds, activates and probes the environment; the managed one
@@ -27,7 +28,7 @@ func (d *doctor) checkEnvironment(ctx context.Context) *pyenv.Environment {
 
 // noKernel words a missing ipykernel. The doctor installs none without --fix;
 // what the server would do is the error's reason.
-func (d *doctor) noKernel(env *pyenv.Environment, e *pyenv.KernelMissingError) mend {
+func (d *doctor) noKernel(env *pyenv.Environment, e *provision.KernelMissingError) mend {
 	if d.fix || strings.EqualFold(d.getenv("KERNEL_INSTALL"), "never") {
 		return mend{}
 	}

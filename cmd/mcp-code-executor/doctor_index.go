@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
 )
 
 // indexTime bounds the question to the package index.
@@ -47,7 +48,7 @@ func (d *doctor) askIndex(ctx context.Context, env *pyenv.Environment) <-chan in
 // when there is none.
 func (d *doctor) indexQuestion(env *pyenv.Environment) []string {
 	dirs := directories(d.getenv)
-	uv, haveUV := pyenv.FindUV(d.getenv, dirs.home, dirs.data)
+	uv, haveUV := install.FindUV(d.getenv, dirs.home, dirs.data)
 	prefersUV := env.Kind == pyenv.KindUV || env.Kind == pyenv.KindManaged
 	switch {
 	case haveUV && (prefersUV || !env.Info.HasPip):

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // checkKernel starts a kernel as the server does and lets it run, keep a
@@ -38,7 +39,7 @@ func (d *doctor) checkKernel(ctx context.Context, env *pyenv.Environment) {
 }
 
 func (d *doctor) kernelFailed(env *pyenv.Environment, err error) {
-	var missing *pyenv.KernelMissingError
+	var missing *provision.KernelMissingError
 	var start *session.StartError
 	switch {
 	case errors.As(err, &missing):

@@ -11,6 +11,8 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // mend replaces what an error alone would say; empty fields replace nothing.
@@ -20,11 +22,11 @@ type mend struct{ cause, command string }
 // command or the change that mends it. It always knows something to do.
 func explainFailure(err error) (cause, command string) {
 	var (
-		config    *pyenv.ConfigError
+		config    *host.ConfigError
 		missing   *pyenv.NotFoundError
 		ambiguous *pyenv.AmbiguousError
 		broken    *pyenv.BrokenError
-		kernel    *pyenv.KernelMissingError
+		kernel    *provision.KernelMissingError
 		storage   *codefile.StorageError
 		start     *session.StartError
 	)

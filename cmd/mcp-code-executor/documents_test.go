@@ -22,7 +22,8 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // The documents are held against the code here: what a user looks up in a table
@@ -64,7 +65,7 @@ func listTools(t *testing.T) []listedTool {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	sessions := session.NewManager(session.Config{
-		Host: &kernel.Host{Log: log}, Provisioner: pyenv.New(&pyenv.Host{}), StateDir: t.TempDir(), Log: log,
+		Host: &kernel.Host{Log: log}, Provisioner: provision.New(&host.Host{}), StateDir: t.TempDir(), Log: log,
 	})
 	defer sessions.Close(t.Context())
 	in := `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"documents","version":"1"}}}

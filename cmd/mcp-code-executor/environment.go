@@ -6,7 +6,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 const environmentUsage = `usage: mcp-code-executor environment [remove]
@@ -31,7 +32,7 @@ func runEnvironment(ctx context.Context, args []string, getenv func(string) stri
 		return exitUsage
 	}
 	dirs := directories(getenv)
-	provisioner := pyenv.New(&pyenv.Host{Getenv: getenv, Home: dirs.home, DataDir: dirs.data})
+	provisioner := provision.New(&host.Host{Getenv: getenv, Home: dirs.home, DataDir: dirs.data})
 	owned := provisioner.Owned()
 	if len(owned) == 0 {
 		fmt.Fprintf(stdout, "nothing was made yet in %s\n", dirs.data)

@@ -44,15 +44,25 @@ var layers = []layer{
 	{"kernel", []string{"kernel/jupyter", "kernel/zmq", "kernel/launch", "kernel/guard", "kernel/record"},
 		"mechanism: it knows no environment, no session, no MCP"},
 	{"session/codefile", nil, "files are confined without knowing what runs them"},
-	{"session/pyenv", nil, "environments are found and mended without knowing kernels"},
+	{"session/pyenv/packaging", nil, "versions and requirements are read without a machine, an environment or a process"},
+	{"session/pyenv/host", nil, "programs are started in one place, which does not know why"},
+	{"session/pyenv/pyenvtest", []string{"session/pyenv/host"}, "it makes environments for tests of all the others"},
+	{"session/pyenv/conda", []string{"session/pyenv/host"}, "where conda keeps things is known without choosing among them"},
+	{"session/pyenv", []string{"session/pyenv/packaging", "session/pyenv/host", "session/pyenv/conda"},
+		"environments are found, activated and listed without changing any, and without knowing kernels"},
+	{"session/pyenv/install", []string{"session/pyenv", "session/pyenv/packaging", "session/pyenv/host", "session/pyenv/conda"},
+		"packages are installed into an environment that was found, without knowing kernels"},
+	{"session/pyenv/provision", []string{"session/pyenv", "session/pyenv/install", "session/pyenv/packaging", "session/pyenv/host", "session/pyenv/conda"},
+		"it decides how an environment gets a kernel; the others do it"},
 	{"session/export", []string{"kernel/jupyter", "kernel/record"}, "an export reads the record and nothing that runs"},
-	{"session", []string{"kernel", "kernel/guard", "kernel/jupyter", "kernel/record", "session/codefile", "session/pyenv", "session/export"},
+	{"session", []string{"kernel", "kernel/guard", "kernel/jupyter", "kernel/record", "session/codefile", "session/export",
+		"session/pyenv", "session/pyenv/install", "session/pyenv/packaging", "session/pyenv/provision"},
 		"policy: it knows both kernels and environments, but neither sockets nor words"},
 	{"mcp/render", []string{"kernel/jupyter"}, "it shows outputs, whoever asks: an export or a viewer uses it too"},
 	{"mcp/rpc", nil, "it carries requests and answers, whatever tools are behind it: a second transport uses it too"},
-	{"mcp", []string{"mcp/render", "mcp/rpc", "session", "session/codefile", "session/pyenv", "session/export", "kernel/jupyter"},
+	{"mcp", []string{"mcp/render", "mcp/rpc", "session", "session/codefile", "session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/packaging", "session/pyenv/provision", "session/export", "kernel/jupyter"},
 		"words: of a kernel it knows the outputs, never a socket or a process"},
-	{"cmd/mcp-code-executor", []string{"mcp", "session", "session/codefile", "session/pyenv", "session/export", "kernel", "kernel/guard", "kernel/record"},
+	{"cmd/mcp-code-executor", []string{"mcp", "session", "session/codefile", "session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/provision", "session/export", "kernel", "kernel/guard", "kernel/record"},
 		"it wires the parts; frames and messages are no part of that"},
 }
 
@@ -147,7 +157,7 @@ func TestLayersPointDown(t *testing.T) {
 			if above[imported] {
 				t.Errorf("%s may import %s, which stands above it", l.pkg, imported)
 			}
-			if strings.HasPrefix(imported, "cmd/") || imported == "kernel/kerneltest" || imported == "kernel/testneeds" {
+			if strings.HasPrefix(imported, "cmd/") || imported == "kernel/kerneltest" || imported == "kernel/testneeds" || imported == "session/pyenv/pyenvtest" {
 				t.Errorf("%s may import %s, which nothing imports", l.pkg, imported)
 			}
 		}

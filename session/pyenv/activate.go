@@ -8,46 +8,49 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
 // activate computes env.Vars: what activation scripts would have made of the
 // server's variables, without a shell. "conda run" is never used: it orphans the
 // kernel and swallows SIGINT.
 func (f *Finder) activate(ctx context.Context, env *Environment) error {
-	v := f.cleanVars()
+	v := f.CleanVars()
 	switch env.Kind {
 	case KindConda:
 		f.activateConda(env, v)
-		env.Vars = v.environ()
+		env.Vars = v.Environ()
 		return f.runScripts(ctx, env)
 	case KindSystem:
 		// The python's own programs (pip, ipython) before those of another one,
 		// such as the one pyenv's shims choose.
 		if dir := filepath.Dir(env.Python); !leadsTo(v, dir) {
-			v.prependPath(dir)
+			v.PrependPath(dir)
 		}
 	default:
 		activateVenv(env, v)
 	}
-	env.Vars = v.environ()
+	env.Vars = v.Environ()
 	return nil
 }
 
 // activateVenv sets what a venv's "activate" sets.
-func activateVenv(env *Environment, v *vars) {
+func activateVenv(env *Environment, v *host.Vars) {
 	config := readPyvenv(filepath.Join(env.Prefix, "pyvenv.cfg"))
-	prompt := unquote(config["prompt"])
+	prompt := host.Unquote(config["prompt"])
 	if prompt == "" {
 		prompt = filepath.Base(env.Prefix)
 	}
-	v.set("VIRTUAL_ENV", env.Prefix)
-	v.set("VIRTUAL_ENV_PROMPT", prompt)
-	v.prependPath(binDir(env.Prefix))
+	v.Set("VIRTUAL_ENV", env.Prefix)
+	v.Set("VIRTUAL_ENV_PROMPT", prompt)
+	v.PrependPath(host.BinDir(env.Prefix))
 	if config["virtualenv"] == "" {
 		return
 	}
 	// virtualenv's script, alone and since 2025, sets more: its text says what.
-	script, _ := readSmall(filepath.Join(binDir(env.Prefix), "activate"))
+	script, _ := host.ReadSmall(filepath.Join(host.BinDir(env.Prefix), "activate"))
 	for line := range strings.Lines(string(script)) {
 		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
 		if !ok {
@@ -56,25 +59,25 @@ func activateVenv(env *Environment, v *vars) {
 		switch {
 		case name == "PKG_CONFIG_PATH" && strings.Contains(value, "VIRTUAL_ENV}/lib/pkgconfig"):
 			dirs := filepath.Join(env.Prefix, "lib", "pkgconfig")
-			if old, _ := v.get(name); old != "" {
+			if old, _ := v.Get(name); old != "" {
 				dirs += string(os.PathListSeparator) + old
 			}
-			v.set(name, dirs)
-		case (name == "TCL_LIBRARY" || name == "TK_LIBRARY") && !strings.Contains(value, "$") && unquote(value) != "":
-			v.set(name, unquote(value))
+			v.Set(name, dirs)
+		case (name == "TCL_LIBRARY" || name == "TK_LIBRARY") && !strings.Contains(value, "$") && host.Unquote(value) != "":
+			v.Set(name, host.Unquote(value))
 		}
 	}
 }
 
 // leadsTo reports whether the first python of PATH is the one in dir.
-func leadsTo(v *vars, dir string) bool {
-	path, _ := v.get("PATH")
-	for _, name := range []string{"python" + exeSuffix, "python3" + exeSuffix} {
-		if !executable(filepath.Join(dir, name)) {
+func leadsTo(v *host.Vars, dir string) bool {
+	path, _ := v.Get("PATH")
+	for _, name := range []string{"python" + host.ExeSuffix, "python3" + host.ExeSuffix} {
+		if !host.Executable(filepath.Join(dir, name)) {
 			continue
 		}
 		for _, d := range filepath.SplitList(path) {
-			if executable(filepath.Join(d, name)) {
+			if host.Executable(filepath.Join(d, name)) {
 				return filepath.Clean(d) == dir
 			}
 		}
@@ -83,8 +86,8 @@ func leadsTo(v *vars, dir string) bool {
 }
 
 // activateConda sets what "conda activate" sets, with one environment deep.
-func (f *Finder) activateConda(env *Environment, v *vars) {
-	v.prependPath(condaPath(env.Prefix)...)
+func (f *Finder) activateConda(env *Environment, v *host.Vars) {
+	v.PrependPath(conda.PathDirs(env.Prefix)...)
 	name := env.Prefix
 	switch {
 	case env.Prefix == env.Root:
@@ -92,32 +95,32 @@ func (f *Finder) activateConda(env *Environment, v *vars) {
 	case filepath.Base(filepath.Dir(env.Prefix)) == "envs":
 		name = filepath.Base(env.Prefix)
 	}
-	v.set("CONDA_PREFIX", env.Prefix)
-	v.set("CONDA_SHLVL", "1")
-	v.set("CONDA_DEFAULT_ENV", name)
-	v.set("CONDA_PROMPT_MODIFIER", "("+name+") ")
-	if exe := condaProgram(env.Root); exe != "" {
-		v.set("CONDA_EXE", exe)
-		v.set("_CE_M", "")
-		v.set("_CE_CONDA", "")
-		if python, err := interpreter(env.Root); err == nil {
-			v.set("CONDA_PYTHON_EXE", python)
+	v.Set("CONDA_PREFIX", env.Prefix)
+	v.Set("CONDA_SHLVL", "1")
+	v.Set("CONDA_DEFAULT_ENV", name)
+	v.Set("CONDA_PROMPT_MODIFIER", "("+name+") ")
+	if exe := conda.Program(env.Root); exe != "" {
+		v.Set("CONDA_EXE", exe)
+		v.Set("_CE_M", "")
+		v.Set("_CE_CONDA", "")
+		if python, err := Interpreter(env.Root); err == nil {
+			v.Set("CONDA_PYTHON_EXE", python)
 		}
-		addCondabin(v, filepath.Join(env.Root, "condabin"))
+		conda.AddCondabin(v, filepath.Join(env.Root, "condabin"))
 		for name, value := range map[string]string{"_CONDA_EXE": exe, "_CONDA_ROOT": env.Root} { // new in 2025
-			if _, ok := v.get(name); ok {
-				v.set(name, value)
+			if _, ok := v.Get(name); ok {
+				v.Set(name, value)
 			}
 		}
 	}
-	set, warnings := packageVars(env.Prefix)
+	set, warnings := conda.PackageVars(env.Prefix)
 	for _, name := range slices.Sorted(maps.Keys(set)) {
-		v.set(name, set[name])
+		v.Set(name, set[name])
 	}
 	env.Warnings = append(env.Warnings, warnings...)
 	// ~/.local leaks into conda environments, not into venvs.
-	if _, ok := v.get("PYTHONNOUSERSITE"); !ok {
-		v.set("PYTHONNOUSERSITE", "1")
+	if _, ok := v.Get("PYTHONNOUSERSITE"); !ok {
+		v.Set("PYTHONNOUSERSITE", "1")
 	}
 }
 

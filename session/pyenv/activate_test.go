@@ -8,14 +8,17 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 func TestNothingOfAnotherEnvironmentLeaks(t *testing.T) {
-	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
-	other := makeVenv(t, filepath.Join(t.TempDir(), "other"))
-	root := condaRoot(t, filepath.Join(t.TempDir(), "root"), "active")
+	dir := pyenvtest.MakeVenv(t, filepath.Join(t.TempDir(), "v"))
+	other := pyenvtest.MakeVenv(t, filepath.Join(t.TempDir(), "other"))
+	root := pyenvtest.CondaRoot(t, filepath.Join(t.TempDir(), "root"), "active")
 	active := root + "/envs/active"
-	write(t, map[string]string{active + "/etc/conda/env_vars.d/pkg.json": `{"GDAL_DATA": "/in/active"}`})
+	pyenvtest.Write(t, map[string]string{active + "/etc/conda/env_vars.d/pkg.json": `{"GDAL_DATA": "/in/active"}`})
 	f := newFinder(t,
 		"PATH="+other+"/bin:"+active+"/bin:"+root+"/bin:"+root+"/condabin:/usr/bin:/bin",
 		"VIRTUAL_ENV="+other, "VIRTUAL_ENV_PROMPT=other", "_OLD_VIRTUAL_PATH=/x", "PYTHONHOME=/x", "PYTHONSTARTUP=/x", "PYTHONEXECUTABLE=/x",
@@ -25,7 +28,7 @@ func TestNothingOfAnotherEnvironmentLeaks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"HOME=" + f.Home, "KEY=kept", "PATH=" + dir + "/bin:" + root + "/condabin:/usr/bin:/bin", "PYTHONPATH=/my/lib",
+	want := []string{"HOME=" + f.Host.Home, "KEY=kept", "PATH=" + dir + "/bin:" + root + "/condabin:/usr/bin:/bin", "PYTHONPATH=/my/lib",
 		"VIRTUAL_ENV=" + dir, "VIRTUAL_ENV_PROMPT=v"}
 	if got := slices.Sorted(slices.Values(env.Vars)); !slices.Equal(got, want) {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
@@ -36,12 +39,12 @@ func TestNothingOfAnotherEnvironmentLeaks(t *testing.T) {
 // top of that: what their scripts set goes with them, a user's own stays.
 func TestNothingOfNestedEnvironmentsLeaks(t *testing.T) {
 	t.Parallel()
-	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	dir := pyenvtest.MakeVenv(t, filepath.Join(t.TempDir(), "v"))
 	top := filepath.Join(t.TempDir(), "top")
-	run(t, testVirtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--python", basePython(t), top)
-	root := condaRoot(t, filepath.Join(t.TempDir(), "root"), "active")
+	pyenvtest.Run(t, pyenvtest.Virtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--python", pyenvtest.BasePython(t), top)
+	root := pyenvtest.CondaRoot(t, filepath.Join(t.TempDir(), "root"), "active")
 	active := root + "/envs/active"
-	write(t, map[string]string{
+	pyenvtest.Write(t, map[string]string{
 		active + "/etc/conda/env_vars.d/pkg.json": `{"FROM_PACKAGE": "x"}`,
 		active + "/conda-meta/state":              `{"env_vars": {"FROM_STATE": "y"}}`,
 		active + "/bin/my-cc":                     "#!/bin/sh\n",
@@ -54,15 +57,15 @@ func TestNothingOfNestedEnvironmentsLeaks(t *testing.T) {
 		"FROM_PACKAGE=x", "FROM_STATE=y", "GDAL_DATA=" + active + "/share/gdal", "PROJ_LIB=" + active + "/share/proj", "CC=my-cc",
 		"SSL_CERT_FILE=/etc/my.pem", "MY_DATA=" + active + "/data"}, top+"/bin/activate")
 	f := newFinder(t)
-	f.Environ = server.environ
+	f.Host.Environ = server.Environ
 	env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := varsOf([]string{"HOME=/h", "KEY=kept", "PYTHONPATH=/my/lib", "SSL_CERT_FILE=/etc/my.pem", "MY_DATA=" + active + "/data",
+	want := host.VarsOf([]string{"HOME=/h", "KEY=kept", "PYTHONPATH=/my/lib", "SSL_CERT_FILE=/etc/my.pem", "MY_DATA=" + active + "/data",
 		"CONDA_EXE=" + root + "/bin/conda", "CONDA_PYTHON_EXE=" + root + "/bin/python", // these name the program, not an environment
 		"PATH=" + dir + "/bin:" + root + "/condabin:/usr/bin:/bin", "VIRTUAL_ENV=" + dir, "VIRTUAL_ENV_PROMPT=v"})
-	compare(t, varsOf(env.Vars), want)
+	compare(t, host.VarsOf(env.Vars), want)
 	if env.PythonPath() != "/my/lib" {
 		t.Errorf("PYTHONPATH is told as %q", env.PythonPath())
 	}
@@ -70,10 +73,10 @@ func TestNothingOfNestedEnvironmentsLeaks(t *testing.T) {
 
 // The programs of a Python in no environment come first, when others would.
 func TestSystemPythonIsFirst(t *testing.T) {
-	python := basePython(t)
+	python := pyenvtest.BasePython(t)
 	dir := filepath.Dir(python)
 	shims := filepath.Join(t.TempDir(), "shims")
-	write(t, map[string]string{filepath.Join(shims, "python"): "#!/bin/sh\nexit 1\n", filepath.Join(shims, "python3"): "#!/bin/sh\nexit 1\n"})
+	pyenvtest.Write(t, map[string]string{filepath.Join(shims, "python"): "#!/bin/sh\nexit 1\n", filepath.Join(shims, "python3"): "#!/bin/sh\nexit 1\n"})
 	for path, want := range map[string]string{
 		shims + ":" + dir + ":/usr/bin": dir + ":" + shims + ":" + dir + ":/usr/bin",
 		dir + ":/usr/bin":               dir + ":/usr/bin",
@@ -83,7 +86,7 @@ func TestSystemPythonIsFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := varsOf(env.Vars).get("PATH"); got != want {
+		if got, _ := host.VarsOf(env.Vars).Get("PATH"); got != want {
 			t.Errorf("PATH=%s: got %s, want %s", path, got, want)
 		}
 	}
@@ -100,7 +103,7 @@ func TestPathStaysUsable(t *testing.T) {
 		{[]string{"PATH=/usr/bin:/gone/env/bin", "VIRTUAL_ENV=/gone/env"}, "/usr/bin"},
 		{nil, "/usr/local/bin:/usr/bin:/bin"},
 	} {
-		if got, _ := newFinder(t, test.environ...).cleanVars().get("PATH"); got != test.want {
+		if got, _ := newFinder(t, test.environ...).CleanVars().Get("PATH"); got != test.want {
 			t.Errorf("%q: got %s, want %s", test.environ, got, test.want)
 		}
 	}
@@ -108,9 +111,9 @@ func TestPathStaysUsable(t *testing.T) {
 
 func TestCondaActivation(t *testing.T) {
 	f := newFinder(t, "PATH=/usr/bin:/bin", "BASH_ENV=/nowhere", "DROPPED=x")
-	root := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
+	root := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml")
 	prefix := root + "/envs/ml"
-	write(t, map[string]string{
+	pyenvtest.Write(t, map[string]string{
 		root + "/bin/conda":                        "#!/bin/sh\n",
 		prefix + "/etc/conda/env_vars.d/a.json":    `{"one": "a", "TWO": "a", "PATH": "/evil", "N": 3}`,
 		prefix + "/etc/conda/env_vars.d/b.json":    `{"TWO": "b", "BAD=NAME": "x"}`,
@@ -125,13 +128,13 @@ func TestCondaActivation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := varsOf([]string{
-		"HOME=" + f.Home, "BASH_ENV=/nowhere", "PATH=" + prefix + "/bin:" + root + "/condabin:/usr/bin:/bin:/added",
+	want := host.VarsOf([]string{
+		"HOME=" + f.Host.Home, "BASH_ENV=/nowhere", "PATH=" + prefix + "/bin:" + root + "/condabin:/usr/bin:/bin:/added",
 		"CONDA_PREFIX=" + prefix, "CONDA_SHLVL=1", "CONDA_DEFAULT_ENV=ml", "CONDA_PROMPT_MODIFIER=(ml) ", "_CE_M=", "_CE_CONDA=",
 		"CONDA_EXE=" + root + "/bin/conda", "CONDA_PYTHON_EXE=" + root + "/bin/python", "PYTHONNOUSERSITE=1",
 		"ONE=a", "TWO=state", "SCRIPT=two\nlines of " + prefix, "LAST=two\nlines of " + prefix + "!",
 	})
-	compare(t, varsOf(env.Vars), want)
+	compare(t, host.VarsOf(env.Vars), want)
 	if warnings := strings.Join(env.Warnings, "\n"); len(env.Warnings) != 3 ||
 		!strings.Contains(warnings, "BAD=NAME") || !strings.Contains(warnings, "c.json") || !strings.Contains(warnings, "2-bad.sh") {
 		t.Errorf("warnings: %q", env.Warnings)
@@ -141,7 +144,7 @@ func TestCondaActivation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if name, _ := varsOf(env.Vars).get("CONDA_DEFAULT_ENV"); name != "base" {
+	if name, _ := host.VarsOf(env.Vars).Get("CONDA_DEFAULT_ENV"); name != "base" {
 		t.Errorf("base is called %q", name)
 	}
 }
@@ -159,8 +162,8 @@ func TestActivationScriptsFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFinder(t, "PATH=/usr/bin:/bin")
 			f.scriptTimeout = 300 * time.Millisecond
-			prefix := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
-			write(t, map[string]string{prefix + "/etc/conda/activate.d/x.sh": script})
+			prefix := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml") + "/envs/ml"
+			pyenvtest.Write(t, map[string]string{prefix + "/etc/conda/activate.d/x.sh": script})
 			env, err := f.Resolve(t.Context(), Config{CondaName: "ml"})
 			if err != nil {
 				t.Fatal(err)
@@ -168,7 +171,7 @@ func TestActivationScriptsFail(t *testing.T) {
 			if len(env.Warnings) != 1 || !strings.Contains(env.Warnings[0], "activation script") {
 				t.Errorf("warnings: %q", env.Warnings)
 			}
-			if got, _ := varsOf(env.Vars).get("CONDA_PREFIX"); got != prefix {
+			if got, _ := host.VarsOf(env.Vars).Get("CONDA_PREFIX"); got != prefix {
 				t.Errorf("the computed part is lost: %q", env.Vars)
 			}
 		})
@@ -180,11 +183,11 @@ func TestActivationScriptsFail(t *testing.T) {
 func TestActivationScriptsRunOnce(t *testing.T) {
 	key := "1"
 	f := newFinder(t)
-	f.Environ = func() []string { return []string{"HOME=" + f.Home, "PATH=/usr/bin:/bin", "KEY=" + key} }
-	prefix := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
-	count := filepath.Join(f.Home, "count")
+	f.Host.Environ = func() []string { return []string{"HOME=" + f.Host.Home, "PATH=/usr/bin:/bin", "KEY=" + key} }
+	prefix := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml") + "/envs/ml"
+	count := filepath.Join(f.Host.Home, "count")
 	script := prefix + "/etc/conda/activate.d/x.sh"
-	write(t, map[string]string{script: "echo ran >> '" + count + "'; export SET=$KEY"})
+	pyenvtest.Write(t, map[string]string{script: "echo ran >> '" + count + "'; export SET=$KEY"})
 	ran := 0
 	look := func(want int, what string) {
 		t.Helper()
@@ -194,7 +197,7 @@ func TestActivationScriptsRunOnce(t *testing.T) {
 				env, err := f.Resolve(t.Context(), Config{CondaName: "ml"})
 				if err != nil {
 					t.Error(err)
-				} else if got, _ := varsOf(env.Vars).get("SET"); got != key {
+				} else if got, _ := host.VarsOf(env.Vars).Get("SET"); got != key {
 					t.Errorf("%s: SET is %q", what, got)
 				}
 			})
@@ -214,11 +217,11 @@ func TestActivationScriptsRunOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	look(3, "a package was installed")
-	write(t, map[string]string{script: "echo ran  >> '" + count + "'; export SET=$KEY"})
+	pyenvtest.Write(t, map[string]string{script: "echo ran  >> '" + count + "'; export SET=$KEY"})
 	look(4, "the script changed")
 
 	f.scriptTimeout = 200 * time.Millisecond
-	write(t, map[string]string{script: "exec sleep 600"})
+	pyenvtest.Write(t, map[string]string{script: "exec sleep 600"})
 	for range 3 {
 		begun := time.Now()
 		env, err := f.Resolve(t.Context(), Config{CondaName: "ml"})
@@ -233,13 +236,13 @@ func TestActivationScriptsRunOnce(t *testing.T) {
 }
 
 func TestVars(t *testing.T) {
-	v := varsOf([]string{"A=1", "B=", "noise", "", "A=2", "C=x=y", "=C:=C:\\dir"})
-	if got, want := v.environ(), []string{"A=2", "B=", "C=x=y", "=C:=C:\\dir"}; !slices.Equal(got, want) {
+	v := host.VarsOf([]string{"A=1", "B=", "noise", "", "A=2", "C=x=y", "=C:=C:\\dir"})
+	if got, want := v.Environ(), []string{"A=2", "B=", "C=x=y", "=C:=C:\\dir"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	v.unset("B")
-	v.unset("none")
-	if _, ok := v.get("B"); ok || len(v.environ()) != 3 {
-		t.Errorf("got %q", v.environ())
+	v.Unset("B")
+	v.Unset("none")
+	if _, ok := v.Get("B"); ok || len(v.Environ()) != 3 {
+		t.Errorf("got %q", v.Environ())
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
 //go:embed packages.py
@@ -64,7 +67,7 @@ type packageAnswer struct {
 // is for an environment that does not answer ([*BrokenError]) or a context's.
 func (f *Finder) Check(ctx context.Context, env *Environment, names []string) ([]PackageStatus, error) {
 	statuses := make([]PackageStatus, len(names))
-	reqs := make([]Requirement, len(names))
+	reqs := make([]packaging.Requirement, len(names))
 	request := packagesRequest{Find: []wanted{}}
 	var asked []int // indices of names packages.py is asked for
 	for i, name := range names {
@@ -98,16 +101,16 @@ func (f *Finder) Check(ctx context.Context, env *Environment, names []string) ([
 var moduleForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
 
 // parseChecked takes module names besides requirements.
-func parseChecked(name string) (Requirement, error) {
+func parseChecked(name string) (packaging.Requirement, error) {
 	name = strings.TrimSpace(name)
-	if len(name) <= MaxRequirement && moduleForm.MatchString(name) {
-		return Requirement{Name: name}, nil
+	if len(name) <= packaging.MaxRequirement && moduleForm.MatchString(name) {
+		return packaging.Requirement{Name: name}, nil
 	}
-	return ParseRequirement(name)
+	return packaging.ParseRequirement(name)
 }
 
 // judge fills s from what was found.
-func (s *PackageStatus) judge(r Requirement, a packageAnswer) {
+func (s *PackageStatus) judge(r packaging.Requirement, a packageAnswer) {
 	s.Name, s.Version, s.Via, s.Location, s.Editable, s.Modules = a.Name, a.Version, a.Via, a.Location, a.Editable, a.Modules
 	s.Installed = a.Via != ""
 	s.Satisfied = s.Installed
@@ -116,14 +119,14 @@ func (s *PackageStatus) judge(r Requirement, a packageAnswer) {
 	case !s.Installed:
 		s.Name = r.Name
 		s.Error = a.Error
-		s.Hint = distributionOf(r.Name)
+		s.Hint = packaging.DistributionOf(r.Name)
 	case a.Damage != "":
 		fail("the installation is broken: its file %s is gone; install it again", a.Damage)
 	case s.Via == ViaStdlib || len(r.Specifiers) == 0:
 		// Nobody asks for a version of json.
 	case s.Version == "":
 		fail("its version is unknown, so %s cannot be judged", r)
-	case !satisfies(s.Version, r.Specifiers):
+	case !packaging.Satisfies(s.Version, r.Specifiers):
 		fail("version %s does not satisfy %s", s.Version, r)
 	}
 	if s.Satisfied && len(a.Missing) > 0 {
@@ -140,8 +143,8 @@ func (f *Finder) Snapshot(ctx context.Context, env *Environment) (map[string]str
 	}
 	all := answer.Dists
 	for name, version := range answer.Conda {
-		if _, ok := all[NormalizeName(name)]; !ok {
-			all[NormalizeName(name)] = version
+		if _, ok := all[packaging.NormalizeName(name)]; !ok {
+			all[packaging.NormalizeName(name)] = version
 		}
 	}
 	return all, nil
@@ -174,7 +177,7 @@ func (f *Finder) askPackages(ctx context.Context, env *Environment, request pack
 	tooLong := errors.New("looking at the packages timed out")
 	limited, cancel := context.WithTimeoutCause(ctx, checkTimeout, tooLong)
 	defer cancel()
-	stdout, stderr, err := f.output(limited, env.Vars, env.Python, "-B", "-c", packagesScript, string(argument))
+	stdout, stderr, err := f.Host.Output(limited, env.Vars, env.Python, "-B", "-c", packagesScript, string(argument))
 	if ctx.Err() != nil {
 		return answer, context.Cause(ctx)
 	}
@@ -186,7 +189,7 @@ func (f *Finder) askPackages(ctx context.Context, env *Environment, request pack
 	}
 	i := bytes.LastIndex(stdout, []byte(packagesMark))
 	if i < 0 {
-		return broken(lastLines(stderr, 1))
+		return broken(host.LastLines(stderr, 1))
 	}
 	line, _, _ := bytes.Cut(stdout[i+len(packagesMark):], []byte("\n"))
 	if e := json.Unmarshal(line, &answer); e != nil {

@@ -12,12 +12,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 // venvEnv is a real, empty environment without pip.
 func venvEnv(t testing.TB, f *Finder) *Environment {
 	t.Helper()
-	env, err := f.Resolve(context.Background(), Config{VenvPath: makeVenv(t, filepath.Join(t.TempDir(), "env"))})
+	env, err := f.Resolve(context.Background(), Config{VenvPath: pyenvtest.MakeVenv(t, filepath.Join(t.TempDir(), "env"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,16 +30,16 @@ func TestCheck(t *testing.T) {
 	f := newFinder(t)
 	env := venvEnv(t, f)
 	site := env.Info.Purelib
-	write(t, distFiles(site, "scikit_learn", "1.5.0", "Requires-Dist: numpy>=1\nRequires-Dist: pytest>=7; extra == \"tests\"\nRequires-Dist: x; sys_platform == 'win32' and extra == 'tests'\n", "sklearn/__init__.py", "sklearn/svm/__init__.py", "sklearn/tree.py"))
-	write(t, distFiles(site, "PyYAML", "6.0.2", "", "yaml/__init__.py"))
-	write(t, distFiles(site, "python_dateutil", "2.9.0.post0", "", "dateutil/__init__.py"))
-	write(t, distFiles(site, "torch", "2.1.0+cpu", "", "torch/__init__.py"))
-	write(t, distFiles(site, "protobuf", "5.0", "", "google/protobuf/__init__.py"))
-	write(t, distFiles(site, "other_google", "1.0", "", "google/other/__init__.py"))
-	write(t, distFiles(site, "broken", "1.0", "", "broken/__init__.py", "broken/part.py"))
-	write(t, distFiles(site, "typing_extensions", "4.0", "", "typing_extensions.py"))
-	write(t, distFiles(site, "prerel", "3.0rc1", "", "prerel.py"))
-	write(t, map[string]string{
+	pyenvtest.Write(t, pyenvtest.DistFiles(site, "scikit_learn", "1.5.0", "Requires-Dist: numpy>=1\nRequires-Dist: pytest>=7; extra == \"tests\"\nRequires-Dist: x; sys_platform == 'win32' and extra == 'tests'\n", "sklearn/__init__.py", "sklearn/svm/__init__.py", "sklearn/tree.py"))
+	pyenvtest.Write(t, pyenvtest.DistFiles(site, "PyYAML", "6.0.2", "", "yaml/__init__.py"))
+	pyenvtest.Write(t, pyenvtest.DistFiles(site, "python_dateutil", "2.9.0.post0", "", "dateutil/__init__.py"))
+	pyenvtest.Write(t, pyenvtest.DistFiles(site, "torch", "2.1.0+cpu", "", "torch/__init__.py"))
+	pyenvtest.Write(t, pyenvtest.DistFiles(site, "protobuf", "5.0", "", "google/protobuf/__init__.py"))
+	pyenvtest.Write(t, pyenvtest.DistFiles(site, "other_google", "1.0", "", "google/other/__init__.py"))
+	pyenvtest.Write(t, pyenvtest.DistFiles(site, "broken", "1.0", "", "broken/__init__.py", "broken/part.py"))
+	pyenvtest.Write(t, pyenvtest.DistFiles(site, "typing_extensions", "4.0", "", "typing_extensions.py"))
+	pyenvtest.Write(t, pyenvtest.DistFiles(site, "prerel", "3.0rc1", "", "prerel.py"))
+	pyenvtest.Write(t, map[string]string{
 		filepath.Join(site, "ed-1.0.dist-info", "METADATA"):                "Name: ed\nVersion: 1.0\n",
 		filepath.Join(site, "ed-1.0.dist-info", "direct_url.json"):         `{"dir_info":{"editable":true},"url":"file:///src/ed"}`,
 		filepath.Join(site, "ed-1.0.dist-info", "RECORD"):                  "__editable__.ed.pth,,\n",
@@ -131,8 +133,8 @@ func TestCheckTakesTheFirst(t *testing.T) {
 	first := t.TempDir()
 	f := newFinder(t, "PYTHONPATH="+first)
 	env := venvEnv(t, f)
-	write(t, distFiles(first, "twice", "2.0", "", "twice.py"))
-	write(t, distFiles(env.Info.Purelib, "twice", "1.0", "", "twice.py"))
+	pyenvtest.Write(t, pyenvtest.DistFiles(first, "twice", "2.0", "", "twice.py"))
+	pyenvtest.Write(t, pyenvtest.DistFiles(env.Info.Purelib, "twice", "1.0", "", "twice.py"))
 	got, err := f.Check(context.Background(), env, []string{"twice"})
 	if err != nil || got[0].Version != "2.0" || got[0].Location != first {
 		t.Errorf("got %+v, %v", got, err)
@@ -143,7 +145,7 @@ func TestCheckOfABrokenPython(t *testing.T) {
 	f := newFinder(t)
 	env := &Environment{Python: filepath.Join(t.TempDir(), "python")}
 	if runtime.GOOS != "windows" {
-		write(t, map[string]string{env.Python: "#!/bin/sh\necho nonsense; echo 'no Python frame' >&2; exit 1\n"})
+		pyenvtest.Write(t, map[string]string{env.Python: "#!/bin/sh\necho nonsense; echo 'no Python frame' >&2; exit 1\n"})
 	}
 	_, err := f.Check(context.Background(), env, []string{"six"})
 	if err == nil || !strings.Contains(err.Error(), "no Python frame") {
@@ -163,7 +165,7 @@ func TestCheckIsQuick(t *testing.T) {
 	env := venvEnv(t, f)
 	for i := range 1000 {
 		name := fmt.Sprintf("dist%d", i)
-		write(t, distFiles(env.Info.Purelib, name, "1.0", "", fmt.Sprintf("mod%d/__init__.py", i)))
+		pyenvtest.Write(t, pyenvtest.DistFiles(env.Info.Purelib, name, "1.0", "", fmt.Sprintf("mod%d/__init__.py", i)))
 	}
 	best := time.Hour
 	for range 3 {

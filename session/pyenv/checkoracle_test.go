@@ -7,13 +7,16 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 // TestCheckEqualsMetadata: for all that is installed in a real environment, by name
 // and by what it is imported as, the answer is importlib.metadata's.
 func TestCheckEqualsMetadata(t *testing.T) {
 	f := newFinder(t)
-	python := testPython(t)
+	python := pyenvtest.Python(t)
 	env, err := f.Resolve(context.Background(), Config{VenvPath: filepath.Dir(filepath.Dir(python))})
 	if err != nil {
 		t.Fatal(err)
@@ -22,7 +25,7 @@ func TestCheckEqualsMetadata(t *testing.T) {
 		Versions map[string]string
 		Imports  map[string][]string
 	}
-	ask(t, python, `import importlib.metadata as m, json
+	pyenvtest.Ask(t, python, `import importlib.metadata as m, json
 print(json.dumps({"versions": {d.metadata["Name"]: d.version for d in m.distributions()},
                   "imports": {k: v for k, v in m.packages_distributions().items() if k.isidentifier()}}))`, nil, &oracle)
 	if len(oracle.Versions) < 20 || len(oracle.Imports) < 20 {
@@ -50,7 +53,7 @@ print(json.dumps({"versions": {d.metadata["Name"]: d.version for d in m.distribu
 		}
 		ok := false
 		for _, name := range oracle.Imports[s.Requested] {
-			ok = ok || NormalizeName(name) == NormalizeName(s.Name) && s.Version == oracle.Versions[name]
+			ok = ok || packaging.NormalizeName(name) == packaging.NormalizeName(s.Name) && s.Version == oracle.Versions[name]
 		}
 		if !ok {
 			t.Errorf("import %s: %+v, want one of %v", s.Requested, s, oracle.Imports[s.Requested])
@@ -64,7 +67,7 @@ func BenchmarkCheck(b *testing.B) {
 	f := newFinder(b)
 	env := venvEnv(b, f)
 	for i := range 1000 {
-		write(b, distFiles(env.Info.Purelib, fmt.Sprintf("dist%d", i), "1.0", "", fmt.Sprintf("mod%d/__init__.py", i)))
+		pyenvtest.Write(b, pyenvtest.DistFiles(env.Info.Purelib, fmt.Sprintf("dist%d", i), "1.0", "", fmt.Sprintf("mod%d/__init__.py", i)))
 	}
 	var nothing, check time.Duration
 	for b.Loop() {

@@ -8,13 +8,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
 // resolveConda handles CONDA_ENV_NAME: a name, "base", or a path.
 func (f *Finder) resolveConda(ctx context.Context, name string) (*Environment, error) {
 	// conda's own rule for what is a path.
 	if strings.ContainsAny(name, `/\`) || strings.HasPrefix(name, "~") || strings.HasPrefix(name, ".") {
-		path, err := f.expand("CONDA_ENV_NAME", name)
+		path, err := f.Host.Expand("CONDA_ENV_NAME", name)
 		if err != nil {
 			return nil, err
 		}
@@ -22,10 +25,10 @@ func (f *Finder) resolveConda(ctx context.Context, name string) (*Environment, e
 		if err != nil {
 			return nil, err
 		}
-		return f.finish(ctx, env)
+		return f.Complete(ctx, env)
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return nil, &ConfigError{Variable: "CONDA_ENV_NAME", Value: name, Reason: "holds control characters", Mend: "give a name or a path"}
+		return nil, &host.ConfigError{Variable: "CONDA_ENV_NAME", Value: name, Reason: "holds control characters", Mend: "give a name or a path"}
 	}
 	prefix, err := f.condaPrefix(ctx, name)
 	if err != nil {
@@ -38,22 +41,22 @@ func (f *Finder) resolveConda(ctx context.Context, name string) (*Environment, e
 	if name != "root" {
 		env.Name = name
 	}
-	if warning := f.aliases(); warning != "" {
+	if warning := f.Conda.Aliases(); warning != "" {
 		env.warn("%s", warning)
 	}
-	return f.finish(ctx, env)
+	return f.Complete(ctx, env)
 }
 
 // condaByPath accepts the prefix, its bin directory, or its python.
 func (f *Finder) condaByPath(path string) (*Environment, error) {
 	for _, prefix := range []string{path, filepath.Dir(path), filepath.Dir(filepath.Dir(path))} {
-		if isDir(filepath.Join(prefix, "conda-meta")) && (prefix == path || belongs(prefix, path)) {
+		if host.IsDir(filepath.Join(prefix, "conda-meta")) && (prefix == path || belongs(prefix, path)) {
 			return f.condaAt(prefix)
 		}
 	}
 	switch _, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, f.condaNotFound(path, []string{path}, f.condaPlaces())
+		return nil, f.condaNotFound(path, []string{path}, f.Conda.Places())
 	case err != nil:
 		return nil, &BrokenError{Path: path, Reason: "it cannot be looked at: " + err.Error(), Err: err}
 	}
@@ -66,8 +69,8 @@ func (f *Finder) condaByPath(path string) (*Environment, error) {
 		return f.condaAt(prefix)
 	}
 	broken := &BrokenError{Path: path, Reason: "it is not a conda environment (no conda-meta in it)"}
-	switch inside := condaEnvsIn(path); {
-	case isFile(filepath.Join(path, "pyvenv.cfg")):
+	switch inside := conda.EnvsIn(path); {
+	case host.IsFile(filepath.Join(path, "pyvenv.cfg")):
 		broken.Mend = "it is a virtual environment: set ENV_TYPE=venv and VENV_PATH=" + path
 	case len(inside) > 0:
 		broken.Mend = "did you mean " + someOf(inside) + "?"
@@ -79,17 +82,17 @@ func (f *Finder) condaByPath(path string) (*Environment, error) {
 // any other file or directory in an environment is not the environment.
 func belongs(prefix, path string) bool {
 	name := filepath.Base(path)
-	return path == binDir(prefix) || path == filepath.Join(prefix, "bin") ||
-		strings.HasPrefix(name, "python") && executable(path)
+	return path == host.BinDir(prefix) || path == filepath.Join(prefix, "bin") ||
+		strings.HasPrefix(name, "python") && host.Executable(path)
 }
 
 // condaAt describes the conda environment in prefix.
 func (f *Finder) condaAt(prefix string) (*Environment, error) {
-	python, err := interpreter(prefix)
+	python, err := Interpreter(prefix)
 	if err != nil {
 		return nil, err
 	}
-	env := &Environment{Kind: KindConda, Name: filepath.Base(prefix), Prefix: prefix, Python: python, Root: f.rootOf(prefix)}
+	env := &Environment{Kind: KindConda, Name: filepath.Base(prefix), Prefix: prefix, Python: python, Root: f.Conda.RootOf(prefix)}
 	if env.Root == prefix {
 		env.Name = "base"
 	}
@@ -100,45 +103,45 @@ func (f *Finder) condaAt(prefix string) (*Environment, error) {
 // it. Where conda itself would say which is meant, the first one counts; among
 // roots and prefixes that merely are there, two are ambiguous.
 func (f *Finder) condaPrefix(ctx context.Context, name string) (string, error) {
-	places := f.condaPlaces()
+	places := f.Conda.Places()
 	var searched []string
 	if name == "base" || name == "root" {
-		for _, root := range places.selected {
-			if hasMeta(root) {
+		for _, root := range places.Selected {
+			if conda.IsPrefix(root) {
 				return root, nil
 			}
 		}
-		if prefix, err := only(name, slices.DeleteFunc(slices.Clone(places.usual), func(r string) bool { return !hasMeta(r) })); prefix != "" || err != nil {
+		if prefix, err := only(name, slices.DeleteFunc(slices.Clone(places.Usual), func(r string) bool { return !conda.IsPrefix(r) })); prefix != "" || err != nil {
 			return prefix, err
 		}
 	}
-	for _, dir := range places.envsDirs() {
+	for _, dir := range places.EnvsDirs() {
 		searched = append(searched, dir)
-		if prefix := filepath.Join(dir, name); hasMeta(prefix) {
+		if prefix := filepath.Join(dir, name); conda.IsPrefix(prefix) {
 			return prefix, nil
 		}
 	}
 	var hits []string
-	for _, dir := range places.otherDirs() {
+	for _, dir := range places.OtherDirs() {
 		searched = append(searched, dir)
 		hits = append(hits, filepath.Join(dir, name))
 	}
-	for _, prefix := range places.listed {
+	for _, prefix := range places.Listed {
 		if filepath.Base(prefix) == name {
 			hits = append(hits, prefix)
 		}
 	}
-	if prefix, err := only(name, distinct(hits, hasMeta)); prefix != "" || err != nil {
+	if prefix, err := only(name, host.Distinct(hits, conda.IsPrefix)); prefix != "" || err != nil {
 		return prefix, err
 	}
-	answer := f.askConda(ctx, f.cleanVars().environ(), places)
+	answer := f.Conda.Ask(ctx, f.CleanVars().Environ(), places)
 	if err := ctx.Err(); err != nil {
 		return "", context.Cause(ctx)
 	}
-	if prefix, err := only(name, answer.named(name)); prefix != "" || err != nil {
+	if prefix, err := only(name, answer.Named(name)); prefix != "" || err != nil {
 		return prefix, err
 	}
-	places.listed = append(places.listed, answer.Envs...)
+	places.Listed = append(places.Listed, answer.Envs...)
 	return "", f.condaNotFound(name, searched, places)
 }
 
@@ -154,16 +157,16 @@ func only(name string, prefixes []string) (string, error) {
 }
 
 // condaNotFound lists what there is and what is nearest.
-func (f *Finder) condaNotFound(name string, searched []string, places condaPlaces) error {
+func (f *Finder) condaNotFound(name string, searched []string, places conda.Places) error {
 	notFound := &NotFoundError{Kind: string(KindConda), Name: name, Searched: searched}
-	prefixes := append(slices.Clone(places.selected), places.usual...)
-	for _, dir := range append(places.envsDirs(), places.otherDirs()...) {
-		prefixes = append(prefixes, condaEnvsIn(dir)...)
+	prefixes := append(slices.Clone(places.Selected), places.Usual...)
+	for _, dir := range append(places.EnvsDirs(), places.OtherDirs()...) {
+		prefixes = append(prefixes, conda.EnvsIn(dir)...)
 	}
 	var names []string
-	for _, prefix := range distinct(append(prefixes, places.listed...), hasMeta) {
+	for _, prefix := range host.Distinct(append(prefixes, places.Listed...), conda.IsPrefix) {
 		label := filepath.Base(prefix)
-		if isRoot(prefix) {
+		if conda.IsRoot(prefix) {
 			label = "base"
 		}
 		names = append(names, label)

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 func TestCondaByName(t *testing.T) {
@@ -21,128 +24,128 @@ func TestCondaByName(t *testing.T) {
 		make func(t *testing.T, f *Finder) (environ []string, want string)
 	}{
 		{"usual place", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			return nil, condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
+			return nil, pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml") + "/envs/ml"
 		}},
 		{"system place", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			return nil, condaRoot(t, f.sys("/opt/conda"), "ml") + "/envs/ml"
+			return nil, pyenvtest.CondaRoot(t, f.Host.Sys("/opt/conda"), "ml") + "/envs/ml"
 		}},
 		{"base", "base", func(t *testing.T, f *Finder) ([]string, string) {
-			return nil, condaRoot(t, filepath.Join(f.Home, "miniconda3"))
+			return nil, pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniconda3"))
 		}},
 		{"root is base", "root", func(t *testing.T, f *Finder) ([]string, string) {
-			return nil, condaRoot(t, filepath.Join(f.Home, "miniconda3"))
+			return nil, pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniconda3"))
 		}},
 		{"CONDA_EXE decides between two", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			condaRoot(t, filepath.Join(f.Home, "miniconda3"), "ml")
-			root := condaRoot(t, filepath.Join(f.Home, "other"), "ml")
+			pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniconda3"), "ml")
+			root := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "other"), "ml")
 			return []string{"CONDA_EXE=" + root + "/bin/conda"}, root + "/envs/ml"
 		}},
 		{"base of CONDA_EXE", "base", func(t *testing.T, f *Finder) ([]string, string) {
-			condaRoot(t, filepath.Join(f.Home, "miniconda3"))
-			root := condaRoot(t, filepath.Join(f.Home, "other"))
+			pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniconda3"))
+			root := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "other"))
 			return []string{"CONDA_EXE=" + root + "/condabin/conda"}, root
 		}},
 		{"active environment's root", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			root := condaRoot(t, filepath.Join(f.Home, "here"), "ml", "active")
+			root := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "here"), "ml", "active")
 			return []string{"CONDA_PREFIX=" + root + "/envs/active"}, root + "/envs/ml"
 		}},
 		{"conda on PATH is a link", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			root := condaRoot(t, filepath.Join(f.Home, "far"), "ml")
-			write(t, map[string]string{root + "/bin/conda": "#!/bin/sh\nexit 1\n"})
-			bin := filepath.Join(f.Home, "bin")
+			root := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "far"), "ml")
+			pyenvtest.Write(t, map[string]string{root + "/bin/conda": "#!/bin/sh\nexit 1\n"})
+			bin := filepath.Join(f.Host.Home, "bin")
 			if err := errors.Join(os.MkdirAll(bin, 0o755), os.Symlink(root+"/bin/conda", bin+"/conda")); err != nil {
 				t.Fatal(err)
 			}
 			return []string{"PATH=" + bin}, root + "/envs/ml"
 		}},
 		{"micromamba without a base", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			root := filepath.Join(f.Home, "micromamba")
+			root := filepath.Join(f.Host.Home, "micromamba")
 			if err := os.MkdirAll(root+"/pkgs", 0o755); err != nil {
 				t.Fatal(err)
 			}
-			return nil, condaEnv(t, root+"/envs/ml")
+			return nil, pyenvtest.CondaEnv(t, root+"/envs/ml")
 		}},
 		{"mamba's data directory", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			root := condaRoot(t, filepath.Join(f.Home, "xdg", "mamba"), "ml")
-			return []string{"XDG_DATA_HOME=" + f.Home + "/xdg"}, root + "/envs/ml"
+			root := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "xdg", "mamba"), "ml")
+			return []string{"XDG_DATA_HOME=" + f.Host.Home + "/xdg"}, root + "/envs/ml"
 		}},
 		{"CONDA_ENVS_DIRS first", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			condaRoot(t, filepath.Join(f.Home, "miniconda3"), "ml")
-			return []string{"CONDA_ENVS_DIRS=/none:" + f.Home + "/e"}, condaEnv(t, filepath.Join(f.Home, "e", "ml"))
+			pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniconda3"), "ml")
+			return []string{"CONDA_ENVS_DIRS=/none:" + f.Host.Home + "/e"}, pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "e", "ml"))
 		}},
 		{"condarc in the home", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			write(t, map[string]string{f.Home + "/.condarc": "channels:\n  - defaults\nenvs_dirs:\n  - $SCRATCH/none\n  - ~/work envs # mine\n"})
-			return []string{"SCRATCH=/s"}, condaEnv(t, filepath.Join(f.Home, "work envs", "ml"))
+			pyenvtest.Write(t, map[string]string{f.Host.Home + "/.condarc": "channels:\n  - defaults\nenvs_dirs:\n  - $SCRATCH/none\n  - ~/work envs # mine\n"})
+			return []string{"SCRATCH=/s"}, pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "work envs", "ml"))
 		}},
 		{"condarc of the system", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			write(t, map[string]string{f.sys("/etc/conda/condarc.d/site.yml"): "envs_path: [" + f.Home + "/site]\n"})
-			return nil, condaEnv(t, filepath.Join(f.Home, "site", "ml"))
+			pyenvtest.Write(t, map[string]string{f.Host.Sys("/etc/conda/condarc.d/site.yml"): "envs_path: [" + f.Host.Home + "/site]\n"})
+			return nil, pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "site", "ml"))
 		}},
 		{"the user's own directory", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			return nil, condaEnv(t, filepath.Join(f.Home, ".conda", "envs", "ml"))
+			return nil, pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, ".conda", "envs", "ml"))
 		}},
 		{"environments.txt", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			prefix := condaEnv(t, filepath.Join(f.Home, "project", "ml"))
-			write(t, map[string]string{f.Home + "/.conda/environments.txt": "/gone/ml\n" + prefix + "\n\nrelative/ml\n"})
+			prefix := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "project", "ml"))
+			pyenvtest.Write(t, map[string]string{f.Host.Home + "/.conda/environments.txt": "/gone/ml\n" + prefix + "\n\nrelative/ml\n"})
 			return nil, prefix
 		}},
 		{"variables with ~ and $", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			condaEnv(t, filepath.Join(f.Home, "tilde", "other"))
-			return []string{"CONDA_ENVS_PATH=~/tilde:~nobody/x:$WORK/envs", "WORK=" + f.Home + "/w"}, condaEnv(t, filepath.Join(f.Home, "w", "envs", "ml"))
+			pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "tilde", "other"))
+			return []string{"CONDA_ENVS_PATH=~/tilde:~nobody/x:$WORK/envs", "WORK=" + f.Host.Home + "/w"}, pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "w", "envs", "ml"))
 		}},
 		{"condarc given by a variable", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			write(t, map[string]string{f.Home + "/etc/rc": "envs_dirs: [$SCRATCH/envs]\n"})
-			return []string{"CONDARC=~/etc/rc", "SCRATCH=" + f.Home + "/s"}, condaEnv(t, filepath.Join(f.Home, "s", "envs", "ml"))
+			pyenvtest.Write(t, map[string]string{f.Host.Home + "/etc/rc": "envs_dirs: [$SCRATCH/envs]\n"})
+			return []string{"CONDARC=~/etc/rc", "SCRATCH=" + f.Host.Home + "/s"}, pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "s", "envs", "ml"))
 		}},
 		{"the root's environments before the user's own", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			condaEnv(t, filepath.Join(f.Home, ".conda", "envs", "ml"))
-			return nil, condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
+			pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, ".conda", "envs", "ml"))
+			return nil, pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml") + "/envs/ml"
 		}},
 		{"the chosen root's before what is listed", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			other := condaEnv(t, filepath.Join(f.Home, "project", "ml"))
-			write(t, map[string]string{f.Home + "/.conda/environments.txt": other + "\n"})
-			return nil, condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
+			other := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "project", "ml"))
+			pyenvtest.Write(t, map[string]string{f.Host.Home + "/.conda/environments.txt": other + "\n"})
+			return nil, pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml") + "/envs/ml"
 		}},
 		{"micromamba with nothing but envs", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			return nil, condaEnv(t, filepath.Join(f.Home, "micromamba", "envs", "ml"))
+			return nil, pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "micromamba", "envs", "ml"))
 		}},
 		{"micromamba 2's data directory", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			return nil, condaEnv(t, filepath.Join(f.Home, ".local", "share", "mamba", "envs", "ml"))
+			return nil, pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, ".local", "share", "mamba", "envs", "ml"))
 		}},
 		{"a root of micromamba elsewhere", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
-			return []string{"MAMBA_ROOT_PREFIX=~/mm"}, condaEnv(t, filepath.Join(f.Home, "mm", "envs", "ml"))
+			pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml")
+			return []string{"MAMBA_ROOT_PREFIX=~/mm"}, pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "mm", "envs", "ml"))
 		}},
 		{"miniforge of Homebrew", "base", func(t *testing.T, f *Finder) ([]string, string) {
-			return nil, condaRoot(t, f.sys("/opt/homebrew/Caskroom/miniforge/base"))
+			return nil, pyenvtest.CondaRoot(t, f.Host.Sys("/opt/homebrew/Caskroom/miniforge/base"))
 		}},
 		{"a link to an environment", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			root := condaRoot(t, filepath.Join(f.Home, "miniforge3"))
-			if err := os.Symlink(condaEnv(t, filepath.Join(f.Home, "big disk", "ml")), root+"/envs/ml"); err != nil {
+			root := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"))
+			if err := os.Symlink(pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "big disk", "ml")), root+"/envs/ml"); err != nil {
 				t.Fatal(err)
 			}
 			return nil, root + "/envs/ml"
 		}},
 		{"the same one listed and found", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			prefix := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml") + "/envs/ml"
-			write(t, map[string]string{f.Home + "/.conda/environments.txt": prefix + "\n"})
+			prefix := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml") + "/envs/ml"
+			pyenvtest.Write(t, map[string]string{f.Host.Home + "/.conda/environments.txt": prefix + "\n"})
 			return nil, prefix
 		}},
 		{"the program, at last", "ml", func(t *testing.T, f *Finder) ([]string, string) {
-			prefix := condaEnv(t, filepath.Join(f.Home, "hidden", "ml"))
-			write(t, map[string]string{f.Home + "/bin/conda": "#!/bin/sh\necho plugin says hello\necho '{\"envs\": [\"" + prefix + "\"]}'\n"})
-			return []string{"PATH=" + f.Home + "/bin:/usr/bin:/bin"}, prefix
+			prefix := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "hidden", "ml"))
+			pyenvtest.Write(t, map[string]string{f.Host.Home + "/bin/conda": "#!/bin/sh\necho plugin says hello\necho '{\"envs\": [\"" + prefix + "\"]}'\n"})
+			return []string{"PATH=" + f.Host.Home + "/bin:/usr/bin:/bin"}, prefix
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFinder(t)
 			environ, want := test.make(t, f)
-			f.Environ = func() []string { return append([]string{"HOME=" + f.Home}, environ...) }
-			f.Runner = runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+			f.Host.Environ = func() []string { return append([]string{"HOME=" + f.Host.Home}, environ...) }
+			f.Host.Runner = pyenvtest.RunnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
 				if cmd.Path != filepath.Join(want, "bin", "python") && test.name != "the program, at last" {
 					t.Errorf("started %q", cmd.Args)
 				}
-				return directRunner{}.Run(ctx, cmd)
+				return host.DirectRunner{}.Run(ctx, cmd)
 			})
 			env, err := f.Resolve(t.Context(), Config{CondaName: test.ask})
 			if err != nil {
@@ -161,9 +164,9 @@ func TestCondaByName(t *testing.T) {
 
 func TestCondaByPath(t *testing.T) {
 	f := newFinder(t)
-	root := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
-	lone := condaEnv(t, filepath.Join(f.Home, "project", "conda"))
-	write(t, map[string]string{lone + "/conda-meta/history": "==> 2026-01-01 00:00:00 <==\n# cmd: " + root + "/bin/conda create -p x\n"})
+	root := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml")
+	lone := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "project", "conda"))
+	pyenvtest.Write(t, map[string]string{lone + "/conda-meta/history": "==> 2026-01-01 00:00:00 <==\n# cmd: " + root + "/bin/conda create -p x\n"})
 	for _, test := range []struct{ value, prefix, root string }{
 		{root + "/envs/ml", root + "/envs/ml", root},
 		{"~/miniforge3/envs/ml/", root + "/envs/ml", root},
@@ -188,12 +191,12 @@ func TestCondaByPath(t *testing.T) {
 
 func TestCondaErrors(t *testing.T) {
 	f := newFinder(t)
-	one := condaRoot(t, filepath.Join(f.Home, "miniconda3"), "ml", "stats", "data-science")
-	two := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
-	venv := makeVenv(t, filepath.Join(f.Home, "venv"))
-	write(t, map[string]string{
+	one := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniconda3"), "ml", "stats", "data-science")
+	two := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml")
+	venv := pyenvtest.MakeVenv(t, filepath.Join(f.Host.Home, "venv"))
+	pyenvtest.Write(t, map[string]string{
 		one + "/envs/empty/conda-meta/history": "",
-		f.Home + "/plain/file":                 "",
+		f.Host.Home + "/plain/file":            "",
 	})
 	resolve := func(name string) error {
 		t.Helper()
@@ -232,13 +235,13 @@ func TestCondaErrors(t *testing.T) {
 	if err := resolve("empty"); !errors.As(err, &broken) || !strings.Contains(broken.Mend, "conda install -p") {
 		t.Errorf("got %v", err)
 	}
-	if err := resolve(f.Home + "/plain"); !errors.As(err, &broken) || !strings.Contains(broken.Reason, "conda-meta") {
+	if err := resolve(f.Host.Home + "/plain"); !errors.As(err, &broken) || !strings.Contains(broken.Reason, "conda-meta") {
 		t.Errorf("got %v", err)
 	}
 	if err := resolve(venv); !errors.As(err, &broken) || !strings.Contains(broken.Mend, "VENV_PATH="+venv) {
 		t.Errorf("got %v", err)
 	}
-	var config *ConfigError
+	var config *host.ConfigError
 	for _, hostile := range []string{"a\x00b", "a\nb"} {
 		if err := resolve(hostile); !errors.As(err, &config) {
 			t.Errorf("%q: got %v", hostile, err)
@@ -252,12 +255,12 @@ func TestCondaErrors(t *testing.T) {
 // A name must be found from files alone: conda takes a second to answer.
 func TestCondaNameNeedsNoProgram(t *testing.T) {
 	f := newFinder(t)
-	f.Runner = runnerFunc(func(_ context.Context, cmd *exec.Cmd) error {
+	f.Host.Runner = pyenvtest.RunnerFunc(func(_ context.Context, cmd *exec.Cmd) error {
 		t.Errorf("started %q", cmd.Args)
 		return nil
 	})
-	root := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
-	write(t, map[string]string{root + "/bin/conda": "#!/bin/sh\n"})
+	root := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml")
+	pyenvtest.Write(t, map[string]string{root + "/bin/conda": "#!/bin/sh\n"})
 	prefix, err := f.condaPrefix(t.Context(), "ml")
 	if err != nil || prefix != root+"/envs/ml" {
 		t.Errorf("got %q, %v", prefix, err)
@@ -267,16 +270,16 @@ func TestCondaNameNeedsNoProgram(t *testing.T) {
 // A home as those who work with conda for years have it.
 func BenchmarkCondaPrefix(b *testing.B) {
 	f := newFinder(b, "PATH=/usr/local/bin:/usr/bin:/bin")
-	condaRoot(b, filepath.Join(f.Home, "miniforge3"), "ml")
-	condaRoot(b, filepath.Join(f.Home, "micromamba"), "other")
+	pyenvtest.CondaRoot(b, filepath.Join(f.Host.Home, "miniforge3"), "ml")
+	pyenvtest.CondaRoot(b, filepath.Join(f.Host.Home, "micromamba"), "other")
 	var listed strings.Builder
 	for i := range 60 {
-		fmt.Fprintf(&listed, "%s/miniforge3/envs/old-%d\n", f.Home, i)
+		fmt.Fprintf(&listed, "%s/miniforge3/envs/old-%d\n", f.Host.Home, i)
 	}
-	write(b, map[string]string{
-		f.Home + "/.conda/environments.txt": listed.String(),
-		f.Home + "/.condarc":                "channels: [conda-forge]\nenvs_dirs:\n  - ~/work\n  - ~/more\n",
-		f.sys("/etc/conda/condarc.d/a.yml"): "channel_priority: strict\n",
+	pyenvtest.Write(b, map[string]string{
+		f.Host.Home + "/.conda/environments.txt": listed.String(),
+		f.Host.Home + "/.condarc":                "channels: [conda-forge]\nenvs_dirs:\n  - ~/work\n  - ~/more\n",
+		f.Host.Sys("/etc/conda/condarc.d/a.yml"): "channel_priority: strict\n",
 	})
 	for b.Loop() {
 		if _, err := f.condaPrefix(b.Context(), "ml"); err != nil {

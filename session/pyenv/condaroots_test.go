@@ -11,24 +11,27 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 // Every place conda and mamba read a configuration from, with either key.
 func TestCondarcPlaces(t *testing.T) {
 	f := newFinder(t)
-	root := condaRoot(t, filepath.Join(f.Home, "miniforge3"))
-	active := condaEnv(t, filepath.Join(f.Home, "active"))
-	f.Environ = func() []string {
-		return []string{"HOME=" + f.Home, "CONDA_PREFIX=" + active, "XDG_CONFIG_HOME=" + f.Home + "/xdg", "CONDARC=" + f.Home + "/rc.yml", "MAMBARC=" + f.Home + "/mrc.yml"}
+	root := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"))
+	active := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "active"))
+	f.Host.Environ = func() []string {
+		return []string{"HOME=" + f.Host.Home, "CONDA_PREFIX=" + active, "XDG_CONFIG_HOME=" + f.Host.Home + "/xdg", "CONDARC=" + f.Host.Home + "/rc.yml", "MAMBARC=" + f.Host.Home + "/mrc.yml"}
 	}
-	files := []string{f.Home + "/.condarc", f.Home + "/.mambarc", root + "/.mambarc", f.Home + "/rc.yml", f.Home + "/mrc.yml"}
-	for _, dir := range []string{f.sys("/etc/conda"), f.sys("/var/lib/conda"), root, f.Home + "/xdg/conda", f.Home + "/.config/conda", f.Home + "/.conda", active} {
+	files := []string{f.Host.Home + "/.condarc", f.Host.Home + "/.mambarc", root + "/.mambarc", f.Host.Home + "/rc.yml", f.Host.Home + "/mrc.yml"}
+	for _, dir := range []string{f.Host.Sys("/etc/conda"), f.Host.Sys("/var/lib/conda"), root, f.Host.Home + "/xdg/conda", f.Host.Home + "/.config/conda", f.Host.Home + "/.conda", active} {
 		files = append(files, dir+"/.condarc", dir+"/condarc", dir+"/condarc.d/x.yml", dir+"/condarc.d/y.yaml")
 	}
-	want := condaEnv(t, filepath.Join(f.Home, "here", "ml"))
+	want := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "here", "ml"))
 	for i, file := range files {
 		key := []string{"envs_dirs", "envs_path"}[i%2]
-		write(t, map[string]string{file: "channels: [x]\n" + key + ":\n  - ~/here\n"})
+		pyenvtest.Write(t, map[string]string{file: "channels: [x]\n" + key + ":\n  - ~/here\n"})
 		got, err := f.condaPrefix(t.Context(), "ml")
 		if err != nil || got != want {
 			t.Errorf("%s: got %q, %v", file, got, err)
@@ -46,10 +49,12 @@ func TestCondarcPlaces(t *testing.T) {
 // and say so, since their programs will not.
 func TestBothEnvsVariables(t *testing.T) {
 	f := newFinder(t)
-	one, two := filepath.Join(f.Home, "one"), filepath.Join(f.Home, "two")
-	first, second := condaEnv(t, one+"/ml"), condaEnv(t, two+"/stats")
-	condaEnv(t, two+"/ml")
-	f.Environ = func() []string { return []string{"HOME=" + f.Home, "CONDA_ENVS_DIRS=" + one, "CONDA_ENVS_PATH=" + two} }
+	one, two := filepath.Join(f.Host.Home, "one"), filepath.Join(f.Host.Home, "two")
+	first, second := pyenvtest.CondaEnv(t, one+"/ml"), pyenvtest.CondaEnv(t, two+"/stats")
+	pyenvtest.CondaEnv(t, two+"/ml")
+	f.Host.Environ = func() []string {
+		return []string{"HOME=" + f.Host.Home, "CONDA_ENVS_DIRS=" + one, "CONDA_ENVS_PATH=" + two}
+	}
 	for name, want := range map[string]string{"ml": first, "stats": second} {
 		env, err := f.Resolve(t.Context(), Config{CondaName: name})
 		if err != nil || env.Prefix != want {
@@ -63,12 +68,12 @@ func TestBothEnvsVariables(t *testing.T) {
 
 func TestCondaAmbiguous(t *testing.T) {
 	f := newFinder(t)
-	one := condaRoot(t, filepath.Join(f.Home, "miniforge3"))
-	two := condaRoot(t, filepath.Join(f.Home, "miniconda3"), "ml")
-	user := condaEnv(t, filepath.Join(f.Home, ".conda", "envs", "ml"))
-	a, b := condaEnv(t, filepath.Join(f.Home, "a", "stats")), condaEnv(t, filepath.Join(f.Home, "b", "stats"))
-	alone := condaEnv(t, filepath.Join(f.Home, "a", "alone"))
-	write(t, map[string]string{f.Home + "/.conda/environments.txt": strings.Join([]string{a, "/gone/stats", b, a, alone, "/gone/alone", one + "/envs/gone"}, "\n")})
+	one := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"))
+	two := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniconda3"), "ml")
+	user := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, ".conda", "envs", "ml"))
+	a, b := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "a", "stats")), pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "b", "stats"))
+	alone := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "a", "alone"))
+	pyenvtest.Write(t, map[string]string{f.Host.Home + "/.conda/environments.txt": strings.Join([]string{a, "/gone/stats", b, a, alone, "/gone/alone", one + "/envs/gone"}, "\n")})
 	for name, want := range map[string][]string{"ml": {two + "/envs/ml", user}, "stats": {a, b}} {
 		_, err := f.condaPrefix(t.Context(), name)
 		var ambiguous *AmbiguousError
@@ -93,8 +98,8 @@ func asNobody(t *testing.T, dir string) (ask bool) {
 		t.Fatal(err)
 	}
 	program := filepath.Join(dir, "test")
-	run(t, "cp", exe, program)
-	run(t, "chmod", "-R", "a+rX", dir)
+	pyenvtest.Run(t, "cp", exe, program)
+	pyenvtest.Run(t, "chmod", "-R", "a+rX", dir)
 	for above := dir; above != os.TempDir() && above != "/"; above = filepath.Dir(above) {
 		if err := os.Chmod(above, 0o755); err != nil {
 			t.Fatal(err)
@@ -118,7 +123,7 @@ func TestCondaRootIsReadOnly(t *testing.T) {
 		world = t.TempDir()
 		home := filepath.Join(world, "home")
 		for _, prefix := range []string{home + "/miniforge3", home + "/miniforge3/envs/ml", home + "/.conda/envs/ml", home + "/miniforge3/envs/only"} {
-			write(t, map[string]string{prefix + "/conda-meta/history": ""})
+			pyenvtest.Write(t, map[string]string{prefix + "/conda-meta/history": ""})
 		}
 		meta := filepath.Join(home, "miniforge3", "conda-meta")
 		for _, file := range []string{"history", "."} {
@@ -132,7 +137,7 @@ func TestCondaRootIsReadOnly(t *testing.T) {
 		}
 	}
 	home := filepath.Join(world, "home")
-	f := NewFinder(&Host{Home: home, Sysroot: world})
+	f := NewFinder(&host.Host{Home: home, Sysroot: world})
 	for name, want := range map[string]string{"ml": home + "/.conda/envs/ml", "only": home + "/miniforge3/envs/only"} {
 		if got, err := f.condaPrefix(t.Context(), name); err != nil || got != want {
 			t.Errorf("%s: got %q, %v", name, got, err)
@@ -144,30 +149,30 @@ func TestCondaRootIsReadOnly(t *testing.T) {
 // works with any root, micromamba first. pixi's are its own.
 func TestCondaInstaller(t *testing.T) {
 	f := newFinder(t)
-	bin := filepath.Join(f.Home, "bin")
+	bin := filepath.Join(f.Host.Home, "bin")
 	program := func(path string) string {
-		write(t, map[string]string{path: "#!/bin/sh\nexit 1\n"})
+		pyenvtest.Write(t, map[string]string{path: "#!/bin/sh\nexit 1\n"})
 		return path
 	}
-	forge := condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
-	mm := condaEnv(t, filepath.Join(f.Home, "micromamba", "envs", "ml"))
-	lone := condaEnv(t, filepath.Join(f.Home, "project", "env"))
-	pixi := condaEnv(t, filepath.Join(f.Home, "app", ".pixi", "envs", "default"))
-	write(t, map[string]string{pixi + "/conda-meta/pixi": "{}", lone + "/conda-meta/history": "# cmd: " + forge + "/bin/mamba create -p x\n"})
-	environ := []string{"HOME=" + f.Home, "PATH=" + bin, "MAMBA_ROOT_PREFIX=" + filepath.Join(f.Home, "micromamba")}
-	f.Environ = func() []string { return environ }
+	forge := pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml")
+	mm := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "micromamba", "envs", "ml"))
+	lone := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "project", "env"))
+	pixi := pyenvtest.CondaEnv(t, filepath.Join(f.Host.Home, "app", ".pixi", "envs", "default"))
+	pyenvtest.Write(t, map[string]string{pixi + "/conda-meta/pixi": "{}", lone + "/conda-meta/history": "# cmd: " + forge + "/bin/mamba create -p x\n"})
+	environ := []string{"HOME=" + f.Host.Home, "PATH=" + bin, "MAMBA_ROOT_PREFIX=" + filepath.Join(f.Host.Home, "micromamba")}
+	f.Host.Environ = func() []string { return environ }
 	check := func(prefix, root, tool, path string) {
 		t.Helper()
 		env, err := f.condaAt(prefix)
 		if err != nil {
 			t.Fatal(err)
 		}
-		gotTool, gotPath := f.condaInstaller(env.Prefix, env.Root)
+		gotTool, gotPath := f.Conda.Installer(env.Prefix, env.Root)
 		if env.Root != root || gotTool != tool || gotPath != path {
 			t.Errorf("%s: root %q, %s at %q; want %q, %s at %q", prefix, env.Root, gotTool, gotPath, root, tool, path)
 		}
 	}
-	mmRoot := filepath.Join(f.Home, "micromamba")
+	mmRoot := filepath.Join(f.Host.Home, "micromamba")
 	check(forge+"/envs/ml", forge, "", "")
 	conda := program(bin + "/conda")
 	check(mm, mmRoot, "conda", conda)
@@ -182,6 +187,6 @@ func TestCondaInstaller(t *testing.T) {
 	own = program(forge + "/condabin/conda")
 	check(forge+"/envs/ml", forge, "conda", own)
 	check(pixi, "", "", "")
-	environ = append(environ, "MAMBA_EXE="+program(f.Home+"/opt/micromamba"))
-	check(mm, mmRoot, "micromamba", f.Home+"/opt/micromamba")
+	environ = append(environ, "MAMBA_EXE="+program(f.Host.Home+"/opt/micromamba"))
+	check(mm, mmRoot, "micromamba", f.Host.Home+"/opt/micromamba")
 }

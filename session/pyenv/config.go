@@ -1,6 +1,10 @@
 package pyenv
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+)
 
 // Config is what the user chose. The zero value means "nothing": the managed
 // environment.
@@ -43,12 +47,12 @@ func (c Config) kind() (Kind, error) {
 				continue
 			}
 			if s.value == "" {
-				return "", &ConfigError{Variable: s.variable, Reason: "is not set, and ENV_TYPE is " + c.Type,
+				return "", &host.ConfigError{Variable: s.variable, Reason: "is not set, and ENV_TYPE is " + c.Type,
 					Mend: "set " + s.variable + ", or unset ENV_TYPE to use the managed environment"}
 			}
 			return s.kind, nil
 		}
-		return "", &ConfigError{Variable: "ENV_TYPE", Value: c.Type, Reason: "is not a known type",
+		return "", &host.ConfigError{Variable: "ENV_TYPE", Value: c.Type, Reason: "is not a known type",
 			Mend: "use conda, venv or venv-uv, or unset it to use the managed environment"}
 	}
 	kind, set := KindManaged, []string(nil)
@@ -58,7 +62,7 @@ func (c Config) kind() (Kind, error) {
 		}
 	}
 	if len(set) > 1 {
-		return "", &ConfigError{Variable: "ENV_TYPE", Reason: "is not set, and " + strings.Join(set, " and ") + " are",
+		return "", &host.ConfigError{Variable: "ENV_TYPE", Reason: "is not set, and " + strings.Join(set, " and ") + " are",
 			Mend: "set ENV_TYPE to conda, venv or venv-uv to say which one counts"}
 	}
 	return kind, nil

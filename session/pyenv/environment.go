@@ -1,12 +1,10 @@
-// Package pyenv finds, activates, probes and mends Python environments. It knows
-// nothing of kernels or MCP: it answers which python to start and with which
-// variables, and it installs into it. Helper programs run through a [Runner], in
-// an empty private directory: a file "imp.py" of the user's working directory
-// would otherwise shadow the standard library of every helper.
 package pyenv
 
 import (
 	"path/filepath"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
 // Kind says how an environment was made, which decides how it is activated and
@@ -67,7 +65,7 @@ func (e *Environment) Same(other *Environment) bool {
 
 // PythonPath is PYTHONPATH as code sees it, "" if it is not set.
 func (e *Environment) PythonPath() string {
-	value, _ := varsOf(e.Vars).get("PYTHONPATH")
+	value, _ := host.VarsOf(e.Vars).Get("PYTHONPATH")
 	return value
 }
 
@@ -102,5 +100,5 @@ const minKernel = "6.0"
 // HasKernel reports whether the environment has an ipykernel that can be started.
 func (e *Environment) HasKernel() bool {
 	version := e.Info.Dists["ipykernel"]
-	return version != "" && compareVersions(version, minKernel) >= 0
+	return version != "" && packaging.CompareReleases(version, minKernel) >= 0
 }

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 // newFinder returns a Finder in a world of its own: an empty home, an empty
 // operating system, and just the variables given.
 func newFinder(t testing.TB, environ ...string) *Finder {
-	return NewFinder(newHost(t, environ...))
+	return NewFinder(pyenvtest.NewHost(t, environ...))
 }
 
 func TestConfigKind(t *testing.T) {
@@ -32,7 +35,7 @@ func TestConfigKind(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := test.config.kind()
-			var config *ConfigError
+			var config *host.ConfigError
 			if test.variable != "" && (!errors.As(err, &config) || config.Variable != test.variable || config.Mend == "") {
 				t.Errorf("error %v, want one about %s", err, test.variable)
 			}

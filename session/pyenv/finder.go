@@ -4,13 +4,16 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
 // Finder finds environments. Set the fields before first use; it is safe for
 // concurrent use and must not be copied.
 type Finder struct {
-	*Host
-	*CondaFinder
+	Host  *host.Host
+	Conda *conda.Finder
 	// ProbeTimeout bounds one probe; 0 is 10 s.
 	ProbeTimeout time.Duration
 	// Near lists the directories the user works in, nearest first: environments
@@ -30,8 +33,8 @@ type Finder struct {
 }
 
 // NewFinder makes a Finder that looks on h.
-func NewFinder(h *Host) *Finder {
-	return &Finder{Host: h, CondaFinder: &CondaFinder{Host: h}}
+func NewFinder(h *host.Host) *Finder {
+	return &Finder{Host: h, Conda: &conda.Finder{Host: h}}
 }
 
 // Resolve finds the chosen environment, checks that it works, computes its
@@ -44,7 +47,7 @@ func (f *Finder) Resolve(ctx context.Context, c Config) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := parseDenied(f.EnvDeny); err != nil {
+	if _, err := host.ParseDenied(f.Host.EnvDeny); err != nil {
 		return nil, err
 	}
 	switch typ {
@@ -59,12 +62,12 @@ func (f *Finder) Resolve(ctx context.Context, c Config) (*Environment, error) {
 	}
 }
 
-// finish makes an environment complete: its variables, then its probe.
-func (f *Finder) finish(ctx context.Context, env *Environment) (*Environment, error) {
+// Complete makes an environment complete: its variables, then its probe.
+func (f *Finder) Complete(ctx context.Context, env *Environment) (*Environment, error) {
 	if err := f.activate(ctx, env); err != nil {
 		return nil, err
 	}
-	if err := f.probe(ctx, env); err != nil {
+	if err := f.Probe(ctx, env); err != nil {
 		return nil, err
 	}
 	f.warnOfMoved(env)

@@ -6,24 +6,28 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
 // inspect tells what files and directory names say of the environment in prefix.
 func (f *Finder) inspect(prefix string) Found {
-	x := Found{Kind: KindVenv, Name: nameOf(prefix), Path: prefix, real: realPath(prefix)}
+	x := Found{Kind: KindVenv, Name: nameOf(prefix), Path: prefix, real: host.RealPath(prefix)}
 	config := readPyvenv(filepath.Join(prefix, "pyvenv.cfg"))
 	switch {
 	case config == nil:
 		x.Kind = KindConda
 		x.Version, x.Kernel = condaFacts(prefix)
-		if isRoot(prefix) {
+		if conda.IsRoot(prefix) {
 			x.Name = "base"
 		}
 	case config["uv"] != "":
 		x.Kind = KindUV
 		fallthrough
 	default:
-		x.Version = shortVersion(firstSet(config["version_info"], config["version"]))
+		x.Version = packaging.ShortVersion(firstSet(config["version_info"], config["version"]))
 	}
 	if x.Kernel == "" {
 		x.Kernel = kernelIn(prefix, x.Version)
@@ -31,7 +35,7 @@ func (f *Finder) inspect(prefix string) Found {
 	if x.Kernel == "" && strings.EqualFold(config["include-system-site-packages"], "true") {
 		x.Kernel = f.kernelOf(filepath.Dir(config["home"]), x.Version)
 	}
-	if _, err := interpreter(prefix); err != nil {
+	if _, err := Interpreter(prefix); err != nil {
 		x.setBroken(err)
 	}
 	return x
@@ -48,20 +52,20 @@ func (x *Found) setBroken(err error) {
 // inspectPython tells the same of a Python that was installed into prefix by
 // pyenv or uv, whose names hold the version: "3.11.7", "cpython-3.12.1-linux-…".
 func (f *Finder) inspectPython(prefix, name string) Found {
-	x := Found{Kind: KindSystem, Name: name, Path: prefix, real: realPath(prefix)}
+	x := Found{Kind: KindSystem, Name: name, Path: prefix, real: host.RealPath(prefix)}
 	version := name
 	if _, rest, ok := strings.Cut(name, "-"); ok {
 		version, _, _ = strings.Cut(rest, "-")
 	}
-	if len(numbers(version)) > 1 {
+	if len(packaging.ReleaseNumbers(version)) > 1 {
 		x.Version = version
 	}
-	python, err := interpreter(prefix)
+	python, err := Interpreter(prefix)
 	if err != nil {
 		x.setBroken(err)
 		return x
 	}
-	x.Path, x.real = python, realPath(python)
+	x.Path, x.real = python, host.RealPath(python)
 	if x.Version == "" {
 		x.Version = versionOfProgram(python)
 	}
@@ -71,7 +75,7 @@ func (f *Finder) inspectPython(prefix, name string) Found {
 
 // inspectProgram tells the same of a python on PATH.
 func (f *Finder) inspectProgram(path string) Found {
-	x := Found{Kind: KindSystem, Name: filepath.Base(path), Path: path, real: realPath(path), Version: versionOfProgram(path)}
+	x := Found{Kind: KindSystem, Name: filepath.Base(path), Path: path, real: host.RealPath(path), Version: versionOfProgram(path)}
 	x.Kernel = f.kernelOf(filepath.Dir(filepath.Dir(x.real)), x.Version)
 	return x
 }
@@ -79,9 +83,9 @@ func (f *Finder) inspectProgram(path string) Found {
 // versionOfProgram is the version in the name of what a python is a link to:
 // "3.11" of python3 -> python3.11.
 func versionOfProgram(path string) string {
-	_, version, _ := strings.Cut(filepath.Base(realPath(path)), "python")
-	version = strings.TrimSuffix(version, exeSuffix)
-	if len(numbers(version)) < 2 {
+	_, version, _ := strings.Cut(filepath.Base(host.RealPath(path)), "python")
+	version = strings.TrimSuffix(version, host.ExeSuffix)
+	if len(packaging.ReleaseNumbers(version)) < 2 {
 		return ""
 	}
 	return version
@@ -102,7 +106,7 @@ func nameOf(prefix string) string {
 // condaFacts reads the versions of python and ipykernel out of the names in
 // conda-meta, "python-3.11.7-h9a1b_0.json".
 func condaFacts(prefix string) (python, kernel string) {
-	for _, name := range dirNames(filepath.Join(prefix, "conda-meta")) {
+	for _, name := range host.DirNames(filepath.Join(prefix, "conda-meta")) {
 		for _, want := range []struct {
 			prefix string
 			into   *string
@@ -111,7 +115,7 @@ func condaFacts(prefix string) (python, kernel string) {
 			if !ok || !strings.HasSuffix(rest, ".json") || strings.Count(rest, "-") != 1 {
 				continue
 			}
-			if version, _, _ := strings.Cut(rest, "-"); len(numbers(version)) > 0 {
+			if version, _, _ := strings.Cut(rest, "-"); len(packaging.ReleaseNumbers(version)) > 0 {
 				*want.into = version
 			}
 		}
@@ -134,7 +138,7 @@ func kernelIn(prefix, version string) string {
 	if runtime.GOOS == "windows" {
 		return kernelAt(filepath.Join(prefix, "Lib", "site-packages"))
 	}
-	return kernelAt(filepath.Join(prefix, "lib", "python"+minorVersion(version), "site-packages"))
+	return kernelAt(filepath.Join(prefix, "lib", "python"+packaging.MinorVersion(version), "site-packages"))
 }
 
 // kernelOf does so for a Python that is in no environment: Debian and the user
@@ -143,13 +147,13 @@ func (f *Finder) kernelOf(prefix, version string) string {
 	if found := kernelIn(prefix, version); found != "" || runtime.GOOS == "windows" {
 		return found
 	}
-	python := "python" + minorVersion(version)
+	python := "python" + packaging.MinorVersion(version)
 	dirs := []string{
 		filepath.Join(prefix, "local", "lib", python, "dist-packages"),
 		filepath.Join(prefix, "lib", "python3", "dist-packages"),
 	}
-	if f.Home != "" {
-		dirs = append(dirs, filepath.Join(f.Home, ".local", "lib", python, "site-packages"))
+	if f.Host.Home != "" {
+		dirs = append(dirs, filepath.Join(f.Host.Home, ".local", "lib", python, "site-packages"))
 	}
 	for _, dir := range dirs {
 		if found := kernelAt(dir); found != "" {
@@ -161,10 +165,10 @@ func (f *Finder) kernelOf(prefix, version string) string {
 
 // kernelAt looks for the module first: listing a large directory takes long.
 func kernelAt(dir string) string {
-	if !isFile(filepath.Join(dir, "ipykernel", "__init__.py")) {
+	if !host.IsFile(filepath.Join(dir, "ipykernel", "__init__.py")) {
 		return ""
 	}
-	for _, name := range dirNames(dir) {
+	for _, name := range host.DirNames(dir) {
 		if rest, ok := strings.CutPrefix(name, "ipykernel-"); ok {
 			if version, _, found := strings.Cut(strings.TrimSuffix(rest, ".egg-info"), ".dist-info"); found || version != rest {
 				return version

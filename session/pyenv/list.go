@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
 // Found is an environment, or a Python that is in none, as files and directory
@@ -165,9 +168,9 @@ func (s *scan) skip(reason string) {
 
 // names is namesIn, which says when it left some out.
 func (s *scan) names(dir string) []string {
-	names := namesIn(dir)
-	if len(names) == maxListed {
-		s.skip(fmt.Sprintf("%s: only %d of its entries were looked at", dir, maxListed))
+	names := host.NamesIn(dir)
+	if len(names) == host.MaxListed {
+		s.skip(fmt.Sprintf("%s: only %d of its entries were looked at", dir, host.MaxListed))
 	}
 	return names
 }
@@ -193,7 +196,7 @@ func (s *scan) listing(limit time.Duration) Listing {
 		case order != 0 || a.rank == rankSystem: // these stay in the order of PATH
 			return order
 		case a.rank == rankPythons:
-			return cmp.Or(compareVersions(b.Version, a.Version), strings.Compare(a.Path, b.Path))
+			return cmp.Or(packaging.CompareReleases(b.Version, a.Version), strings.Compare(a.Path, b.Path))
 		}
 		return strings.Compare(a.Path, b.Path)
 	})

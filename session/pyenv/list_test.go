@@ -11,20 +11,24 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 // listedEnv makes what a venv is known by; kernel is its ipykernel, "" for none.
 func listedEnv(t testing.TB, prefix, config, version, kernel string) string {
 	t.Helper()
-	write(t, map[string]string{filepath.Join(prefix, "pyvenv.cfg"): "home = /usr/bin\n" + config + "\n", filepath.Join(prefix, "bin", "python"): "#!/bin/sh\n"})
-	withKernel(t, filepath.Join(prefix, "lib", "python"+minorVersion(version), "site-packages"), kernel)
+	pyenvtest.Write(t, map[string]string{filepath.Join(prefix, "pyvenv.cfg"): "home = /usr/bin\n" + config + "\n", filepath.Join(prefix, "bin", "python"): "#!/bin/sh\n"})
+	withKernel(t, filepath.Join(prefix, "lib", "python"+packaging.MinorVersion(version), "site-packages"), kernel)
 	return prefix
 }
 
 func withKernel(t testing.TB, site, version string) {
 	t.Helper()
 	if version != "" {
-		write(t, map[string]string{filepath.Join(site, "ipykernel", "__init__.py"): "", filepath.Join(site, "ipykernel-"+version+".dist-info", "METADATA"): ""})
+		pyenvtest.Write(t, map[string]string{filepath.Join(site, "ipykernel", "__init__.py"): "", filepath.Join(site, "ipykernel-"+version+".dist-info", "METADATA"): ""})
 	}
 }
 
@@ -39,7 +43,7 @@ func listedConda(t testing.TB, prefix, version, kernel string) string {
 	if kernel != "" {
 		files[prefix+"/conda-meta/ipykernel-"+kernel+"-pyh_0.json"] = "{}"
 	}
-	write(t, files)
+	pyenvtest.Write(t, files)
 	return prefix
 }
 
@@ -66,13 +70,13 @@ func (l Listing) lines(home string) []string {
 // is wrong with it, and nothing started.
 func TestList(t *testing.T) {
 	f := newFinder(t)
-	at := func(path string) string { return filepath.Join(f.Home, filepath.FromSlash(path)) }
+	at := func(path string) string { return filepath.Join(f.Host.Home, filepath.FromSlash(path)) }
 	f.Near = []string{at("work/shop/src"), at("code")}
-	bin := filepath.Join(f.Sysroot, "tools", "bin")
-	f.Environ = func() []string {
-		return []string{"HOME=" + f.Home, "PATH=" + at(".pyenv/shims") + ":" + bin, "VIRTUAL_ENV=" + at("active")}
+	bin := filepath.Join(f.Host.Sysroot, "tools", "bin")
+	f.Host.Environ = func() []string {
+		return []string{"HOME=" + f.Host.Home, "PATH=" + at(".pyenv/shims") + ":" + bin, "VIRTUAL_ENV=" + at("active")}
 	}
-	f.Runner = runnerFunc(func(_ context.Context, cmd *exec.Cmd) error {
+	f.Host.Runner = pyenvtest.RunnerFunc(func(_ context.Context, cmd *exec.Cmd) error {
 		t.Errorf("started %q", cmd.Args)
 		return errors.New("not here")
 	})
@@ -100,8 +104,8 @@ func TestList(t *testing.T) {
 	withKernel(t, listedConda(t, at("miniforge3/envs/pip"), "3.11.7", "")+"/lib/python3.11/site-packages", "7.2.0")
 	listedConda(t, at("miniforge3/envs/empty"), "", "")
 	listed := listedConda(t, at("elsewhere/ml"), "3.9.1", "")
-	write(t, map[string]string{at(".conda/environments.txt"): ml + "\n/gone\n" + listed + "\n"})
-	write(t, map[string]string{
+	pyenvtest.Write(t, map[string]string{at(".conda/environments.txt"): ml + "\n/gone\n" + listed + "\n"})
+	pyenvtest.Write(t, map[string]string{
 		at(".pyenv/versions/3.10.13/bin/python"):                                          "#!/bin/sh\n",
 		at(".pyenv/versions/3.10.13/lib/python3.10/os.py"):                                "",
 		at(".pyenv/versions/3.9.18/bin/python"):                                           "#!/bin/sh\n",
@@ -116,9 +120,9 @@ func TestList(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	withKernel(t, filepath.Join(f.Sysroot, "tools", "lib", "python3", "dist-packages"), "6.17.0")
-	managed := listedEnv(t, filepath.Join(f.DataDir, "envs", "default-py312"), uv, "3.12.1", "7.4.0")
-	write(t, map[string]string{managed + "/" + readyMark: "{}", filepath.Join(f.DataDir, "envs", "default-py311", "pyvenv.cfg"): ""})
+	withKernel(t, filepath.Join(f.Host.Sysroot, "tools", "lib", "python3", "dist-packages"), "6.17.0")
+	managed := listedEnv(t, filepath.Join(f.Host.DataDir, "envs", "default-py312"), uv, "3.12.1", "7.4.0")
+	pyenvtest.Write(t, map[string]string{managed + "/" + ReadyMark: "{}", filepath.Join(f.Host.DataDir, "envs", "default-py311", "pyvenv.cfg"): ""})
 	list := f.List(t.Context())
 	want := []string{
 		"venv inner 3.11.7 near",
@@ -141,7 +145,7 @@ func TestList(t *testing.T) {
 		"system 3.9.18 3.9.18",
 		"system python3 3.11 ipykernel 6.17.0",
 	}
-	if got := list.lines(f.Home); !slices.Equal(got, want) {
+	if got := list.lines(f.Host.Home); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	if len(list.Skipped) > 0 {
@@ -158,23 +162,23 @@ func TestList(t *testing.T) {
 func TestListedAreChosen(t *testing.T) {
 	t.Parallel()
 	f := newFinder(t)
-	work := filepath.Join(f.Home, "work")
+	work := filepath.Join(f.Host.Home, "work")
 	f.Near = []string{work}
-	makeVenv(t, filepath.Join(work, "shop", ".venv"))
-	makeVenv(t, filepath.Join(work, "lab"))
-	makeVenv(t, filepath.Join(f.Home, ".virtualenvs", "twice"))
-	makeVenv(t, filepath.Join(f.Home, "envs", "twice"))
-	condaRoot(t, filepath.Join(f.Home, "miniforge3"), "ml")
+	pyenvtest.MakeVenv(t, filepath.Join(work, "shop", ".venv"))
+	pyenvtest.MakeVenv(t, filepath.Join(work, "lab"))
+	pyenvtest.MakeVenv(t, filepath.Join(f.Host.Home, ".virtualenvs", "twice"))
+	pyenvtest.MakeVenv(t, filepath.Join(f.Host.Home, "envs", "twice"))
+	pyenvtest.CondaRoot(t, filepath.Join(f.Host.Home, "miniforge3"), "ml")
 	list := f.List(t.Context())
 	if len(list.Found) < 6 {
-		t.Fatalf("found %q", list.lines(f.Home))
+		t.Fatalf("found %q", list.lines(f.Host.Home))
 	}
 	for _, x := range list.Found {
 		if x.Kind == KindSystem {
 			continue
 		}
 		env, err := f.Resolve(t.Context(), x.Config())
-		if err != nil || env.Prefix != x.Path || env.Kind != x.Kind || !strings.HasPrefix(env.Info.Version, minorVersion(x.Version)) {
+		if err != nil || env.Prefix != x.Path || env.Kind != x.Kind || !strings.HasPrefix(env.Info.Version, packaging.MinorVersion(x.Version)) {
 			t.Errorf("%+v: got %+v, %v", x, env, err)
 		}
 	}
@@ -182,7 +186,7 @@ func TestListedAreChosen(t *testing.T) {
 		"lab": "work/lab", "shop": "work/shop/.venv", "shop/.venv": "work/shop/.venv", "ml": "miniforge3/envs/ml",
 	} {
 		env, err := f.Resolve(t.Context(), Config{Type: "venv", VenvPath: name})
-		if err != nil || env.Prefix != filepath.Join(f.Home, want) {
+		if err != nil || env.Prefix != filepath.Join(f.Host.Home, want) {
 			t.Errorf("%s: got %+v, %v", name, env, err)
 		}
 	}
@@ -205,8 +209,8 @@ func TestListedAreChosen(t *testing.T) {
 // again while it hangs.
 func TestListIsBounded(t *testing.T) {
 	f := newFinder(t)
-	f.Near = []string{filepath.Join(f.Home, "work")}
-	listedEnv(t, filepath.Join(f.Home, "work", ".venv"), "version = 3.11.7", "3.11.7", "")
+	f.Near = []string{filepath.Join(f.Host.Home, "work")}
+	listedEnv(t, filepath.Join(f.Host.Home, "work", ".venv"), "version = 3.11.7", "3.11.7", "")
 	release, looks, over := make(chan struct{}), 0, make(chan struct{})
 	dead := place{"/net/home", rankVenvs, func(s *scan) {
 		looks++
@@ -215,7 +219,7 @@ func TestListIsBounded(t *testing.T) {
 		close(over)
 	}}
 	list := f.list(t.Context(), append(f.places(), dead), 300*time.Millisecond)
-	if got := list.lines(f.Home); !slices.Contains(got, "venv work/.venv 3.11.7 near") || !slices.Contains(got, "venv before it died ") {
+	if got := list.lines(f.Host.Home); !slices.Contains(got, "venv work/.venv 3.11.7 near") || !slices.Contains(got, "venv before it died ") {
 		t.Errorf("got %q", got)
 	}
 	if want := []string{"/net/home: no answer within 300ms"}; !slices.Equal(list.Skipped, want) {
@@ -235,8 +239,8 @@ func TestListIsBounded(t *testing.T) {
 // A directory with more entries than are looked at is said to be so.
 func TestListOfManyEntries(t *testing.T) {
 	f := newFinder(t)
-	dir := filepath.Join(f.Home, ".virtualenvs")
-	for i := range maxListed + 10 {
+	dir := filepath.Join(f.Host.Home, ".virtualenvs")
+	for i := range host.MaxListed + 10 {
 		if err := os.MkdirAll(filepath.Join(dir, fmt.Sprint("e", i)), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +254,7 @@ func TestListOfManyEntries(t *testing.T) {
 // A home with 400 environments of two hundred packages each.
 func BenchmarkList(b *testing.B) {
 	f := newFinder(b, "PATH=/usr/bin:/bin")
-	f.Near = []string{filepath.Join(f.Home, "work")}
+	f.Near = []string{filepath.Join(f.Host.Home, "work")}
 	fill := func(site string) {
 		for i := range 200 {
 			if err := os.MkdirAll(filepath.Join(site, fmt.Sprintf("package_%d-1.0.dist-info", i)), 0o755); err != nil {
@@ -258,13 +262,13 @@ func BenchmarkList(b *testing.B) {
 			}
 		}
 	}
-	root := condaRoot(b, filepath.Join(f.Home, "miniforge3"))
+	root := pyenvtest.CondaRoot(b, filepath.Join(f.Host.Home, "miniforge3"))
 	for i := range 200 {
 		name := fmt.Sprintf("env-%03d", i)
 		prefix := listedConda(b, filepath.Join(root, "envs", name), "3.11.7", "")
 		withKernel(b, prefix+"/lib/python3.11/site-packages", "7.4.0")
 		fill(prefix + "/lib/python3.11/site-packages")
-		prefix = listedEnv(b, filepath.Join(f.Home, ".virtualenvs", name), "version = 3.12.1", "3.12.1", "7.4.0")
+		prefix = listedEnv(b, filepath.Join(f.Host.Home, ".virtualenvs", name), "version = 3.12.1", "3.12.1", "7.4.0")
 		fill(prefix + "/lib/python3.12/site-packages")
 	}
 	for b.Loop() {

@@ -1,5 +1,5 @@
 package pyenv
 
-// readyMark is written last into a managed environment: a directory without it
+// ReadyMark is written last into a managed environment: a directory without it
 // is half made and is made anew.
-const readyMark = ".mce-ready.json"
+const ReadyMark = ".mce-ready.json"

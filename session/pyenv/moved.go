@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
 // warnOfMoved tells when an environment's programs start another Python than its
@@ -16,17 +18,17 @@ func (f *Finder) warnOfMoved(env *Environment) {
 		return
 	}
 	for _, name := range []string{"pip", "pip3", "ipython", "jupyter"} {
-		program := filepath.Join(binDir(env.Prefix), name)
+		program := filepath.Join(host.BinDir(env.Prefix), name)
 		python := startedBy(program)
 		if python == "" {
 			continue
 		}
 		dir := filepath.Dir(python)
-		if sameDir(dir, binDir(env.Prefix)) {
+		if host.SameDir(dir, host.BinDir(env.Prefix)) {
 			return
 		}
 		state := "another environment's"
-		if !exists(python) {
+		if !host.Exists(python) {
 			state = "which does not exist"
 		}
 		env.warn("this environment was moved or copied: its programs, such as %s, start %s (%s); use \"python -m pip\" (%%pip) in it, or %s",
@@ -56,7 +58,7 @@ func startedBy(script string) string {
 		}
 		line = strings.TrimSuffix(strings.TrimSpace(line), `"$0" "$@"`)
 	}
-	python := unquote(line)
+	python := host.Unquote(line)
 	if !filepath.IsAbs(python) || !strings.HasPrefix(filepath.Base(python), "python") {
 		return "" // "/usr/bin/env python", or a relocatable one
 	}

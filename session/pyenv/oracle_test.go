@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 // What we compute is held against what the real programs make, variable by
@@ -16,14 +19,14 @@ import (
 func shellsOwn() []string { return []string{"PS1", "_", "SHLVL", "PWD", "OLDPWD"} }
 
 // compare reports the variables that differ, but for those passed over.
-func compare(t *testing.T, got, want *vars, passed ...string) {
+func compare(t *testing.T, got, want *host.Vars, passed ...string) {
 	t.Helper()
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(got.names, want.names)))) {
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(got.Names, want.Names)))) {
 		if slices.Contains(append(shellsOwn(), passed...), name) {
 			continue
 		}
-		g, okG := got.get(name)
-		w, okW := want.get(name)
+		g, okG := got.Get(name)
+		w, okW := want.Get(name)
 		if name == "VIRTUAL_ENV_PROMPT" { // venv of Python 3.9 to 3.12 puts the prompt's own form in it
 			w = strings.TrimSuffix(strings.TrimPrefix(w, "("), ") ")
 		}
@@ -34,7 +37,7 @@ func compare(t *testing.T, got, want *vars, passed ...string) {
 }
 
 // sourced is what a shell's variables are after sourcing a script.
-func sourced(t *testing.T, environ []string, script string) *vars {
+func sourced(t *testing.T, environ []string, script string) *host.Vars {
 	t.Helper()
 	cmd := exec.Command("/bin/bash", "--noprofile", "--norc", "-c", `. "$1" >/dev/null; env -0`, "sourced", script)
 	cmd.Env = environ
@@ -42,26 +45,28 @@ func sourced(t *testing.T, environ []string, script string) *vars {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return varsOf(strings.Split(string(out), "\x00"))
+	return host.VarsOf(strings.Split(string(out), "\x00"))
 }
 
 func TestVenvActivationEqualsTheScript(t *testing.T) {
 	t.Parallel()
-	base := basePython(t)
+	base := pyenvtest.BasePython(t)
 	for _, maker := range []struct {
 		name string
 		make func(dir string)
 		kind Kind
 	}{
-		{"venv", func(dir string) { run(t, base, "-m", "venv", "--without-pip", dir) }, KindVenv},
-		{"venv with a prompt", func(dir string) { run(t, base, "-m", "venv", "--without-pip", "--prompt", "my work", dir) }, KindVenv},
-		{"uv", func(dir string) { run(t, testUV(t), "venv", "--no-project", "--python", base, dir) }, KindUV},
-		{"uv with a prompt", func(dir string) { run(t, testUV(t), "venv", "--no-project", "--prompt", "work", "--python", base, dir) }, KindUV},
+		{"venv", func(dir string) { pyenvtest.Run(t, base, "-m", "venv", "--without-pip", dir) }, KindVenv},
+		{"venv with a prompt", func(dir string) { pyenvtest.Run(t, base, "-m", "venv", "--without-pip", "--prompt", "my work", dir) }, KindVenv},
+		{"uv", func(dir string) { pyenvtest.Run(t, pyenvtest.UV(t), "venv", "--no-project", "--python", base, dir) }, KindUV},
+		{"uv with a prompt", func(dir string) {
+			pyenvtest.Run(t, pyenvtest.UV(t), "venv", "--no-project", "--prompt", "work", "--python", base, dir)
+		}, KindUV},
 		{"virtualenv", func(dir string) {
-			run(t, testVirtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--python", base, dir)
+			pyenvtest.Run(t, pyenvtest.Virtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--python", base, dir)
 		}, KindVenv},
 		{"virtualenv with a prompt", func(dir string) {
-			run(t, testVirtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--prompt", "work", "--python", base, dir)
+			pyenvtest.Run(t, pyenvtest.Virtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--prompt", "work", "--python", base, dir)
 		}, KindVenv},
 	} {
 		t.Run(maker.name, func(t *testing.T) {
@@ -81,7 +86,7 @@ func TestVenvActivationEqualsTheScript(t *testing.T) {
 					t.Errorf("it is a %s", env.Kind)
 				}
 				// The scripts keep what they replaced, for deactivate; not exported, but virtualenv's once.
-				compare(t, varsOf(env.Vars), sourced(t, f.Environ(), filepath.Join(dir, "bin", "activate")), "_OLD_VIRTUAL_PYTHONHOME")
+				compare(t, host.VarsOf(env.Vars), sourced(t, f.Host.Environ(), filepath.Join(dir, "bin", "activate")), "_OLD_VIRTUAL_PYTHONHOME")
 			}
 		})
 	}
@@ -90,7 +95,7 @@ func TestVenvActivationEqualsTheScript(t *testing.T) {
 // rattler asks py-rattler for the activation script of a prefix.
 func rattler(t *testing.T, prefix, path string) string {
 	t.Helper()
-	python := filepath.Join(filepath.Dir(testConda(t)), "tools", "bin", "python")
+	python := filepath.Join(filepath.Dir(pyenvtest.Conda(t)), "tools", "bin", "python")
 	// It crashes when the interpreter ends.
 	program := `import os, pathlib, sys
 from rattler.shell import ActivationVariables, PathModificationBehavior, Shell, activate
@@ -98,7 +103,7 @@ v = ActivationVariables(None, sys.argv[2].split(":"), PathModificationBehavior.R
 print(activate(pathlib.Path(sys.argv[1]), v, Shell.bash).script, flush=True)
 os._exit(0)`
 	script := filepath.Join(t.TempDir(), "activate.sh")
-	write(t, map[string]string{script: run(t, python, "-c", program, prefix, path)})
+	pyenvtest.Write(t, map[string]string{script: pyenvtest.Run(t, python, "-c", program, prefix, path)})
 	return script
 }
 
@@ -107,16 +112,16 @@ os._exit(0)`
 // (conda/activate.py, build_activate) instead.
 func TestCondaActivationEqualsRattlers(t *testing.T) {
 	t.Parallel()
-	source := testConda(t)
+	source := pyenvtest.Conda(t)
 	f := newFinder(t, "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "KEY=a b", "PYTHONPATH=/my/lib")
-	root := filepath.Join(f.Home, "miniforge3")
-	cloneConda(t, filepath.Join(source, "envs", "bare"), root)
-	write(t, map[string]string{root + "/bin/conda": "#!/bin/sh\nexit 1\n", root + "/condabin/conda": "#!/bin/sh\nexit 1\n"})
+	root := filepath.Join(f.Host.Home, "miniforge3")
+	pyenvtest.CloneConda(t, filepath.Join(source, "envs", "bare"), root)
+	pyenvtest.Write(t, map[string]string{root + "/bin/conda": "#!/bin/sh\nexit 1\n", root + "/condabin/conda": "#!/bin/sh\nexit 1\n"})
 	named := filepath.Join(root, "envs", "science")
-	cloneConda(t, filepath.Join(source, "envs", "science"), named)
-	away := filepath.Join(f.Home, "project", "my env")
-	cloneConda(t, filepath.Join(source, "envs", "science"), away)
-	write(t, map[string]string{
+	pyenvtest.CloneConda(t, filepath.Join(source, "envs", "science"), named)
+	away := filepath.Join(f.Host.Home, "project", "my env")
+	pyenvtest.CloneConda(t, filepath.Join(source, "envs", "science"), away)
+	pyenvtest.Write(t, map[string]string{
 		away + "/etc/conda/env_vars.d/b.json":      `{"FROM_PACKAGE": "b", "TWICE": "package", "URL": "http://h/?a=1&b='2'"}`,
 		away + "/conda-meta/state":                 `{"env_vars": {"TWICE": "state", "BY_USER": "two words"}}`,
 		away + "/etc/conda/activate.d/a-first.sh":  "export GDAL_DATA=\"$CONDA_PREFIX/share/gdal\"\nexport KEY=\"$KEY c\"\n",
@@ -132,17 +137,17 @@ func TestCondaActivationEqualsRattlers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := varsOf(env.Vars)
-			want := sourced(t, f.Environ(), rattler(t, test.prefix, "/usr/local/bin:/usr/bin:/bin"))
-			path, _ := want.get("PATH")
+			got := host.VarsOf(env.Vars)
+			want := sourced(t, f.Host.Environ(), rattler(t, test.prefix, "/usr/local/bin:/usr/bin:/bin"))
+			path, _ := want.Get("PATH")
 			bin := test.prefix + "/bin:"
-			want.set("PATH", strings.Replace(path, bin, bin+root+"/condabin:", 1))
+			want.Set("PATH", strings.Replace(path, bin, bin+root+"/condabin:", 1))
 			for name, value := range map[string]string{
 				"CONDA_DEFAULT_ENV": test.called, "CONDA_PROMPT_MODIFIER": "(" + test.called + ") ",
 				"CONDA_EXE": root + "/bin/conda", "CONDA_PYTHON_EXE": root + "/bin/python", "_CE_M": "", "_CE_CONDA": "",
 				"PYTHONNOUSERSITE": "1", // ours: what is in ~/.local is not of the environment
 			} {
-				want.set(name, value)
+				want.Set(name, value)
 			}
 			compare(t, got, want)
 			if len(env.Warnings) > 0 {

@@ -5,6 +5,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
 // Ranks of places: near ones have lower ones, by their distance.
@@ -22,14 +25,14 @@ const (
 func (f *Finder) places() []place {
 	places := f.nearPlaces()
 	for _, name := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
-		if prefix := f.getenv(name); filepath.IsAbs(prefix) {
+		if prefix := f.Host.Variable(name); filepath.IsAbs(prefix) {
 			places = append(places, place{prefix, rankActive, func(s *scan) { s.prefix(rankActive, false, prefix) }})
 		}
 	}
-	if f.DataDir != "" {
-		places = append(places, place{f.DataDir, rankManaged, (*scan).managed})
+	if f.Host.DataDir != "" {
+		places = append(places, place{f.Host.DataDir, rankManaged, (*scan).managed})
 	}
-	if f.Home == "" {
+	if f.Host.Home == "" {
 		return append(places, place{"PATH", rankSystem, (*scan).system})
 	}
 	for _, dir := range append(f.workonHomes(), f.venvHomes()...) {
@@ -38,8 +41,8 @@ func (f *Finder) places() []place {
 	pyenv, uv := f.pythonHomes()
 	return append(places,
 		place{"conda", rankConda, (*scan).conda},
-		place{filepath.Join(f.dataHome(), "hatch"), rankVenvs, (*scan).hatch},
-		place{f.Home, rankHome, func(s *scan) { s.project(rankHome, false, f.Home); s.children(rankHome, false, f.Home) }},
+		place{filepath.Join(f.Host.DataHome(), "hatch"), rankVenvs, (*scan).hatch},
+		place{f.Host.Home, rankHome, func(s *scan) { s.project(rankHome, false, f.Host.Home); s.children(rankHome, false, f.Host.Home) }},
 		place{pyenv, rankPythons, func(s *scan) { s.pythons(pyenv) }},
 		place{uv, rankPythons, func(s *scan) { s.pythons(uv) }},
 		place{"PATH", rankSystem, (*scan).system},
@@ -54,12 +57,12 @@ func (f *Finder) nearPlaces() []place {
 		for _, near := range f.Near {
 			dir := filepath.Clean(near)
 			for range above {
-				if dir == f.Home {
+				if dir == f.Host.Home {
 					dir = "/" // what is above the home is not ours
 				}
 				dir = filepath.Dir(dir)
 			}
-			if seen[dir] || !filepath.IsAbs(dir) || dir == f.Home || dir == filepath.Dir(dir) {
+			if seen[dir] || !filepath.IsAbs(dir) || dir == f.Host.Home || dir == filepath.Dir(dir) {
 				continue
 			}
 			seen[dir] = true
@@ -104,22 +107,22 @@ func (s *scan) children(rank int, near bool, dir string) {
 
 // conda adds conda's environments; its directories become places of their own.
 func (s *scan) conda() {
-	places := s.f.condaPlaces()
-	for _, root := range append(slices.Clone(places.selected), places.usual...) {
+	places := s.f.Conda.Places()
+	for _, root := range append(slices.Clone(places.Selected), places.Usual...) {
 		s.prefix(rankConda, false, root)
 	}
-	for _, dir := range append(places.envsDirs(), places.otherDirs()...) {
+	for _, dir := range append(places.EnvsDirs(), places.OtherDirs()...) {
 		s.start(place{dir, rankConda, func(s *scan) {
 			for _, name := range s.names(dir) {
-				if prefix := filepath.Join(dir, name); hasMeta(prefix) {
+				if prefix := filepath.Join(dir, name); conda.IsPrefix(prefix) {
 					s.add(rankConda, false, s.f.inspect(prefix))
 				}
 			}
 		}})
 	}
-	for _, prefix := range places.listed {
+	for _, prefix := range places.Listed {
 		s.start(place{prefix, rankConda, func(s *scan) {
-			if filepath.IsAbs(prefix) && hasMeta(prefix) {
+			if filepath.IsAbs(prefix) && conda.IsPrefix(prefix) {
 				s.add(rankConda, false, s.f.inspect(prefix))
 			}
 		}})
@@ -128,15 +131,15 @@ func (s *scan) conda() {
 
 // hatch adds Hatch's environments, virtual/PROJECT/HASH/NAME.
 func (s *scan) hatch() {
-	found, _ := filepath.Glob(filepath.Join(globEscape(s.f.dataHome()), "hatch", "env", "virtual", "*", "*", "*", "pyvenv.cfg"))
-	for _, config := range found[:min(len(found), maxListed)] {
+	found, _ := filepath.Glob(filepath.Join(host.GlobEscape(s.f.Host.DataHome()), "hatch", "env", "virtual", "*", "*", "*", "pyvenv.cfg"))
+	for _, config := range found[:min(len(found), host.MaxListed)] {
 		s.prefix(rankVenvs, false, filepath.Dir(config))
 	}
 }
 
 // managed adds the default environment of this program.
 func (s *scan) managed() {
-	marks, _ := filepath.Glob(filepath.Join(globEscape(s.f.DataDir), "envs", "default-py3*", readyMark))
+	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(s.f.Host.DataDir), "envs", "default-py3*", ReadyMark))
 	for _, mark := range marks {
 		x := s.f.inspect(filepath.Dir(mark))
 		x.Kind, x.Name = KindManaged, "default"
@@ -166,14 +169,14 @@ func (s *scan) pythons(dir string) {
 // system adds the pythons of PATH and of the usual directories.
 func (s *scan) system() {
 	f := s.f
-	dirs := append(f.pathDirs(), f.sys("/usr/local/bin"), f.sys("/opt/homebrew/bin"), f.sys("/usr/bin"))
+	dirs := append(f.Host.PathDirs(), f.Host.Sys("/usr/local/bin"), f.Host.Sys("/opt/homebrew/bin"), f.Host.Sys("/usr/bin"))
 	for _, dir := range dirs {
 		if !filepath.IsAbs(dir) || filepath.Base(dir) == "shims" || isPrefix(filepath.Dir(dir)) {
 			continue
 		}
 		for _, name := range pythonNames() {
 			path := filepath.Join(dir, name)
-			if executable(path) && !dialogStub(runtime.GOOS, path) {
+			if host.Executable(path) && !dialogStub(runtime.GOOS, path) {
 				s.add(rankSystem, false, f.inspectProgram(path))
 			}
 		}

@@ -15,6 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
 //go:embed probe.py
@@ -36,10 +39,10 @@ type probeEntry struct {
 // maxProbes bounds how many answers are remembered.
 const maxProbes = 64
 
-// probe fills env.Info from env.Python, started with env.Vars: the kernel's own
+// Probe fills env.Info from env.Python, started with env.Vars: the kernel's own
 // view, so without -I. An answer is remembered until something it depends on
 // changes; those who ask at the same time share one.
-func (f *Finder) probe(ctx context.Context, env *Environment) error {
+func (f *Finder) Probe(ctx context.Context, env *Environment) error {
 	key := probeKey(env)
 	f.mu.Lock()
 	entry, ok := f.probes[key]
@@ -75,8 +78,8 @@ func probeKey(env *Environment) string {
 	return env.Python + "\x00" + string(sum[:])
 }
 
-// forget makes the next probe of a python ask it.
-func (f *Finder) forget(python string) {
+// Forget makes the next probe of a python ask it.
+func (f *Finder) Forget(python string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	maps.DeleteFunc(f.probes, func(key string, _ probeEntry) bool { return strings.HasPrefix(key, python+"\x00") })
@@ -117,7 +120,7 @@ func (f *Finder) askPython(ctx context.Context, env *Environment) (ProbeInfo, er
 	tooLong := errors.New("probe timed out")
 	limited, cancel := context.WithTimeoutCause(ctx, limit, tooLong)
 	defer cancel()
-	stdout, stderr, err := f.output(limited, env.Vars, env.Python, "-B", "-c", probeScript)
+	stdout, stderr, err := f.Host.Output(limited, env.Vars, env.Python, "-B", "-c", probeScript)
 	if ctx.Err() != nil {
 		return ProbeInfo{}, context.Cause(ctx)
 	}
@@ -163,7 +166,7 @@ func notStarting(env *Environment, err error, stderr string, parseErr error) err
 	case err != nil:
 		reason = "it does not start: " + err.Error()
 	}
-	if last := lastLines(stderr, 1); last != "" {
+	if last := host.LastLines(stderr, 1); last != "" {
 		reason += ": " + last
 	}
 	broken := &BrokenError{Path: env.Python, Reason: reason, Err: err}
@@ -175,5 +178,5 @@ func notStarting(env *Environment, err error, stderr string, parseErr error) err
 
 // tooOld reports whether a Python's version is refused.
 func tooOld(version string) bool {
-	return compareVersions(version, "3."+strconv.Itoa(minPython)) < 0
+	return packaging.CompareReleases(version, "3."+strconv.Itoa(minPython)) < 0
 }

@@ -11,15 +11,19 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 func TestProbeIsRemembered(t *testing.T) {
-	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	dir := pyenvtest.MakeVenv(t, filepath.Join(t.TempDir(), "v"))
 	f := newFinder(t)
 	var probes atomic.Int32
-	f.Runner = runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+	f.Host.Runner = pyenvtest.RunnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
 		probes.Add(1)
-		return directRunner{}.Run(ctx, cmd)
+		return host.DirectRunner{}.Run(ctx, cmd)
 	})
 	resolve := func(want int32) *Environment {
 		t.Helper()
@@ -35,7 +39,7 @@ func TestProbeIsRemembered(t *testing.T) {
 	env := resolve(1)
 	resolve(1)
 	site := env.Info.Purelib
-	write(t, map[string]string{
+	pyenvtest.Write(t, map[string]string{
 		filepath.Join(site, "ipykernel", "__init__.py"):                 "",
 		filepath.Join(site, "ipykernel-6.17.0.dist-info", "METADATA"):   "",
 		filepath.Join(site, "IPython-9.1.dist-info", "METADATA"):        "",
@@ -63,17 +67,17 @@ func TestProbeIsRemembered(t *testing.T) {
 func TestProbeDependencies(t *testing.T) {
 	t.Parallel()
 	extra, far, base := t.TempDir(), t.TempDir(), t.TempDir()
-	prefix := condaEnv(t, filepath.Join(t.TempDir(), "env")) // its python is the base Python: a user site counts
-	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	prefix := pyenvtest.CondaEnv(t, filepath.Join(t.TempDir(), "env")) // its python is the base Python: a user site counts
+	dir := pyenvtest.MakeVenv(t, filepath.Join(t.TempDir(), "v"))
 	later := time.Now().Add(time.Hour)
 	newer := func(path string) error { later = later.Add(time.Minute); return os.Chtimes(path, later, later) }
 	f := newFinder(t)
-	environ := []string{"HOME=" + f.Home, "PYTHONPATH=" + extra, "PYTHONUSERBASE=" + base, "PYTHONNOUSERSITE="}
-	f.Environ = func() []string { return environ }
+	environ := []string{"HOME=" + f.Host.Home, "PYTHONPATH=" + extra, "PYTHONUSERBASE=" + base, "PYTHONNOUSERSITE="}
+	f.Host.Environ = func() []string { return environ }
 	probes := 0
-	f.Runner = runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+	f.Host.Runner = pyenvtest.RunnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
 		probes++
-		return directRunner{}.Run(ctx, cmd)
+		return host.DirectRunner{}.Run(ctx, cmd)
 	})
 	look := func(c Config) *Environment {
 		t.Helper()
@@ -88,7 +92,7 @@ func TestProbeDependencies(t *testing.T) {
 	t.Cleanup(func() { os.Chmod(site, 0o755) }) // else only root can remove it
 	userSite := filepath.Join(base, "lib", filepath.Base(filepath.Dir(site)), "site-packages")
 	makeKernel := func(dir, version string) error {
-		write(t, map[string]string{
+		pyenvtest.Write(t, map[string]string{
 			filepath.Join(dir, "ipykernel", "__init__.py"):                    "",
 			filepath.Join(dir, "ipykernel-"+version+".dist-info", "METADATA"): "",
 		})
@@ -150,18 +154,18 @@ func TestProbeDependencies(t *testing.T) {
 // Those who ask at the same time share one answer, also when the one who began
 // goes away.
 func TestProbeOnceForAll(t *testing.T) {
-	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	dir := pyenvtest.MakeVenv(t, filepath.Join(t.TempDir(), "v"))
 	f := newFinder(t)
 	var probes atomic.Int32
 	asked, release := make(chan struct{}), make(chan struct{})
-	f.Runner = runnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+	f.Host.Runner = pyenvtest.RunnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
 		if probes.Add(1) == 1 {
 			close(asked)
 			<-ctx.Done() // the first never gets its answer
 			return context.Cause(ctx)
 		}
 		<-release
-		return directRunner{}.Run(ctx, cmd)
+		return host.DirectRunner{}.Run(ctx, cmd)
 	})
 	first, leave := context.WithCancel(t.Context())
 	var left, others sync.WaitGroup
@@ -190,19 +194,19 @@ func TestProbeOnceForAll(t *testing.T) {
 // A module of the working directory must not shadow the standard library of a
 // helper, and what start-up code prints must not spoil the answer.
 func TestProbeIsUndisturbed(t *testing.T) {
-	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	dir := pyenvtest.MakeVenv(t, filepath.Join(t.TempDir(), "v"))
 	f := newFinder(t)
 	env, err := f.Resolve(t.Context(), Config{VenvPath: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, map[string]string{filepath.Join(env.Info.Purelib, "noise.pth"): "import sys; sys.stdout.write('mce-probe:{') and print('hello')\n"})
+	pyenvtest.Write(t, map[string]string{filepath.Join(env.Info.Purelib, "noise.pth"): "import sys; sys.stdout.write('mce-probe:{') and print('hello')\n"})
 	t.Chdir(t.TempDir())
-	write(t, map[string]string{"json.py": "raise SystemExit(3)", "types.py": "raise SystemExit(3)"})
+	pyenvtest.Write(t, map[string]string{"json.py": "raise SystemExit(3)", "types.py": "raise SystemExit(3)"})
 	if _, err := f.Resolve(t.Context(), Config{VenvPath: dir}); err != nil {
 		t.Error(err)
 	}
-	entries, err := os.ReadDir(filepath.Join(f.DataDir, "empty"))
+	entries, err := os.ReadDir(filepath.Join(f.Host.DataDir, "empty"))
 	if err != nil || len(entries) != 0 {
 		t.Errorf("the helpers' directory holds %v, %v", entries, err)
 	}
@@ -212,11 +216,11 @@ func TestProbeIsUndisturbed(t *testing.T) {
 // the user's.
 func TestProbeSafePath(t *testing.T) {
 	extra := t.TempDir()
-	write(t, map[string]string{
+	pyenvtest.Write(t, map[string]string{
 		filepath.Join(extra, "ipykernel", "__init__.py"):              "",
 		filepath.Join(extra, "ipykernel-7.4.0.dist-info", "METADATA"): "",
 	})
-	dir := makeVenv(t, filepath.Join(t.TempDir(), "v"))
+	dir := pyenvtest.MakeVenv(t, filepath.Join(t.TempDir(), "v"))
 	for _, safe := range []string{"PYTHONSAFEPATH=1", "PYTHONSAFEPATH="} {
 		env, err := newFinder(t, safe, "PYTHONPATH="+extra).Resolve(t.Context(), Config{VenvPath: dir})
 		if err != nil || env.Info.Dists["ipykernel"] != "7.4.0" {
@@ -227,11 +231,11 @@ func TestProbeSafePath(t *testing.T) {
 
 func TestCompareVersions(t *testing.T) {
 	ordered := []string{"2.7.18", "3.8", "3.8.18", "3.10.1", "3.11.0rc1", "3.11.7", "6", "6.0.1", "6.17.0", "7.0.0.dev1", "7.4"}
-	if !slices.IsSortedFunc(ordered, compareVersions) {
+	if !slices.IsSortedFunc(ordered, packaging.CompareReleases) {
 		t.Error("not in order")
 	}
 	for _, equal := range [][2]string{{"6", "6.0.0"}, {"3.11.0rc1", "3.11"}, {"", "0"}} {
-		if compareVersions(equal[0], equal[1]) != 0 {
+		if packaging.CompareReleases(equal[0], equal[1]) != 0 {
 			t.Errorf("%q and %q differ", equal[0], equal[1])
 		}
 	}
@@ -251,7 +255,7 @@ func FuzzParseProbe(f *testing.F) {
 }
 
 func BenchmarkResolveAgain(b *testing.B) {
-	dir := makeVenv(b, filepath.Join(b.TempDir(), "v"))
+	dir := pyenvtest.MakeVenv(b, filepath.Join(b.TempDir(), "v"))
 	f := newFinder(b, "PATH=/usr/bin:/bin")
 	for b.Loop() {
 		if _, err := f.Resolve(b.Context(), Config{VenvPath: dir}); err != nil {

@@ -7,6 +7,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
 // projectEnvs lists the environments that belong to the project in dir: the one
@@ -14,7 +17,7 @@ import (
 // and Pipenv keep elsewhere under a name made of the project's path.
 func (f *Finder) projectEnvs(dir string) []string {
 	// PDM writes down which one it uses.
-	if note, err := readSmall(filepath.Join(dir, ".pdm-python")); err == nil {
+	if note, err := host.ReadSmall(filepath.Join(dir, ".pdm-python")); err == nil {
 		python := strings.TrimSpace(string(note))
 		if prefix := filepath.Dir(filepath.Dir(python)); filepath.IsAbs(python) && isPrefix(prefix) {
 			return []string{prefix}
@@ -27,19 +30,19 @@ func (f *Finder) projectEnvs(dir string) []string {
 		}
 	}
 	found = append(found, pixiEnvs(dir)...)
-	if isFile(filepath.Join(dir, "pyproject.toml")) {
+	if host.IsFile(filepath.Join(dir, "pyproject.toml")) {
 		for _, cache := range f.poetryDirs() {
-			envs, _ := filepath.Glob(filepath.Join(globEscape(cache), "*-"+globEscape(pathHash(dir))+"-py*"))
+			envs, _ := filepath.Glob(filepath.Join(host.GlobEscape(cache), "*-"+host.GlobEscape(pathHash(dir))+"-py*"))
 			found = append(found, envs...)
 		}
 	}
-	if pipfile := filepath.Join(dir, "Pipfile"); isFile(pipfile) {
+	if pipfile := filepath.Join(dir, "Pipfile"); host.IsFile(pipfile) {
 		for _, place := range f.workonHomes() {
-			envs, _ := filepath.Glob(filepath.Join(globEscape(place), "*-"+globEscape(pathHash(pipfile))+"*"))
+			envs, _ := filepath.Glob(filepath.Join(host.GlobEscape(place), "*-"+host.GlobEscape(pathHash(pipfile))+"*"))
 			found = append(found, envs...)
 		}
 	}
-	return distinct(found, isPrefix)
+	return host.Distinct(found, isPrefix)
 }
 
 // pathHash is how Poetry (of the project) and Pipenv (of the Pipfile) tell apart
@@ -65,30 +68,30 @@ func pixiEnvs(dir string) []string {
 	case filepath.Base(dir) == "envs" && filepath.Base(filepath.Dir(dir)) == ".pixi":
 		envs = dir
 	}
-	return condaEnvsIn(envs)
+	return conda.EnvsIn(envs)
 }
 
 // poetryDirs are where Poetry keeps environments outside of projects.
 func (f *Finder) poetryDirs() []string {
-	if dir := f.expandHome(f.getenv("POETRY_VIRTUALENVS_PATH")); filepath.IsAbs(dir) {
+	if dir := f.Host.ExpandHome(f.Host.Variable("POETRY_VIRTUALENVS_PATH")); filepath.IsAbs(dir) {
 		return []string{dir}
 	}
-	cache := f.expandHome(f.getenv("POETRY_CACHE_DIR"))
+	cache := f.Host.ExpandHome(f.Host.Variable("POETRY_CACHE_DIR"))
 	switch {
 	case filepath.IsAbs(cache):
 	case runtime.GOOS == "darwin":
-		cache = filepath.Join(f.Home, "Library", "Caches", "pypoetry")
+		cache = filepath.Join(f.Host.Home, "Library", "Caches", "pypoetry")
 	case runtime.GOOS == "windows":
-		cache = filepath.Join(f.getenv("LOCALAPPDATA"), "pypoetry", "Cache")
+		cache = filepath.Join(f.Host.Variable("LOCALAPPDATA"), "pypoetry", "Cache")
 	default:
-		cache = filepath.Join(f.cacheHome(), "pypoetry")
+		cache = filepath.Join(f.Host.CacheHome(), "pypoetry")
 	}
 	return []string{filepath.Join(cache, "virtualenvs")}
 }
 
 // workonHomes are where virtualenvwrapper and Pipenv keep environments.
 func (f *Finder) workonHomes() []string {
-	dirs := []string{f.expandHome(f.getenv("WORKON_HOME")), filepath.Join(f.Home, ".virtualenvs"), filepath.Join(f.dataHome(), "virtualenvs")}
+	dirs := []string{f.Host.ExpandHome(f.Host.Variable("WORKON_HOME")), filepath.Join(f.Host.Home, ".virtualenvs"), filepath.Join(f.Host.DataHome(), "virtualenvs")}
 	return slices.DeleteFunc(dirs, func(dir string) bool { return !filepath.IsAbs(dir) })
 }
 
@@ -96,31 +99,31 @@ func (f *Finder) workonHomes() []string {
 func (f *Finder) venvHomes() []string {
 	var dirs []string
 	for _, name := range []string{".venvs", "venvs", "envs", ".envs", "virtualenvs"} {
-		dirs = append(dirs, filepath.Join(f.Home, name))
+		dirs = append(dirs, filepath.Join(f.Host.Home, name))
 	}
-	data := f.dataHome()
+	data := f.Host.DataHome()
 	if runtime.GOOS == "darwin" {
-		data = filepath.Join(f.Home, "Library", "Application Support")
+		data = filepath.Join(f.Host.Home, "Library", "Application Support")
 	}
 	return append(append(dirs, f.poetryDirs()...), filepath.Join(data, "pdm", "venvs"))
 }
 
 // pythonHomes are where pyenv and uv install Pythons.
 func (f *Finder) pythonHomes() (pyenv, uv string) {
-	pyenv = f.getenv("PYENV_ROOT")
+	pyenv = f.Host.Variable("PYENV_ROOT")
 	if pyenv == "" {
-		pyenv = filepath.Join(f.Home, ".pyenv")
+		pyenv = filepath.Join(f.Host.Home, ".pyenv")
 	}
 	if runtime.GOOS == "windows" {
 		pyenv = filepath.Join(pyenv, "pyenv-win")
 	}
-	uv = f.expandHome(f.getenv("UV_PYTHON_INSTALL_DIR"))
+	uv = f.Host.ExpandHome(f.Host.Variable("UV_PYTHON_INSTALL_DIR"))
 	switch {
 	case filepath.IsAbs(uv):
 	case runtime.GOOS == "windows":
-		uv = filepath.Join(f.getenv("APPDATA"), "uv", "python")
+		uv = filepath.Join(f.Host.Variable("APPDATA"), "uv", "python")
 	default:
-		uv = filepath.Join(f.dataHome(), "uv", "python")
+		uv = filepath.Join(f.Host.DataHome(), "uv", "python")
 	}
 	return filepath.Join(pyenv, "versions"), uv
 }

@@ -8,22 +8,25 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 // A project's directory means its environment, wherever its tool keeps it.
 func TestProjects(t *testing.T) {
 	t.Parallel()
 	f := newFinder(t)
-	real := makeVenv(t, filepath.Join(f.Home, "real"))
-	at := func(path string) string { return filepath.Join(f.Home, filepath.FromSlash(path)) }
+	real := pyenvtest.MakeVenv(t, filepath.Join(f.Host.Home, "real"))
+	at := func(path string) string { return filepath.Join(f.Host.Home, filepath.FromSlash(path)) }
 	link := func(path string) string { // an environment is where its pyvenv.cfg is
 		t.Helper()
 		config, err := os.ReadFile(filepath.Join(real, "pyvenv.cfg"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, map[string]string{at(path + "/pyvenv.cfg"): string(config)})
-		if err := errors.Join(os.MkdirAll(at(path+"/bin"), 0o755), os.Symlink(basePython(t), at(path+"/bin/python"))); err != nil {
+		pyenvtest.Write(t, map[string]string{at(path + "/pyvenv.cfg"): string(config)})
+		if err := errors.Join(os.MkdirAll(at(path+"/bin"), 0o755), os.Symlink(pyenvtest.BasePython(t), at(path+"/bin/python"))); err != nil {
 			t.Fatal(err)
 		}
 		return at(path)
@@ -36,16 +39,16 @@ func TestProjects(t *testing.T) {
 	other := link("central/pdm-1")
 	link("dir-of-envs/one")
 	for _, project := range []string{"poetry", "poetry-in", "pipenv"} {
-		write(t, map[string]string{at(project + "/pyproject.toml"): "", at(project + "/Pipfile"): ""})
+		pyenvtest.Write(t, map[string]string{at(project + "/pyproject.toml"): "", at(project + "/Pipfile"): ""})
 	}
 	link("poetry-in/.venv")
 	poetry := link(".cache/pypoetry/virtualenvs/poetry-" + pathHash(at("poetry")) + "-py3.11")
 	link(".cache/pypoetry/virtualenvs/poetry-XXXXXXXX-py3.11") // of another project of that name
 	pipenv := link(".local/share/virtualenvs/pipenv-" + pathHash(at("pipenv/Pipfile")))
-	pixi := condaEnv(t, at("pixi/.pixi/envs/default"))
-	condaEnv(t, at("pixis/.pixi/envs/default"))
-	condaEnv(t, at("pixis/.pixi/envs/cuda"))
-	write(t, map[string]string{at("pdm/.pdm-python"): other + "/bin/python\n", pixi + "/conda-meta/pixi": "{}"})
+	pixi := pyenvtest.CondaEnv(t, at("pixi/.pixi/envs/default"))
+	pyenvtest.CondaEnv(t, at("pixis/.pixi/envs/default"))
+	pyenvtest.CondaEnv(t, at("pixis/.pixi/envs/cuda"))
+	pyenvtest.Write(t, map[string]string{at("pdm/.pdm-python"): other + "/bin/python\n", pixi + "/conda-meta/pixi": "{}"})
 	for _, test := range []struct {
 		config Config
 		want   string   // prefix
@@ -103,10 +106,10 @@ func TestPathHash(t *testing.T) {
 // chooses another. One that fails tells what there is to choose from.
 func TestPyenv(t *testing.T) {
 	f := newFinder(t, "PATH=/usr/bin:/bin")
-	root := filepath.Join(f.Home, ".pyenv")
-	python := basePython(t)
+	root := filepath.Join(f.Host.Home, ".pyenv")
+	python := pyenvtest.BasePython(t)
 	shim := filepath.Join(root, "shims", "python3")
-	write(t, map[string]string{
+	pyenvtest.Write(t, map[string]string{
 		filepath.Join(root, "version"):                   "one\n",
 		filepath.Join(root, "versions", "3.10.4", "x"):   "",
 		filepath.Join(root, "versions", "3.9.1", "link"): "",
@@ -120,26 +123,26 @@ func TestPyenv(t *testing.T) {
 	if len(env.Warnings) != 1 || !strings.Contains(env.Warnings[0], python+": none of pyenv's own") {
 		t.Errorf("warnings: %q", env.Warnings)
 	}
-	write(t, map[string]string{filepath.Join(root, "version"): "three\n"})
+	pyenvtest.Write(t, map[string]string{filepath.Join(root, "version"): "three\n"})
 	_, err = f.Resolve(t.Context(), Config{VenvPath: shim})
 	for _, part := range []string{"version `three' is not installed", "shim of pyenv", filepath.Join(root, "versions", "3.10.4")} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%v does not say %q", err, part)
 		}
 	}
-	f.Environ = func() []string { return []string{"HOME=" + f.Home, "PATH=/usr/bin:/bin", "PYENV_VERSION=two"} }
+	f.Host.Environ = func() []string { return []string{"HOME=" + f.Host.Home, "PATH=/usr/bin:/bin", "PYENV_VERSION=two"} }
 	if env, err := f.Resolve(t.Context(), Config{VenvPath: shim}); err != nil || env.Python != python {
 		t.Errorf("PYENV_VERSION: %+v, %v", env, err)
 	}
 	// An installation's directory, as pyenv and uv have them, means its python.
 	installation := filepath.Dir(filepath.Dir(python))
 	for _, path := range []string{installation, filepath.Join(installation, "bin")} {
-		if env, err := f.Resolve(t.Context(), Config{VenvPath: path}); err != nil || env.Kind != KindSystem || realPath(env.Python) != realPath(python) {
+		if env, err := f.Resolve(t.Context(), Config{VenvPath: path}); err != nil || env.Kind != KindSystem || host.RealPath(env.Python) != host.RealPath(python) {
 			t.Errorf("%s: %+v, %v", path, env, err)
 		}
 	}
 	// pyenv-virtualenv links its environments into versions.
-	venv := makeVenv(t, filepath.Join(root, "versions", "3.10.4", "envs", "work"))
+	venv := pyenvtest.MakeVenv(t, filepath.Join(root, "versions", "3.10.4", "envs", "work"))
 	if err := os.Symlink(venv, filepath.Join(root, "versions", "work")); err != nil {
 		t.Fatal(err)
 	}
@@ -179,12 +182,12 @@ func TestMoved(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	here := func(name string) string { return filepath.Join(dir, name) }
-	makeVenv(t, here("old"))
+	pyenvtest.MakeVenv(t, here("old"))
 	long := here(strings.Repeat("long name ", 15))
-	write(t, map[string]string{here("old/bin/pip"): "#!" + here("old/bin/python3") + "\nimport sys\n"})
-	run(t, "cp", "-a", here("old"), here("copy"))
-	run(t, "cp", "-a", here("old"), long)
-	write(t, map[string]string{long + "/bin/pip": "#!/bin/sh\n'''exec' \"" + here("old/bin/python3") + "\" \"$0\" \"$@\"\n' '''\n"})
+	pyenvtest.Write(t, map[string]string{here("old/bin/pip"): "#!" + here("old/bin/python3") + "\nimport sys\n"})
+	pyenvtest.Run(t, "cp", "-a", here("old"), here("copy"))
+	pyenvtest.Run(t, "cp", "-a", here("old"), long)
+	pyenvtest.Write(t, map[string]string{long + "/bin/pip": "#!/bin/sh\n'''exec' \"" + here("old/bin/python3") + "\" \"$0\" \"$@\"\n' '''\n"})
 	f := newFinder(t)
 	warnings := func(prefix string) string {
 		t.Helper()
@@ -209,7 +212,7 @@ func TestMoved(t *testing.T) {
 		t.Errorf("moved: %s", got)
 	}
 	// A link to an environment is no move.
-	write(t, map[string]string{here("new/bin/pip"): "#!" + here("new/bin/python") + "\n"})
+	pyenvtest.Write(t, map[string]string{here("new/bin/pip"): "#!" + here("new/bin/python") + "\n"})
 	if err := os.Symlink(here("new"), here("link")); err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +221,7 @@ func TestMoved(t *testing.T) {
 	}
 	// No script of ours: what env finds, a relocatable one, a binary.
 	for _, text := range []string{"#!/usr/bin/env python3\n", "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python' \"$0\" \"$@\"\n", "\x7fELF", "", "#!"} {
-		write(t, map[string]string{here("script"): text})
+		pyenvtest.Write(t, map[string]string{here("script"): text})
 		if got := startedBy(here("script")); got != "" {
 			t.Errorf("%q: started by %q", text, got)
 		}

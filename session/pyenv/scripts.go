@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
 // scriptMark is written between what scripts print and the variables.
@@ -41,7 +43,7 @@ const (
 // there are any. They run in one helper shell, once until they or the variables
 // change. A failure is a warning.
 func (f *Finder) runScripts(ctx context.Context, env *Environment) error {
-	scripts, _ := filepath.Glob(filepath.Join(globEscape(env.Prefix), "etc", "conda", "activate.d", "*.sh"))
+	scripts, _ := filepath.Glob(filepath.Join(host.GlobEscape(env.Prefix), "etc", "conda", "activate.d", "*.sh"))
 	if len(scripts) == 0 || runtime.GOOS == "windows" {
 		return nil
 	}
@@ -88,13 +90,13 @@ func scriptKey(env *Environment, scripts []string) string {
 
 // askShell runs the scripts.
 func (f *Finder) askShell(ctx context.Context, env *Environment, scripts []string) (scriptAnswer, error) {
-	before := varsOf(env.Vars)
-	helper := varsOf(env.Vars)
-	helper.unset("BASH_ENV") // would be run before the scripts
-	helper.unset("ENV")
-	helper.set("MCE_PYTHON", env.Python)
-	argv := []string{f.sys("/bin/sh"), "-c", runFiles, "activate"}
-	if bash := lookup("bash", append(f.pathDirs(), "/bin", "/usr/bin")); bash != "" {
+	before := host.VarsOf(env.Vars)
+	helper := host.VarsOf(env.Vars)
+	helper.Unset("BASH_ENV") // would be run before the scripts
+	helper.Unset("ENV")
+	helper.Set("MCE_PYTHON", env.Python)
+	argv := []string{f.Host.Sys("/bin/sh"), "-c", runFiles, "activate"}
+	if bash := host.LookPath("bash", append(f.Host.PathDirs(), "/bin", "/usr/bin")); bash != "" {
 		argv = []string{bash, "--noprofile", "--norc", "-c", runFiles, "activate"}
 	}
 	limit := f.scriptTimeout
@@ -103,39 +105,39 @@ func (f *Finder) askShell(ctx context.Context, env *Environment, scripts []strin
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("they took longer than %v", limit))
 	defer cancel()
-	stdout, stderr, err := f.output(limited, helper.environ(), append(argv, scripts...)...)
+	stdout, stderr, err := f.Host.Output(limited, helper.Environ(), append(argv, scripts...)...)
 	if ctx.Err() != nil {
 		return scriptAnswer{}, context.Cause(ctx)
 	}
 	failed, after, ok := bytes.Cut(stdout, []byte(scriptMark))
 	if !ok {
-		warning := strings.TrimSpace(fmt.Sprintf("the activation scripts of %s had no effect: %v %s", env.Prefix, err, lastLines(stderr, 3)))
+		warning := strings.TrimSpace(fmt.Sprintf("the activation scripts of %s had no effect: %v %s", env.Prefix, err, host.LastLines(stderr, 3)))
 		return scriptAnswer{environ: env.Vars, warnings: []string{warning}, expires: time.Now().Add(scriptsRetried)}, nil
 	}
 	var answer scriptAnswer
 	for line := range bytes.SplitSeq(failed, []byte{0}) {
 		if name, ok := bytes.CutPrefix(line, []byte("failed ")); ok {
-			answer.warnings = append(answer.warnings, fmt.Sprintf("the activation script %s failed: %s", name, lastLines(stderr, 3)))
+			answer.warnings = append(answer.warnings, fmt.Sprintf("the activation script %s failed: %s", name, host.LastLines(stderr, 3)))
 		}
 	}
-	answer.environ = takeOver(before, varsOf(strings.Split(string(after), "\x00")))
+	answer.environ = takeOver(before, host.VarsOf(strings.Split(string(after), "\x00")))
 	return answer, nil
 }
 
 // takeOver applies what changed between before and after; what a shell sets by
 // itself is no change.
-func takeOver(before, after *vars) []string {
+func takeOver(before, after *host.Vars) []string {
 	own := []string{"_", "SHLVL", "PWD", "OLDPWD", "MCE_PYTHON", "BASH_ENV", "ENV", "LC_CTYPE"}
-	for _, name := range slices.Clone(before.names) {
-		if _, ok := after.get(name); !ok && !slices.Contains(own, name) {
-			before.unset(name)
+	for _, name := range slices.Clone(before.Names) {
+		if _, ok := after.Get(name); !ok && !slices.Contains(own, name) {
+			before.Unset(name)
 		}
 	}
-	for _, name := range after.names {
+	for _, name := range after.Names {
 		if !slices.Contains(own, name) {
-			value, _ := after.get(name)
-			before.set(name, value)
+			value, _ := after.Get(name)
+			before.Set(name, value)
 		}
 	}
-	return before.environ()
+	return before.Environ()
 }

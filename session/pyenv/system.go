@@ -8,21 +8,24 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
-// systemPython asks a python outside of any environment where it lives: a shim
+// SystemPython asks a python outside of any environment where it lives: a shim
 // of pyenv is a script that starts another program, which is then used directly.
-func (f *Finder) systemPython(ctx context.Context, path string) (*Environment, error) {
+func (f *Finder) SystemPython(ctx context.Context, path string) (*Environment, error) {
 	if dialogStub(runtime.GOOS, path) {
 		return nil, &BrokenError{Path: path, Reason: "it is a stub that opens a dialog instead of running Python",
 			Mend: "install Python, or give the path of another one"}
 	}
 	env := &Environment{Kind: KindSystem, Name: filepath.Base(path), Python: path, Prefix: filepath.Dir(filepath.Dir(path))}
-	env.Vars = f.cleanVars().environ()
-	if err := f.probe(ctx, env); err != nil {
+	env.Vars = f.CleanVars().Environ()
+	if err := f.Probe(ctx, env); err != nil {
 		return nil, f.shimFailed(path, err)
 	}
-	if python := env.Info.Executable; filepath.IsAbs(python) && executable(python) {
+	if python := env.Info.Executable; filepath.IsAbs(python) && host.Executable(python) {
 		env.Python = python
 	}
 	if shims := filepath.Dir(path); filepath.Base(shims) == "shims" && !strings.HasPrefix(env.Python, filepath.Dir(shims)+string(filepath.Separator)) {
@@ -73,28 +76,28 @@ func dialogStub(goos, path string) bool {
 // environment of one.
 func isInstallation(dir string) bool {
 	if runtime.GOOS == "windows" {
-		return isFile(filepath.Join(dir, "python.exe")) && isDir(filepath.Join(dir, "Lib"))
+		return host.IsFile(filepath.Join(dir, "python.exe")) && host.IsDir(filepath.Join(dir, "Lib"))
 	}
-	libs, _ := filepath.Glob(filepath.Join(globEscape(dir), "lib", "python3*"))
-	return len(libs) > 0 && (exists(filepath.Join(dir, "bin", "python")) || exists(filepath.Join(dir, "bin", "python3")))
+	libs, _ := filepath.Glob(filepath.Join(host.GlobEscape(dir), "lib", "python3*"))
+	return len(libs) > 0 && (host.Exists(filepath.Join(dir, "bin", "python")) || host.Exists(filepath.Join(dir, "bin", "python3")))
 }
 
-// basePythons lists the pythons there may be, best first. 3.14 comes late: fewer
+// BasePythons lists the pythons there may be, best first. 3.14 comes late: fewer
 // packages have wheels for it.
-func (f *Finder) basePythons() []string {
+func (f *Finder) BasePythons() []string {
 	var found []string
 	add := func(name string, dirs []string) {
-		if path := lookup(name, dirs); path != "" && !slices.Contains(found, path) && !dialogStub(runtime.GOOS, path) {
+		if path := host.LookPath(name, dirs); path != "" && !slices.Contains(found, path) && !dialogStub(runtime.GOOS, path) {
 			found = append(found, path)
 		}
 	}
-	dirs := append(f.pathDirs(), f.sys("/usr/local/bin"), f.sys("/opt/homebrew/bin"), f.sys("/usr/bin"))
+	dirs := append(f.Host.PathDirs(), f.Host.Sys("/usr/local/bin"), f.Host.Sys("/opt/homebrew/bin"), f.Host.Sys("/usr/bin"))
 	// A Python inside an active environment would tie ours to it.
 	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return isPrefix(filepath.Dir(dir)) })
 	for _, minor := range []string{"3.13", "3.12", "3.11", "3.10", "3.14"} {
 		add("python"+minor, dirs)
 		for _, version := range f.pyenvVersions(minor) {
-			add("python", []string{binDir(version), version})
+			add("python", []string{host.BinDir(version), version})
 		}
 	}
 	add("python3", dirs)
@@ -106,17 +109,17 @@ func (f *Finder) basePythons() []string {
 // first. Its shims are no good: they depend on what is selected where.
 func (f *Finder) pyenvVersions(minor string) []string {
 	versions, _ := f.pythonHomes()
-	found, _ := filepath.Glob(filepath.Join(globEscape(versions), minor+".*"))
-	found = slices.DeleteFunc(found, func(dir string) bool { return !isDir(dir) || isPrefix(dir) })
-	slices.SortFunc(found, func(a, b string) int { return compareVersions(filepath.Base(b), filepath.Base(a)) })
+	found, _ := filepath.Glob(filepath.Join(host.GlobEscape(versions), minor+".*"))
+	found = slices.DeleteFunc(found, func(dir string) bool { return !host.IsDir(dir) || isPrefix(dir) })
+	slices.SortFunc(found, func(a, b string) int { return packaging.CompareReleases(filepath.Base(b), filepath.Base(a)) })
 	return found
 }
 
 // pythonNames are the names of pythons on PATH.
 func pythonNames() []string {
-	names := []string{"python3" + exeSuffix, "python" + exeSuffix}
+	names := []string{"python3" + host.ExeSuffix, "python" + host.ExeSuffix}
 	for minor := 15; minor >= minPython; minor-- {
-		names = append(names, fmt.Sprintf("python3.%d%s", minor, exeSuffix))
+		names = append(names, fmt.Sprintf("python3.%d%s", minor, host.ExeSuffix))
 	}
 	return names
 }

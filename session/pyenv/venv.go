@@ -9,12 +9,15 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
 // resolveVenv handles VENV_PATH and UV_VENV_PATH: which of the two was used does
 // not matter, the environment says itself what it is.
 func (f *Finder) resolveVenv(ctx context.Context, variable, value string) (*Environment, error) {
-	path, err := f.expand(variable, value)
+	path, err := f.Host.Expand(variable, value)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +29,7 @@ func (f *Finder) resolveVenv(ctx context.Context, variable, value string) (*Envi
 	if err != nil {
 		return nil, err
 	}
-	return f.finish(ctx, env)
+	return f.Complete(ctx, env)
 }
 
 // locateListed finds the environment by a name that [Finder.List] shows, when
@@ -74,8 +77,8 @@ func (f *Finder) locate(ctx context.Context, path string) (*Environment, error) 
 		return f.locateDir(ctx, path)
 	case err == nil:
 		return f.locateFile(ctx, path)
-	case errors.Is(err, fs.ErrNotExist) && exists(path):
-		if prefix := filepath.Dir(filepath.Dir(path)); isFile(filepath.Join(prefix, "pyvenv.cfg")) {
+	case errors.Is(err, fs.ErrNotExist) && host.Exists(path):
+		if prefix := filepath.Dir(filepath.Dir(path)); host.IsFile(filepath.Join(prefix, "pyvenv.cfg")) {
 			return nil, dangling(prefix, path)
 		}
 		target, _ := os.Readlink(path)
@@ -101,11 +104,11 @@ func (f *Finder) locateDir(ctx context.Context, dir string) (*Environment, error
 	case halfRemoved(dir):
 		return nil, &BrokenError{Path: dir, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Mend: mendVenv(dir)}
 	case isInstallation(dir): // of pyenv or uv, or built by hand
-		python, err := interpreter(dir)
+		python, err := Interpreter(dir)
 		if err != nil {
 			return nil, err
 		}
-		return f.systemPython(ctx, python)
+		return f.SystemPython(ctx, python)
 	}
 	if inside := f.projectEnvs(dir); len(inside) > 0 {
 		prefix, err := only(dir, inside)
@@ -119,8 +122,8 @@ func (f *Finder) locateDir(ctx context.Context, dir string) (*Environment, error
 		return env, err
 	}
 	broken := &BrokenError{Path: dir, Reason: "it is not a virtual environment (no pyvenv.cfg in it)",
-		Mend: "make one with: " + command("python3", "-m", "venv", filepath.Join(dir, ".venv"))}
-	if inside := append(venvsIn(dir), condaEnvsIn(dir)...); len(inside) > 0 {
+		Mend: "make one with: " + host.CommandLine("python3", "-m", "venv", filepath.Join(dir, ".venv"))}
+	if inside := append(venvsIn(dir), conda.EnvsIn(dir)...); len(inside) > 0 {
 		broken.Mend = "did you mean " + someOf(inside) + "?"
 	}
 	return nil, broken
@@ -129,7 +132,7 @@ func (f *Finder) locateDir(ctx context.Context, dir string) (*Environment, error
 // halfRemoved reports whether dir was a virtual environment: without pyvenv.cfg
 // its python is the base Python, with none of its packages.
 func halfRemoved(dir string) bool {
-	return isFile(filepath.Join(binDir(dir), "activate")) && !isPrefix(dir)
+	return host.IsFile(filepath.Join(host.BinDir(dir), "activate")) && !isPrefix(dir)
 }
 
 // locateFile handles a python program, or a file that tells where its
@@ -140,12 +143,12 @@ func (f *Finder) locateFile(ctx context.Context, path string) (*Environment, err
 		return f.environmentAt(dir)
 	}
 	prefix := filepath.Dir(dir)
-	if runtime.GOOS == "windows" && isDir(filepath.Join(dir, "conda-meta")) {
+	if runtime.GOOS == "windows" && host.IsDir(filepath.Join(dir, "conda-meta")) {
 		prefix = dir // conda keeps python.exe in the prefix itself
 	}
 	isPython := strings.HasPrefix(name, "python") || strings.HasPrefix(name, "pypy")
 	switch {
-	case isPrefix(prefix) && isPython && executable(path):
+	case isPrefix(prefix) && isPython && host.Executable(path):
 		env, err := f.environmentAt(prefix)
 		if err == nil {
 			env.Python = path
@@ -155,26 +158,26 @@ func (f *Finder) locateFile(ctx context.Context, path string) (*Environment, err
 		return f.environmentAt(prefix)
 	case isPython && halfRemoved(prefix):
 		return nil, &BrokenError{Path: prefix, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Mend: mendVenv(prefix)}
-	case !executable(path):
+	case !host.Executable(path):
 		return nil, &BrokenError{Path: path, Reason: "it is a file, but no program", Mend: "give an environment's directory or its python"}
 	case !isPython:
 		return nil, &BrokenError{Path: path, Reason: "it is a program, but not a python", Mend: "give an environment's directory or its python"}
 	}
-	return f.systemPython(ctx, path)
+	return f.SystemPython(ctx, path)
 }
 
 // isPrefix reports whether dir is the directory of an environment.
 func isPrefix(dir string) bool {
-	return isFile(filepath.Join(dir, "pyvenv.cfg")) || isDir(filepath.Join(dir, "conda-meta"))
+	return host.IsFile(filepath.Join(dir, "pyvenv.cfg")) || host.IsDir(filepath.Join(dir, "conda-meta"))
 }
 
 // environmentAt describes the environment in the directory prefix.
 func (f *Finder) environmentAt(prefix string) (*Environment, error) {
 	config := filepath.Join(prefix, "pyvenv.cfg")
-	if !isFile(config) {
+	if !host.IsFile(config) {
 		return f.condaAt(prefix)
 	}
-	python, err := interpreter(prefix)
+	python, err := Interpreter(prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +190,7 @@ func (f *Finder) environmentAt(prefix string) (*Environment, error) {
 
 // readPyvenv reads the "key = value" lines of a pyvenv.cfg; keys in lower case.
 func readPyvenv(path string) map[string]string {
-	data, err := readSmall(path)
+	data, err := host.ReadSmall(path)
 	if err != nil {
 		return nil
 	}
@@ -200,9 +203,9 @@ func readPyvenv(path string) map[string]string {
 	return keys
 }
 
-// interpreter finds the python of an environment. Its links are kept: resolved,
+// Interpreter finds the python of an environment. Its links are kept: resolved,
 // it would be the base Python.
-func interpreter(prefix string) (string, error) {
+func Interpreter(prefix string) (string, error) {
 	names := []string{"bin/python", "bin/python3"}
 	if runtime.GOOS == "windows" {
 		names = []string{"Scripts/python.exe", "bin/python.exe", "python.exe"}
@@ -215,7 +218,7 @@ func interpreter(prefix string) (string, error) {
 		}
 		_, err := os.Stat(path)
 		switch {
-		case err == nil && executable(path):
+		case err == nil && host.Executable(path):
 			return path, nil
 		case broken != nil:
 		case err == nil:
@@ -244,19 +247,19 @@ func dangling(prefix, python string) error {
 // mendVenv is the command that makes the environment anew.
 func mendVenv(prefix string) string {
 	switch {
-	case isDir(filepath.Join(prefix, "conda-meta")):
-		return "add a Python: " + command("conda", "install", "-p", prefix, "python")
+	case host.IsDir(filepath.Join(prefix, "conda-meta")):
+		return "add a Python: " + host.CommandLine("conda", "install", "-p", prefix, "python")
 	case readPyvenv(filepath.Join(prefix, "pyvenv.cfg"))["uv"] != "":
-		return "make it anew: " + command("uv", "venv", "--clear", prefix)
+		return "make it anew: " + host.CommandLine("uv", "venv", "--clear", prefix)
 	}
-	return "make it anew: " + command("python3", "-m", "venv", "--clear", prefix)
+	return "make it anew: " + host.CommandLine("python3", "-m", "venv", "--clear", prefix)
 }
 
 // venvsIn lists the virtual environments directly in dir.
 func venvsIn(dir string) []string {
 	var found []string
-	for _, name := range namesIn(dir) {
-		if path := filepath.Join(dir, name); isFile(filepath.Join(path, "pyvenv.cfg")) {
+	for _, name := range host.NamesIn(dir) {
+		if path := filepath.Join(dir, name); host.IsFile(filepath.Join(path, "pyvenv.cfg")) {
 			found = append(found, path)
 		}
 	}

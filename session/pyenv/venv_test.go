@@ -8,12 +8,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
 func TestResolveVenv(t *testing.T) {
-	dir := makeVenv(t, filepath.Join(t.TempDir(), "my env"))
+	dir := pyenvtest.MakeVenv(t, filepath.Join(t.TempDir(), "my env"))
 	f := newFinder(t, "WHERE="+filepath.Dir(dir), "PATH=/usr/bin:/bin")
-	if err := os.Symlink(filepath.Dir(dir), filepath.Join(f.Home, "envs")); err != nil {
+	if err := os.Symlink(filepath.Dir(dir), filepath.Join(f.Host.Home, "envs")); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ name, value string }{
@@ -48,7 +51,7 @@ func TestResolveVenv(t *testing.T) {
 
 func TestResolveUVVenv(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".venv")
-	run(t, testUV(t), "venv", "--no-project", "--python", basePython(t), dir)
+	pyenvtest.Run(t, pyenvtest.UV(t), "venv", "--no-project", "--python", pyenvtest.BasePython(t), dir)
 	env, err := newFinder(t).Resolve(t.Context(), Config{VenvPath: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -59,11 +62,11 @@ func TestResolveUVVenv(t *testing.T) {
 }
 
 func TestResolveSystemPython(t *testing.T) {
-	python := basePython(t)
+	python := pyenvtest.BasePython(t)
 	f := newFinder(t, "PATH=/usr/bin:/bin")
 	// A shim as pyenv's: a script in a place of its own.
 	shim := filepath.Join(t.TempDir(), "shims", "python3")
-	write(t, map[string]string{shim: "#!/bin/sh\nexec '" + python + "' \"$@\"\n"})
+	pyenvtest.Write(t, map[string]string{shim: "#!/bin/sh\nexec '" + python + "' \"$@\"\n"})
 	env, err := f.Resolve(t.Context(), Config{VenvPath: shim})
 	if err != nil {
 		t.Fatal(err)
@@ -76,8 +79,8 @@ func TestResolveSystemPython(t *testing.T) {
 func TestResolveVenvErrors(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
-	makeVenv(t, at("good"))
-	write(t, map[string]string{
+	pyenvtest.MakeVenv(t, at("good"))
+	pyenvtest.Write(t, map[string]string{
 		at("plain/file.txt"):        "",
 		at("project/.venv/bin/x"):   "",
 		at("nopython/pyvenv.cfg"):   "home = /usr/bin\n",
@@ -97,7 +100,7 @@ func TestResolveVenvErrors(t *testing.T) {
 		at("cut/bin/activate"):      "",
 		at("cut/bin/python"):        "#!/bin/sh\n",
 	})
-	write(t, map[string]string{at("project/.venv/pyvenv.cfg"): ""})
+	pyenvtest.Write(t, map[string]string{at("project/.venv/pyvenv.cfg"): ""})
 	for _, link := range []string{"dangling/bin/python", "uvgone/bin/python", "loose"} {
 		if err := os.Symlink("/gone/python/bin/python3", at(link)); err != nil {
 			t.Fatal(err)
@@ -148,7 +151,7 @@ func TestResolveVenvErrors(t *testing.T) {
 
 func TestProbeTimeout(t *testing.T) {
 	dir := t.TempDir()
-	write(t, map[string]string{
+	pyenvtest.Write(t, map[string]string{
 		filepath.Join(dir, "pyvenv.cfg"):    "",
 		filepath.Join(dir, "bin", "python"): "#!/bin/sh\nexec sleep 600\n",
 	})
@@ -168,7 +171,7 @@ func TestProbeTimeout(t *testing.T) {
 }
 
 func TestCommandQuotes(t *testing.T) {
-	if got, want := command("pip", "install", "a>=1", "it's"), `pip install 'a>=1' 'it'\''s'`; got != want {
+	if got, want := host.CommandLine("pip", "install", "a>=1", "it's"), `pip install 'a>=1' 'it'\''s'`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

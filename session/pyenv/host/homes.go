@@ -1,0 +1,57 @@
+package host
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ExpandHome replaces a leading "~"; that of another user stays.
+func (f *Host) ExpandHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~"); ok && f.Home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
+		return f.Home + rest
+	}
+	return path
+}
+
+// Expand makes a path absolute after "~", "$VAR" and "${VAR}" in it.
+func (f *Host) Expand(variable, value string) (string, error) {
+	if strings.ContainsRune(value, 0) {
+		return "", &ConfigError{Variable: variable, Value: value, Reason: "holds a NUL byte", Mend: "give a path"}
+	}
+	path := f.ExpandHome(value)
+	if strings.Contains(path, "$") && !Exists(path) { // a "$" may also belong to the name
+		var missing string
+		path = os.Expand(path, func(name string) string {
+			expanded := f.Variable(name)
+			if expanded == "" && missing == "" {
+				missing = name
+			}
+			return expanded
+		})
+		if missing != "" {
+			return "", &ConfigError{Variable: variable, Value: value, Reason: "uses $" + missing + ", which is not set",
+				Mend: "write the path out"}
+		}
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", &ConfigError{Variable: variable, Value: value, Reason: "is not a usable path: " + err.Error(), Mend: "give an absolute path"}
+	}
+	return path, nil
+}
+
+// DataHome is where programs of this user keep data.
+func (f *Host) DataHome() string {
+	if xdg := f.Variable("XDG_DATA_HOME"); filepath.IsAbs(xdg) {
+		return xdg
+	}
+	return filepath.Join(f.Home, ".local", "share")
+}
+
+func (f *Host) CacheHome() string {
+	if xdg := f.Variable("XDG_CACHE_HOME"); filepath.IsAbs(xdg) {
+		return xdg
+	}
+	return filepath.Join(f.Home, ".cache")
+}

@@ -1,0 +1,79 @@
+package host
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Host is the machine as its user set it up. Set the fields before first use; it
+// is safe for concurrent use and must not be copied.
+type Host struct {
+	// Getenv and Environ are the server's own variables; a nil Getenv looks in
+	// Environ.
+	Getenv  func(string) string
+	Environ func() []string
+	Home    string // the user's home directory
+	Runner  Runner // nil: programs are started directly
+	DataDir string // this program's data directory, per user; made when needed
+	Logger  *slog.Logger
+	// EnvDeny is ENV_DENY: names and patterns of variables that no program we
+	// start gets to see.
+	EnvDeny string
+	// Sysroot stands for "/" in the paths of the operating system, "" for it.
+	Sysroot string
+
+	// lockPatience and tryLock replace the constant and the function in tests.
+	lockPatience time.Duration
+	tryLock      func(*os.File) (bool, error)
+
+	mu   sync.Mutex          // protects the fields below
+	work string              // empty directory programs run in
+	used map[string]*os.File // locks on directories of ours in use; see use
+}
+
+func (f *Host) Variable(name string) string {
+	if f.deny().match(name) {
+		return ""
+	}
+	if f.Getenv != nil {
+		return f.Getenv(name)
+	}
+	value, _ := VarsOf(f.Variables()).Get(name)
+	return value
+}
+
+func (f *Host) Variables() []string {
+	if f.Environ == nil {
+		return nil
+	}
+	return f.deny().filter(f.Environ())
+}
+
+func (f *Host) Log() *slog.Logger {
+	if f.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return f.Logger
+}
+
+// Sys is a path of the operating system, below another root in tests.
+func (f *Host) Sys(path string) string { return filepath.Join(f.Sysroot, path) }
+
+func (f *Host) PathDirs() []string { return filepath.SplitList(f.Variable("PATH")) }
+
+// LookPath returns the first executable of that name in dirs. Shims of pyenv are
+// passed over: they fail for what is not in the selected version.
+func LookPath(name string, dirs []string) string {
+	for _, dir := range dirs {
+		if filepath.Base(dir) == "shims" || !filepath.IsAbs(dir) {
+			continue
+		}
+		if path := filepath.Join(dir, name+ExeSuffix); Executable(path) {
+			return path
+		}
+	}
+	return ""
+}

@@ -1,0 +1,234 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
+)
+
+// kernelRequirement is what is installed where ipykernel is missing: 7.0.0 and
+// 7.0.1 lose context variables and interrupts.
+const kernelRequirement = "ipykernel>=6.29,!=7.0.0,!=7.0.1"
+
+// Bounds of installing one kernel; conda solves before it installs.
+const (
+	kernelTimeout      = 300 * time.Second
+	condaKernelTimeout = 600 * time.Second
+)
+
+// What KERNEL_INSTALL may say.
+const (
+	kernelAuto    = "auto"    // into the environment, else beside it
+	kernelEnv     = "env"     // into the environment only
+	kernelSidecar = "sidecar" // beside the environment only
+	kernelNever   = "never"
+)
+
+// kernelMode reads KERNEL_INSTALL.
+func (f *Provisioner) kernelMode() (string, error) {
+	switch mode := strings.ToLower(strings.TrimSpace(f.KernelInstall)); mode {
+	case "":
+		return kernelAuto, nil
+	case kernelAuto, kernelEnv, kernelSidecar, kernelNever:
+		return mode, nil
+	}
+	return "", &host.ConfigError{Variable: "KERNEL_INSTALL", Value: f.KernelInstall, Reason: "is not known",
+		Mend: "use auto, env, sidecar or never"}
+}
+
+// Provisioner sees to it that a kernel can be started: in the environment that
+// was chosen, beside it, or in the managed one. Set the fields before first use;
+// it is safe for concurrent use and must not be copied.
+type Provisioner struct {
+	Installer *install.Installer
+	// KernelInstall is KERNEL_INSTALL: what is done where ipykernel is missing,
+	// "auto" (or ""), "env", "sidecar" or "never".
+	KernelInstall string
+	// NoKernelInstall leaves a missing ipykernel missing: what would be done about
+	// it is the error's reason.
+	NoKernelInstall bool
+
+	// packages replaces the managed environment's packages in tests.
+	packages []managedPackage
+}
+
+// New makes a Provisioner, with its Installer and Finder, that works on h.
+func New(h *host.Host) *Provisioner {
+	return &Provisioner{Installer: &install.Installer{Finder: pyenv.NewFinder(h)}}
+}
+
+// EnsureKernel makes sure that a kernel can be started in env: with the ipykernel
+// it has, else by installing one into it, else by a sidecar, which env.Sidecar
+// then names; KERNEL_INSTALL says which of these are allowed. notice is a sentence
+// about what was done or should be, "" for nothing. progress (may be nil) gets the
+// installer's lines. Where there is no kernel the error is a
+// [*KernelMissingError] with the command that mends it.
+func (f *Provisioner) EnsureKernel(ctx context.Context, env *pyenv.Environment, progress func(string)) (notice string, err error) {
+	mode, err := f.kernelMode()
+	if err != nil {
+		return "", err
+	}
+	env.Sidecar = ""
+	if env.HasKernel() {
+		return f.badKernel(env), nil
+	}
+	if mode == kernelNever {
+		return "", f.kernelMissing(env, "KERNEL_INSTALL=never forbids installing it")
+	}
+	progress = host.OrSilent(progress)
+	refused := f.mayInstall(env, mode)
+	beside := mode != kernelEnv && (mode == kernelSidecar || refused != "")
+	if mode != kernelEnv {
+		if s, ok := f.findSidecar(env, beside); ok {
+			return f.besides(env, s, refused, !slices.Contains(s.Prefixes, env.Prefix)), nil
+		}
+	}
+	switch {
+	case f.NoKernelInstall:
+		return "", f.kernelMissing(env, f.plan(env, mode, refused))
+	case refused != "" && mode == kernelEnv:
+		return "", f.kernelMissing(env, refused)
+	case beside:
+		return f.ensureSidecar(ctx, env, refused, progress)
+	}
+	notice, err = f.installInto(ctx, env, progress)
+	var missing *KernelMissingError
+	if mode == kernelEnv || !errors.As(err, &missing) || ctx.Err() != nil {
+		return notice, err
+	}
+	f.Installer.Finder.Host.Log().Info("installing ipykernel beside the environment, since it failed inside", "error", err)
+	return f.ensureSidecar(ctx, env, missing.Reason, progress)
+}
+
+// installInto installs ipykernel into env.
+func (f *Provisioner) installInto(ctx context.Context, env *pyenv.Environment, progress func(string)) (notice string, err error) {
+	unlock, err := f.Installer.Finder.Host.Lock(ctx, host.LockName(env.Prefix), host.WaitingFor(progress, "another installation into "+env.Prefix))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	// Another server may have installed it meanwhile.
+	f.Installer.Finder.Forget(env.Python)
+	if err := f.Installer.Finder.Probe(ctx, env); err != nil || env.HasKernel() {
+		return "", err
+	}
+	before := env.Info.Dists["ipykernel"]
+	progress("installing ipykernel into " + env.Prefix)
+	if err := f.installKernel(ctx, env, progress); err != nil {
+		return "", err
+	}
+	notice = fmt.Sprintf("installed ipykernel %s into %s", env.Info.Dists["ipykernel"], env.Prefix)
+	if before != "" {
+		notice += fmt.Sprintf(" (it had %s, which is too old)", before)
+	}
+	return notice, nil
+}
+
+// ensureSidecar makes a sidecar for env; refused is why nothing is installed
+// into env itself.
+func (f *Provisioner) ensureSidecar(ctx context.Context, env *pyenv.Environment, refused string, progress func(string)) (notice string, err error) {
+	s, err := f.makeSidecar(ctx, env, progress)
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	if err != nil {
+		reason := "putting it beside the environment failed:\n" + err.Error() + "\n"
+		if refused != "" {
+			reason = strings.TrimRight(refused, "\n") + "; and " + reason
+		}
+		missing := f.kernelMissing(env, reason)
+		missing.Err = err
+		return "", missing
+	}
+	return f.besides(env, s, refused, true), nil
+}
+
+// besides makes env use s; news says that nobody was told before.
+func (f *Provisioner) besides(env *pyenv.Environment, s sidecarInfo, refused string, news bool) (notice string) {
+	f.takeSidecar(env, s)
+	if !news {
+		return ""
+	}
+	notice = fmt.Sprintf("ipykernel %s was put beside %s, into %s; the environment itself is unchanged", s.Kernel, env.Prefix, s.dir)
+	if refused, _, _ = strings.Cut(refused, "\n"); refused != "" {
+		notice += ": " + strings.TrimSuffix(refused, ":")
+	}
+	return notice
+}
+
+// badKernel is a sentence about an ipykernel that works and should be upgraded.
+func (f *Provisioner) badKernel(env *pyenv.Environment) string {
+	switch version := env.Info.Dists["ipykernel"]; version {
+	case "7.0.0", "7.0.1":
+		return fmt.Sprintf("ipykernel %s loses context variables between cells and the output of threads; an upgrade mends it: %s", version, f.kernelCommand(env))
+	}
+	return ""
+}
+
+// KernelWords tells which ipykernel a kernel in env is started with, or what the
+// first call does about there being none. It changes nothing.
+func (f *Provisioner) KernelWords(env *pyenv.Environment) string {
+	mode, err := f.kernelMode()
+	if err != nil {
+		return err.Error()
+	}
+	if env.HasKernel() {
+		return env.Info.Dists["ipykernel"]
+	}
+	what := "not installed"
+	if version := env.Info.Dists["ipykernel"]; version != "" {
+		what = version + ", which is too old"
+	}
+	if mode == kernelNever {
+		return what + "; KERNEL_INSTALL=never forbids installing it: " + f.kernelCommand(env)
+	}
+	refused := f.mayInstall(env, mode)
+	if mode != kernelEnv {
+		if s, ok := f.findSidecar(env, mode == kernelSidecar || refused != ""); ok {
+			return s.Kernel + " beside the environment, in " + s.dir
+		}
+	}
+	return what + "; " + f.plan(env, mode, refused)
+}
+
+// plan says what would be done about a missing kernel.
+func (f *Provisioner) plan(env *pyenv.Environment, mode, refused string) string {
+	switch {
+	case mode == kernelEnv && refused != "":
+		return "nothing can be installed: " + refused
+	case mode == kernelSidecar:
+		return "the first call puts one beside the environment (KERNEL_INSTALL=sidecar), if it reaches the package index"
+	case refused != "":
+		return "the first call puts one beside the environment, if it reaches the package index: " + refused
+	}
+	return "the first call installs it into the environment, if it reaches the package index"
+}
+
+// mayInstall says why nothing is installed into env, "" where that may be. A
+// Python that is in no environment is shared by all that is made from it: only
+// KERNEL_INSTALL=env installs there.
+func (f *Provisioner) mayInstall(env *pyenv.Environment, mode string) string {
+	switch {
+	case env.Info.ExternallyManaged != "":
+		return "this Python is managed by other means (" + env.Info.ExternallyManaged + ")"
+	case !env.Info.Writable:
+		return env.Info.Purelib + " is not writable"
+	case env.Kind == pyenv.KindSystem && mode != kernelEnv:
+		return "this Python is in no environment and other programs depend on it"
+	case conda.IsPixi(env.Prefix):
+		return "pixi owns this environment and removes what its manifest does not name"
+	}
+	return ""
+}
+
+func (f *Provisioner) kernelMissing(env *pyenv.Environment, reason string) *KernelMissingError {
+	return &KernelMissingError{Env: env.Label(), Prefix: env.Prefix, Installed: env.Info.Dists["ipykernel"], Reason: reason, Command: f.kernelCommand(env)}
+}

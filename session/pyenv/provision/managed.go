@@ -1,0 +1,338 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
+)
+
+// Versions of Python a managed environment may have.
+const (
+	minManaged = "3.10"
+	maxManaged = "3.15" // the first too new one
+)
+
+// managedPackage is something the managed environment holds.
+type managedPackage struct {
+	Requirement string
+	Module      string // what is imported
+}
+
+// managedPackages is what the managed environment holds: enough for a stateful
+// analysis with plots. This is the one place that names them.
+func managedPackages() []managedPackage {
+	return []managedPackage{
+		{"ipykernel>=7.1,<8", "ipykernel"},
+		{"numpy>=1.26,<3", "numpy"},
+		{"pandas>=2.1,<4", "pandas"},
+		{"matplotlib>=3.8,<4", "matplotlib"},
+	}
+}
+
+// managedTimeout bounds each step of making the environment; a first download
+// over a slow line is most of it.
+const managedTimeout = 15 * time.Minute
+
+// readyInfo is the content of the mark.
+type readyInfo struct {
+	Python   string    `json:"python"` // version
+	Packages []string  `json:"packages"`
+	MadeBy   string    `json:"made_by"` // "uv" or "venv"
+	Time     time.Time `json:"time"`
+}
+
+// Resolve is [Finder.Resolve]; nothing chosen is the managed environment, made if
+// need be.
+func (f *Provisioner) Resolve(ctx context.Context, c pyenv.Config) (*pyenv.Environment, error) {
+	if !c.Configured() {
+		return f.Managed(ctx, nil)
+	}
+	return f.Installer.Finder.Resolve(ctx, c)
+}
+
+// Managed returns the default environment, the one used when nothing is
+// configured. The first time it is made, with packages from the user's index,
+// once even when several servers start together; progress (may be nil) is told.
+// One whose Python is gone or has become another is made anew, and a package of
+// ours that is missing is put back. When ctx ends, what was half made is left to
+// the next call.
+func (f *Provisioner) Managed(ctx context.Context, progress func(string)) (*pyenv.Environment, error) {
+	if f.Installer.Finder.Host.DataDir == "" {
+		return nil, errors.New("making the default environment: there is no data directory")
+	}
+	if _, err := host.ParseDenied(f.Installer.Finder.Host.EnvDeny); err != nil {
+		return nil, err
+	}
+	if env, err := f.wholeManaged(ctx); env != nil || err != nil {
+		return env, err
+	}
+	progress = host.OrSilent(progress)
+	unlock, err := f.Installer.Finder.Host.Lock(ctx, "default-environment", host.WaitingFor(progress, "another server that makes the default Python environment"))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	env, err := f.readyManaged(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case env == nil:
+		if env, err = f.makeManaged(ctx, progress); err != nil {
+			return nil, fmt.Errorf("making the default Python environment: %w", err)
+		}
+	case len(f.lacking(env)) > 0:
+		if err = f.repairManaged(ctx, env, progress); err != nil {
+			return nil, fmt.Errorf("repairing the default Python environment: %w", err)
+		}
+	}
+	f.Installer.Finder.Host.Use(env.Prefix)
+	return env, nil
+}
+
+// wholeManaged returns the managed environment when there is nothing to do about it.
+func (f *Provisioner) wholeManaged(ctx context.Context) (*pyenv.Environment, error) {
+	env, err := f.readyManaged(ctx)
+	if err != nil || env == nil || len(f.lacking(env)) > 0 {
+		return nil, err
+	}
+	f.Installer.Finder.Host.Use(env.Prefix)
+	return env, nil
+}
+
+func (f *Provisioner) managedList() []managedPackage {
+	if f.packages != nil {
+		return f.packages
+	}
+	return managedPackages()
+}
+
+// lacking lists what should be in the managed environment and cannot be imported.
+// Another version is no lack: the user may have chosen it.
+func (f *Provisioner) lacking(env *pyenv.Environment) []managedPackage {
+	var missing []managedPackage
+	for _, p := range f.managedList() {
+		_, there := env.Info.Dists[p.Module]
+		if !there || !host.IsFile(filepath.Join(env.Info.Purelib, p.Module, "__init__.py")) {
+			missing = append(missing, p)
+		}
+	}
+	return missing
+}
+
+// repairManaged puts back what is lacking, beside servers that use the rest.
+func (f *Provisioner) repairManaged(ctx context.Context, env *pyenv.Environment, progress func(string)) error {
+	unlock, err := f.Installer.Finder.Host.Lock(ctx, host.LockName(env.Prefix), host.WaitingFor(progress, "another installation into "+env.Prefix))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	uv, err := f.Installer.EnsureUV(ctx, progress)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, p := range f.lacking(env) {
+		progress("putting " + p.Module + " back into the default Python environment")
+		argv := slices.Insert(install.PipCommand(env.Python, p.Requirement), 4, "--force-reinstall")
+		if err == nil {
+			argv = f.Installer.UVCommand(uv, env.Python, p.Requirement)
+			argv = slices.Insert(argv, slices.Index(argv, "--"), "--reinstall-package", p.Module)
+		}
+		if err := f.runManaged(ctx, env.Prefix, env.Vars, argv, progress); err != nil {
+			return err
+		}
+	}
+	f.Installer.Finder.Forget(env.Python)
+	return f.Installer.Finder.Probe(ctx, env)
+}
+
+// readyManaged returns the newest managed environment that is complete and
+// works, nil if there is none. Not answering in time is an error: that is a
+// busy machine, not a reason to throw an environment away.
+func (f *Provisioner) readyManaged(ctx context.Context) (*pyenv.Environment, error) {
+	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.Installer.Finder.Host.DataDir), "envs", "default-py3*", pyenv.ReadyMark))
+	slices.SortFunc(marks, func(a, b string) int { return minorOf(b) - minorOf(a) })
+	for _, mark := range marks {
+		env, err := f.managedAt(ctx, filepath.Dir(mark))
+		if err == nil && packaging.ReleaseNumbers(env.Info.Version)[1] != minorOf(mark) {
+			err = &pyenv.BrokenError{Path: env.Python, Reason: "it has become Python " + env.Info.Version}
+		}
+		if err == nil {
+			return env, nil
+		}
+		var broken *pyenv.BrokenError
+		if !errors.As(err, &broken) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return nil, err
+		}
+		f.Installer.Finder.Host.Log().Warn("the default environment does not work any more", "error", err)
+	}
+	return nil, nil
+}
+
+// minorOf reads the 11 of ".../default-py311/.mce-ready.json".
+func minorOf(mark string) int {
+	digits := strings.TrimPrefix(filepath.Base(filepath.Dir(mark)), "default-py3")
+	if n := packaging.ReleaseNumbers(digits); len(n) > 0 {
+		return n[0]
+	}
+	return -1
+}
+
+func (f *Provisioner) managedAt(ctx context.Context, dir string) (*pyenv.Environment, error) {
+	python, err := pyenv.Interpreter(dir)
+	if err != nil {
+		return nil, err
+	}
+	return f.Installer.Finder.Complete(ctx, &pyenv.Environment{Kind: pyenv.KindManaged, Name: "default", Prefix: dir, Python: python})
+}
+
+// makeManaged makes the environment under the lock.
+func (f *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*pyenv.Environment, error) {
+	uv, uvErr := f.Installer.EnsureUV(ctx, progress)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if uvErr != nil {
+		f.Installer.Finder.Host.Log().Info("making the default environment without uv", "reason", uvErr)
+	}
+	base, err := f.basePython(ctx, uv, progress)
+	if err != nil {
+		return nil, err
+	}
+	minor := packaging.ReleaseNumbers(base.Info.Version)
+	dir := filepath.Join(f.Installer.Finder.Host.DataDir, "envs", fmt.Sprintf("default-py%d%d", minor[0], minor[1]))
+	// The mark first, so that an interruption here leaves nothing that looks whole.
+	if err := errors.Join(host.IgnoreAbsent(os.Remove(filepath.Join(dir, pyenv.ReadyMark))), os.RemoveAll(dir)); err != nil {
+		return nil, fmt.Errorf("removing what is left of an earlier one: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return nil, err
+	}
+	progress(fmt.Sprintf("making the default Python environment (Python %s) in %s", base.Info.Version, dir))
+	var packages []string
+	for _, p := range f.managedList() {
+		packages = append(packages, p.Requirement)
+	}
+	info := readyInfo{Python: base.Info.Version, Packages: packages, MadeBy: "venv", Time: time.Now().UTC().Truncate(time.Second)}
+	if uv != "" {
+		info.MadeBy = "uv"
+	}
+	if err := f.fillManaged(ctx, dir, uv, base, packages, progress); err != nil {
+		return nil, err
+	}
+	env, err := f.managedAt(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := host.WriteJSON(filepath.Join(dir, pyenv.ReadyMark), info); err != nil {
+		return nil, err
+	}
+	progress("the default Python environment is ready")
+	return env, nil
+}
+
+// fillManaged makes the venv and installs the packages.
+func (f *Provisioner) fillManaged(ctx context.Context, dir, uv string, base *pyenv.Environment, packages []string, progress func(string)) error {
+	python := filepath.Join(host.BinDir(dir), "python"+host.ExeSuffix)
+	var steps [][]string
+	switch {
+	case uv != "":
+		steps = [][]string{{uv, "venv", "--no-project", "--python", base.Python, "--color", "never", dir}, f.Installer.UVCommand(uv, python, packages...)}
+	case base.Info.HasEnsurepip:
+		steps = [][]string{{base.Python, "-m", "venv", dir}, install.PipCommand(python, packages...)}
+	default:
+		// Debian keeps ensurepip in a package of its own, but its pip can install elsewhere.
+		install := install.PipCommand(base.Python, packages...)
+		install = slices.Insert(install, 3, "--python", python)
+		steps = [][]string{{base.Python, "-m", "venv", "--without-pip", dir}, install}
+	}
+	if len(packages) == 0 {
+		steps = steps[:1]
+	}
+	for _, argv := range steps {
+		if err := f.runManaged(ctx, dir, base.Vars, argv, progress); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runManaged runs one step of making or repairing the environment in dir.
+func (f *Provisioner) runManaged(ctx context.Context, dir string, vars []string, argv []string, progress func(string)) error {
+	tail, err := f.Installer.Run(ctx, managedTimeout, vars, progress, argv)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err == nil {
+		return nil
+	}
+	what := fmt.Sprintf("%s failed (%v):\n%s\n", strings.Join(argv[:3], " "), err, host.Redact(host.LastLines(tail, 8)))
+	return &pyenv.BrokenError{Path: dir, Reason: what, Err: err,
+		Mend: "see to that and call again, or choose an environment of your own with ENV_TYPE"}
+}
+
+// basePython finds a Python to make the environment with: the first that works
+// and is of a good version. uv can fetch one.
+func (f *Provisioner) basePython(ctx context.Context, uv string, progress func(string)) (*pyenv.Environment, error) {
+	var searched []string
+	for _, path := range f.Installer.Finder.BasePythons() {
+		env, err := f.Installer.Finder.SystemPython(ctx, path)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		searched = append(searched, path)
+		if err == nil && goodBase(env, uv != "") {
+			return env, nil
+		}
+		f.Installer.Finder.Host.Log().Debug("passing over a Python", "path", path, "error", err)
+	}
+	if uv != "" {
+		return f.uvPython(ctx, uv, searched, progress)
+	}
+	return nil, &pyenv.NotFoundError{Kind: "base Python (" + minManaged + " to 3.14, with venv; on Debian: apt install python3-venv)", Name: "python3", Searched: searched}
+}
+
+func goodBase(env *pyenv.Environment, haveUV bool) bool {
+	version := env.Info.Version
+	return env.Kind == pyenv.KindSystem && env.Info.Implementation == "cpython" &&
+		packaging.CompareReleases(version, minManaged) >= 0 && packaging.CompareReleases(version, maxManaged) < 0 &&
+		(haveUV || env.Info.HasEnsurepip || env.Info.HasPip)
+}
+
+// uvPython lets uv find, or fetch, a Python.
+func (f *Provisioner) uvPython(ctx context.Context, uv string, searched []string, progress func(string)) (*pyenv.Environment, error) {
+	v := install.InstallVars(f.Installer.Finder.CleanVars().Environ())
+	find := []string{uv, "python", "find", "--no-project", "--color", "never", ">=" + minManaged + ",<" + maxManaged}
+	stdout, stderr, err := f.Installer.Finder.Host.Output(ctx, v, find...)
+	if err != nil && ctx.Err() == nil {
+		progress("no suitable Python was found: uv fetches one")
+		if stderr, err = f.Installer.Download(ctx, v, progress, uv, "python", "install", "--no-progress", "--color", "never", "3.12"); err == nil {
+			stdout, stderr, err = f.Installer.Finder.Host.Output(ctx, v, find...)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	path := strings.TrimSpace(string(stdout))
+	if err != nil || !filepath.IsAbs(path) {
+		notFound := &pyenv.NotFoundError{Kind: "base Python (" + minManaged + " to 3.14)", Name: "python3", Searched: searched}
+		return nil, fmt.Errorf("%w; uv could not fetch one: %s", notFound, host.LastLines(stderr, 3))
+	}
+	return f.Installer.Finder.SystemPython(ctx, path)
+}
+
+// ManagedReady reports whether the default environment has been made. It looks
+// at the disk only and starts nothing.
+func (f *Provisioner) ManagedReady() bool {
+	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.Installer.Finder.Host.DataDir), "envs", "default-py3*", pyenv.ReadyMark))
+	return len(marks) > 0
+}

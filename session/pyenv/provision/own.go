@@ -1,0 +1,110 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+)
+
+// Owned is something this program has made in its data directory.
+type Owned struct {
+	Kind   string // "managed environment", "kernel", "uv"
+	Path   string
+	Detail string // what is in it
+	Bytes  int64  // what removing it frees, roughly: hard links count
+	InUse  bool   // by a server that runs
+}
+
+// Owned lists what this program has made: managed environments, sidecars, uv.
+// It reads the disk only.
+func (f *Provisioner) Owned() []Owned {
+	if f.Installer.Finder.Host.DataDir == "" {
+		return nil
+	}
+	var list []Owned
+	add := func(kind, path, detail string) {
+		list = append(list, Owned{Kind: kind, Path: path, Detail: detail, Bytes: sizeOf(path), InUse: f.Installer.Finder.Host.InUse(path)})
+	}
+	dirs, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.Installer.Finder.Host.DataDir), "envs", "default-py3*"))
+	for _, dir := range dirs {
+		var info readyInfo
+		detail := "half made"
+		if host.ReadJSON(filepath.Join(dir, pyenv.ReadyMark), &info) == nil {
+			detail = "Python " + info.Python + ", made with " + strings.Join(info.Packages, ", ")
+		}
+		add("managed environment", dir, detail)
+	}
+	for _, s := range f.sidecars() {
+		add("kernel", s.dir, "ipykernel "+s.Kernel+" beside "+strings.Join(s.Prefixes, ", "))
+	}
+	if dir := f.Installer.UVDir(); host.IsDir(dir) {
+		var detail string
+		for name, version := range distsIn(dir) {
+			detail = name + " " + version
+		}
+		add("uv", dir, detail)
+	}
+	return list
+}
+
+// InUseError says that something is not removed because a server uses it.
+type InUseError struct{ Path string }
+
+func (e *InUseError) Error() string {
+	return e.Path + " is used by a server that runs: end it first"
+}
+
+// Remove removes one of [Finder.Owned]. What a running server uses stays, and is
+// an [*InUseError]; so does anything else.
+func (f *Provisioner) Remove(ctx context.Context, o Owned) error {
+	i := slices.IndexFunc(f.Owned(), func(own Owned) bool { return own.Path == o.Path })
+	if i < 0 {
+		return fmt.Errorf("removing %s: this program has not made it", o.Path)
+	}
+	lock := map[string]string{"managed environment": "default-environment", "kernel": "sidecars", "uv": "uv"}[o.Kind]
+	unlock, err := f.Installer.Finder.Host.Lock(ctx, lock, nil)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if f.Installer.Finder.Host.InUse(o.Path) {
+		return &InUseError{Path: o.Path}
+	}
+	// Without its mark first, so that an interruption leaves nothing that looks whole.
+	for _, mark := range []string{pyenv.ReadyMark, sidecarMark} {
+		if err := host.IgnoreAbsent(os.Remove(filepath.Join(o.Path, mark))); err != nil {
+			return fmt.Errorf("removing %s: %w", o.Path, err)
+		}
+	}
+	if err := os.RemoveAll(o.Path); err != nil {
+		return fmt.Errorf("removing %s: %w", o.Path, err)
+	}
+	_ = os.Remove(filepath.Join(f.Installer.Finder.Host.DataDir, "locks", host.UseName(o.Path)))
+	return nil
+}
+
+// sizeOf adds up the files below dir; what cannot be read counts nothing.
+func sizeOf(dir string) int64 {
+	var total int64
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			if errors.Is(err, fs.ErrPermission) {
+				return nil
+			}
+			return err
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+		return nil
+	})
+	return total
+}
