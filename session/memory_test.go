@@ -17,6 +17,8 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	pyhost "github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // TestMain lets the test binary be a kernel's guard.
@@ -41,10 +43,10 @@ func withKernels(t *testing.T, idle time.Duration) *Manager {
 	host := &kernel.Host{RecordDir: filepath.Join(dir, "records"), Reaper: reaper, Version: "test", Log: log}
 	m := NewManager(Config{
 		Host: host,
-		Finder: &pyenv.Finder{
+		Provisioner: provision.New(&pyhost.Host{
 			Getenv: getenv, Environ: func() []string { return []string{"PATH=/usr/bin:/bin"} },
 			Home: dir, Runner: reaper, DataDir: filepath.Join(dir, "data"), Logger: log,
-		},
+		}),
 		Environment: pyenv.ConfigFromEnv(getenv),
 		Storage:     func() (*codefile.Store, error) { return codefile.Open(filepath.Join(dir, "code")) },
 		StateDir:    filepath.Join(dir, "state"),
