@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 func (t *tools) configureEnvironment() tool {
@@ -34,7 +35,7 @@ func (t *tools) configureEnvironment() tool {
 // environmentTypes are what "type" can be; managed is for going back.
 func environmentTypes() []string { return []string{"conda", "venv", "venv-uv", managedType} }
 
-const managedType = string(pyenv.KindManaged)
+const managedType = string(kinds.Managed)
 
 // configureTime bounds the look at an environment that is to be configured.
 const configureTime = 45 * time.Second

@@ -13,6 +13,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // environmentRow is one environment of the list.
@@ -71,7 +72,7 @@ func rowOf(x pyenv.Found, c pyenv.Config) environmentRow {
 		Kind: string(x.Kind), Name: x.Name, Path: x.Path, Python: orNull(x.Version), Ipykernel: orNull(x.Kernel),
 		Near: x.Near, Current: chooses(c, x), Broken: x.Broken, Mend: x.Mend,
 	}
-	if x.Broken == "" || x.Kind == pyenv.KindManaged {
+	if x.Broken == "" || x.Kind == kinds.Managed {
 		row.Configure = configureArguments(x.Config())
 	}
 	return row
@@ -95,7 +96,7 @@ func configureArguments(c pyenv.Config) object {
 // its bin, or its name. No Python is asked.
 func chooses(c pyenv.Config, x pyenv.Found) bool {
 	if !c.Configured() {
-		return x.Kind == pyenv.KindManaged
+		return x.Kind == kinds.Managed
 	}
 	value := c.VenvPath
 	switch {

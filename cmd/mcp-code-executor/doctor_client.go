@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
@@ -69,11 +70,11 @@ func (d *doctor) notPassedOn() []string {
 // byPath is the setting that needs no searching.
 func byPath(env *pyenv.Environment) string {
 	switch env.Kind {
-	case pyenv.KindConda:
+	case kinds.Conda:
 		return "CONDA_ENV_NAME=" + env.Prefix
-	case pyenv.KindUV:
+	case kinds.UV:
 		return "UV_VENV_PATH=" + env.Prefix
-	case pyenv.KindSystem:
+	case kinds.System:
 		return "VENV_PATH=" + env.Python
 	}
 	return "VENV_PATH=" + env.Prefix

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
@@ -42,7 +43,7 @@ func (d *doctor) noKernel(env *pyenv.Environment, e *provision.KernelMissingErro
 // reinstall is the command that mends an ipykernel of which parts are missing.
 func reinstall(env *pyenv.Environment) string {
 	switch {
-	case env.Kind == pyenv.KindConda:
+	case env.Kind == kinds.Conda:
 		return "conda install -p " + env.Prefix + " --force-reinstall ipykernel"
 	case env.Info.HasPip:
 		return env.Python + " -m pip install --force-reinstall ipykernel"

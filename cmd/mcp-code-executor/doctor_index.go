@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // indexTime bounds the question to the package index.
@@ -49,7 +50,7 @@ func (d *doctor) askIndex(ctx context.Context, env *pyenv.Environment) <-chan in
 func (d *doctor) indexQuestion(env *pyenv.Environment) []string {
 	dirs := directories(d.getenv)
 	uv, haveUV := install.FindUV(d.getenv, dirs.home, dirs.data)
-	prefersUV := env.Kind == pyenv.KindUV || env.Kind == pyenv.KindManaged
+	prefersUV := env.Kind == kinds.UV || env.Kind == kinds.Managed
 	switch {
 	case haveUV && (prefersUV || !env.Info.HasPip):
 		return []string{uv, "pip", "install", "--dry-run", "--no-deps", "--reinstall", "--refresh", "--no-progress", "--color", "never", "--python", env.Python, "six"}

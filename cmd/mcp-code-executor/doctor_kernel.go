@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
@@ -204,7 +205,7 @@ else:
 // installCommand installs a package into env.
 func installCommand(env *pyenv.Environment, name string) string {
 	switch {
-	case env.Kind == pyenv.KindConda:
+	case env.Kind == kinds.Conda:
 		return "conda install -p " + env.Prefix + " " + name
 	case env.Info.HasPip:
 		return env.Python + " -m pip install " + name

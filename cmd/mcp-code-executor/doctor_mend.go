@@ -12,6 +12,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
@@ -64,9 +65,9 @@ func mendNotFound(e *pyenv.NotFoundError) string {
 	switch {
 	case strings.HasPrefix(e.Kind, "base Python"):
 		return "install Python 3.10 or newer with venv (Debian: apt install python3-venv), or uv (https://docs.astral.sh/uv), or choose an environment: VENV_PATH=…"
-	case e.Kind == string(pyenv.KindConda) && e.Near != "":
+	case e.Kind == string(kinds.Conda) && e.Near != "":
 		return "CONDA_ENV_NAME=" + e.Near
-	case e.Kind == string(pyenv.KindConda):
+	case e.Kind == string(kinds.Conda):
 		return "conda create -n " + e.Name + " python ipykernel"
 	case e.Near != "":
 		return "VENV_PATH=" + e.Near

@@ -9,44 +9,23 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
-
-// leaked are the variables of an environment that may be active around the
-// server, or that would send our Python elsewhere: PYTHONHOME keeps a venv's
-// python from starting, PYTHONSTARTUP is executed by ipykernel.
-func leaked(name string) bool {
-	switch name {
-	case "PYTHONHOME", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__", "PYTHONSTARTUP",
-		"VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYENV_VIRTUAL_ENV", "PIPENV_ACTIVE", "POETRY_ACTIVE",
-		"CONDA_DEFAULT_ENV", "CONDA_PROMPT_MODIFIER", "CONDA_SHLVL":
-		return true
-	}
-	for _, prefix := range []string{"_OLD_VIRTUAL_", "_OLD_PKG_CONFIG_PATH", "CONDA_PREFIX", "CONDA_STACKED_", "__CONDA_SHLVL_", "_CE_"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
 
 // CleanVars is the server's environment as if nothing were activated in it.
 func (f *Finder) CleanVars() *host.Vars {
 	v := host.VarsOf(f.Host.Variables())
 	var active []string // prefixes of activated environments
-	for _, name := range v.Names {
-		if name == "VIRTUAL_ENV" || strings.HasPrefix(name, "CONDA_PREFIX") {
-			if prefix, _ := v.Get(name); isActive(prefix) {
-				active = append(active, filepath.Clean(prefix))
-			}
+	for _, name := range kinds.Active(v.Names) {
+		if prefix, _ := v.Get(name); isActive(prefix) {
+			active = append(active, filepath.Clean(prefix))
 		}
 	}
 	for _, prefix := range active {
 		unsetOf(v, prefix)
 	}
-	for _, name := range slices.Clone(v.Names) {
-		if leaked(name) {
-			v.Unset(name)
-		}
+	for _, name := range kinds.Leaked(v.Names) {
+		v.Unset(name)
 	}
 	path, _ := v.Get("PATH")
 	dirs := slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool {
@@ -100,5 +79,5 @@ func unsetOf(v *host.Vars, prefix string) {
 // been activated: VIRTUAL_ENV=/usr must not take /usr/bin from PATH. One that is
 // gone may be cut out.
 func isActive(prefix string) bool {
-	return filepath.IsAbs(prefix) && (host.IsFile(filepath.Join(prefix, "pyvenv.cfg")) || host.IsDir(filepath.Join(prefix, "conda-meta")) || !host.Exists(prefix))
+	return filepath.IsAbs(prefix) && (kinds.IsPrefix(prefix) || !host.Exists(prefix))
 }

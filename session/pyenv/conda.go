@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // resolveConda handles CONDA_ENV_NAME: a name, "base", or a path.
@@ -61,7 +62,7 @@ func (f *Finder) condaByPath(path string) (*Environment, error) {
 		return nil, &BrokenError{Path: path, Reason: "it cannot be looked at: " + err.Error(), Err: err}
 	}
 	// A project of pixi, its ".pixi", or the directory of its environments.
-	if inside := pixiEnvs(path); len(inside) > 0 {
+	if inside := kinds.PixiEnvs(path); len(inside) > 0 {
 		prefix, err := only(path, inside)
 		if err != nil {
 			return nil, err
@@ -92,7 +93,7 @@ func (f *Finder) condaAt(prefix string) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := &Environment{Kind: KindConda, Name: filepath.Base(prefix), Prefix: prefix, Python: python, Root: f.Conda.RootOf(prefix)}
+	env := &Environment{Kind: kinds.Conda, Name: filepath.Base(prefix), Prefix: prefix, Python: python, Root: f.Conda.RootOf(prefix)}
 	if env.Root == prefix {
 		env.Name = "base"
 	}
@@ -158,7 +159,7 @@ func only(name string, prefixes []string) (string, error) {
 
 // condaNotFound lists what there is and what is nearest.
 func (f *Finder) condaNotFound(name string, searched []string, places conda.Places) error {
-	notFound := &NotFoundError{Kind: string(KindConda), Name: name, Searched: searched}
+	notFound := &NotFoundError{Kind: string(kinds.Conda), Name: name, Searched: searched}
 	prefixes := append(slices.Clone(places.Selected), places.Usual...)
 	for _, dir := range append(places.EnvsDirs(), places.OtherDirs()...) {
 		prefixes = append(prefixes, conda.EnvsIn(dir)...)

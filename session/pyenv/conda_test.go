@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
@@ -151,7 +152,7 @@ func TestCondaByName(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if env.Kind != KindConda || env.Prefix != want || env.Info.Version == "" {
+			if env.Kind != kinds.Conda || env.Prefix != want || env.Info.Version == "" {
 				t.Errorf("got %+v, want %s", env, want)
 			}
 			name := strings.Replace(test.ask, "root", "base", 1)
@@ -184,7 +185,7 @@ func TestCondaByPath(t *testing.T) {
 	}
 	// VENV_PATH of a conda environment works too: it says itself what it is.
 	env, err := f.Resolve(t.Context(), Config{VenvPath: lone})
-	if err != nil || env.Kind != KindConda {
+	if err != nil || env.Kind != kinds.Conda {
 		t.Errorf("got %+v, %v", env, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // Config is what the user chose. The zero value means "nothing": the managed
@@ -32,14 +33,14 @@ func ConfigFromEnv(getenv func(string) string) Config {
 func (c Config) Configured() bool { return c != Config{} }
 
 // kind judges the combination of settings and infers the type.
-func (c Config) kind() (Kind, error) {
+func (c Config) kind() (kinds.Kind, error) {
 	settings := []struct {
-		kind            Kind
+		kind            kinds.Kind
 		variable, value string
 	}{
-		{KindConda, "CONDA_ENV_NAME", c.CondaName},
-		{KindVenv, "VENV_PATH", c.VenvPath},
-		{KindUV, "UV_VENV_PATH", c.UVVenvPath},
+		{kinds.Conda, "CONDA_ENV_NAME", c.CondaName},
+		{kinds.Venv, "VENV_PATH", c.VenvPath},
+		{kinds.UV, "UV_VENV_PATH", c.UVVenvPath},
 	}
 	if c.Type != "" {
 		for _, s := range settings {
@@ -55,7 +56,7 @@ func (c Config) kind() (Kind, error) {
 		return "", &host.ConfigError{Variable: "ENV_TYPE", Value: c.Type, Reason: "is not a known type",
 			Mend: "use conda, venv or venv-uv, or unset it to use the managed environment"}
 	}
-	kind, set := KindManaged, []string(nil)
+	kind, set := kinds.Managed, []string(nil)
 	for _, s := range settings {
 		if s.value != "" {
 			kind, set = s.kind, append(set, s.variable)

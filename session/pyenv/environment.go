@@ -4,27 +4,15 @@ import (
 	"path/filepath"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
-)
-
-// Kind says how an environment was made, which decides how it is activated and
-// which program installs into it.
-type Kind string
-
-// Kinds of environment.
-const (
-	KindVenv    Kind = "venv"    // pyvenv.cfg, made by venv or virtualenv
-	KindUV      Kind = "venv-uv" // pyvenv.cfg with the key "uv"
-	KindConda   Kind = "conda"   // has conda-meta; micromamba, mamba and pixi too
-	KindSystem  Kind = "system"  // a Python that is in no environment
-	KindManaged Kind = "managed" // the default environment this program made
 )
 
 // Environment is one Python environment, validated, activated and probed. It is
 // not changed after it was returned, except by [Finder.EnsureKernel], which
 // probes it again.
 type Environment struct {
-	Kind   Kind
+	Kind   kinds.Kind
 	Name   string // what a person calls it: conda's name, a venv's directory name
 	Prefix string // absolute directory of the environment
 	Python string // absolute; symbolic links in bin/python are kept, they make it a venv
@@ -46,8 +34,8 @@ func (e *Environment) Label() string {
 	if e == nil {
 		return "no environment"
 	}
-	if e.Kind == KindManaged {
-		return string(KindManaged)
+	if e.Kind == kinds.Managed {
+		return string(kinds.Managed)
 	}
 	name := e.Name
 	if name == "" {

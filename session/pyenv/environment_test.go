@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
@@ -19,14 +20,14 @@ func TestConfigKind(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		config   Config
-		want     Kind
+		want     kinds.Kind
 		variable string // of the ConfigError
 	}{
-		{"nothing", Config{}, KindManaged, ""},
-		{"venv inferred", Config{VenvPath: "x"}, KindVenv, ""},
-		{"uv inferred", Config{UVVenvPath: "x"}, KindUV, ""},
-		{"conda inferred", Config{CondaName: "x"}, KindConda, ""},
-		{"type decides between two", Config{Type: "venv", VenvPath: "x", CondaName: "y"}, KindVenv, ""},
+		{"nothing", Config{}, kinds.Managed, ""},
+		{"venv inferred", Config{VenvPath: "x"}, kinds.Venv, ""},
+		{"uv inferred", Config{UVVenvPath: "x"}, kinds.UV, ""},
+		{"conda inferred", Config{CondaName: "x"}, kinds.Conda, ""},
+		{"type decides between two", Config{Type: "venv", VenvPath: "x", CondaName: "y"}, kinds.Venv, ""},
 		{"two and no type", Config{VenvPath: "x", CondaName: "y"}, "", "ENV_TYPE"},
 		{"unknown type", Config{Type: "poetry", VenvPath: "x"}, "", "ENV_TYPE"},
 		{"a kind that is not for choosing", Config{Type: "managed"}, "", "ENV_TYPE"},
@@ -66,9 +67,9 @@ func TestConfigFromEnv(t *testing.T) {
 func TestLabel(t *testing.T) {
 	for want, env := range map[string]*Environment{
 		"no environment": nil,
-		"managed":        {Kind: KindManaged, Name: "default"},
-		"venv .venv":     {Kind: KindVenv, Prefix: "/p/.venv"},
-		"conda ml":       {Kind: KindConda, Name: "ml", Prefix: "/x"},
+		"managed":        {Kind: kinds.Managed, Name: "default"},
+		"venv .venv":     {Kind: kinds.Venv, Prefix: "/p/.venv"},
+		"conda ml":       {Kind: kinds.Conda, Name: "ml", Prefix: "/x"},
 	} {
 		if got := env.Label(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // Finder finds environments. Set the fields before first use; it is safe for
@@ -51,11 +52,11 @@ func (f *Finder) Resolve(ctx context.Context, c Config) (*Environment, error) {
 		return nil, err
 	}
 	switch typ {
-	case KindManaged:
+	case kinds.Managed:
 		return nil, errNothingChosen
-	case KindConda:
+	case kinds.Conda:
 		return f.resolveConda(ctx, c.CondaName)
-	case KindUV:
+	case kinds.UV:
 		return f.resolveVenv(ctx, "UV_VENV_PATH", c.UVVenvPath)
 	default:
 		return f.resolveVenv(ctx, "VENV_PATH", c.VenvPath)

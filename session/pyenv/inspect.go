@@ -4,34 +4,24 @@ import (
 	"errors"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
 // inspect tells what files and directory names say of the environment in prefix.
 func (f *Finder) inspect(prefix string) Found {
-	x := Found{Kind: KindVenv, Name: nameOf(prefix), Path: prefix, real: host.RealPath(prefix)}
-	config := readPyvenv(filepath.Join(prefix, "pyvenv.cfg"))
-	switch {
-	case config == nil:
-		x.Kind = KindConda
-		x.Version, x.Kernel = condaFacts(prefix)
-		if conda.IsRoot(prefix) {
-			x.Name = "base"
-		}
-	case config["uv"] != "":
-		x.Kind = KindUV
-		fallthrough
-	default:
-		x.Version = packaging.ShortVersion(firstSet(config["version_info"], config["version"]))
+	kind, _ := kinds.At(prefix)
+	x := Found{Kind: kind.Kind, Name: kinds.Name(prefix), Path: prefix, real: host.RealPath(prefix)}
+	if kind.Facts != nil {
+		x.Version, x.Kernel = kind.Facts(prefix)
 	}
 	if x.Kernel == "" {
 		x.Kernel = kernelIn(prefix, x.Version)
 	}
+	config := kinds.Pyvenv(prefix)
 	if x.Kernel == "" && strings.EqualFold(config["include-system-site-packages"], "true") {
 		x.Kernel = f.kernelOf(filepath.Dir(config["home"]), x.Version)
 	}
@@ -52,7 +42,7 @@ func (x *Found) setBroken(err error) {
 // inspectPython tells the same of a Python that was installed into prefix by
 // pyenv or uv, whose names hold the version: "3.11.7", "cpython-3.12.1-linux-…".
 func (f *Finder) inspectPython(prefix, name string) Found {
-	x := Found{Kind: KindSystem, Name: name, Path: prefix, real: host.RealPath(prefix)}
+	x := Found{Kind: kinds.System, Name: name, Path: prefix, real: host.RealPath(prefix)}
 	version := name
 	if _, rest, ok := strings.Cut(name, "-"); ok {
 		version, _, _ = strings.Cut(rest, "-")
@@ -75,7 +65,7 @@ func (f *Finder) inspectPython(prefix, name string) Found {
 
 // inspectProgram tells the same of a python on PATH.
 func (f *Finder) inspectProgram(path string) Found {
-	x := Found{Kind: KindSystem, Name: filepath.Base(path), Path: path, real: host.RealPath(path), Version: versionOfProgram(path)}
+	x := Found{Kind: kinds.System, Name: filepath.Base(path), Path: path, real: host.RealPath(path), Version: versionOfProgram(path)}
 	x.Kernel = f.kernelOf(filepath.Dir(filepath.Dir(x.real)), x.Version)
 	return x
 }
@@ -89,47 +79,6 @@ func versionOfProgram(path string) string {
 		return ""
 	}
 	return version
-}
-
-// nameOf is what a person calls an environment.
-func nameOf(prefix string) string {
-	base, parent := filepath.Base(prefix), filepath.Dir(prefix)
-	if pixi := filepath.Dir(parent); filepath.Base(parent) == "envs" && filepath.Base(pixi) == ".pixi" {
-		return filepath.Base(filepath.Dir(pixi)) + "/" + base
-	}
-	if slices.Contains(projectNames(), base) {
-		return filepath.Base(parent) + "/" + base
-	}
-	return base
-}
-
-// condaFacts reads the versions of python and ipykernel out of the names in
-// conda-meta, "python-3.11.7-h9a1b_0.json".
-func condaFacts(prefix string) (python, kernel string) {
-	for _, name := range host.DirNames(filepath.Join(prefix, "conda-meta")) {
-		for _, want := range []struct {
-			prefix string
-			into   *string
-		}{{"python-", &python}, {"ipykernel-", &kernel}} {
-			rest, ok := strings.CutPrefix(name, want.prefix)
-			if !ok || !strings.HasSuffix(rest, ".json") || strings.Count(rest, "-") != 1 {
-				continue
-			}
-			if version, _, _ := strings.Cut(rest, "-"); len(packaging.ReleaseNumbers(version)) > 0 {
-				*want.into = version
-			}
-		}
-	}
-	return python, kernel
-}
-
-func firstSet(values ...string) string {
-	for _, value := range values {
-		if value != "" {
-			return value
-		}
-	}
-	return ""
 }
 
 // kernelIn finds the version of ipykernel in an environment's site-packages, ""

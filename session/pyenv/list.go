@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
 // Found is an environment, or a Python that is in none, as files and directory
 // names show it.
 type Found struct {
-	Kind    Kind
+	Kind    kinds.Kind
 	Name    string // "science", "project/.venv", "3.11.7"
 	Path    string // its directory; a Python's program
 	Version string // Python's, "" if the files do not tell
@@ -32,26 +33,22 @@ type Found struct {
 // Config is what chooses it.
 func (x Found) Config() Config {
 	switch x.Kind {
-	case KindManaged:
+	case kinds.Managed:
 		return Config{}
-	case KindConda:
-		return Config{Type: string(KindConda), CondaName: x.Path}
-	case KindUV:
-		return Config{Type: string(KindUV), UVVenvPath: x.Path}
+	case kinds.Conda:
+		return Config{Type: string(kinds.Conda), CondaName: x.Path}
+	case kinds.UV:
+		return Config{Type: string(kinds.UV), UVVenvPath: x.Path}
 	}
-	return Config{Type: string(KindVenv), VenvPath: x.Path}
+	return Config{Type: string(kinds.Venv), VenvPath: x.Path}
 }
 
 // answersTo reports whether a person can call it so: the environment in
 // "shop/.venv" is also called "shop".
 func (x Found) answersTo(name string) bool {
 	project, base, ok := strings.Cut(x.Name, "/")
-	return name == x.Name || ok && name == project && slices.Contains(projectNames(), base)
+	return name == x.Name || ok && name == project && kinds.IsProjectName(base)
 }
-
-// projectNames are the names of environments that say nothing without their
-// project's.
-func projectNames() []string { return []string{".venv", "venv", "env", ".env"} }
 
 // Listing is what is on this machine.
 type Listing struct {

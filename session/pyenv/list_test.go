@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
@@ -122,7 +123,7 @@ func TestList(t *testing.T) {
 	}
 	withKernel(t, filepath.Join(f.Host.Sysroot, "tools", "lib", "python3", "dist-packages"), "6.17.0")
 	managed := listedEnv(t, filepath.Join(f.Host.DataDir, "envs", "default-py312"), uv, "3.12.1", "7.4.0")
-	pyenvtest.Write(t, map[string]string{managed + "/" + ReadyMark: "{}", filepath.Join(f.Host.DataDir, "envs", "default-py311", "pyvenv.cfg"): ""})
+	pyenvtest.Write(t, map[string]string{managed + "/" + kinds.ReadyMark: "{}", filepath.Join(f.Host.DataDir, "envs", "default-py311", "pyvenv.cfg"): ""})
 	list := f.List(t.Context())
 	want := []string{
 		"venv inner 3.11.7 near",
@@ -174,7 +175,7 @@ func TestListedAreChosen(t *testing.T) {
 		t.Fatalf("found %q", list.lines(f.Host.Home))
 	}
 	for _, x := range list.Found {
-		if x.Kind == KindSystem {
+		if x.Kind == kinds.System {
 			continue
 		}
 		env, err := f.Resolve(t.Context(), x.Config())
@@ -214,7 +215,7 @@ func TestListIsBounded(t *testing.T) {
 	release, looks, over := make(chan struct{}), 0, make(chan struct{})
 	dead := place{"/net/home", rankVenvs, func(s *scan) {
 		looks++
-		s.add(rankVenvs, false, Found{Kind: KindVenv, Name: "before it died", Path: "/net/home/one", real: "/net/home/one"})
+		s.add(rankVenvs, false, Found{Kind: kinds.Venv, Name: "before it died", Path: "/net/home/one", real: "/net/home/one"})
 		<-release
 		close(over)
 	}}

@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // warnOfMoved tells when an environment's programs start another Python than its
 // own, because it was moved or copied: "!pip install" in it would fail, or change
 // the environment it was copied from.
 func (f *Finder) warnOfMoved(env *Environment) {
-	if env.Kind == KindSystem || runtime.GOOS == "windows" {
+	if env.Kind == kinds.System || runtime.GOOS == "windows" {
 		return
 	}
 	for _, name := range []string{"pip", "pip3", "ipython", "jupyter"} {
@@ -32,7 +33,7 @@ func (f *Finder) warnOfMoved(env *Environment) {
 			state = "which does not exist"
 		}
 		env.warn("this environment was moved or copied: its programs, such as %s, start %s (%s); use \"python -m pip\" (%%pip) in it, or %s",
-			program, python, state, mendVenv(env.Prefix))
+			program, python, state, kinds.Remake(env.Prefix))
 		return
 	}
 }

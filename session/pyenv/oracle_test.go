@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
@@ -54,20 +55,20 @@ func TestVenvActivationEqualsTheScript(t *testing.T) {
 	for _, maker := range []struct {
 		name string
 		make func(dir string)
-		kind Kind
+		kind kinds.Kind
 	}{
-		{"venv", func(dir string) { pyenvtest.Run(t, base, "-m", "venv", "--without-pip", dir) }, KindVenv},
-		{"venv with a prompt", func(dir string) { pyenvtest.Run(t, base, "-m", "venv", "--without-pip", "--prompt", "my work", dir) }, KindVenv},
-		{"uv", func(dir string) { pyenvtest.Run(t, pyenvtest.UV(t), "venv", "--no-project", "--python", base, dir) }, KindUV},
+		{"venv", func(dir string) { pyenvtest.Run(t, base, "-m", "venv", "--without-pip", dir) }, kinds.Venv},
+		{"venv with a prompt", func(dir string) { pyenvtest.Run(t, base, "-m", "venv", "--without-pip", "--prompt", "my work", dir) }, kinds.Venv},
+		{"uv", func(dir string) { pyenvtest.Run(t, pyenvtest.UV(t), "venv", "--no-project", "--python", base, dir) }, kinds.UV},
 		{"uv with a prompt", func(dir string) {
 			pyenvtest.Run(t, pyenvtest.UV(t), "venv", "--no-project", "--prompt", "work", "--python", base, dir)
-		}, KindUV},
+		}, kinds.UV},
 		{"virtualenv", func(dir string) {
 			pyenvtest.Run(t, pyenvtest.Virtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--python", base, dir)
-		}, KindVenv},
+		}, kinds.Venv},
 		{"virtualenv with a prompt", func(dir string) {
 			pyenvtest.Run(t, pyenvtest.Virtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--prompt", "work", "--python", base, dir)
-		}, KindVenv},
+		}, kinds.Venv},
 	} {
 		t.Run(maker.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "an env")

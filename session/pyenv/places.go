@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // Ranks of places: near ones have lower ones, by their distance.
@@ -24,8 +25,9 @@ const (
 // places computes where to look. It touches no disk.
 func (f *Finder) places() []place {
 	places := f.nearPlaces()
-	for _, name := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
-		if prefix := f.Host.Variable(name); filepath.IsAbs(prefix) {
+	for _, kind := range kinds.All() {
+		prefix := f.Host.Variable(strings.TrimSuffix(kind.Active, "*"))
+		if kind.Active != "" && filepath.IsAbs(prefix) {
 			places = append(places, place{prefix, rankActive, func(s *scan) { s.prefix(rankActive, false, prefix) }})
 		}
 	}
@@ -35,18 +37,35 @@ func (f *Finder) places() []place {
 	if f.Host.Home == "" {
 		return append(places, place{"PATH", rankSystem, (*scan).system})
 	}
-	for _, dir := range append(f.workonHomes(), f.venvHomes()...) {
-		places = append(places, place{dir, rankVenvs, func(s *scan) { s.children(rankVenvs, false, dir) }})
+	for _, kind := range kinds.All() {
+		places = append(places, f.kept(kind)...)
 	}
-	pyenv, uv := f.pythonHomes()
 	return append(places,
 		place{"conda", rankConda, (*scan).conda},
-		place{filepath.Join(f.Host.DataHome(), "hatch"), rankVenvs, (*scan).hatch},
-		place{f.Host.Home, rankHome, func(s *scan) { s.project(rankHome, false, f.Host.Home); s.children(rankHome, false, f.Host.Home) }},
-		place{pyenv, rankPythons, func(s *scan) { s.pythons(pyenv) }},
-		place{uv, rankPythons, func(s *scan) { s.pythons(uv) }},
+		place{f.Host.Home, rankHome, func(s *scan) {
+			s.project(rankHome, false, f.Host.Home)
+			s.children(rankHome, false, f.Host.Home)
+		}},
 		place{"PATH", rankSystem, (*scan).system},
 	)
+}
+
+// kept are the places where a tool keeps environments and Pythons.
+func (f *Finder) kept(kind kinds.Entry) (places []place) {
+	if kind.Homes != nil {
+		for _, dir := range kind.Homes(f.Host) {
+			places = append(places, place{dir, rankVenvs, func(s *scan) { s.children(rankVenvs, false, dir) }})
+		}
+	}
+	if kind.Nested != nil {
+		dir, pattern := kind.Nested(f.Host)
+		places = append(places, place{dir, rankVenvs, func(s *scan) { s.nested(dir, pattern) }})
+	}
+	if kind.Pythons != nil {
+		dir := kind.Pythons(f.Host)
+		places = append(places, place{dir, rankPythons, func(s *scan) { s.pythons(dir) }})
+	}
+	return places
 }
 
 // nearPlaces are the near directories, and those above them up to the home.
@@ -80,14 +99,14 @@ func (f *Finder) nearPlaces() []place {
 
 // prefix adds the environment in a directory, if there is one.
 func (s *scan) prefix(rank int, near bool, prefix string) {
-	if isPrefix(prefix) {
+	if kinds.IsPrefix(prefix) {
 		s.add(rank, near, s.f.inspect(prefix))
 	}
 }
 
 // project adds the environments of a project.
 func (s *scan) project(rank int, near bool, dir string) {
-	for _, prefix := range s.f.projectEnvs(dir) {
+	for _, prefix := range kinds.InProject(s.f.Host, dir) {
 		s.prefix(rank, near, prefix)
 	}
 }
@@ -97,7 +116,7 @@ func (s *scan) project(rank int, near bool, dir string) {
 func (s *scan) children(rank int, near bool, dir string) {
 	for _, name := range s.names(dir) {
 		child := filepath.Join(dir, name)
-		if isPrefix(child) {
+		if kinds.IsPrefix(child) {
 			s.add(rank, near, s.f.inspect(child))
 		} else if !strings.HasPrefix(name, ".") {
 			s.prefix(rank, near, filepath.Join(child, ".venv"))
@@ -129,20 +148,19 @@ func (s *scan) conda() {
 	}
 }
 
-// hatch adds Hatch's environments, virtual/PROJECT/HASH/NAME.
-func (s *scan) hatch() {
-	found, _ := filepath.Glob(filepath.Join(host.GlobEscape(s.f.Host.DataHome()), "hatch", "env", "virtual", "*", "*", "*", "pyvenv.cfg"))
-	for _, config := range found[:min(len(found), host.MaxListed)] {
-		s.prefix(rankVenvs, false, filepath.Dir(config))
+// nested adds the environments below dir where the pattern leads.
+func (s *scan) nested(dir, pattern string) {
+	found, _ := filepath.Glob(filepath.Join(host.GlobEscape(dir), filepath.FromSlash(pattern)))
+	for _, prefix := range found[:min(len(found), host.MaxListed)] {
+		s.prefix(rankVenvs, false, prefix)
 	}
 }
 
 // managed adds the default environment of this program.
 func (s *scan) managed() {
-	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(s.f.Host.DataDir), "envs", "default-py3*", ReadyMark))
-	for _, mark := range marks {
-		x := s.f.inspect(filepath.Dir(mark))
-		x.Kind, x.Name = KindManaged, "default"
+	for _, prefix := range kinds.ManagedEnvs(s.f.Host) {
+		x := s.f.inspect(prefix)
+		x.Kind, x.Name = kinds.Managed, "default"
 		if x.Broken != "" {
 			x.Mend = "it is made anew when it is used next"
 		}
@@ -156,11 +174,11 @@ func (s *scan) pythons(dir string) {
 	for _, name := range s.names(dir) {
 		prefix := filepath.Join(dir, name)
 		switch {
-		case isPrefix(prefix):
+		case kinds.IsPrefix(prefix):
 			x := s.f.inspect(prefix)
 			x.Name = name
 			s.add(rankVenvs, false, x)
-		case isInstallation(prefix):
+		case kinds.IsInstallation(prefix):
 			s.add(rankPythons, false, s.f.inspectPython(prefix, name))
 		}
 	}
@@ -171,7 +189,7 @@ func (s *scan) system() {
 	f := s.f
 	dirs := append(f.Host.PathDirs(), f.Host.Sys("/usr/local/bin"), f.Host.Sys("/opt/homebrew/bin"), f.Host.Sys("/usr/bin"))
 	for _, dir := range dirs {
-		if !filepath.IsAbs(dir) || filepath.Base(dir) == "shims" || isPrefix(filepath.Dir(dir)) {
+		if !filepath.IsAbs(dir) || filepath.Base(dir) == "shims" || kinds.IsPrefix(filepath.Dir(dir)) {
 			continue
 		}
 		for _, name := range pythonNames() {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
@@ -99,8 +100,7 @@ func stampOf(env *Environment, depends []string) string {
 			b.WriteString(" -")
 		}
 	}
-	for _, path := range []string{env.Python, filepath.Join(env.Prefix, "pyvenv.cfg"),
-		filepath.Join(env.Prefix, "conda-meta", "history"), filepath.Join(env.Prefix, "conda-meta", "frozen")} {
+	for _, path := range append([]string{env.Python}, kinds.Stamps(env.Prefix)...) {
 		add(path)
 	}
 	if shims := filepath.Dir(env.Python); filepath.Base(shims) == "shims" {
@@ -170,8 +170,8 @@ func notStarting(env *Environment, err error, stderr string, parseErr error) err
 		reason += ": " + last
 	}
 	broken := &BrokenError{Path: env.Python, Reason: reason, Err: err}
-	if env.Kind != KindSystem {
-		broken.Mend = mendVenv(env.Prefix)
+	if env.Kind != kinds.System {
+		broken.Mend = kinds.Remake(env.Prefix)
 	}
 	return broken
 }

@@ -39,11 +39,10 @@ const (
 	scriptsRetried = time.Minute
 )
 
-// runScripts takes over what the environment's activate.d scripts change, if
-// there are any. They run in one helper shell, once until they or the variables
+// runScripts takes over what an environment's activation scripts change, if there
+// are any. They run in one helper shell, once until they or the variables
 // change. A failure is a warning.
-func (f *Finder) runScripts(ctx context.Context, env *Environment) error {
-	scripts, _ := filepath.Glob(filepath.Join(host.GlobEscape(env.Prefix), "etc", "conda", "activate.d", "*.sh"))
+func (f *Finder) runScripts(ctx context.Context, env *Environment, scripts []string) error {
 	if len(scripts) == 0 || runtime.GOOS == "windows" {
 		return nil
 	}

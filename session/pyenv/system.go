@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
@@ -20,7 +21,7 @@ func (f *Finder) SystemPython(ctx context.Context, path string) (*Environment, e
 		return nil, &BrokenError{Path: path, Reason: "it is a stub that opens a dialog instead of running Python",
 			Mend: "install Python, or give the path of another one"}
 	}
-	env := &Environment{Kind: KindSystem, Name: filepath.Base(path), Python: path, Prefix: filepath.Dir(filepath.Dir(path))}
+	env := &Environment{Kind: kinds.System, Name: filepath.Base(path), Python: path, Prefix: filepath.Dir(filepath.Dir(path))}
 	env.Vars = f.CleanVars().Environ()
 	if err := f.Probe(ctx, env); err != nil {
 		return nil, f.shimFailed(path, err)
@@ -34,7 +35,7 @@ func (f *Finder) SystemPython(ctx context.Context, path string) (*Environment, e
 	}
 	env.Prefix = env.Info.Prefix
 	env.Name = env.Info.Version
-	if isPrefix(env.Prefix) { // a wrapper around an environment's python
+	if kinds.IsPrefix(env.Prefix) { // a wrapper around an environment's python
 		return f.environmentAt(env.Prefix)
 	}
 	return env, nil
@@ -72,16 +73,6 @@ func dialogStub(goos, path string) bool {
 	})
 }
 
-// isInstallation reports whether dir holds a Python itself rather than an
-// environment of one.
-func isInstallation(dir string) bool {
-	if runtime.GOOS == "windows" {
-		return host.IsFile(filepath.Join(dir, "python.exe")) && host.IsDir(filepath.Join(dir, "Lib"))
-	}
-	libs, _ := filepath.Glob(filepath.Join(host.GlobEscape(dir), "lib", "python3*"))
-	return len(libs) > 0 && (host.Exists(filepath.Join(dir, "bin", "python")) || host.Exists(filepath.Join(dir, "bin", "python3")))
-}
-
 // BasePythons lists the pythons there may be, best first. 3.14 comes late: fewer
 // packages have wheels for it.
 func (f *Finder) BasePythons() []string {
@@ -93,7 +84,7 @@ func (f *Finder) BasePythons() []string {
 	}
 	dirs := append(f.Host.PathDirs(), f.Host.Sys("/usr/local/bin"), f.Host.Sys("/opt/homebrew/bin"), f.Host.Sys("/usr/bin"))
 	// A Python inside an active environment would tie ours to it.
-	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return isPrefix(filepath.Dir(dir)) })
+	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return kinds.IsPrefix(filepath.Dir(dir)) })
 	for _, minor := range []string{"3.13", "3.12", "3.11", "3.10", "3.14"} {
 		add("python"+minor, dirs)
 		for _, version := range f.pyenvVersions(minor) {
@@ -108,9 +99,9 @@ func (f *Finder) BasePythons() []string {
 // pyenvVersions lists the directories of pyenv's versions of one minor, newest
 // first. Its shims are no good: they depend on what is selected where.
 func (f *Finder) pyenvVersions(minor string) []string {
-	versions, _ := f.pythonHomes()
+	versions := kinds.PyenvVersions(f.Host)
 	found, _ := filepath.Glob(filepath.Join(host.GlobEscape(versions), minor+".*"))
-	found = slices.DeleteFunc(found, func(dir string) bool { return !host.IsDir(dir) || isPrefix(dir) })
+	found = slices.DeleteFunc(found, func(dir string) bool { return !host.IsDir(dir) || kinds.IsPrefix(dir) })
 	slices.SortFunc(found, func(a, b string) int { return packaging.CompareReleases(filepath.Base(b), filepath.Base(a)) })
 	return found
 }

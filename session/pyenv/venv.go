@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // resolveVenv handles VENV_PATH and UV_VENV_PATH: which of the two was used does
@@ -61,7 +62,7 @@ func (f *Finder) locateListed(ctx context.Context, value string, notFound *NotFo
 		}
 	}
 	for _, found := range list.Found {
-		if label := found.Name + " (" + found.Path + ")"; found.Kind != KindSystem && !slices.Contains(notFound.Available, found.Path) {
+		if label := found.Name + " (" + found.Path + ")"; found.Kind != kinds.System && !slices.Contains(notFound.Available, found.Path) {
 			notFound.Available = append(notFound.Available, label)
 		}
 	}
@@ -69,7 +70,7 @@ func (f *Finder) locateListed(ctx context.Context, value string, notFound *NotFo
 }
 
 // locate finds the environment that path means: its directory, its directory of
-// programs, or its python. A python outside of any environment is KindSystem.
+// programs, or its python. A python outside of any environment is kinds.System.
 func (f *Finder) locate(ctx context.Context, path string) (*Environment, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -84,7 +85,7 @@ func (f *Finder) locate(ctx context.Context, path string) (*Environment, error) 
 		target, _ := os.Readlink(path)
 		return nil, &BrokenError{Path: path, Reason: "it is a symbolic link to " + target + ", which does not exist", Err: err}
 	case errors.Is(err, fs.ErrNotExist):
-		notFound := &NotFoundError{Kind: string(KindVenv), Name: path, Searched: []string{path}, Available: venvsIn(filepath.Dir(path))}
+		notFound := &NotFoundError{Kind: string(kinds.Venv), Name: path, Searched: []string{path}, Available: venvsIn(filepath.Dir(path))}
 		notFound.Near = nearest(path, notFound.Available)
 		return nil, notFound
 	default:
@@ -94,23 +95,23 @@ func (f *Finder) locate(ctx context.Context, path string) (*Environment, error) 
 
 func (f *Finder) locateDir(ctx context.Context, dir string) (*Environment, error) {
 	if base := filepath.Base(dir); base == "bin" || base == "Scripts" {
-		if parent := filepath.Dir(dir); isPrefix(parent) || isInstallation(parent) {
+		if parent := filepath.Dir(dir); kinds.IsPrefix(parent) || kinds.IsInstallation(parent) {
 			dir = parent
 		}
 	}
 	switch {
-	case isPrefix(dir):
+	case kinds.IsPrefix(dir):
 		return f.environmentAt(dir)
 	case halfRemoved(dir):
-		return nil, &BrokenError{Path: dir, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Mend: mendVenv(dir)}
-	case isInstallation(dir): // of pyenv or uv, or built by hand
+		return nil, &BrokenError{Path: dir, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Mend: kinds.Remake(dir)}
+	case kinds.IsInstallation(dir): // of pyenv or uv, or built by hand
 		python, err := Interpreter(dir)
 		if err != nil {
 			return nil, err
 		}
 		return f.SystemPython(ctx, python)
 	}
-	if inside := f.projectEnvs(dir); len(inside) > 0 {
+	if inside := kinds.InProject(f.Host, dir); len(inside) > 0 {
 		prefix, err := only(dir, inside)
 		if err != nil {
 			return nil, err
@@ -132,7 +133,7 @@ func (f *Finder) locateDir(ctx context.Context, dir string) (*Environment, error
 // halfRemoved reports whether dir was a virtual environment: without pyvenv.cfg
 // its python is the base Python, with none of its packages.
 func halfRemoved(dir string) bool {
-	return host.IsFile(filepath.Join(host.BinDir(dir), "activate")) && !isPrefix(dir)
+	return host.IsFile(filepath.Join(host.BinDir(dir), "activate")) && !kinds.IsPrefix(dir)
 }
 
 // locateFile handles a python program, or a file that tells where its
@@ -148,16 +149,16 @@ func (f *Finder) locateFile(ctx context.Context, path string) (*Environment, err
 	}
 	isPython := strings.HasPrefix(name, "python") || strings.HasPrefix(name, "pypy")
 	switch {
-	case isPrefix(prefix) && isPython && host.Executable(path):
+	case kinds.IsPrefix(prefix) && isPython && host.Executable(path):
 		env, err := f.environmentAt(prefix)
 		if err == nil {
 			env.Python = path
 		}
 		return env, err
-	case isPrefix(prefix) && strings.HasPrefix(strings.ToLower(name), "activate"):
+	case kinds.IsPrefix(prefix) && strings.HasPrefix(strings.ToLower(name), "activate"):
 		return f.environmentAt(prefix)
 	case isPython && halfRemoved(prefix):
-		return nil, &BrokenError{Path: prefix, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Mend: mendVenv(prefix)}
+		return nil, &BrokenError{Path: prefix, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Mend: kinds.Remake(prefix)}
 	case !host.Executable(path):
 		return nil, &BrokenError{Path: path, Reason: "it is a file, but no program", Mend: "give an environment's directory or its python"}
 	case !isPython:
@@ -166,53 +167,24 @@ func (f *Finder) locateFile(ctx context.Context, path string) (*Environment, err
 	return f.SystemPython(ctx, path)
 }
 
-// isPrefix reports whether dir is the directory of an environment.
-func isPrefix(dir string) bool {
-	return host.IsFile(filepath.Join(dir, "pyvenv.cfg")) || host.IsDir(filepath.Join(dir, "conda-meta"))
-}
-
 // environmentAt describes the environment in the directory prefix.
 func (f *Finder) environmentAt(prefix string) (*Environment, error) {
-	config := filepath.Join(prefix, "pyvenv.cfg")
-	if !host.IsFile(config) {
+	kind, _ := kinds.At(prefix)
+	if kind.Kind == kinds.Conda {
 		return f.condaAt(prefix)
 	}
 	python, err := Interpreter(prefix)
 	if err != nil {
 		return nil, err
 	}
-	env := &Environment{Kind: KindVenv, Name: filepath.Base(prefix), Prefix: prefix, Python: python}
-	if _, ok := readPyvenv(config)["uv"]; ok {
-		env.Kind = KindUV
-	}
-	return env, nil
-}
-
-// readPyvenv reads the "key = value" lines of a pyvenv.cfg; keys in lower case.
-func readPyvenv(path string) map[string]string {
-	data, err := host.ReadSmall(path)
-	if err != nil {
-		return nil
-	}
-	keys := map[string]string{}
-	for line := range strings.Lines(string(data)) {
-		if name, value, ok := strings.Cut(line, "="); ok {
-			keys[strings.ToLower(strings.TrimSpace(name))] = strings.TrimSpace(value)
-		}
-	}
-	return keys
+	return &Environment{Kind: kind.Kind, Name: filepath.Base(prefix), Prefix: prefix, Python: python}, nil
 }
 
 // Interpreter finds the python of an environment. Its links are kept: resolved,
 // it would be the base Python.
 func Interpreter(prefix string) (string, error) {
-	names := []string{"bin/python", "bin/python3"}
-	if runtime.GOOS == "windows" {
-		names = []string{"Scripts/python.exe", "bin/python.exe", "python.exe"}
-	}
 	var broken error
-	for _, name := range names {
-		path := filepath.Join(prefix, filepath.FromSlash(name))
+	for _, path := range kinds.Interpreters(prefix) {
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -222,7 +194,7 @@ func Interpreter(prefix string) (string, error) {
 			return path, nil
 		case broken != nil:
 		case err == nil:
-			broken = &BrokenError{Path: path, Reason: "it is not executable", Mend: mendVenv(prefix)}
+			broken = &BrokenError{Path: path, Reason: "it is not executable", Mend: kinds.Remake(prefix)}
 		case errors.Is(err, fs.ErrNotExist):
 			broken = dangling(prefix, path)
 		default:
@@ -230,29 +202,18 @@ func Interpreter(prefix string) (string, error) {
 		}
 	}
 	if broken == nil {
-		broken = &BrokenError{Path: prefix, Reason: "there is no python in it", Mend: mendVenv(prefix)}
+		broken = &BrokenError{Path: prefix, Reason: "there is no python in it", Mend: kinds.Remake(prefix)}
 	}
 	return "", broken
 }
 
 // dangling is the error of a venv whose base Python was upgraded or removed.
 func dangling(prefix, python string) error {
-	home := readPyvenv(filepath.Join(prefix, "pyvenv.cfg"))["home"]
+	home := kinds.Pyvenv(prefix)["home"]
 	if home == "" {
 		home, _ = os.Readlink(python)
 	}
-	return &BrokenError{Path: python, Reason: "the base Python of this environment (" + home + ") is gone", Mend: mendVenv(prefix), Err: fs.ErrNotExist}
-}
-
-// mendVenv is the command that makes the environment anew.
-func mendVenv(prefix string) string {
-	switch {
-	case host.IsDir(filepath.Join(prefix, "conda-meta")):
-		return "add a Python: " + host.CommandLine("conda", "install", "-p", prefix, "python")
-	case readPyvenv(filepath.Join(prefix, "pyvenv.cfg"))["uv"] != "":
-		return "make it anew: " + host.CommandLine("uv", "venv", "--clear", prefix)
-	}
-	return "make it anew: " + host.CommandLine("python3", "-m", "venv", "--clear", prefix)
+	return &BrokenError{Path: python, Reason: "the base Python of this environment (" + home + ") is gone", Mend: kinds.Remake(prefix), Err: fs.ErrNotExist}
 }
 
 // venvsIn lists the virtual environments directly in dir.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
@@ -35,7 +36,7 @@ func TestResolveVenv(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if env.Kind != KindVenv || env.Name != "my env" || filepath.Base(env.Prefix) != "my env" {
+				if env.Kind != kinds.Venv || env.Name != "my env" || filepath.Base(env.Prefix) != "my env" {
 					t.Errorf("got %+v", env)
 				}
 				if env.Info.Version == "" || env.Info.HasPip || !env.Info.Writable || env.Info.ExternallyManaged != "" || env.Info.Prefix == env.Info.BasePrefix {
@@ -56,7 +57,7 @@ func TestResolveUVVenv(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if env.Kind != KindUV || env.Info.HasPip || env.Label() != "venv-uv .venv" {
+	if env.Kind != kinds.UV || env.Info.HasPip || env.Label() != "venv-uv .venv" {
 		t.Errorf("got %+v", env)
 	}
 }
@@ -71,7 +72,7 @@ func TestResolveSystemPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if env.Kind != KindSystem || env.Python == shim || env.Prefix != env.Info.BasePrefix {
+	if env.Kind != kinds.System || env.Python == shim || env.Prefix != env.Info.BasePrefix {
 		t.Errorf("got %+v", env)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
@@ -106,7 +106,7 @@ func (in *installation) split(ctx context.Context, lacking, rest []packaging.Req
 // lackedByChannels tells from a conda program's last output which requirements
 // its channels have nothing for.
 func (in *installation) lackedByChannels(tool string) (lacking, rest []packaging.Requirement) {
-	if in.env.Kind != pyenv.KindConda || tool == "pip" || tool == "uv" || classify(in.tail) != ReasonNotFound {
+	if kinds.Of(in.env.Kind).Installer != kinds.ByConda || tool == "pip" || tool == "uv" || classify(in.tail) != ReasonNotFound {
 		return nil, nil
 	}
 	named := map[string]bool{}

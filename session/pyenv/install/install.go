@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
@@ -257,7 +258,7 @@ func (in *installation) explain(changes []Change) *Error {
 
 // attempts lists the ways to install into the environment, best first.
 func (in *installation) attempts(ctx context.Context) []attempt {
-	if in.env.Kind == pyenv.KindConda {
+	if kinds.Of(in.env.Kind).Installer == kinds.ByConda {
 		return append(in.condaAttempts(), in.otherAttempts(ctx)...)
 	}
 	return in.otherAttempts(ctx)
@@ -268,7 +269,7 @@ func (in *installation) attempts(ctx context.Context) []attempt {
 func (in *installation) otherAttempts(ctx context.Context) []attempt {
 	uv := in.f.UVPath(in.env)
 	_, havePip := in.before["pip"]
-	preferUV := in.env.Kind == pyenv.KindUV || in.env.Kind == pyenv.KindManaged
+	preferUV := kinds.Of(in.env.Kind).Installer == kinds.ByUV || in.env.Kind == kinds.Managed
 	switch {
 	case uv != "" && (preferUV || !havePip):
 		return []attempt{in.uvAttempt(uv)}

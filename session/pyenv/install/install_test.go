@@ -20,6 +20,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
@@ -167,7 +168,7 @@ func TestInstallRefuses(t *testing.T) {
 		t.Error("something was run")
 		return nil
 	})
-	env := &pyenv.Environment{Kind: pyenv.KindVenv, Prefix: "/x", Python: "/x/bin/python"}
+	env := &pyenv.Environment{Kind: kinds.Venv, Prefix: "/x", Python: "/x/bin/python"}
 	env.Info.Purelib = "/x/lib"
 	reqs := requirements(t, "six")
 	var e *Error

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/conda"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // kernelRequirement is what is installed where ipykernel is missing: 7.0.0 and
@@ -221,12 +221,10 @@ func (f *Provisioner) mayInstall(env *pyenv.Environment, mode string) string {
 		return "this Python is managed by other means (" + env.Info.ExternallyManaged + ")"
 	case !env.Info.Writable:
 		return env.Info.Purelib + " is not writable"
-	case env.Kind == pyenv.KindSystem && mode != kernelEnv:
+	case env.Kind == kinds.System && mode != kernelEnv:
 		return "this Python is in no environment and other programs depend on it"
-	case conda.IsPixi(env.Prefix):
-		return "pixi owns this environment and removes what its manifest does not name"
 	}
-	return ""
+	return kinds.Refuses(env.Prefix)
 }
 
 func (f *Provisioner) kernelMissing(env *pyenv.Environment, reason string) *KernelMissingError {

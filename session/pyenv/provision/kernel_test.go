@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
@@ -93,20 +94,20 @@ func TestKernelModes(t *testing.T) {
 		reason      string
 		CommandLine string
 	}{
-		{"venv", "", func(e *pyenv.Environment) { e.Kind = pyenv.KindVenv }, "the first call installs it into the environment", "/p/bin/python -m pip install 'ipykernel"},
-		{"read only", "auto", func(e *pyenv.Environment) { e.Kind, e.Info.Writable = pyenv.KindVenv, false }, "puts one beside the environment, if it reaches the package index: /p/lib is not writable", "/p/bin/python -m pip install 'ipykernel"},
-		{"read only, uv", "auto", func(e *pyenv.Environment) { e.Kind, e.Info.Writable = pyenv.KindUV, false }, "beside the environment", "uv pip install --python /p/bin/python"},
-		{"read only, conda", "env", func(e *pyenv.Environment) { e.Kind, e.Info.Writable = pyenv.KindConda, false }, "nothing can be installed: /p/lib is not writable", "conda install -p /p ipykernel"},
-		{"frozen conda", "ENV", func(e *pyenv.Environment) { e.Kind, e.Info.ExternallyManaged = pyenv.KindConda, "/p/conda-meta/frozen" }, "frozen", "conda install"},
+		{"venv", "", func(e *pyenv.Environment) { e.Kind = kinds.Venv }, "the first call installs it into the environment", "/p/bin/python -m pip install 'ipykernel"},
+		{"read only", "auto", func(e *pyenv.Environment) { e.Kind, e.Info.Writable = kinds.Venv, false }, "puts one beside the environment, if it reaches the package index: /p/lib is not writable", "/p/bin/python -m pip install 'ipykernel"},
+		{"read only, uv", "auto", func(e *pyenv.Environment) { e.Kind, e.Info.Writable = kinds.UV, false }, "beside the environment", "uv pip install --python /p/bin/python"},
+		{"read only, conda", "env", func(e *pyenv.Environment) { e.Kind, e.Info.Writable = kinds.Conda, false }, "nothing can be installed: /p/lib is not writable", "conda install -p /p ipykernel"},
+		{"frozen conda", "ENV", func(e *pyenv.Environment) { e.Kind, e.Info.ExternallyManaged = kinds.Conda, "/p/conda-meta/frozen" }, "frozen", "conda install"},
 		{"managed by Debian", "env", func(e *pyenv.Environment) {
-			e.Kind, e.Info.ExternallyManaged = pyenv.KindSystem, "/l/EXTERNALLY-MANAGED"
+			e.Kind, e.Info.ExternallyManaged = kinds.System, "/l/EXTERNALLY-MANAGED"
 		}, "managed by other means", "-m venv"},
-		{"a Python in no environment", "", func(e *pyenv.Environment) { e.Kind = pyenv.KindSystem }, "beside the environment, if it reaches the package index: this Python is in no environment", "pip install"},
-		{"the same, and asked for", "env", func(e *pyenv.Environment) { e.Kind = pyenv.KindSystem }, "installs it into the environment", "pip install"},
-		{"sidecar", "sidecar", func(e *pyenv.Environment) { e.Kind = pyenv.KindVenv }, "beside the environment (KERNEL_INSTALL=sidecar)", "pip install"},
-		{"never", "never", func(e *pyenv.Environment) { e.Kind = pyenv.KindVenv }, "KERNEL_INSTALL=never forbids", "pip install"},
+		{"a Python in no environment", "", func(e *pyenv.Environment) { e.Kind = kinds.System }, "beside the environment, if it reaches the package index: this Python is in no environment", "pip install"},
+		{"the same, and asked for", "env", func(e *pyenv.Environment) { e.Kind = kinds.System }, "installs it into the environment", "pip install"},
+		{"sidecar", "sidecar", func(e *pyenv.Environment) { e.Kind = kinds.Venv }, "beside the environment (KERNEL_INSTALL=sidecar)", "pip install"},
+		{"never", "never", func(e *pyenv.Environment) { e.Kind = kinds.Venv }, "KERNEL_INSTALL=never forbids", "pip install"},
 		{"too old", "", func(e *pyenv.Environment) {
-			e.Kind, e.Info.Writable, e.Info.Dists = pyenv.KindVenv, false, map[string]string{"ipykernel": "5.5.6"}
+			e.Kind, e.Info.Writable, e.Info.Dists = kinds.Venv, false, map[string]string{"ipykernel": "5.5.6"}
 		}, "not writable", "pip install"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -153,7 +154,7 @@ func TestSystemKernel(t *testing.T) {
 func TestBadKernel(t *testing.T) {
 	f := newProvisioner(t)
 	for version, advised := range map[string]bool{"7.0.0": true, "7.0.1": true, "7.1.0": false, "6.17.0": false} {
-		env := &pyenv.Environment{Kind: pyenv.KindVenv, Python: "/p/bin/python", Info: pyenv.ProbeInfo{HasPip: true, Dists: map[string]string{"ipykernel": version}}}
+		env := &pyenv.Environment{Kind: kinds.Venv, Python: "/p/bin/python", Info: pyenv.ProbeInfo{HasPip: true, Dists: map[string]string{"ipykernel": version}}}
 		notice, err := f.EnsureKernel(t.Context(), env, nil)
 		if err != nil || strings.Contains(notice, "/p/bin/python -m pip install") != advised {
 			t.Errorf("%s: %q, %v", version, notice, err)
@@ -187,7 +188,7 @@ func TestNoDataDirectory(t *testing.T) {
 	t.Chdir(t.TempDir())
 	f := newProvisioner(t)
 	f.Installer.Finder.Host.DataDir = ""
-	env := &pyenv.Environment{Kind: pyenv.KindVenv, Prefix: "/p", Python: "/p/bin/python", Info: pyenv.ProbeInfo{Writable: true}}
+	env := &pyenv.Environment{Kind: kinds.Venv, Prefix: "/p", Python: "/p/bin/python", Info: pyenv.ProbeInfo{Writable: true}}
 	if _, err := f.EnsureKernel(t.Context(), env, nil); err == nil || !strings.Contains(err.Error(), "data directory") {
 		t.Errorf("got %v", err)
 	}
@@ -208,17 +209,17 @@ func TestKernelWays(t *testing.T) {
 		haveUV bool
 		want   []string // a word of each command line
 	}{
-		{"venv with pip", pyenv.Environment{Kind: pyenv.KindVenv, Info: pyenv.ProbeInfo{HasPip: true}}, true, []string{"pip"}},
-		{"venv without pip", pyenv.Environment{Kind: pyenv.KindVenv, Info: pyenv.ProbeInfo{HasEnsurepip: true}}, true, []string{uv}},
-		{"venv, no pip, no uv", pyenv.Environment{Kind: pyenv.KindVenv, Info: pyenv.ProbeInfo{HasEnsurepip: true}}, false, []string{"ensurepip", "pip"}},
-		{"nothing at all", pyenv.Environment{Kind: pyenv.KindVenv}, false, nil},
-		{"uv venv", pyenv.Environment{Kind: pyenv.KindUV, Info: pyenv.ProbeInfo{HasPip: true}}, true, []string{uv}},
-		{"uv venv, no uv", pyenv.Environment{Kind: pyenv.KindUV, Info: pyenv.ProbeInfo{HasPip: true}}, false, []string{"pip"}},
-		{"conda", pyenv.Environment{Kind: pyenv.KindConda, Root: root, Info: pyenv.ProbeInfo{HasPip: true}}, true, []string{"--freeze-installed", root + "/bin/conda", "pip"}},
-		{"conda, no program", pyenv.Environment{Kind: pyenv.KindConda, Info: pyenv.ProbeInfo{}}, true, []string{uv}},
-		{"half removed, pip", pyenv.Environment{Kind: pyenv.KindVenv, Info: pyenv.ProbeInfo{HasPip: true, Purelib: half}}, true, []string{"--force-reinstall", "pip"}},
-		{"half removed, uv", pyenv.Environment{Kind: pyenv.KindUV, Info: pyenv.ProbeInfo{Purelib: half}}, true, []string{"--reinstall-package"}},
-		{"half removed, conda", pyenv.Environment{Kind: pyenv.KindConda, Root: root, Info: pyenv.ProbeInfo{Purelib: half}}, true, []string{"--force-reinstall", "--freeze-installed", root + "/bin/conda", "--reinstall-package"}},
+		{"venv with pip", pyenv.Environment{Kind: kinds.Venv, Info: pyenv.ProbeInfo{HasPip: true}}, true, []string{"pip"}},
+		{"venv without pip", pyenv.Environment{Kind: kinds.Venv, Info: pyenv.ProbeInfo{HasEnsurepip: true}}, true, []string{uv}},
+		{"venv, no pip, no uv", pyenv.Environment{Kind: kinds.Venv, Info: pyenv.ProbeInfo{HasEnsurepip: true}}, false, []string{"ensurepip", "pip"}},
+		{"nothing at all", pyenv.Environment{Kind: kinds.Venv}, false, nil},
+		{"uv venv", pyenv.Environment{Kind: kinds.UV, Info: pyenv.ProbeInfo{HasPip: true}}, true, []string{uv}},
+		{"uv venv, no uv", pyenv.Environment{Kind: kinds.UV, Info: pyenv.ProbeInfo{HasPip: true}}, false, []string{"pip"}},
+		{"conda", pyenv.Environment{Kind: kinds.Conda, Root: root, Info: pyenv.ProbeInfo{HasPip: true}}, true, []string{"--freeze-installed", root + "/bin/conda", "pip"}},
+		{"conda, no program", pyenv.Environment{Kind: kinds.Conda, Info: pyenv.ProbeInfo{}}, true, []string{uv}},
+		{"half removed, pip", pyenv.Environment{Kind: kinds.Venv, Info: pyenv.ProbeInfo{HasPip: true, Purelib: half}}, true, []string{"--force-reinstall", "pip"}},
+		{"half removed, uv", pyenv.Environment{Kind: kinds.UV, Info: pyenv.ProbeInfo{Purelib: half}}, true, []string{"--reinstall-package"}},
+		{"half removed, conda", pyenv.Environment{Kind: kinds.Conda, Root: root, Info: pyenv.ProbeInfo{Purelib: half}}, true, []string{"--force-reinstall", "--freeze-installed", root + "/bin/conda", "--reinstall-package"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newProvisioner(t)

@@ -13,6 +13,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
@@ -159,7 +160,7 @@ func (f *Provisioner) repairManaged(ctx context.Context, env *pyenv.Environment,
 // works, nil if there is none. Not answering in time is an error: that is a
 // busy machine, not a reason to throw an environment away.
 func (f *Provisioner) readyManaged(ctx context.Context) (*pyenv.Environment, error) {
-	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.Installer.Finder.Host.DataDir), "envs", "default-py3*", pyenv.ReadyMark))
+	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.Installer.Finder.Host.DataDir), "envs", "default-py3*", kinds.ReadyMark))
 	slices.SortFunc(marks, func(a, b string) int { return minorOf(b) - minorOf(a) })
 	for _, mark := range marks {
 		env, err := f.managedAt(ctx, filepath.Dir(mark))
@@ -192,7 +193,7 @@ func (f *Provisioner) managedAt(ctx context.Context, dir string) (*pyenv.Environ
 	if err != nil {
 		return nil, err
 	}
-	return f.Installer.Finder.Complete(ctx, &pyenv.Environment{Kind: pyenv.KindManaged, Name: "default", Prefix: dir, Python: python})
+	return f.Installer.Finder.Complete(ctx, &pyenv.Environment{Kind: kinds.Managed, Name: "default", Prefix: dir, Python: python})
 }
 
 // makeManaged makes the environment under the lock.
@@ -211,7 +212,7 @@ func (f *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*
 	minor := packaging.ReleaseNumbers(base.Info.Version)
 	dir := filepath.Join(f.Installer.Finder.Host.DataDir, "envs", fmt.Sprintf("default-py%d%d", minor[0], minor[1]))
 	// The mark first, so that an interruption here leaves nothing that looks whole.
-	if err := errors.Join(host.IgnoreAbsent(os.Remove(filepath.Join(dir, pyenv.ReadyMark))), os.RemoveAll(dir)); err != nil {
+	if err := errors.Join(host.IgnoreAbsent(os.Remove(filepath.Join(dir, kinds.ReadyMark))), os.RemoveAll(dir)); err != nil {
 		return nil, fmt.Errorf("removing what is left of an earlier one: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
@@ -233,7 +234,7 @@ func (f *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := host.WriteJSON(filepath.Join(dir, pyenv.ReadyMark), info); err != nil {
+	if err := host.WriteJSON(filepath.Join(dir, kinds.ReadyMark), info); err != nil {
 		return nil, err
 	}
 	progress("the default Python environment is ready")
@@ -303,7 +304,7 @@ func (f *Provisioner) basePython(ctx context.Context, uv string, progress func(s
 
 func goodBase(env *pyenv.Environment, haveUV bool) bool {
 	version := env.Info.Version
-	return env.Kind == pyenv.KindSystem && env.Info.Implementation == "cpython" &&
+	return env.Kind == kinds.System && env.Info.Implementation == "cpython" &&
 		packaging.CompareReleases(version, minManaged) >= 0 && packaging.CompareReleases(version, maxManaged) < 0 &&
 		(haveUV || env.Info.HasEnsurepip || env.Info.HasPip)
 }
@@ -333,6 +334,6 @@ func (f *Provisioner) uvPython(ctx context.Context, uv string, searched []string
 // ManagedReady reports whether the default environment has been made. It looks
 // at the disk only and starts nothing.
 func (f *Provisioner) ManagedReady() bool {
-	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.Installer.Finder.Host.DataDir), "envs", "default-py3*", pyenv.ReadyMark))
+	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.Installer.Finder.Host.DataDir), "envs", "default-py3*", kinds.ReadyMark))
 	return len(marks) > 0
 }

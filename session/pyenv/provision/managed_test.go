@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/pyenvtest"
 )
 
@@ -94,7 +95,7 @@ func TestManagedIsMadeOnce(t *testing.T) {
 		if env == nil {
 			continue
 		}
-		if env.Kind != pyenv.KindManaged || env.Label() != "managed" || !strings.HasPrefix(env.Prefix, filepath.Join(dataDir, "envs", "default-py3")) {
+		if env.Kind != kinds.Managed || env.Label() != "managed" || !strings.HasPrefix(env.Prefix, filepath.Join(dataDir, "envs", "default-py3")) {
 			t.Errorf("got %+v", env)
 		}
 		if got, _ := host.VarsOf(env.Vars).Get("VIRTUAL_ENV"); got != env.Prefix {
@@ -106,7 +107,7 @@ func TestManagedIsMadeOnce(t *testing.T) {
 	}
 	// A later server, and nothing configured.
 	env, err := managedFinder(t, dataDir, maker).Resolve(t.Context(), pyenv.Config{})
-	if err != nil || env.Kind != pyenv.KindManaged || maker.made.Load() != 1 {
+	if err != nil || env.Kind != kinds.Managed || maker.made.Load() != 1 {
 		t.Errorf("got %+v, %v, made %d times", env, err, maker.made.Load())
 	}
 }
@@ -134,11 +135,11 @@ func TestManagedAfterInterruption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if host.Exists(half) || maker.made.Load() != 2 || !host.IsFile(filepath.Join(env.Prefix, pyenv.ReadyMark)) {
+	if host.Exists(half) || maker.made.Load() != 2 || !host.IsFile(filepath.Join(env.Prefix, kinds.ReadyMark)) {
 		t.Errorf("what was half made was kept; made %d times", maker.made.Load())
 	}
 	var info readyInfo
-	if err := host.ReadJSON(filepath.Join(env.Prefix, pyenv.ReadyMark), &info); err != nil || info.Python != env.Info.Version || info.MadeBy != "venv" {
+	if err := host.ReadJSON(filepath.Join(env.Prefix, kinds.ReadyMark), &info); err != nil || info.Python != env.Info.Version || info.MadeBy != "venv" {
 		t.Errorf("the mark says %+v, %v", info, err)
 	}
 }
@@ -212,7 +213,7 @@ func TestManagedFails(t *testing.T) {
 	if !errors.As(err, &broken) || !strings.Contains(err.Error(), "No matching distribution") {
 		t.Errorf("with a failing pip: got %v", err)
 	}
-	if marks, _ := filepath.Glob(filepath.Join(f.Installer.Finder.Host.DataDir, "envs", "*", pyenv.ReadyMark)); len(marks) != 0 {
+	if marks, _ := filepath.Glob(filepath.Join(f.Installer.Finder.Host.DataDir, "envs", "*", kinds.ReadyMark)); len(marks) != 0 {
 		t.Error("what failed is marked as ready")
 	}
 }
@@ -227,7 +228,7 @@ func TestManagedByUV(t *testing.T) {
 		t.Fatal(err)
 	}
 	var info readyInfo
-	if err := host.ReadJSON(filepath.Join(env.Prefix, pyenv.ReadyMark), &info); err != nil || info.MadeBy != "uv" {
+	if err := host.ReadJSON(filepath.Join(env.Prefix, kinds.ReadyMark), &info); err != nil || info.MadeBy != "uv" {
 		t.Errorf("the mark says %+v, %v", info, err)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // Owned is something this program has made in its data directory.
@@ -37,7 +37,7 @@ func (f *Provisioner) Owned() []Owned {
 	for _, dir := range dirs {
 		var info readyInfo
 		detail := "half made"
-		if host.ReadJSON(filepath.Join(dir, pyenv.ReadyMark), &info) == nil {
+		if host.ReadJSON(filepath.Join(dir, kinds.ReadyMark), &info) == nil {
 			detail = "Python " + info.Python + ", made with " + strings.Join(info.Packages, ", ")
 		}
 		add("managed environment", dir, detail)
@@ -79,7 +79,7 @@ func (f *Provisioner) Remove(ctx context.Context, o Owned) error {
 		return &InUseError{Path: o.Path}
 	}
 	// Without its mark first, so that an interruption leaves nothing that looks whole.
-	for _, mark := range []string{pyenv.ReadyMark, sidecarMark} {
+	for _, mark := range []string{kinds.ReadyMark, sidecarMark} {
 		if err := host.IgnoreAbsent(os.Remove(filepath.Join(o.Path, mark))); err != nil {
 			return fmt.Errorf("removing %s: %w", o.Path, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // way is one command line that installs ipykernel, or prepares the next one.
@@ -21,8 +22,8 @@ type way struct {
 // kernelWays lists how ipykernel can be installed into env, best first.
 func (f *Provisioner) kernelWays(ctx context.Context, env *pyenv.Environment, progress func(string)) ([]way, error) {
 	var ways []way
-	half := halfKernel(env)
-	if tool, conda := f.Installer.Finder.Conda.Installer(env.Prefix, env.Root); env.Kind == pyenv.KindConda && conda != "" {
+	half, by := halfKernel(env), kinds.Of(env.Kind).Installer
+	if tool, conda := f.Installer.Finder.Conda.Installer(env.Prefix, env.Root); by == kinds.ByConda && conda != "" {
 		install := []string{conda, "install", "-p", env.Prefix, "-y", "--json"}
 		operand := []string{"--", "ipykernel"}
 		if tool != "conda" {
@@ -37,7 +38,7 @@ func (f *Provisioner) kernelWays(ctx context.Context, env *pyenv.Environment, pr
 	pip := install.PipCommand(env.Python, kernelRequirement)
 	uv := f.Installer.UVPath(env)
 	switch {
-	case env.Info.HasPip && (env.Kind != pyenv.KindUV || uv == ""):
+	case env.Info.HasPip && (by != kinds.ByUV || uv == ""):
 		if half { // else pip finds that all is there
 			ways = append(ways, way{slices.Insert(slices.Clone(pip), slices.Index(pip, "--"), "--force-reinstall", "--no-deps"), true})
 		}
@@ -75,17 +76,18 @@ func halfKernel(env *pyenv.Environment) bool {
 
 // kernelCommand is the command line that gives env an ipykernel.
 func (f *Provisioner) kernelCommand(env *pyenv.Environment) string {
+	by := kinds.Of(env.Kind).Installer
 	switch {
-	case env.Info.ExternallyManaged != "" && env.Kind != pyenv.KindConda:
+	case env.Info.ExternallyManaged != "" && by != kinds.ByConda:
 		dir := filepath.Join(f.Installer.Finder.Host.Home, ".venv")
 		return host.CommandLine(env.Python, "-m", "venv", dir) + " && " +
 			host.CommandLine(filepath.Join(host.BinDir(dir), "python"), "-m", "pip", "install", "ipykernel") +
 			" (and set ENV_TYPE=venv, VENV_PATH=" + dir + ")"
-	case env.Kind == pyenv.KindConda:
+	case by == kinds.ByConda:
 		return host.CommandLine("conda", "install", "-p", env.Prefix, "ipykernel")
-	case env.Info.HasPip && env.Kind != pyenv.KindUV:
+	case env.Info.HasPip && by != kinds.ByUV:
 		return host.CommandLine(env.Python, "-m", "pip", "install", kernelRequirement)
-	case env.Kind != pyenv.KindUV && env.Info.HasEnsurepip && f.Installer.UVPath(env) == "":
+	case by != kinds.ByUV && env.Info.HasEnsurepip && f.Installer.UVPath(env) == "":
 		return host.CommandLine(env.Python, "-m", "ensurepip", "--default-pip") + " && " + host.CommandLine(env.Python, "-m", "pip", "install", kernelRequirement)
 	}
 	return host.CommandLine("uv", "pip", "install", "--python", env.Python, kernelRequirement)
