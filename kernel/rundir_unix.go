@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 )
 
 // lockRunDir takes the lock that says the directory is in use. The descriptor
@@ -20,7 +22,7 @@ func lockRunDir(dir string) error {
 	if err != nil {
 		return &os.PathError{Op: "open", Path: path + ".new", Err: err}
 	}
-	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flock.Try(uintptr(fd), true); err != nil {
 		return err
 	}
 	return os.Rename(path+".new", path)
@@ -34,7 +36,7 @@ func lockFree(dir string) bool {
 		return false
 	}
 	defer f.Close()
-	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+	return flock.Try(f.Fd(), true) == nil
 }
 
 func ownedByUs(info fs.FileInfo) bool {

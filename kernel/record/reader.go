@@ -12,6 +12,8 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 )
 
 // Reader reads a record that is finished, or whose writer died. Its methods may
@@ -36,7 +38,7 @@ func Open(path string) (*Reader, error) {
 	// holds it, or the directory is not ours to write: either way nobody of us
 	// sweeps it now.
 	if lock, err := os.Open(filepath.Join(dir, lockName)); err == nil {
-		if tryLock(lock, false) == nil {
+		if flock.Try(lock.Fd(), false) == nil {
 			r.lock = lock
 		} else {
 			lock.Close()

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 )
 
@@ -125,7 +126,7 @@ func (r *Record) open() (err error) {
 	if r.lock, err = os.OpenFile(filepath.Join(r.dir, lockName), flags, 0o600); err != nil {
 		return err
 	}
-	if err := tryLock(r.lock, true); err != nil {
+	if err := flock.Try(r.lock.Fd(), true); err != nil {
 		return fmt.Errorf("locking %s: %w", r.lock.Name(), err)
 	}
 	if err := os.Mkdir(filepath.Join(r.dir, filesDir), 0o700); err != nil {

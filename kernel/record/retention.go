@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 )
 
 // nameTime is how a record's name begins: its start in UTC.
@@ -150,7 +152,7 @@ func remove(root *os.Root, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if tryLock(lock, true) != nil {
+	if flock.Try(lock.Fd(), true) != nil {
 		lock.Close()
 		return false, nil // in use; or locks do not work here, then nothing is safe to remove
 	}

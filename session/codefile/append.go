@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 )
 
 // lockWait is how long an append waits for another process that writes to the
@@ -35,7 +38,7 @@ func (s *Store) Append(path, content string) (File, error) {
 		return File{}, &StorageError{Path: path, Reason: "cannot be locked for writing: " + plain(err),
 			Mend: "see which program holds the file", Err: err}
 	}
-	defer unlock(f)
+	defer flock.Unlock(f.Fd())
 	size, err := s.appendLocked(f, content)
 	if err != nil {
 		return File{}, s.diskError("appending to "+rel, err)
@@ -94,4 +97,20 @@ func (s *Store) diskError(doing string, err error) error {
 		e.Mend = "set CODE_STORAGE_DIR to a directory you can write to"
 	}
 	return e
+}
+
+// lock takes the file's advisory lock. It asks again and again instead of
+// waiting in the kernel, where nothing could end the wait.
+func lock(f *os.File, wait time.Duration) error {
+	deadline := time.Now().Add(wait)
+	for {
+		err := flock.Try(f.Fd(), true)
+		switch {
+		case err == nil, flock.Unsupported(err):
+			return nil // a file system without locks still appends whole
+		case !flock.Held(err), time.Now().After(deadline):
+			return err
+		}
+		time.Sleep(time.Duration(50+rand.IntN(500)) * time.Microsecond)
+	}
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 )
 
 // childEnv makes the test binary play another process; see TestMain.
@@ -404,7 +406,7 @@ func TestLockIsBounded(t *testing.T) {
 	if err := lock(other, 20*time.Millisecond); !errors.Is(err, unix.EWOULDBLOCK) {
 		t.Errorf("a held lock: %v", err)
 	}
-	unlock(holder)
+	flock.Unlock(holder.Fd())
 	if err := lock(other, 0); err != nil {
 		t.Errorf("a free lock: %v", err)
 	}

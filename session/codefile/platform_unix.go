@@ -5,10 +5,8 @@ package codefile
 import (
 	"errors"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,26 +21,6 @@ func links(_ *os.File, info fs.FileInfo) uint64 {
 	}
 	return 1
 }
-
-// lock takes the file's advisory lock. It asks again and again instead of
-// waiting in the kernel, where nothing could end the wait.
-func lock(f *os.File, wait time.Duration) error {
-	deadline := time.Now().Add(wait)
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		switch {
-		case err == nil, errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOLCK), errors.Is(err, unix.ENOSYS):
-			return nil // a file system without locks still appends whole
-		case !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR):
-			return err
-		case time.Now().After(deadline):
-			return err
-		}
-		time.Sleep(time.Duration(50+rand.IntN(500)) * time.Microsecond)
-	}
-}
-
-func unlock(f *os.File) { unix.Flock(int(f.Fd()), unix.LOCK_UN) }
 
 // syncDir makes a rename last. Some file systems cannot sync a directory and
 // need not.

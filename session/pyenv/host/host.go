@@ -27,7 +27,7 @@ type Host struct {
 
 	// lockPatience and tryLock replace the constant and the function in tests.
 	lockPatience time.Duration
-	tryLock      func(*os.File) (bool, error)
+	tryLock      func(*os.File) error
 
 	mu   sync.Mutex          // protects the fields below
 	work string              // empty directory programs run in

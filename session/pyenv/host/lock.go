@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 )
 
 // lockPatience bounds the waiting for a lock: longer than the longest work that
@@ -102,20 +104,20 @@ func (f *Host) awaitLock(ctx context.Context, path string, waiting func(string))
 	}
 	try := f.tryLock
 	if try == nil {
-		try = tryLock
+		try = func(file *os.File) error { return flock.Try(file.Fd(), true) }
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for first := true; ; first = false {
-		ok, err := try(file)
+		err := try(file)
 		switch {
-		case noLocks(err): // a file system without them
+		case flock.Unsupported(err):
 			file.Close()
 			return f.awaitHeld(ctx, path+".held", waiting)
-		case err != nil:
+		case err != nil && !flock.Held(err):
 			file.Close()
 			return nil, fmt.Errorf("locking %s: %w", path, err)
-		case ok:
+		case err == nil:
 			writeHolder(file)
 			return func() { file.Close() }, nil // closing gives the lock back
 		}
@@ -228,7 +230,7 @@ func (f *Host) Use(dir string) {
 	if err != nil {
 		return
 	}
-	if ok, err := shareLock(file); !ok || err != nil {
+	if err := flock.Try(file.Fd(), false); err != nil {
 		file.Close()
 		return
 	}
@@ -255,8 +257,7 @@ func (f *Host) InUse(dir string) bool {
 		return false
 	}
 	defer file.Close()
-	ok, err := tryLock(file)
-	return err == nil && !ok
+	return flock.Held(flock.Try(file.Fd(), true))
 }
 
 func UseName(dir string) string {

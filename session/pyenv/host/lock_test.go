@@ -14,9 +14,9 @@ import (
 )
 
 func TestLockIsGivenUp(t *testing.T) {
-	for name, try := range map[string]func(*os.File) (bool, error){
+	for name, try := range map[string]func(*os.File) error{
 		"locks":    nil,
-		"no locks": func(*os.File) (bool, error) { return false, syscall.ENOLCK }, // a home on a network
+		"no locks": func(*os.File) error { return syscall.ENOLCK }, // a home on a network
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &Host{DataDir: t.TempDir()}
@@ -66,7 +66,7 @@ func TestLockNeverAnswers(t *testing.T) {
 	defer close(hang)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("enough")
-	f.tryLock = func(*os.File) (bool, error) { cancel(cause); <-hang; return false, errors.New("over") }
+	f.tryLock = func(*os.File) error { cancel(cause); <-hang; return errors.New("over") }
 	if _, err := f.Lock(ctx, "x", nil); !errors.Is(err, cause) {
 		t.Errorf("got %v", err)
 	}
@@ -75,7 +75,7 @@ func TestLockNeverAnswers(t *testing.T) {
 // Where there are no locks, what a dead process left counts no more.
 func TestAbandonedLock(t *testing.T) {
 	f := &Host{DataDir: t.TempDir()}
-	f.tryLock = func(*os.File) (bool, error) { return false, syscall.ENOTSUP }
+	f.tryLock = func(*os.File) error { return syscall.ENOTSUP }
 	host, _ := os.Hostname()
 	dead, err := json.Marshal(holder{PID: 1 << 30, Host: host, Since: time.Now()})
 	if err != nil {
