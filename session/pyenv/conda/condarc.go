@@ -4,7 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
@@ -71,7 +72,7 @@ func (f *Finder) configuredEnvsDirs(roots []string) []string {
 		if err != nil {
 			continue
 		}
-		keys := parseCondarc(string(data))
+		keys := parseCondarc(data)
 		dirs = append(append(dirs, keys["envs_dirs"]...), keys["envs_path"]...)
 	}
 	var absolute []string
@@ -83,76 +84,24 @@ func (f *Finder) configuredEnvsDirs(roots []string) []string {
 	return absolute
 }
 
-// parseCondarc reads the lists of strings at the top level of a condarc: the
-// part of YAML such files use, as a block ("- a") or inline ("[a, b]"). Anything
-// else is passed over.
-func parseCondarc(text string) map[string][]string {
+// parseCondarc reads the lists of strings at the top level of a condarc; a single
+// string is a list of one. Anything else is passed over, and so is a file that is
+// no YAML, as conda itself refuses it.
+func parseCondarc(data []byte) map[string][]string {
+	var content map[string]yaml.Node
+	if yaml.Unmarshal(data, &content) != nil {
+		return nil
+	}
 	lists := map[string][]string{}
-	current, inline := "", ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(stripComment(line), " \t\r\n")
-		trimmed := strings.TrimLeft(line, " \t")
-		if inline != "" { // an inline list over several lines
-			if inline += " " + trimmed; strings.Contains(inline, "]") {
-				lists[current], inline = inlineList(inline), ""
-			}
-			continue
-		}
-		if trimmed == "" {
-			continue
-		}
-		if item, ok := strings.CutPrefix(trimmed, "- "); ok {
-			if current != "" {
-				lists[current] = append(lists[current], host.Unquote(item))
-			}
-			continue
-		}
-		if trimmed != line {
-			continue // inside some other structure
-		}
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || value != "" && value[0] != ' ' && value[0] != '\t' {
-			current = ""
-			continue
-		}
-		current, value = host.Unquote(name), strings.TrimSpace(value)
+	for key, node := range content {
+		var one string
+		var many []string
 		switch {
-		case strings.HasPrefix(value, "[") && strings.Contains(value, "]"):
-			lists[current] = inlineList(value)
-		case strings.HasPrefix(value, "["):
-			inline = value
-		case value != "":
-			lists[current] = []string{host.Unquote(value)}
+		case node.Decode(&one) == nil && one != "":
+			lists[key] = []string{one}
+		case node.Decode(&many) == nil:
+			lists[key] = many
 		}
 	}
 	return lists
-}
-
-func inlineList(text string) []string {
-	text, _, _ = strings.Cut(strings.TrimPrefix(text, "["), "]")
-	var items []string
-	for item := range strings.SplitSeq(text, ",") {
-		if item = host.Unquote(item); item != "" {
-			items = append(items, item)
-		}
-	}
-	return items
-}
-
-// stripComment cuts what follows " #" outside of quotes.
-func stripComment(line string) string {
-	var quote byte
-	for i := range len(line) {
-		switch c := line[i]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '\'' || c == '"':
-			quote = c
-		case c == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
-			return line[:i]
-		}
-	}
-	return line
 }

@@ -21,8 +21,15 @@ func TestParseCondarc(t *testing.T) {
 		{"nested is not ours", "other:\n  envs_dirs:\n    - /a\n", nil},
 		{"list of another key", "channels:\n  - /a\nenvs_dirs:\n  - /b\n", []string{"/b"}},
 		{"unfinished", "envs_dirs: [/a", nil},
+		{"wide items", "envs_dirs:\n  -   /a\n  -\t/b\n", nil},
+		{"more blanks", "envs_dirs:\n    -   /a\n", []string{"/a"}},
+		{"escapes", `envs_dirs: ["/a\u0062", '/it''s', "/c, d"]` + "\n", []string{"/ab", "/it's", "/c, d"}},
+		{"folded", "envs_dirs:\n  - >-\n    /a\n    b\n", []string{"/a b"}},
+		{"an anchor", "x: &e [/a]\nenvs_dirs: *e\n", []string{"/a"}},
+		{"a document's marks", "---\nenvs_dirs:\n- /a\n...\n", []string{"/a"}},
+		{"not all strings", "envs_dirs: [/a, {b: c}]\n", nil},
 	} {
-		if got := parseCondarc(test.text)["envs_dirs"]; !slices.Equal(got, test.want) {
+		if got := parseCondarc([]byte(test.text))["envs_dirs"]; !slices.Equal(got, test.want) {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
@@ -32,5 +39,5 @@ func FuzzParseCondarc(f *testing.F) {
 	for _, seed := range []string{"envs_dirs:\n  - /a\n", "a: [b, 'c]'", "\"\"\"", "- - -", ": :", "envs_dirs: [\n"} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, text string) { parseCondarc(text) })
+	f.Fuzz(func(t *testing.T, text string) { parseCondarc([]byte(text)) })
 }
