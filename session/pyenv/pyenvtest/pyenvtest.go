@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
@@ -25,15 +28,17 @@ func realPython() (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
+// BasePython is the base Python tests make environments with.
 func BasePython(t testing.TB) string {
 	t.Helper()
 	path, err := realPython()
 	if err != nil {
-		t.Fatalf("these tests need python3 on PATH (%v): run make test", err)
+		testneeds.Skip(t, testneeds.Environments, fmt.Sprintf("python3 on PATH: %v", err))
 	}
 	return path
 }
 
+// UV is the program uv.
 func UV(t testing.TB) string {
 	t.Helper()
 	if uv := os.Getenv("MCE_TEST_UV"); uv != "" {
@@ -41,7 +46,7 @@ func UV(t testing.TB) string {
 	}
 	uv, err := exec.LookPath("uv")
 	if err != nil {
-		t.Fatal("this test needs uv on PATH or in MCE_TEST_UV: run make test")
+		testneeds.Skip(t, testneeds.Environments, "uv on PATH or in MCE_TEST_UV")
 	}
 	return uv
 }
@@ -53,6 +58,7 @@ func MakeVenv(t testing.TB, dir string) string {
 	return dir
 }
 
+// Run runs a program to its end and gives what it printed.
 func Run(t testing.TB, argv ...string) string {
 	t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
@@ -180,11 +186,7 @@ func (r RunnerFunc) Run(ctx context.Context, cmd *exec.Cmd) error { return r(ctx
 // Python is the Python of the newest test environment, which has packaging.
 func Python(t testing.TB) string {
 	t.Helper()
-	list := filepath.SplitList(os.Getenv("MCE_TEST_PYTHONS"))
-	if len(list) == 0 {
-		t.Fatal("MCE_TEST_PYTHONS names no Python: run make test, which makes some")
-	}
-	return list[0]
+	return testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")[0]
 }
 
 // Ask runs code in the newest test environment and decodes what it prints.
@@ -203,22 +205,16 @@ func Ask(t testing.TB, python, code string, input, answer any) {
 	}
 }
 
+// Virtualenv is a Python with virtualenv.
 func Virtualenv(t testing.TB) string {
 	t.Helper()
-	python := os.Getenv("MCE_TEST_VIRTUALENV")
-	if python == "" {
-		t.Fatal("MCE_TEST_VIRTUALENV names no Python with virtualenv: run make test")
-	}
-	return python
+	return testneeds.Variable(t, "MCE_TEST_VIRTUALENV", "a Python with virtualenv")
 }
 
+// Conda is the root of a conda installation.
 func Conda(t testing.TB) string {
 	t.Helper()
-	root := os.Getenv("MCE_TEST_CONDA")
-	if root == "" {
-		t.Fatal("MCE_TEST_CONDA names no conda installation: run make test")
-	}
-	return root
+	return testneeds.Variable(t, "MCE_TEST_CONDA", "a conda installation")
 }
 
 // CloneConda makes a prefix like another one by hard links, with notes of its own.
