@@ -243,6 +243,42 @@ func TestNoAliases(t *testing.T) {
 	})
 }
 
+// TestProgramsStartInOnePlace: what is started in or for an environment can be
+// confined there.
+func TestProgramsStartInOnePlace(t *testing.T) {
+	const place = "session/pyenv/host/run.go"
+	there := false
+	eachFile(t, func(path string, file *ast.File) {
+		if !strings.HasPrefix(path, "session/") || strings.HasPrefix(path, "session/pyenv/pyenvtest/") {
+			return
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			var starts ast.Expr
+			switch n := n.(type) {
+			case *ast.CompositeLit:
+				starts = n.Type
+			case *ast.CallExpr:
+				starts = n.Fun
+			}
+			sel, ok := starts.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			switch name := types.ExprString(sel); name {
+			case "exec.Cmd", "exec.Command", "exec.CommandContext", "os.StartProcess", "syscall.ForkExec":
+				if path != place {
+					t.Errorf("%s: %s: programs are started by Host.start in %s alone", path, name, place)
+				}
+				there = true
+			}
+			return true
+		})
+	})
+	if !there {
+		t.Errorf("nothing starts a program: is it %s still?", place)
+	}
+}
+
 // TestNoMutableState: a package-level variable is an error, a regular
 // expression, an embedded file or a table, and nothing writes to it: state
 // belongs to values, so that two servers in one process do not disturb each other.
