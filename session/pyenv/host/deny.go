@@ -54,11 +54,11 @@ func (d denied) filter(environ []string) []string {
 }
 
 // deny gives what ENV_DENY says; a wrong one denies everything, and Resolve says so.
-func (f *Host) deny() denied {
-	if f.EnvDeny == "" {
+func (h *Host) deny() denied {
+	if h.EnvDeny == "" {
 		return nil
 	}
-	d, err := ParseDenied(f.EnvDeny)
+	d, err := ParseDenied(h.EnvDeny)
 	if err != nil {
 		return denied{"*"}
 	}

@@ -7,23 +7,23 @@ import (
 )
 
 // ExpandHome replaces a leading "~"; that of another user stays.
-func (f *Host) ExpandHome(path string) string {
-	if rest, ok := strings.CutPrefix(path, "~"); ok && f.Home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
-		return f.Home + rest
+func (h *Host) ExpandHome(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~"); ok && h.Home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
+		return h.Home + rest
 	}
 	return path
 }
 
 // Expand makes a path absolute after "~", "$VAR" and "${VAR}" in it.
-func (f *Host) Expand(variable, value string) (string, error) {
+func (h *Host) Expand(variable, value string) (string, error) {
 	if strings.ContainsRune(value, 0) {
 		return "", &ConfigError{Variable: variable, Value: value, Reason: "holds a NUL byte", Mend: "give a path"}
 	}
-	path := f.ExpandHome(value)
+	path := h.ExpandHome(value)
 	if strings.Contains(path, "$") && !Exists(path) { // a "$" may also belong to the name
 		var missing string
 		path = os.Expand(path, func(name string) string {
-			expanded := f.Variable(name)
+			expanded := h.Variable(name)
 			if expanded == "" && missing == "" {
 				missing = name
 			}
@@ -42,16 +42,16 @@ func (f *Host) Expand(variable, value string) (string, error) {
 }
 
 // DataHome is where programs of this user keep data.
-func (f *Host) DataHome() string {
-	if xdg := f.Variable("XDG_DATA_HOME"); filepath.IsAbs(xdg) {
+func (h *Host) DataHome() string {
+	if xdg := h.Variable("XDG_DATA_HOME"); filepath.IsAbs(xdg) {
 		return xdg
 	}
-	return filepath.Join(f.Home, ".local", "share")
+	return filepath.Join(h.Home, ".local", "share")
 }
 
-func (f *Host) CacheHome() string {
-	if xdg := f.Variable("XDG_CACHE_HOME"); filepath.IsAbs(xdg) {
+func (h *Host) CacheHome() string {
+	if xdg := h.Variable("XDG_CACHE_HOME"); filepath.IsAbs(xdg) {
 		return xdg
 	}
-	return filepath.Join(f.Home, ".cache")
+	return filepath.Join(h.Home, ".cache")
 }

@@ -34,35 +34,35 @@ type Host struct {
 	used map[string]*os.File // locks on directories of ours in use; see use
 }
 
-func (f *Host) Variable(name string) string {
-	if f.deny().match(name) {
+func (h *Host) Variable(name string) string {
+	if h.deny().match(name) {
 		return ""
 	}
-	if f.Getenv != nil {
-		return f.Getenv(name)
+	if h.Getenv != nil {
+		return h.Getenv(name)
 	}
-	value, _ := VarsOf(f.Variables()).Get(name)
+	value, _ := VarsOf(h.Variables()).Get(name)
 	return value
 }
 
-func (f *Host) Variables() []string {
-	if f.Environ == nil {
+func (h *Host) Variables() []string {
+	if h.Environ == nil {
 		return nil
 	}
-	return f.deny().filter(f.Environ())
+	return h.deny().filter(h.Environ())
 }
 
-func (f *Host) Log() *slog.Logger {
-	if f.Logger == nil {
+func (h *Host) Log() *slog.Logger {
+	if h.Logger == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	return f.Logger
+	return h.Logger
 }
 
 // Sys is a path of the operating system, below another root in tests.
-func (f *Host) Sys(path string) string { return filepath.Join(f.Sysroot, path) }
+func (h *Host) Sys(path string) string { return filepath.Join(h.Sysroot, path) }
 
-func (f *Host) PathDirs() []string { return filepath.SplitList(f.Variable("PATH")) }
+func (h *Host) PathDirs() []string { return filepath.SplitList(h.Variable("PATH")) }
 
 // LookPath returns the first executable of that name in dirs. Shims of pyenv are
 // passed over: they fail for what is not in the selected version.

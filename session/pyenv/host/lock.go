@@ -54,15 +54,15 @@ func (e *LockError) Error() string {
 //
 // A home directory on a network may answer late or never: then the waiting ends
 // with ctx all the same, and the lock is given back when it comes.
-func (f *Host) Lock(ctx context.Context, name string, waiting func(holder string)) (unlock func(), err error) {
-	if f.DataDir == "" { // else the locks would lie in the working directory
+func (h *Host) Lock(ctx context.Context, name string, waiting func(holder string)) (unlock func(), err error) {
+	if h.DataDir == "" { // else the locks would lie in the working directory
 		return nil, errors.New("locking: there is no data directory")
 	}
-	patience := f.lockPatience
+	patience := h.lockPatience
 	if patience == 0 {
 		patience = lockPatience
 	}
-	path := filepath.Join(f.DataDir, "locks", name+".lock")
+	path := filepath.Join(h.DataDir, "locks", name+".lock")
 	begun := time.Now()
 	limited, cancel := context.WithTimeoutCause(ctx, patience, &LockError{File: path, Waited: patience})
 	defer cancel()
@@ -72,7 +72,7 @@ func (f *Host) Lock(ctx context.Context, name string, waiting func(holder string
 	}
 	answers := make(chan answer)
 	go func() {
-		unlock, err := f.awaitLock(limited, path, waiting)
+		unlock, err := h.awaitLock(limited, path, waiting)
 		select {
 		case answers <- answer{unlock, err}:
 		case <-limited.Done():
@@ -94,7 +94,7 @@ func (f *Host) Lock(ctx context.Context, name string, waiting func(holder string
 }
 
 // awaitLock polls, since a blocking flock cannot be cancelled.
-func (f *Host) awaitLock(ctx context.Context, path string, waiting func(string)) (unlock func(), err error) {
+func (h *Host) awaitLock(ctx context.Context, path string, waiting func(string)) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of locks: %w", err)
 	}
@@ -102,7 +102,7 @@ func (f *Host) awaitLock(ctx context.Context, path string, waiting func(string))
 	if err != nil {
 		return nil, fmt.Errorf("opening a lock: %w", err)
 	}
-	try := f.tryLock
+	try := h.tryLock
 	if try == nil {
 		try = func(file *os.File) error { return flock.Try(file.Fd(), true) }
 	}
@@ -113,7 +113,7 @@ func (f *Host) awaitLock(ctx context.Context, path string, waiting func(string))
 		switch {
 		case flock.Unsupported(err):
 			file.Close()
-			return f.awaitHeld(ctx, path+".held", waiting)
+			return h.awaitHeld(ctx, path+".held", waiting)
 		case err != nil && !flock.Held(err):
 			file.Close()
 			return nil, fmt.Errorf("locking %s: %w", path, err)
@@ -135,7 +135,7 @@ func (f *Host) awaitLock(ctx context.Context, path string, waiting func(string))
 
 // awaitHeld does with a file what a lock does, where there are no locks: who
 // makes it has it. One whose process is gone counts no more.
-func (f *Host) awaitHeld(ctx context.Context, path string, waiting func(string)) (unlock func(), err error) {
+func (h *Host) awaitHeld(ctx context.Context, path string, waiting func(string)) (unlock func(), err error) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for first := true; ; first = false {
@@ -216,13 +216,13 @@ func WaitingFor(progress func(string), what string) func(string) {
 
 // Use notes for as long as this process lives that it uses the directory, so
 // that nobody removes it ([Finder.Remove]). Failing is no reason not to work.
-func (f *Host) Use(dir string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.DataDir == "" || f.used[dir] != nil {
+func (h *Host) Use(dir string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.DataDir == "" || h.used[dir] != nil {
 		return
 	}
-	path := filepath.Join(f.DataDir, "locks", UseName(dir))
+	path := filepath.Join(h.DataDir, "locks", UseName(dir))
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return
 	}
@@ -234,25 +234,25 @@ func (f *Host) Use(dir string) {
 		file.Close()
 		return
 	}
-	if f.used == nil {
-		f.used = map[string]*os.File{}
+	if h.used == nil {
+		h.used = map[string]*os.File{}
 	}
-	f.used[dir] = file
+	h.used[dir] = file
 }
 
 // Close gives back what use has taken, as the end of the process does.
-func (f *Host) Close() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, file := range f.used {
+func (h *Host) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, file := range h.used {
 		file.Close()
 	}
-	f.used = nil
+	h.used = nil
 }
 
 // InUse reports whether another process uses the directory.
-func (f *Host) InUse(dir string) bool {
-	file, err := os.OpenFile(filepath.Join(f.DataDir, "locks", UseName(dir)), os.O_RDWR, 0)
+func (h *Host) InUse(dir string) bool {
+	file, err := os.OpenFile(filepath.Join(h.DataDir, "locks", UseName(dir)), os.O_RDWR, 0)
 	if err != nil {
 		return false
 	}

@@ -32,24 +32,24 @@ type Runner interface {
 // Output runs argv with vars in the empty directory and returns its stdout and
 // the end of its stderr. The error of a program that failed is an
 // *exec.ExitError, possibly wrapped.
-func (f *Host) Output(ctx context.Context, vars []string, argv ...string) (stdout []byte, stderr string, err error) {
+func (h *Host) Output(ctx context.Context, vars []string, argv ...string) (stdout []byte, stderr string, err error) {
 	out, tail := &tailBuffer{max: maxOutput}, &tailBuffer{max: maxTail}
-	err = f.start(ctx, vars, out, tail, argv)
+	err = h.start(ctx, vars, out, tail, argv)
 	return out.buf, tail.String(), err
 }
 
 // Stream runs argv as output does, gives each line of its stdout and stderr to
 // line (which may be nil) as it comes, and returns the end of both.
-func (f *Host) Stream(ctx context.Context, vars []string, line func(string), argv ...string) (tail string, err error) {
+func (h *Host) Stream(ctx context.Context, vars []string, line func(string), argv ...string) (tail string, err error) {
 	w := &lineWriter{line: line, tail: tailBuffer{max: maxTail}}
 	// The same writer twice: exec then uses one pipe and one goroutine, so lines do not mix.
-	err = f.start(ctx, vars, w, w, argv)
+	err = h.start(ctx, vars, w, w, argv)
 	w.flush()
 	return w.tail.String(), err
 }
 
-func (f *Host) start(ctx context.Context, vars []string, stdout, stderr interface{ Write([]byte) (int, error) }, argv []string) error {
-	dir, err := f.workDir()
+func (h *Host) start(ctx context.Context, vars []string, stdout, stderr interface{ Write([]byte) (int, error) }, argv []string) error {
+	dir, err := h.workDir()
 	if err != nil {
 		return err
 	}
@@ -57,8 +57,8 @@ func (f *Host) start(ctx context.Context, vars []string, stdout, stderr interfac
 	if !filepath.IsAbs(argv[0]) {
 		return fmt.Errorf("starting %q: the path is not absolute", argv[0])
 	}
-	f.Log().Debug("running a helper", "program", argv[0]) // arguments may hold an index's password
-	runner := f.Runner
+	h.Log().Debug("running a helper", "program", argv[0]) // arguments may hold an index's password
+	runner := h.Runner
 	if runner == nil {
 		runner = DirectRunner{}
 	}
@@ -90,20 +90,20 @@ func (DirectRunner) Run(ctx context.Context, cmd *exec.Cmd) error {
 }
 
 // workDir returns the empty private directory helpers run in.
-func (f *Host) workDir() (string, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.work != "" {
-		if entries, err := os.ReadDir(f.work); err == nil && len(entries) == 0 {
-			return f.work, nil
+func (h *Host) workDir() (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.work != "" {
+		if entries, err := os.ReadDir(h.work); err == nil && len(entries) == 0 {
+			return h.work, nil
 		}
-		f.work = ""
+		h.work = ""
 	}
-	if f.DataDir != "" {
-		dir := filepath.Join(f.DataDir, "empty")
+	if h.DataDir != "" {
+		dir := filepath.Join(h.DataDir, "empty")
 		if os.MkdirAll(dir, 0o700) == nil {
 			if entries, err := os.ReadDir(dir); err == nil && len(entries) == 0 {
-				f.work = dir
+				h.work = dir
 				return dir, nil
 			}
 		}
@@ -112,7 +112,7 @@ func (f *Host) workDir() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("making a directory for helper programs: %w", err)
 	}
-	f.work = dir
+	h.work = dir
 	return dir, nil
 }
 

@@ -13,15 +13,15 @@ import (
 
 // Run runs an installer for at most limit and returns the end of what it
 // printed.
-func (f *Installer) Run(ctx context.Context, limit time.Duration, environ []string, progress func(string), argv []string) (tail string, err error) {
+func (i *Installer) Run(ctx context.Context, limit time.Duration, environ []string, progress func(string), argv []string) (tail string, err error) {
 	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %v", limit))
 	defer cancel()
 	environ = InstallVars(environ)
-	tail, err = f.Download(limited, environ, progress, argv...)
+	tail, err = i.Download(limited, environ, progress, argv...)
 	if isUV(argv) && err != nil && limited.Err() == nil && classify(tail) == ReasonNetwork {
 		// What is in its cache may do.
 		offline := slices.Insert(slices.Clone(argv), slices.Index(argv, "pip")+1, "--offline")
-		if again, failed := f.Download(limited, environ, progress, offline...); failed == nil {
+		if again, failed := i.Download(limited, environ, progress, offline...); failed == nil {
 			return again, nil
 		}
 	}
@@ -35,11 +35,11 @@ func isUV(argv []string) bool {
 // Download runs a program that fetches something, as stream does. uv trusts a
 // list of authorities of its own; behind a company's proxy the system's has to be
 // used, as pip does, so it is tried again with that.
-func (f *Installer) Download(ctx context.Context, environ []string, line func(string), argv ...string) (tail string, err error) {
-	tail, err = f.Finder.Host.Stream(ctx, environ, line, argv...)
+func (i *Installer) Download(ctx context.Context, environ []string, line func(string), argv ...string) (tail string, err error) {
+	tail, err = i.Finder.Host.Stream(ctx, environ, line, argv...)
 	if err != nil && strings.Contains(tail, "invalid peer certificate") && ctx.Err() == nil {
 		environ = append(slices.Clone(environ), "UV_SYSTEM_CERTS=true", "UV_NATIVE_TLS=true") // the new and the old name
-		tail, err = f.Finder.Host.Stream(ctx, environ, line, argv...)
+		tail, err = i.Finder.Host.Stream(ctx, environ, line, argv...)
 	}
 	return tail, err
 }
@@ -52,9 +52,9 @@ func PipCommand(python string, packages ...string) []string {
 
 // UVCommand is uv's command line for packages. Indexes are not in it but in the
 // variables, see [installVars].
-func (f *Installer) UVCommand(uv, python string, packages ...string) []string {
+func (i *Installer) UVCommand(uv, python string, packages ...string) []string {
 	argv := []string{uv, "pip", "install", "--python", python, "--no-progress", "--color", "never"}
-	if truth(f.Finder.Host.Variable("PIP_NO_INDEX")) {
+	if truth(i.Finder.Host.Variable("PIP_NO_INDEX")) {
 		argv = append(argv, "--no-index") // uv has no variable for it
 	}
 	return append(append(argv, "--"), packages...)

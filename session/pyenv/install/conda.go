@@ -25,7 +25,7 @@ func (in *installation) condaAttempts() []attempt {
 			return nil
 		}
 	}
-	tool, program := in.f.Finder.Conda.Installer(in.env.Prefix, in.env.Root)
+	tool, program := in.installer.Finder.Conda.Installer(in.env.Prefix, in.env.Root)
 	if program == "" {
 		return nil
 	}

@@ -62,20 +62,20 @@ type Result struct {
 // are an [*InstallError]; when ctx ends the installer is ended with all its
 // children, and the error is an [*InstallError] that wraps the context's cause
 // and says what has changed already.
-func (f *Installer) Install(ctx context.Context, env *pyenv.Environment, wanted packaging.Wanted, o Options) (Result, error) {
+func (i *Installer) Install(ctx context.Context, env *pyenv.Environment, wanted packaging.Wanted, o Options) (Result, error) {
 	if len(wanted.Requirements) == 0 {
 		return Result{}, errors.New("no packages are given; name at least one")
 	}
 	if err := refuseInstall(env); err != nil {
 		return Result{}, err
 	}
-	in := &installation{f: f, env: env, reqs: wanted.Requirements, constraints: wanted.Constraints, upgrade: o.Upgrade, progress: host.OrSilent(o.Progress)}
-	unlock, err := f.Finder.Host.Lock(ctx, host.LockName(env.Prefix), host.WaitingFor(in.say, "another installation into "+env.Prefix))
+	in := &installation{installer: i, env: env, reqs: wanted.Requirements, constraints: wanted.Constraints, upgrade: o.Upgrade, progress: host.OrSilent(o.Progress)}
+	unlock, err := i.Finder.Host.Lock(ctx, host.LockName(env.Prefix), host.WaitingFor(in.say, "another installation into "+env.Prefix))
 	if err != nil {
 		return Result{}, fmt.Errorf("waiting to install: %w", err)
 	}
 	defer unlock()
-	if in.before, err = f.Finder.Snapshot(ctx, env); err != nil {
+	if in.before, err = i.Finder.Snapshot(ctx, env); err != nil {
 		return Result{}, fmt.Errorf("looking at the packages before installing: %w", err)
 	}
 	if err := in.writeFiles(); err != nil {
@@ -83,18 +83,18 @@ func (f *Installer) Install(ctx context.Context, env *pyenv.Environment, wanted 
 	}
 	defer os.RemoveAll(in.dir)
 	in.run(ctx)
-	f.Finder.Forget(env.Python)
+	i.Finder.Forget(env.Python)
 	return in.result(ctx)
 }
 
 // installation is one Install under way.
 type installation struct {
-	f        *Installer
-	env      *pyenv.Environment
-	reqs     []packaging.Requirement
-	upgrade  bool
-	progress func(string)
-	before   map[string]string
+	installer *Installer
+	env       *pyenv.Environment
+	reqs      []packaging.Requirement
+	upgrade   bool
+	progress  func(string)
+	before    map[string]string
 	// constraints bound versions, and dir holds the files that say so.
 	constraints []packaging.Requirement
 	dir         string
@@ -153,13 +153,13 @@ func (in *installation) try(ctx context.Context, a attempt) error {
 	defer cancel()
 	if a.prepare != nil {
 		in.say("running " + host.CommandLine(a.prepare...))
-		tail, err := in.f.Finder.Host.Stream(limited, a.vars, in.say, a.prepare...)
+		tail, err := in.installer.Finder.Host.Stream(limited, a.vars, in.say, a.prepare...)
 		if in.tail = host.Redact(tail); err != nil {
 			return err
 		}
 	}
 	in.say("running " + host.CommandLine(a.argv...))
-	tail, err := in.f.Download(limited, a.vars, in.say, a.argv...)
+	tail, err := in.installer.Download(limited, a.vars, in.say, a.argv...)
 	in.tail = host.Redact(tail)
 	return err
 }
@@ -172,7 +172,7 @@ func (in *installation) result(ctx context.Context) (Result, error) {
 	// Also after a cancel: what was done so far has to be told.
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), installAfterLimit)
 	defer cancel()
-	after, snapErr := in.f.Finder.Snapshot(late, in.env)
+	after, snapErr := in.installer.Finder.Snapshot(late, in.env)
 	changes := diff(in.before, after)
 	if snapErr != nil {
 		changes = nil
@@ -220,9 +220,9 @@ func (in *installation) nameModules(ctx context.Context, changes []Change) {
 	if len(names) == 0 {
 		return
 	}
-	statuses, err := in.f.Finder.Check(ctx, in.env, names)
+	statuses, err := in.installer.Finder.Check(ctx, in.env, names)
 	if err != nil {
-		in.f.Finder.Host.Log().Warn("naming the modules of what was installed", "error", err)
+		in.installer.Finder.Host.Log().Warn("naming the modules of what was installed", "error", err)
 		return
 	}
 	modules := map[string][]string{}
@@ -267,7 +267,7 @@ func (in *installation) attempts(ctx context.Context) []attempt {
 // otherAttempts are those by uv or pip. Where neither is, uv is fetched if that is
 // allowed.
 func (in *installation) otherAttempts(ctx context.Context) []attempt {
-	uv := in.f.UVPath(in.env)
+	uv := in.installer.UVPath(in.env)
 	_, havePip := in.before["pip"]
 	preferUV := kinds.Of(in.env.Kind).Installer == kinds.ByUV || in.env.Kind == kinds.Managed
 	switch {
@@ -280,7 +280,7 @@ func (in *installation) otherAttempts(ctx context.Context) []attempt {
 		a.prepare = []string{in.env.Python, "-m", "ensurepip", "--default-pip"}
 		return []attempt{a}
 	}
-	uv, err := in.f.EnsureUV(ctx, in.say)
+	uv, err := in.installer.EnsureUV(ctx, in.say)
 	if err != nil {
 		in.say(err.Error())
 		return nil

@@ -33,14 +33,14 @@ const (
 )
 
 // kernelMode reads KERNEL_INSTALL.
-func (f *Provisioner) kernelMode() (string, error) {
-	switch mode := strings.ToLower(strings.TrimSpace(f.KernelInstall)); mode {
+func (p *Provisioner) kernelMode() (string, error) {
+	switch mode := strings.ToLower(strings.TrimSpace(p.KernelInstall)); mode {
 	case "":
 		return kernelAuto, nil
 	case kernelAuto, kernelEnv, kernelSidecar, kernelNever:
 		return mode, nil
 	}
-	return "", &host.ConfigError{Variable: "KERNEL_INSTALL", Value: f.KernelInstall, Reason: "is not known",
+	return "", &host.ConfigError{Variable: "KERNEL_INSTALL", Value: p.KernelInstall, Reason: "is not known",
 		Mend: "use auto, env, sidecar or never"}
 }
 
@@ -71,58 +71,58 @@ func New(h *host.Host) *Provisioner {
 // about what was done or should be, "" for nothing. progress (may be nil) gets the
 // installer's lines. Where there is no kernel the error is a
 // [*KernelMissingError] with the command that mends it.
-func (f *Provisioner) EnsureKernel(ctx context.Context, env *pyenv.Environment, progress func(string)) (notice string, err error) {
-	mode, err := f.kernelMode()
+func (p *Provisioner) EnsureKernel(ctx context.Context, env *pyenv.Environment, progress func(string)) (notice string, err error) {
+	mode, err := p.kernelMode()
 	if err != nil {
 		return "", err
 	}
 	env.Sidecar = ""
 	if env.HasKernel() {
-		return f.badKernel(env), nil
+		return p.badKernel(env), nil
 	}
 	if mode == kernelNever {
-		return "", f.kernelMissing(env, "KERNEL_INSTALL=never forbids installing it")
+		return "", p.kernelMissing(env, "KERNEL_INSTALL=never forbids installing it")
 	}
 	progress = host.OrSilent(progress)
-	refused := f.mayInstall(env, mode)
+	refused := p.mayInstall(env, mode)
 	beside := mode != kernelEnv && (mode == kernelSidecar || refused != "")
 	if mode != kernelEnv {
-		if s, ok := f.findSidecar(env, beside); ok {
-			return f.besides(env, s, refused, !slices.Contains(s.Prefixes, env.Prefix)), nil
+		if s, ok := p.findSidecar(env, beside); ok {
+			return p.besides(env, s, refused, !slices.Contains(s.Prefixes, env.Prefix)), nil
 		}
 	}
 	switch {
-	case f.NoKernelInstall:
-		return "", f.kernelMissing(env, f.plan(env, mode, refused))
+	case p.NoKernelInstall:
+		return "", p.kernelMissing(env, p.plan(env, mode, refused))
 	case refused != "" && mode == kernelEnv:
-		return "", f.kernelMissing(env, refused)
+		return "", p.kernelMissing(env, refused)
 	case beside:
-		return f.ensureSidecar(ctx, env, refused, progress)
+		return p.ensureSidecar(ctx, env, refused, progress)
 	}
-	notice, err = f.installInto(ctx, env, progress)
+	notice, err = p.installInto(ctx, env, progress)
 	var missing *KernelMissingError
 	if mode == kernelEnv || !errors.As(err, &missing) || ctx.Err() != nil {
 		return notice, err
 	}
-	f.Installer.Finder.Host.Log().Info("installing ipykernel beside the environment, since it failed inside", "error", err)
-	return f.ensureSidecar(ctx, env, missing.Reason, progress)
+	p.Installer.Finder.Host.Log().Info("installing ipykernel beside the environment, since it failed inside", "error", err)
+	return p.ensureSidecar(ctx, env, missing.Reason, progress)
 }
 
 // installInto installs ipykernel into env.
-func (f *Provisioner) installInto(ctx context.Context, env *pyenv.Environment, progress func(string)) (notice string, err error) {
-	unlock, err := f.Installer.Finder.Host.Lock(ctx, host.LockName(env.Prefix), host.WaitingFor(progress, "another installation into "+env.Prefix))
+func (p *Provisioner) installInto(ctx context.Context, env *pyenv.Environment, progress func(string)) (notice string, err error) {
+	unlock, err := p.Installer.Finder.Host.Lock(ctx, host.LockName(env.Prefix), host.WaitingFor(progress, "another installation into "+env.Prefix))
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
 	// Another server may have installed it meanwhile.
-	f.Installer.Finder.Forget(env.Python)
-	if err := f.Installer.Finder.Probe(ctx, env); err != nil || env.HasKernel() {
+	p.Installer.Finder.Forget(env.Python)
+	if err := p.Installer.Finder.Probe(ctx, env); err != nil || env.HasKernel() {
 		return "", err
 	}
 	before := env.Info.Dists["ipykernel"]
 	progress("installing ipykernel into " + env.Prefix)
-	if err := f.installKernel(ctx, env, progress); err != nil {
+	if err := p.installKernel(ctx, env, progress); err != nil {
 		return "", err
 	}
 	notice = fmt.Sprintf("installed ipykernel %s into %s", env.Info.Dists["ipykernel"], env.Prefix)
@@ -134,8 +134,8 @@ func (f *Provisioner) installInto(ctx context.Context, env *pyenv.Environment, p
 
 // ensureSidecar makes a sidecar for env; refused is why nothing is installed
 // into env itself.
-func (f *Provisioner) ensureSidecar(ctx context.Context, env *pyenv.Environment, refused string, progress func(string)) (notice string, err error) {
-	s, err := f.makeSidecar(ctx, env, progress)
+func (p *Provisioner) ensureSidecar(ctx context.Context, env *pyenv.Environment, refused string, progress func(string)) (notice string, err error) {
+	s, err := p.makeSidecar(ctx, env, progress)
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
@@ -144,16 +144,16 @@ func (f *Provisioner) ensureSidecar(ctx context.Context, env *pyenv.Environment,
 		if refused != "" {
 			reason = strings.TrimRight(refused, "\n") + "; and " + reason
 		}
-		missing := f.kernelMissing(env, reason)
+		missing := p.kernelMissing(env, reason)
 		missing.Err = err
 		return "", missing
 	}
-	return f.besides(env, s, refused, true), nil
+	return p.besides(env, s, refused, true), nil
 }
 
 // besides makes env use s; news says that nobody was told before.
-func (f *Provisioner) besides(env *pyenv.Environment, s sidecarInfo, refused string, news bool) (notice string) {
-	f.takeSidecar(env, s)
+func (p *Provisioner) besides(env *pyenv.Environment, s sidecarInfo, refused string, news bool) (notice string) {
+	p.takeSidecar(env, s)
 	if !news {
 		return ""
 	}
@@ -165,18 +165,18 @@ func (f *Provisioner) besides(env *pyenv.Environment, s sidecarInfo, refused str
 }
 
 // badKernel is a sentence about an ipykernel that works and should be upgraded.
-func (f *Provisioner) badKernel(env *pyenv.Environment) string {
+func (p *Provisioner) badKernel(env *pyenv.Environment) string {
 	switch version := env.Info.Dists["ipykernel"]; version {
 	case "7.0.0", "7.0.1":
-		return fmt.Sprintf("ipykernel %s loses context variables between cells and the output of threads; an upgrade mends it: %s", version, f.kernelCommand(env))
+		return fmt.Sprintf("ipykernel %s loses context variables between cells and the output of threads; an upgrade mends it: %s", version, p.kernelCommand(env))
 	}
 	return ""
 }
 
 // KernelWords tells which ipykernel a kernel in env is started with, or what the
 // first call does about there being none. It changes nothing.
-func (f *Provisioner) KernelWords(env *pyenv.Environment) string {
-	mode, err := f.kernelMode()
+func (p *Provisioner) KernelWords(env *pyenv.Environment) string {
+	mode, err := p.kernelMode()
 	if err != nil {
 		return err.Error()
 	}
@@ -188,19 +188,19 @@ func (f *Provisioner) KernelWords(env *pyenv.Environment) string {
 		what = version + ", which is too old"
 	}
 	if mode == kernelNever {
-		return what + "; KERNEL_INSTALL=never forbids installing it: " + f.kernelCommand(env)
+		return what + "; KERNEL_INSTALL=never forbids installing it: " + p.kernelCommand(env)
 	}
-	refused := f.mayInstall(env, mode)
+	refused := p.mayInstall(env, mode)
 	if mode != kernelEnv {
-		if s, ok := f.findSidecar(env, mode == kernelSidecar || refused != ""); ok {
+		if s, ok := p.findSidecar(env, mode == kernelSidecar || refused != ""); ok {
 			return s.Kernel + " beside the environment, in " + s.dir
 		}
 	}
-	return what + "; " + f.plan(env, mode, refused)
+	return what + "; " + p.plan(env, mode, refused)
 }
 
 // plan says what would be done about a missing kernel.
-func (f *Provisioner) plan(env *pyenv.Environment, mode, refused string) string {
+func (p *Provisioner) plan(env *pyenv.Environment, mode, refused string) string {
 	switch {
 	case mode == kernelEnv && refused != "":
 		return "nothing can be installed: " + refused
@@ -215,7 +215,7 @@ func (f *Provisioner) plan(env *pyenv.Environment, mode, refused string) string 
 // mayInstall says why nothing is installed into env, "" where that may be. A
 // Python that is in no environment is shared by all that is made from it: only
 // KERNEL_INSTALL=env installs there.
-func (f *Provisioner) mayInstall(env *pyenv.Environment, mode string) string {
+func (p *Provisioner) mayInstall(env *pyenv.Environment, mode string) string {
 	switch {
 	case env.Info.ExternallyManaged != "":
 		return "this Python is managed by other means (" + env.Info.ExternallyManaged + ")"
@@ -227,6 +227,6 @@ func (f *Provisioner) mayInstall(env *pyenv.Environment, mode string) string {
 	return kinds.Refuses(env.Prefix)
 }
 
-func (f *Provisioner) kernelMissing(env *pyenv.Environment, reason string) *KernelMissingError {
-	return &KernelMissingError{Env: env.Label(), Prefix: env.Prefix, Installed: env.Info.Dists["ipykernel"], Reason: reason, Command: f.kernelCommand(env)}
+func (p *Provisioner) kernelMissing(env *pyenv.Environment, reason string) *KernelMissingError {
+	return &KernelMissingError{Env: env.Label(), Prefix: env.Prefix, Installed: env.Info.Dists["ipykernel"], Reason: reason, Command: p.kernelCommand(env)}
 }

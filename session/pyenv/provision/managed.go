@@ -54,11 +54,11 @@ type readyInfo struct {
 
 // Resolve is [Finder.Resolve]; nothing chosen is the managed environment, made if
 // need be.
-func (f *Provisioner) Resolve(ctx context.Context, c pyenv.Config) (*pyenv.Environment, error) {
+func (p *Provisioner) Resolve(ctx context.Context, c pyenv.Config) (*pyenv.Environment, error) {
 	if !c.Configured() {
-		return f.Managed(ctx, nil)
+		return p.Managed(ctx, nil)
 	}
-	return f.Installer.Finder.Resolve(ctx, c)
+	return p.Installer.Finder.Resolve(ctx, c)
 }
 
 // Managed returns the default environment, the one used when nothing is
@@ -67,103 +67,103 @@ func (f *Provisioner) Resolve(ctx context.Context, c pyenv.Config) (*pyenv.Envir
 // One whose Python is gone or has become another is made anew, and a package of
 // ours that is missing is put back. When ctx ends, what was half made is left to
 // the next call.
-func (f *Provisioner) Managed(ctx context.Context, progress func(string)) (*pyenv.Environment, error) {
-	if f.Installer.Finder.Host.DataDir == "" {
+func (p *Provisioner) Managed(ctx context.Context, progress func(string)) (*pyenv.Environment, error) {
+	if p.Installer.Finder.Host.DataDir == "" {
 		return nil, errors.New("making the default environment: there is no data directory")
 	}
-	if _, err := host.ParseDenied(f.Installer.Finder.Host.EnvDeny); err != nil {
+	if _, err := host.ParseDenied(p.Installer.Finder.Host.EnvDeny); err != nil {
 		return nil, err
 	}
-	if env, err := f.wholeManaged(ctx); env != nil || err != nil {
+	if env, err := p.wholeManaged(ctx); env != nil || err != nil {
 		return env, err
 	}
 	progress = host.OrSilent(progress)
-	unlock, err := f.Installer.Finder.Host.Lock(ctx, "default-environment", host.WaitingFor(progress, "another server that makes the default Python environment"))
+	unlock, err := p.Installer.Finder.Host.Lock(ctx, "default-environment", host.WaitingFor(progress, "another server that makes the default Python environment"))
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	env, err := f.readyManaged(ctx)
+	env, err := p.readyManaged(ctx)
 	switch {
 	case err != nil:
 		return nil, err
 	case env == nil:
-		if env, err = f.makeManaged(ctx, progress); err != nil {
+		if env, err = p.makeManaged(ctx, progress); err != nil {
 			return nil, fmt.Errorf("making the default Python environment: %w", err)
 		}
-	case len(f.lacking(env)) > 0:
-		if err = f.repairManaged(ctx, env, progress); err != nil {
+	case len(p.lacking(env)) > 0:
+		if err = p.repairManaged(ctx, env, progress); err != nil {
 			return nil, fmt.Errorf("repairing the default Python environment: %w", err)
 		}
 	}
-	f.Installer.Finder.Host.Use(env.Prefix)
+	p.Installer.Finder.Host.Use(env.Prefix)
 	return env, nil
 }
 
 // wholeManaged returns the managed environment when there is nothing to do about it.
-func (f *Provisioner) wholeManaged(ctx context.Context) (*pyenv.Environment, error) {
-	env, err := f.readyManaged(ctx)
-	if err != nil || env == nil || len(f.lacking(env)) > 0 {
+func (p *Provisioner) wholeManaged(ctx context.Context) (*pyenv.Environment, error) {
+	env, err := p.readyManaged(ctx)
+	if err != nil || env == nil || len(p.lacking(env)) > 0 {
 		return nil, err
 	}
-	f.Installer.Finder.Host.Use(env.Prefix)
+	p.Installer.Finder.Host.Use(env.Prefix)
 	return env, nil
 }
 
-func (f *Provisioner) managedList() []managedPackage {
-	if f.packages != nil {
-		return f.packages
+func (p *Provisioner) managedList() []managedPackage {
+	if p.packages != nil {
+		return p.packages
 	}
 	return managedPackages()
 }
 
 // lacking lists what should be in the managed environment and cannot be imported.
 // Another version is no lack: the user may have chosen it.
-func (f *Provisioner) lacking(env *pyenv.Environment) []managedPackage {
+func (p *Provisioner) lacking(env *pyenv.Environment) []managedPackage {
 	var missing []managedPackage
-	for _, p := range f.managedList() {
-		_, there := env.Info.Dists[p.Module]
-		if !there || !host.IsFile(filepath.Join(env.Info.Purelib, p.Module, "__init__.py")) {
-			missing = append(missing, p)
+	for _, lack := range p.managedList() {
+		_, there := env.Info.Dists[lack.Module]
+		if !there || !host.IsFile(filepath.Join(env.Info.Purelib, lack.Module, "__init__.py")) {
+			missing = append(missing, lack)
 		}
 	}
 	return missing
 }
 
 // repairManaged puts back what is lacking, beside servers that use the rest.
-func (f *Provisioner) repairManaged(ctx context.Context, env *pyenv.Environment, progress func(string)) error {
-	unlock, err := f.Installer.Finder.Host.Lock(ctx, host.LockName(env.Prefix), host.WaitingFor(progress, "another installation into "+env.Prefix))
+func (p *Provisioner) repairManaged(ctx context.Context, env *pyenv.Environment, progress func(string)) error {
+	unlock, err := p.Installer.Finder.Host.Lock(ctx, host.LockName(env.Prefix), host.WaitingFor(progress, "another installation into "+env.Prefix))
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	uv, err := f.Installer.EnsureUV(ctx, progress)
+	uv, err := p.Installer.EnsureUV(ctx, progress)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	for _, p := range f.lacking(env) {
-		progress("putting " + p.Module + " back into the default Python environment")
-		argv := slices.Insert(install.PipCommand(env.Python, p.Requirement), 4, "--force-reinstall")
+	for _, lack := range p.lacking(env) {
+		progress("putting " + lack.Module + " back into the default Python environment")
+		argv := slices.Insert(install.PipCommand(env.Python, lack.Requirement), 4, "--force-reinstall")
 		if err == nil {
-			argv = f.Installer.UVCommand(uv, env.Python, p.Requirement)
-			argv = slices.Insert(argv, slices.Index(argv, "--"), "--reinstall-package", p.Module)
+			argv = p.Installer.UVCommand(uv, env.Python, lack.Requirement)
+			argv = slices.Insert(argv, slices.Index(argv, "--"), "--reinstall-package", lack.Module)
 		}
-		if err := f.runManaged(ctx, env.Prefix, env.Vars, argv, progress); err != nil {
+		if err := p.runManaged(ctx, env.Prefix, env.Vars, argv, progress); err != nil {
 			return err
 		}
 	}
-	f.Installer.Finder.Forget(env.Python)
-	return f.Installer.Finder.Probe(ctx, env)
+	p.Installer.Finder.Forget(env.Python)
+	return p.Installer.Finder.Probe(ctx, env)
 }
 
 // readyManaged returns the newest managed environment that is complete and
 // works, nil if there is none. Not answering in time is an error: that is a
 // busy machine, not a reason to throw an environment away.
-func (f *Provisioner) readyManaged(ctx context.Context) (*pyenv.Environment, error) {
-	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.Installer.Finder.Host.DataDir), "envs", "default-py3*", kinds.ReadyMark))
+func (p *Provisioner) readyManaged(ctx context.Context) (*pyenv.Environment, error) {
+	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(p.Installer.Finder.Host.DataDir), "envs", "default-py3*", kinds.ReadyMark))
 	slices.SortFunc(marks, func(a, b string) int { return minorOf(b) - minorOf(a) })
 	for _, mark := range marks {
-		env, err := f.managedAt(ctx, filepath.Dir(mark))
+		env, err := p.managedAt(ctx, filepath.Dir(mark))
 		if err == nil && packaging.ReleaseNumbers(env.Info.Version)[1] != minorOf(mark) {
 			err = &pyenv.BrokenError{Path: env.Python, Reason: "it has become Python " + env.Info.Version}
 		}
@@ -174,7 +174,7 @@ func (f *Provisioner) readyManaged(ctx context.Context) (*pyenv.Environment, err
 		if !errors.As(err, &broken) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 			return nil, err
 		}
-		f.Installer.Finder.Host.Log().Warn("the default environment does not work any more", "error", err)
+		p.Installer.Finder.Host.Log().Warn("the default environment does not work any more", "error", err)
 	}
 	return nil, nil
 }
@@ -188,29 +188,29 @@ func minorOf(mark string) int {
 	return -1
 }
 
-func (f *Provisioner) managedAt(ctx context.Context, dir string) (*pyenv.Environment, error) {
+func (p *Provisioner) managedAt(ctx context.Context, dir string) (*pyenv.Environment, error) {
 	python, err := pyenv.Interpreter(dir)
 	if err != nil {
 		return nil, err
 	}
-	return f.Installer.Finder.Complete(ctx, &pyenv.Environment{Kind: kinds.Managed, Name: "default", Prefix: dir, Python: python})
+	return p.Installer.Finder.Complete(ctx, &pyenv.Environment{Kind: kinds.Managed, Name: "default", Prefix: dir, Python: python})
 }
 
 // makeManaged makes the environment under the lock.
-func (f *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*pyenv.Environment, error) {
-	uv, uvErr := f.Installer.EnsureUV(ctx, progress)
+func (p *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*pyenv.Environment, error) {
+	uv, uvErr := p.Installer.EnsureUV(ctx, progress)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	if uvErr != nil {
-		f.Installer.Finder.Host.Log().Info("making the default environment without uv", "reason", uvErr)
+		p.Installer.Finder.Host.Log().Info("making the default environment without uv", "reason", uvErr)
 	}
-	base, err := f.basePython(ctx, uv, progress)
+	base, err := p.basePython(ctx, uv, progress)
 	if err != nil {
 		return nil, err
 	}
 	minor := packaging.ReleaseNumbers(base.Info.Version)
-	dir := filepath.Join(f.Installer.Finder.Host.DataDir, "envs", fmt.Sprintf("default-py%d%d", minor[0], minor[1]))
+	dir := filepath.Join(p.Installer.Finder.Host.DataDir, "envs", fmt.Sprintf("default-py%d%d", minor[0], minor[1]))
 	// The mark first, so that an interruption here leaves nothing that looks whole.
 	if err := errors.Join(host.IgnoreAbsent(os.Remove(filepath.Join(dir, kinds.ReadyMark))), os.RemoveAll(dir)); err != nil {
 		return nil, fmt.Errorf("removing what is left of an earlier one: %w", err)
@@ -220,17 +220,17 @@ func (f *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*
 	}
 	progress(fmt.Sprintf("making the default Python environment (Python %s) in %s", base.Info.Version, dir))
 	var packages []string
-	for _, p := range f.managedList() {
-		packages = append(packages, p.Requirement)
+	for _, pkg := range p.managedList() {
+		packages = append(packages, pkg.Requirement)
 	}
 	info := readyInfo{Python: base.Info.Version, Packages: packages, MadeBy: "venv", Time: time.Now().UTC().Truncate(time.Second)}
 	if uv != "" {
 		info.MadeBy = "uv"
 	}
-	if err := f.fillManaged(ctx, dir, uv, base, packages, progress); err != nil {
+	if err := p.fillManaged(ctx, dir, uv, base, packages, progress); err != nil {
 		return nil, err
 	}
-	env, err := f.managedAt(ctx, dir)
+	env, err := p.managedAt(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -242,12 +242,12 @@ func (f *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*
 }
 
 // fillManaged makes the venv and installs the packages.
-func (f *Provisioner) fillManaged(ctx context.Context, dir, uv string, base *pyenv.Environment, packages []string, progress func(string)) error {
+func (p *Provisioner) fillManaged(ctx context.Context, dir, uv string, base *pyenv.Environment, packages []string, progress func(string)) error {
 	python := filepath.Join(host.BinDir(dir), "python"+host.ExeSuffix)
 	var steps [][]string
 	switch {
 	case uv != "":
-		steps = [][]string{{uv, "venv", "--no-project", "--python", base.Python, "--color", "never", dir}, f.Installer.UVCommand(uv, python, packages...)}
+		steps = [][]string{{uv, "venv", "--no-project", "--python", base.Python, "--color", "never", dir}, p.Installer.UVCommand(uv, python, packages...)}
 	case base.Info.HasEnsurepip:
 		steps = [][]string{{base.Python, "-m", "venv", dir}, install.PipCommand(python, packages...)}
 	default:
@@ -260,7 +260,7 @@ func (f *Provisioner) fillManaged(ctx context.Context, dir, uv string, base *pye
 		steps = steps[:1]
 	}
 	for _, argv := range steps {
-		if err := f.runManaged(ctx, dir, base.Vars, argv, progress); err != nil {
+		if err := p.runManaged(ctx, dir, base.Vars, argv, progress); err != nil {
 			return err
 		}
 	}
@@ -268,8 +268,8 @@ func (f *Provisioner) fillManaged(ctx context.Context, dir, uv string, base *pye
 }
 
 // runManaged runs one step of making or repairing the environment in dir.
-func (f *Provisioner) runManaged(ctx context.Context, dir string, vars []string, argv []string, progress func(string)) error {
-	tail, err := f.Installer.Run(ctx, managedTimeout, vars, progress, argv)
+func (p *Provisioner) runManaged(ctx context.Context, dir string, vars []string, argv []string, progress func(string)) error {
+	tail, err := p.Installer.Run(ctx, managedTimeout, vars, progress, argv)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -283,10 +283,10 @@ func (f *Provisioner) runManaged(ctx context.Context, dir string, vars []string,
 
 // basePython finds a Python to make the environment with: the first that works
 // and is of a good version. uv can fetch one.
-func (f *Provisioner) basePython(ctx context.Context, uv string, progress func(string)) (*pyenv.Environment, error) {
+func (p *Provisioner) basePython(ctx context.Context, uv string, progress func(string)) (*pyenv.Environment, error) {
 	var searched []string
-	for _, path := range f.Installer.Finder.BasePythons() {
-		env, err := f.Installer.Finder.SystemPython(ctx, path)
+	for _, path := range p.Installer.Finder.BasePythons() {
+		env, err := p.Installer.Finder.SystemPython(ctx, path)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -294,10 +294,10 @@ func (f *Provisioner) basePython(ctx context.Context, uv string, progress func(s
 		if err == nil && goodBase(env, uv != "") {
 			return env, nil
 		}
-		f.Installer.Finder.Host.Log().Debug("passing over a Python", "path", path, "error", err)
+		p.Installer.Finder.Host.Log().Debug("passing over a Python", "path", path, "error", err)
 	}
 	if uv != "" {
-		return f.uvPython(ctx, uv, searched, progress)
+		return p.uvPython(ctx, uv, searched, progress)
 	}
 	return nil, &pyenv.NotFoundError{Kind: "base Python (" + minManaged + " to 3.14, with venv; on Debian: apt install python3-venv)", Name: "python3", Searched: searched}
 }
@@ -310,14 +310,14 @@ func goodBase(env *pyenv.Environment, haveUV bool) bool {
 }
 
 // uvPython lets uv find, or fetch, a Python.
-func (f *Provisioner) uvPython(ctx context.Context, uv string, searched []string, progress func(string)) (*pyenv.Environment, error) {
-	v := install.InstallVars(f.Installer.Finder.CleanVars().Environ())
+func (p *Provisioner) uvPython(ctx context.Context, uv string, searched []string, progress func(string)) (*pyenv.Environment, error) {
+	v := install.InstallVars(p.Installer.Finder.CleanVars().Environ())
 	find := []string{uv, "python", "find", "--no-project", "--color", "never", ">=" + minManaged + ",<" + maxManaged}
-	stdout, stderr, err := f.Installer.Finder.Host.Output(ctx, v, find...)
+	stdout, stderr, err := p.Installer.Finder.Host.Output(ctx, v, find...)
 	if err != nil && ctx.Err() == nil {
 		progress("no suitable Python was found: uv fetches one")
-		if stderr, err = f.Installer.Download(ctx, v, progress, uv, "python", "install", "--no-progress", "--color", "never", "3.12"); err == nil {
-			stdout, stderr, err = f.Installer.Finder.Host.Output(ctx, v, find...)
+		if stderr, err = p.Installer.Download(ctx, v, progress, uv, "python", "install", "--no-progress", "--color", "never", "3.12"); err == nil {
+			stdout, stderr, err = p.Installer.Finder.Host.Output(ctx, v, find...)
 		}
 	}
 	if ctx.Err() != nil {
@@ -328,12 +328,12 @@ func (f *Provisioner) uvPython(ctx context.Context, uv string, searched []string
 		notFound := &pyenv.NotFoundError{Kind: "base Python (" + minManaged + " to 3.14)", Name: "python3", Searched: searched}
 		return nil, fmt.Errorf("%w; uv could not fetch one: %s", notFound, host.LastLines(stderr, 3))
 	}
-	return f.Installer.Finder.SystemPython(ctx, path)
+	return p.Installer.Finder.SystemPython(ctx, path)
 }
 
 // ManagedReady reports whether the default environment has been made. It looks
 // at the disk only and starts nothing.
-func (f *Provisioner) ManagedReady() bool {
-	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.Installer.Finder.Host.DataDir), "envs", "default-py3*", kinds.ReadyMark))
+func (p *Provisioner) ManagedReady() bool {
+	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(p.Installer.Finder.Host.DataDir), "envs", "default-py3*", kinds.ReadyMark))
 	return len(marks) > 0
 }

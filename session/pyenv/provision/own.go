@@ -25,15 +25,15 @@ type Owned struct {
 
 // Owned lists what this program has made: managed environments, sidecars, uv.
 // It reads the disk only.
-func (f *Provisioner) Owned() []Owned {
-	if f.Installer.Finder.Host.DataDir == "" {
+func (p *Provisioner) Owned() []Owned {
+	if p.Installer.Finder.Host.DataDir == "" {
 		return nil
 	}
 	var list []Owned
 	add := func(kind, path, detail string) {
-		list = append(list, Owned{Kind: kind, Path: path, Detail: detail, Bytes: sizeOf(path), InUse: f.Installer.Finder.Host.InUse(path)})
+		list = append(list, Owned{Kind: kind, Path: path, Detail: detail, Bytes: sizeOf(path), InUse: p.Installer.Finder.Host.InUse(path)})
 	}
-	dirs, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.Installer.Finder.Host.DataDir), "envs", "default-py3*"))
+	dirs, _ := filepath.Glob(filepath.Join(host.GlobEscape(p.Installer.Finder.Host.DataDir), "envs", "default-py3*"))
 	for _, dir := range dirs {
 		var info readyInfo
 		detail := "half made"
@@ -42,10 +42,10 @@ func (f *Provisioner) Owned() []Owned {
 		}
 		add("managed environment", dir, detail)
 	}
-	for _, s := range f.sidecars() {
+	for _, s := range p.sidecars() {
 		add("kernel", s.dir, "ipykernel "+s.Kernel+" beside "+strings.Join(s.Prefixes, ", "))
 	}
-	if dir := f.Installer.UVDir(); host.IsDir(dir) {
+	if dir := p.Installer.UVDir(); host.IsDir(dir) {
 		var detail string
 		for name, version := range distsIn(dir) {
 			detail = name + " " + version
@@ -64,18 +64,18 @@ func (e *InUseError) Error() string {
 
 // Remove removes one of [Finder.Owned]. What a running server uses stays, and is
 // an [*InUseError]; so does anything else.
-func (f *Provisioner) Remove(ctx context.Context, o Owned) error {
-	i := slices.IndexFunc(f.Owned(), func(own Owned) bool { return own.Path == o.Path })
+func (p *Provisioner) Remove(ctx context.Context, o Owned) error {
+	i := slices.IndexFunc(p.Owned(), func(own Owned) bool { return own.Path == o.Path })
 	if i < 0 {
 		return fmt.Errorf("removing %s: this program has not made it", o.Path)
 	}
 	lock := map[string]string{"managed environment": "default-environment", "kernel": "sidecars", "uv": "uv"}[o.Kind]
-	unlock, err := f.Installer.Finder.Host.Lock(ctx, lock, nil)
+	unlock, err := p.Installer.Finder.Host.Lock(ctx, lock, nil)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if f.Installer.Finder.Host.InUse(o.Path) {
+	if p.Installer.Finder.Host.InUse(o.Path) {
 		return &InUseError{Path: o.Path}
 	}
 	// Without its mark first, so that an interruption leaves nothing that looks whole.
@@ -87,7 +87,7 @@ func (f *Provisioner) Remove(ctx context.Context, o Owned) error {
 	if err := os.RemoveAll(o.Path); err != nil {
 		return fmt.Errorf("removing %s: %w", o.Path, err)
 	}
-	_ = os.Remove(filepath.Join(f.Installer.Finder.Host.DataDir, "locks", host.UseName(o.Path)))
+	_ = os.Remove(filepath.Join(p.Installer.Finder.Host.DataDir, "locks", host.UseName(o.Path)))
 	return nil
 }
 

@@ -50,16 +50,16 @@ type sidecarInfo struct {
 	dir string
 }
 
-func (f *Provisioner) sidecarsDir() string {
-	return filepath.Join(f.Installer.Finder.Host.DataDir, "kernels")
+func (p *Provisioner) sidecarsDir() string {
+	return filepath.Join(p.Installer.Finder.Host.DataDir, "kernels")
 }
 
 // sidecars reads the marks of those there are, the newest kernel first.
-func (f *Provisioner) sidecars() []sidecarInfo {
-	if f.Installer.Finder.Host.DataDir == "" {
+func (p *Provisioner) sidecars() []sidecarInfo {
+	if p.Installer.Finder.Host.DataDir == "" {
 		return nil
 	}
-	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(f.sidecarsDir()), "*", sidecarMark))
+	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(p.sidecarsDir()), "*", sidecarMark))
 	var found []sidecarInfo
 	for _, mark := range marks {
 		info := sidecarInfo{dir: filepath.Dir(mark)}
@@ -86,8 +86,8 @@ func (s sidecarInfo) fits(env *pyenv.Environment) bool {
 
 // findSidecar returns a sidecar that fits env: one made for it, or with shared
 // any other.
-func (f *Provisioner) findSidecar(env *pyenv.Environment, shared bool) (found sidecarInfo, ok bool) {
-	for _, s := range f.sidecars() {
+func (p *Provisioner) findSidecar(env *pyenv.Environment, shared bool) (found sidecarInfo, ok bool) {
+	for _, s := range p.sidecars() {
 		own := slices.Contains(s.Prefixes, env.Prefix)
 		if (own || shared) && s.fits(env) {
 			return s, true
@@ -97,14 +97,14 @@ func (f *Provisioner) findSidecar(env *pyenv.Environment, shared bool) (found si
 }
 
 // takeSidecar makes env use s, and notes that it does.
-func (f *Provisioner) takeSidecar(env *pyenv.Environment, s sidecarInfo) {
+func (p *Provisioner) takeSidecar(env *pyenv.Environment, s sidecarInfo) {
 	env.Sidecar = s.dir
-	f.Installer.Finder.Host.Use(s.dir)
+	p.Installer.Finder.Host.Use(s.dir)
 	mark := filepath.Join(s.dir, sidecarMark)
 	if !slices.Contains(s.Prefixes, env.Prefix) {
 		s.Prefixes = append(s.Prefixes, env.Prefix)
 		if err := host.WriteJSON(mark, s); err != nil {
-			f.Installer.Finder.Host.Log().Warn("noting the use of a sidecar", "error", err)
+			p.Installer.Finder.Host.Log().Warn("noting the use of a sidecar", "error", err)
 		}
 		return
 	}
@@ -113,23 +113,23 @@ func (f *Provisioner) takeSidecar(env *pyenv.Environment, s sidecarInfo) {
 }
 
 // makeSidecar makes a sidecar for env.
-func (f *Provisioner) makeSidecar(ctx context.Context, env *pyenv.Environment, progress func(string)) (made sidecarInfo, err error) {
-	if f.Installer.Finder.Host.DataDir == "" {
+func (p *Provisioner) makeSidecar(ctx context.Context, env *pyenv.Environment, progress func(string)) (made sidecarInfo, err error) {
+	if p.Installer.Finder.Host.DataDir == "" {
 		return made, errors.New("there is no data directory to put it into")
 	}
-	unlock, err := f.Installer.Finder.Host.Lock(ctx, "sidecars", host.WaitingFor(progress, "another server that makes a kernel"))
+	unlock, err := p.Installer.Finder.Host.Lock(ctx, "sidecars", host.WaitingFor(progress, "another server that makes a kernel"))
 	if err != nil {
 		return made, err
 	}
 	defer unlock()
-	if s, ok := f.findSidecar(env, true); ok {
+	if s, ok := p.findSidecar(env, true); ok {
 		return s, nil // made while we waited
 	}
-	f.removeOldSidecars()
-	if err := os.MkdirAll(f.sidecarsDir(), 0o700); err != nil {
+	p.removeOldSidecars()
+	if err := os.MkdirAll(p.sidecarsDir(), 0o700); err != nil {
 		return made, err
 	}
-	work, err := os.MkdirTemp(f.sidecarsDir(), ".new-")
+	work, err := os.MkdirTemp(p.sidecarsDir(), ".new-")
 	if err != nil {
 		return made, err
 	}
@@ -139,7 +139,7 @@ func (f *Provisioner) makeSidecar(ctx context.Context, env *pyenv.Environment, p
 		return made, err
 	}
 	progress("installing ipykernel beside " + env.Prefix)
-	if err := f.fillSidecar(ctx, env, target, pins, progress); err != nil {
+	if err := p.fillSidecar(ctx, env, target, pins, progress); err != nil {
 		return made, err
 	}
 	made = sidecarInfo{ABI: env.Info.ABI, Pins: map[string]string{}, Prefixes: []string{env.Prefix}, Made: time.Now().UTC().Truncate(time.Second)}
@@ -149,10 +149,10 @@ func (f *Provisioner) makeSidecar(ctx context.Context, env *pyenv.Environment, p
 			made.Kernel = version
 		}
 	}
-	if err := f.trySidecar(ctx, env, target); err != nil {
+	if err := p.trySidecar(ctx, env, target); err != nil {
 		return made, err
 	}
-	return made, made.moveTo(f.sidecarsDir(), target)
+	return made, made.moveTo(p.sidecarsDir(), target)
 }
 
 // moveTo puts a finished sidecar into its place, named by what it is made of.
@@ -173,23 +173,23 @@ func (s *sidecarInfo) moveTo(dir, made string) error {
 
 // fillSidecar installs into target by uv, the environment's own pip, or a uv that
 // is fetched for it.
-func (f *Provisioner) fillSidecar(ctx context.Context, env *pyenv.Environment, target, pins string, progress func(string)) error {
-	uv := f.Installer.UVPath(env)
+func (p *Provisioner) fillSidecar(ctx context.Context, env *pyenv.Environment, target, pins string, progress func(string)) error {
+	uv := p.Installer.UVPath(env)
 	if uv == "" && !env.Info.HasPip {
 		var err error
-		if uv, err = f.Installer.EnsureUV(ctx, progress); err != nil {
+		if uv, err = p.Installer.EnsureUV(ctx, progress); err != nil {
 			return err
 		}
 	}
 	var argv []string
 	if uv != "" {
-		argv = f.Installer.UVCommand(uv, env.Python, sidecarRequirement)
+		argv = p.Installer.UVCommand(uv, env.Python, sidecarRequirement)
 	} else {
 		argv = install.PipCommand(env.Python, sidecarRequirement)
 	}
 	i := slices.Index(argv, "--")
 	argv = slices.Insert(argv, i, "--target", target, "--constraint", pins)
-	tail, err := f.Installer.Run(ctx, kernelTimeout, withoutUserConstraint(env.Vars), progress, argv)
+	tail, err := p.Installer.Run(ctx, kernelTimeout, withoutUserConstraint(env.Vars), progress, argv)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -265,10 +265,10 @@ sys.meta_path.insert(0, First)
 import ipykernel.kernelapp`
 
 // trySidecar proves that the kernel can be imported beside what env has.
-func (f *Provisioner) trySidecar(ctx context.Context, env *pyenv.Environment, dir string) error {
+func (p *Provisioner) trySidecar(ctx context.Context, env *pyenv.Environment, dir string) error {
 	limited, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	_, stderr, err := f.Installer.Finder.Host.Output(limited, env.Vars, env.Python, "-c", tryScript, dir)
+	_, stderr, err := p.Installer.Finder.Host.Output(limited, env.Vars, env.Python, "-c", tryScript, dir)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -280,14 +280,14 @@ func (f *Provisioner) trySidecar(ctx context.Context, env *pyenv.Environment, di
 
 // removeOldSidecars removes what nobody has started for a long time, and what
 // was left half made.
-func (f *Provisioner) removeOldSidecars() {
-	for _, name := range host.DirNames(f.sidecarsDir()) {
-		dir := filepath.Join(f.sidecarsDir(), name)
+func (p *Provisioner) removeOldSidecars() {
+	for _, name := range host.DirNames(p.sidecarsDir()) {
+		dir := filepath.Join(p.sidecarsDir(), name)
 		info, err := os.Stat(filepath.Join(dir, sidecarMark))
-		old := err == nil && time.Since(info.ModTime()) > sidecarKept && !f.Installer.Finder.Host.InUse(dir)
+		old := err == nil && time.Since(info.ModTime()) > sidecarKept && !p.Installer.Finder.Host.InUse(dir)
 		if old || strings.HasPrefix(name, ".new-") { // under the lock nobody else makes one
 			if err := os.RemoveAll(dir); err != nil {
-				f.Installer.Finder.Host.Log().Warn("removing an old sidecar", "dir", dir, "error", err)
+				p.Installer.Finder.Host.Log().Warn("removing an old sidecar", "dir", dir, "error", err)
 			}
 		}
 	}

@@ -20,10 +20,10 @@ type way struct {
 }
 
 // kernelWays lists how ipykernel can be installed into env, best first.
-func (f *Provisioner) kernelWays(ctx context.Context, env *pyenv.Environment, progress func(string)) ([]way, error) {
+func (p *Provisioner) kernelWays(ctx context.Context, env *pyenv.Environment, progress func(string)) ([]way, error) {
 	var ways []way
 	half, by := halfKernel(env), kinds.Of(env.Kind).Installer
-	if tool, conda := f.Installer.Finder.Conda.Installer(env.Prefix, env.Root); by == kinds.ByConda && conda != "" {
+	if tool, conda := p.Installer.Finder.Conda.Installer(env.Prefix, env.Root); by == kinds.ByConda && conda != "" {
 		install := []string{conda, "install", "-p", env.Prefix, "-y", "--json"}
 		operand := []string{"--", "ipykernel"}
 		if tool != "conda" {
@@ -36,7 +36,7 @@ func (f *Provisioner) kernelWays(ctx context.Context, env *pyenv.Environment, pr
 		ways = append(ways, way{argv: slices.Concat(install, []string{"--freeze-installed"}, operand)}, way{argv: slices.Concat(install, operand)})
 	}
 	pip := install.PipCommand(env.Python, kernelRequirement)
-	uv := f.Installer.UVPath(env)
+	uv := p.Installer.UVPath(env)
 	switch {
 	case env.Info.HasPip && (by != kinds.ByUV || uv == ""):
 		if half { // else pip finds that all is there
@@ -47,17 +47,17 @@ func (f *Provisioner) kernelWays(ctx context.Context, env *pyenv.Environment, pr
 		return append(ways, way{[]string{env.Python, "-m", "ensurepip", "--default-pip"}, true}, way{argv: pip}), nil
 	case uv == "":
 		var err error
-		if uv, err = f.Installer.EnsureUV(ctx, progress); ctx.Err() != nil {
+		if uv, err = p.Installer.EnsureUV(ctx, progress); ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		} else if err != nil && len(ways) > 0 {
 			return ways, nil
 		} else if err != nil {
-			missing := f.kernelMissing(env, "it has no pip and no ensurepip, and "+err.Error())
+			missing := p.kernelMissing(env, "it has no pip and no ensurepip, and "+err.Error())
 			missing.Err = err
 			return nil, missing
 		}
 	}
-	argv := f.Installer.UVCommand(uv, env.Python, kernelRequirement)
+	argv := p.Installer.UVCommand(uv, env.Python, kernelRequirement)
 	if half {
 		argv = slices.Insert(argv, slices.Index(argv, "--"), "--reinstall-package", "ipykernel")
 	}
@@ -75,11 +75,11 @@ func halfKernel(env *pyenv.Environment) bool {
 }
 
 // kernelCommand is the command line that gives env an ipykernel.
-func (f *Provisioner) kernelCommand(env *pyenv.Environment) string {
+func (p *Provisioner) kernelCommand(env *pyenv.Environment) string {
 	by := kinds.Of(env.Kind).Installer
 	switch {
 	case env.Info.ExternallyManaged != "" && by != kinds.ByConda:
-		dir := filepath.Join(f.Installer.Finder.Host.Home, ".venv")
+		dir := filepath.Join(p.Installer.Finder.Host.Home, ".venv")
 		return host.CommandLine(env.Python, "-m", "venv", dir) + " && " +
 			host.CommandLine(filepath.Join(host.BinDir(dir), "python"), "-m", "pip", "install", "ipykernel") +
 			" (and set ENV_TYPE=venv, VENV_PATH=" + dir + ")"
@@ -87,7 +87,7 @@ func (f *Provisioner) kernelCommand(env *pyenv.Environment) string {
 		return host.CommandLine("conda", "install", "-p", env.Prefix, "ipykernel")
 	case env.Info.HasPip && by != kinds.ByUV:
 		return host.CommandLine(env.Python, "-m", "pip", "install", kernelRequirement)
-	case by != kinds.ByUV && env.Info.HasEnsurepip && f.Installer.UVPath(env) == "":
+	case by != kinds.ByUV && env.Info.HasEnsurepip && p.Installer.UVPath(env) == "":
 		return host.CommandLine(env.Python, "-m", "ensurepip", "--default-pip") + " && " + host.CommandLine(env.Python, "-m", "pip", "install", kernelRequirement)
 	}
 	return host.CommandLine("uv", "pip", "install", "--python", env.Python, kernelRequirement)
@@ -95,8 +95,8 @@ func (f *Provisioner) kernelCommand(env *pyenv.Environment) string {
 
 // installKernel tries the ways of installing that suit env, in order, until there
 // is a kernel. The error is a [*KernelMissingError] that says how each ended.
-func (f *Provisioner) installKernel(ctx context.Context, env *pyenv.Environment, progress func(string)) error {
-	ways, err := f.kernelWays(ctx, env, progress)
+func (p *Provisioner) installKernel(ctx context.Context, env *pyenv.Environment, progress func(string)) error {
+	ways, err := p.kernelWays(ctx, env, progress)
 	if err != nil {
 		return err
 	}
@@ -107,16 +107,16 @@ func (f *Provisioner) installKernel(ctx context.Context, env *pyenv.Environment,
 		if slices.Contains(w.argv, "--json") {
 			limit, line = condaKernelTimeout, nil // conda's JSON is nothing to read
 		}
-		tail, err := f.Installer.Run(ctx, limit, env.Vars, line, w.argv)
+		tail, err := p.Installer.Run(ctx, limit, env.Vars, line, w.argv)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		f.Installer.Finder.Host.Log().Info("installing ipykernel", "program", w.argv[0], "error", err)
+		p.Installer.Finder.Host.Log().Info("installing ipykernel", "program", w.argv[0], "error", err)
 		name := strings.Join(w.argv[:min(3, len(w.argv))], " ")
 		switch {
 		case err == nil && !w.prepares:
-			f.Installer.Finder.Forget(env.Python)
-			if err := f.Installer.Finder.Probe(ctx, env); err != nil {
+			p.Installer.Finder.Forget(env.Python)
+			if err := p.Installer.Finder.Probe(ctx, env); err != nil {
 				return err
 			}
 			if env.HasKernel() {
@@ -131,7 +131,7 @@ func (f *Provisioner) installKernel(ctx context.Context, env *pyenv.Environment,
 			break
 		}
 	}
-	missing := f.kernelMissing(env, "installing it failed:\n"+strings.Join(failed, "\n")+"\n")
+	missing := p.kernelMissing(env, "installing it failed:\n"+strings.Join(failed, "\n")+"\n")
 	missing.Err = last
 	return missing
 }
