@@ -202,7 +202,7 @@ func TestDoctorNamesCauseAndMend(t *testing.T) {
 			[]string{"zz_broken.sh failed", "broken here", "mend: mend or move away"}},
 		"hanging activation": {func(t *testing.T) patient { return inConda(t, "sleep 1000\n") }, "activation", true,
 			[]string{"longer than 10s", "mend: mend or move away"}},
-		"no index":         {set("PIP_NO_INDEX=", "UV="+os.Getenv("MCE_TEST_UV"), "PIP_INDEX_URL=http://user:secret@127.0.0.1:9/simple"), "index", true, []string{"127.0.0.1:9", "mend: check the network"}},
+		"no index":         {set("PIP_NO_INDEX=", "UV="+testUV(t), "PIP_INDEX_URL=http://user:secret@127.0.0.1:9/simple"), "index", true, []string{"127.0.0.1:9", "mend: check the network"}},
 		"no home":          {set("HOME="), "home", true, []string{"HOME is not set", "mend: HOME=/"}},
 		"long temporary":   {func(t *testing.T) patient { return patient{settings: []string{"TMPDIR=" + long(t)}} }, "temporary", true, []string{"too long", "mend: TMPDIR=/tmp"}},
 		"long runtime":     {func(t *testing.T) patient { return patient{settings: []string{"XDG_RUNTIME_DIR=" + long(t)}} }, "temporary", true, []string{"too long", "mend: XDG_RUNTIME_DIR=/tmp"}},
@@ -217,7 +217,7 @@ func TestDoctorNamesCauseAndMend(t *testing.T) {
 			empty := t.TempDir()
 			return patient{mounts: "mount -t tmpfs none /usr/local\nmount --bind " + empty + " /usr/bin"}
 		}, "environment", false, []string{"python3", "mend: install Python"}},
-		"no index and nothing made": {set("PIP_NO_INDEX=", "UV="+os.Getenv("MCE_TEST_UV"), "UV_HTTP_RETRIES=0", "UV_NO_CACHE=1", "PATH="+basePath(t), "UV_DEFAULT_INDEX=http://127.0.0.1:9/simple", "PIP_INDEX_URL=http://127.0.0.1:9/simple"),
+		"no index and nothing made": {set("PIP_NO_INDEX=", "UV="+testUV(t), "UV_HTTP_RETRIES=0", "UV_NO_CACHE=1", "PATH="+basePath(t), "UV_DEFAULT_INDEX=http://127.0.0.1:9/simple", "PIP_INDEX_URL=http://127.0.0.1:9/simple"),
 			"environment", false, []string{"making the default Python environment", "127.0.0.1:9", "mend: check the network"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -289,7 +289,7 @@ func TestDocumentedLimits(t *testing.T) {
 		{"session/manager.go", "maxQueue", "64", "| calls waiting in one session | 64 |"},
 		{"session/manager.go", "keptExecutions", "2000", "the last 2000"},
 		{"session/codefile/store.go", "MaxContent", "4 << 20", "content of one file call | 4 MiB |"},
-		{"mcp/execute.go", "maxCode", "4 << 20", "| code of one call, "},
+		{"mcp/tool_execute.go", "maxCode", "4 << 20", "| code of one call, "},
 		{"mcp/packages.go", "maxPackages", "200", "| 200 |"},
 		{"mcp/clients.go", "defaultCharacters", "30_000", "30,000 characters"},
 		{"mcp/clients.go", "codexCharacters", "11_000", "11,000 for Codex"},
@@ -309,7 +309,7 @@ func TestDocumentedLimits(t *testing.T) {
 			t.Errorf("README.md, limits: %q is missing (%s is %s)", limit.words, limit.constant, limit.value)
 		}
 	}
-	waits := constant(t, "mcp/execute.go", "defaultWait") + ", 0 to " + constant(t, "mcp/execute.go", "maxWait")
+	waits := constant(t, "mcp/tool_execute.go", "defaultWait") + ", 0 to " + constant(t, "mcp/execute.go", "maxWait")
 	if !strings.Contains(document(t, "README.md"), "(default "+waits+")") {
 		t.Errorf("README.md does not say that wait_seconds has (default %s)", waits)
 	}
