@@ -198,7 +198,7 @@ func TestDocumentedVariables(t *testing.T) {
 }
 
 // variablesRead finds the names of environment variables in the code, with the
-// file each is in: in functions that call getenv, Getenv or LookupEnv, the
+// file each is in: in functions that call getenv, Getenv, Variable or LookupEnv, the
 // strings that look like a variable's name, and constants that are passed.
 func variablesRead(t *testing.T) map[string]string {
 	t.Helper()
@@ -254,7 +254,7 @@ func readsVariable(fun ast.Expr) bool {
 	case *ast.SelectorExpr:
 		name = f.Sel.Name
 	}
-	return name == "getenv" || name == "Getenv" || name == "LookupEnv"
+	return name == "getenv" || name == "Variable" || name == "Getenv" || name == "LookupEnv"
 }
 
 // collectStrings adds the string constants of a declaration.
