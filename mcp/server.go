@@ -24,6 +24,9 @@ type Config struct {
 	Sessions *session.Manager
 	Version  string
 	Log      *slog.Logger
+	// Notices are sentences that the first answer tells, such as which setting is
+	// wrong.
+	Notices []string
 }
 
 // Server offers the tools on any number of connections. Sessions belong to the
@@ -47,8 +50,9 @@ func New(c Config) *Server {
 		),
 	}
 	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: render.NewGate()}
+	first := &notices{sentences: c.Notices}
 	for _, tool := range t.table() {
-		s.mcp.AddTool(tool.definition(), tool.handler())
+		s.mcp.AddTool(tool.definition(), tool.handler(first))
 		if tool.queues {
 			s.queueing = append(s.queueing, tool.name)
 		}
@@ -191,9 +195,11 @@ func (t tool) definition() mcp.Tool {
 	return d
 }
 
-func (t tool) handler() server.ToolHandlerFunc {
+func (t tool) handler(first *notices) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		a := newArguments(request)
-		return t.handle(ctx, a), nil
+		result := t.handle(ctx, a)
+		first.addTo(ctx, result)
+		return result, nil
 	}
 }
