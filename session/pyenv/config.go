@@ -32,6 +32,13 @@ func ConfigFromEnv(getenv func(string) string) Config {
 // gives the managed environment, which can take minutes to make the first time.
 func (c Config) Configured() bool { return c != Config{} }
 
+// Check judges the combination of settings as [Finder.Resolve] does, before any
+// Python is needed: nil or a [*host.ConfigError].
+func (c Config) Check() error {
+	_, err := c.kind()
+	return err
+}
+
 // kind judges the combination of settings and infers the type.
 func (c Config) kind() (kinds.Kind, error) {
 	settings := []struct {
