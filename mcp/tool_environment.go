@@ -192,7 +192,7 @@ func (t *tools) recordWords() string {
 	if dir := t.sessions.RecordDir(); dir != "" {
 		return dir
 	}
-	return "off (HISTORY=off): records are removed when the server ends"
+	return "off (HISTORY): records are removed when the server ends"
 }
 
 // describeStorage tells where code files are kept, or why they cannot be.

@@ -7,9 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config"
 )
 
 // TestConfigStartsServer: what is printed, read in the shape of that client's
@@ -23,16 +24,16 @@ func TestConfigStartsServer(t *testing.T) {
 	home := t.TempDir()
 	here := map[string]string{"HOME": home, "VENV_PATH": filepath.Dir(filepath.Dir(pythons(t)[0])), "CODE_STORAGE_DIR": "~/my code <&> \"x\"", "HISTORY": "off"}
 	getenv := func(name string) string { return here[name] }
-	for _, c := range clients() {
-		t.Run(c.name, func(t *testing.T) {
+	for _, c := range config.Clients() {
+		t.Run(c.Name, func(t *testing.T) {
 			var out, where bytes.Buffer
-			if status := runConfig([]string{c.name}, getenv, &out, &where); status != 0 {
+			if status := run(t.Context(), []string{"config", c.Name}, getenv, nil, &out, &where); status != 0 {
 				t.Fatalf("status %d: %s", status, where.String())
 			}
-			if file := c.files(home)[0]; !filepath.IsAbs(file) || !strings.Contains(where.String(), file) {
+			if file := c.Files(home)[0]; !filepath.IsAbs(file) || !strings.Contains(where.String(), file) {
 				t.Errorf("%s does not say where it goes, %s", where.String(), file)
 			}
-			e := readEntry(t, c.name, out.Bytes())
+			e := readEntry(t, c.Name, out.Bytes())
 			if e.Command != exe || len(e.Args) > 0 {
 				t.Errorf("command %q %q", e.Command, e.Args)
 			}
@@ -40,7 +41,7 @@ func TestConfigStartsServer(t *testing.T) {
 			if !maps.Equal(e.Env, want) {
 				t.Errorf("env %q", e.Env)
 			}
-			settings := []string{"HOME=" + home, "LOGNAME=me", "PATH=" + barePath, "SHELL=/bin/sh", "TERM=dumb", "USER=me"}
+			settings := []string{"HOME=" + home, "LOGNAME=me", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "SHELL=/bin/sh", "TERM=dumb", "USER=me"}
 			for name, value := range e.Env {
 				settings = append(settings, name+"="+value)
 			}
@@ -53,7 +54,7 @@ func TestConfigStartsServer(t *testing.T) {
 }
 
 // readEntry reads the entry out of the client's file format.
-func readEntry(t *testing.T, name string, file []byte) entry {
+func readEntry(t *testing.T, name string, file []byte) config.Entry {
 	t.Helper()
 	if name == "codex" {
 		return readTOML(t, string(file))
@@ -62,14 +63,14 @@ func readEntry(t *testing.T, name string, file []byte) entry {
 	if name == "vscode" {
 		key = "servers"
 	}
-	var content map[string]map[string]entry
+	var content map[string]map[string]config.Entry
 	if err := json.Unmarshal(file, &content); err != nil {
 		t.Fatalf("%v in %s", err, file)
 	}
 	if len(content) != 1 || len(content[key]) != 1 {
 		t.Fatalf("%s", file)
 	}
-	e := content[key][serverName]
+	e := content[key][config.ServerName]
 	if want := map[string]string{"vscode": "stdio", "claude-code": "stdio"}[name]; e.Type != want {
 		t.Errorf("type %q, want %q", e.Type, want)
 	}
@@ -77,9 +78,9 @@ func readEntry(t *testing.T, name string, file []byte) entry {
 }
 
 // readTOML reads the little TOML that is printed: tables and strings.
-func readTOML(t *testing.T, file string) entry {
+func readTOML(t *testing.T, file string) config.Entry {
 	t.Helper()
-	e := entry{Env: map[string]string{}}
+	e := config.Entry{Env: map[string]string{}}
 	table := ""
 	line := regexp.MustCompile(`^([A-Za-z_]+) = (".*"|\d+)$`)
 	for text := range strings.Lines(file) {
@@ -107,22 +108,11 @@ func readTOML(t *testing.T, file string) entry {
 func TestConfigUnknownClient(t *testing.T) {
 	for _, args := range [][]string{{"emacs"}, nil, {"cursor", "vscode"}} {
 		var out, errs bytes.Buffer
-		if status := runConfig(args, func(string) string { return "" }, &out, &errs); status != exitUsage || out.Len() > 0 {
+		if status := run(t.Context(), append([]string{"config"}, args...), func(string) string { return "" }, nil, &out, &errs); status != exitUsage || out.Len() > 0 {
 			t.Errorf("%q: status %d, %s", args, status, out.String())
 		}
 		if strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), "claude-desktop, claude-code, cursor, vscode, codex") {
 			t.Errorf("%q: %s", args, errs.String())
 		}
-	}
-}
-
-// TestSettingsListed: the settings printed and examined are those of --help.
-func TestSettingsListed(t *testing.T) {
-	var names []string
-	for _, m := range regexp.MustCompile(`(?m)^  ([A-Z_]+) `).FindAllStringSubmatch(usage, -1) {
-		names = append(names, m[1])
-	}
-	if listed := settings(); !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(listed))) {
-		t.Errorf("--help: %q, settings: %q", names, listed)
 	}
 }

@@ -10,10 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/doctor"
 )
 
 // patient is a set-up the doctor is asked about.
@@ -26,7 +27,7 @@ type patient struct {
 
 // examine runs the doctor as a person does, with nothing in its environment but
 // settings, and returns what it found and its exit status.
-func (p patient) examine(t *testing.T) (found findings, status int) {
+func (p patient) examine(t *testing.T) (found doctor.Report, status int) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -58,12 +59,12 @@ func (p patient) examine(t *testing.T) (found findings, status int) {
 	return found, cmd.ProcessState.ExitCode()
 }
 
-// said returns what was found in a step with that verdict.
-func (f findings) said(step, verdict string) string {
+// findingsOf returns what was found in a step with that verdict.
+func findingsOf(f doctor.Report, step, verdict string) string {
 	var b strings.Builder
 	for _, n := range f.Steps {
 		if n.Step == step && n.Verdict == verdict {
-			b.WriteString(n.Cause + "\nmend: " + n.Mend + "\n")
+			b.WriteString(n.Cause + "\nfix: " + n.Fix + "\n")
 		}
 	}
 	return b.String()
@@ -103,9 +104,9 @@ func withoutModule(t *testing.T, module string) (dir string) {
 	return dir
 }
 
-// TestDoctorNamesCauseAndMend: for each broken set-up the step at which it
-// breaks, the cause and what mends it.
-func TestDoctorNamesCauseAndMend(t *testing.T) {
+// TestDoctorNamesCauseAndFix: for each broken set-up the step at which it
+// breaks, the cause and what fixes it.
+func TestDoctorNamesCauseAndFix(t *testing.T) {
 	t.Parallel()
 	venv := func(t *testing.T, files map[string]string) string {
 		dir := filepath.Join(t.TempDir(), "env")
@@ -137,88 +138,91 @@ func TestDoctorNamesCauseAndMend(t *testing.T) {
 		warns   bool // it works all the same
 		parts   []string
 	}{
-		"unknown type": {set("ENV_TYPE=poetry"), "environment", false, []string{`ENV_TYPE="poetry"`, "mend: use conda, venv or venv-uv"}},
-		"type alone":   {set("ENV_TYPE=venv"), "environment", false, []string{"VENV_PATH is not set", "mend: set VENV_PATH"}},
-		"two choices":  {set("VENV_PATH=/a", "UV_VENV_PATH=/b"), "environment", false, []string{"ENV_TYPE is not set", "mend: set ENV_TYPE"}},
-		"absent venv":  {set("VENV_PATH=/nowhere/env"), "environment", false, []string{"/nowhere/env", "mend: python3 -m venv /nowhere/env"}},
+		"unknown type": {set("ENV_TYPE=poetry"), "environment", false, []string{`ENV_TYPE="poetry"`, "fix: use conda, venv or venv-uv"}},
+		"type alone":   {set("ENV_TYPE=venv"), "environment", false, []string{"VENV_PATH is not set", "fix: set VENV_PATH"}},
+		"two choices":  {set("VENV_PATH=/a", "UV_VENV_PATH=/b"), "environment", false, []string{"ENV_TYPE is not set", "fix: set ENV_TYPE"}},
+		"absent venv":  {set("VENV_PATH=/nowhere/env"), "environment", false, []string{"/nowhere/env", "fix: python3 -m venv /nowhere/env"}},
 		"misspelt conda": {func(t *testing.T) patient {
 			home, _ := sharedConda(t)
 			return patient{settings: append(typeSettings("conda", "scince"), "HOME="+home)}
-		}, "environment", false, []string{`"scince"`, "mend: CONDA_ENV_NAME=science"}},
-		"no conda": {set("ENV_TYPE=conda", "CONDA_ENV_NAME=mce-nothing"), "environment", false, []string{"mce-nothing", "mend: conda create -n mce-nothing"}},
+		}, "environment", false, []string{`"scince"`, "fix: CONDA_ENV_NAME=science"}},
+		"no conda": {set("ENV_TYPE=conda", "CONDA_ENV_NAME=mce-nothing"), "environment", false, []string{"mce-nothing", "fix: conda create -n mce-nothing"}},
 		"no venv": {func(t *testing.T) patient { return patient{settings: []string{"VENV_PATH=" + t.TempDir()}} }, "environment", false,
-			[]string{"no pyvenv.cfg", "mend: make one with: python3 -m venv"}},
+			[]string{"no pyvenv.cfg", "fix: make one with: python3 -m venv"}},
 		"hollow venv": {func(t *testing.T) patient { return patient{settings: []string{"VENV_PATH=" + venv(t, nil)}} }, "environment", false,
-			[]string{"no python in it", "mend: make it anew: python3 -m venv --clear"}},
+			[]string{"no python in it", "fix: make it anew: python3 -m venv --clear"}},
 		"dangling venv": {func(t *testing.T) patient {
 			dir := venv(t, map[string]string{"bin/pip": ""})
 			if err := os.Symlink("/nowhere/python3.11/bin/python3.11", filepath.Join(dir, "bin", "python")); err != nil {
 				t.Fatal(err)
 			}
 			return patient{settings: []string{"VENV_PATH=" + dir}}
-		}, "environment", false, []string{"/nowhere/python3.11/bin) is gone", "mend: make it anew: python3 -m venv --clear"}},
+		}, "environment", false, []string{"/nowhere/python3.11/bin) is gone", "fix: make it anew: python3 -m venv --clear"}},
 		"wrong architecture": {func(t *testing.T) patient {
 			dir := venv(t, nil)
 			foreignPython(t, filepath.Join(dir, "bin", "python"))
 			return patient{settings: []string{"VENV_PATH=" + dir}}
-		}, "environment", false, []string{"exec format error", "mend: make it anew", "another processor"}},
+		}, "environment", false, []string{"exec format error", "fix: make it anew", "another processor"}},
 		"crashing python": {func(t *testing.T) patient {
 			dir := venv(t, map[string]string{"bin/python": "#!/bin/sh\necho no such luck >&2\nexit 3\n"})
 			execute(t, "chmod", "+x", filepath.Join(dir, "bin", "python"))
 			return patient{settings: []string{"VENV_PATH=" + dir}}
-		}, "environment", false, []string{"exit status 3: no such luck", "mend: make it anew"}},
+		}, "environment", false, []string{"exit status 3: no such luck", "fix: make it anew"}},
 		"no ipykernel": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + emptyEnv(t, "venv-uv")}}
-		}, "ipykernel", false, []string{"ipykernel is not installed", "first call", "mend: mcp-code-executor doctor --fix, or: uv pip install"}},
+		}, "ipykernel", false, []string{"ipykernel is not installed", "first call", "fix: mcp-code-executor doctor --fix, or: uv pip install"}},
 		"ipykernel forbidden": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + emptyEnv(t, "venv-uv"), "KERNEL_INSTALL=never"}}
-		}, "ipykernel", false, []string{"KERNEL_INSTALL=never forbids", "mend: uv pip install"}},
+		}, "ipykernel", false, []string{"KERNEL_INSTALL=never forbids", "fix: uv pip install"}},
 		"half an ipykernel": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + withoutModule(t, "ipykernel")}}
-		}, "ipykernel", false, []string{"half removed", "mend: uv pip install", "--reinstall ipykernel"}},
+		}, "ipykernel", false, []string{"half removed", "fix: uv pip install", "--reinstall ipykernel"}},
 		"no zmq": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + withoutModule(t, "zmq")}}
 		}, "kernel", false, []string{"its module zmq", "--reinstall ipykernel"}},
 		"no matplotlib": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + withoutModule(t, "matplotlib")}}
-		}, "plot", true, []string{"matplotlib cannot be imported", "mend: uv pip install", "matplotlib"}},
-		"storage is a file": {set("CODE_STORAGE_DIR=/etc/passwd"), "storage", false, []string{"not a directory", "mend: set CODE_STORAGE_DIR"}},
+		}, "plot", true, []string{"matplotlib cannot be imported", "fix: uv pip install", "matplotlib"}},
+		"storage is a file": {set("CODE_STORAGE_DIR=/etc/passwd"), "storage", false, []string{"not a directory", "fix: set CODE_STORAGE_DIR"}},
 		"storage full": {func(t *testing.T) patient {
 			dir := t.TempDir()
 			return patient{settings: []string{"CODE_STORAGE_DIR=" + dir}, mounts: "mount -t tmpfs -o size=4k none " + dir + "\nprintf %4096s x >" + dir + "/big"}
-		}, "storage", false, []string{"no space left on device", "mend: free some space", "df -h"}},
+		}, "storage", false, []string{"no space left on device", "fix: free some space", "df -h"}},
 		"storage read-only": {func(t *testing.T) patient {
 			dir := t.TempDir()
 			return patient{settings: []string{"CODE_STORAGE_DIR=" + dir}, mounts: "mount -t tmpfs -o ro none " + dir}
-		}, "storage", false, []string{"read-only file system", "mend: set CODE_STORAGE_DIR"}},
+		}, "storage", false, []string{"read-only file system", "fix: set CODE_STORAGE_DIR"}},
 		"storage not owned": {func(t *testing.T) patient {
 			dir := t.TempDir()
 			if err := os.Chmod(dir, 0o555); err != nil {
 				t.Fatal(err)
 			}
 			return patient{settings: []string{"CODE_STORAGE_DIR=" + dir}, nobody: os.Getuid() == 0}
-		}, "storage", false, []string{"permission denied", "mend: sudo chown", "or set CODE_STORAGE_DIR"}},
+		}, "storage", false, []string{"permission denied", "fix: sudo chown", "or set CODE_STORAGE_DIR"}},
 		"failing activation": {func(t *testing.T) patient { return inConda(t, "echo broken here >&2\nreturn 3\n") }, "activation", true,
-			[]string{"zz_broken.sh failed", "broken here", "mend: mend or move away"}},
+			[]string{"zz_broken.sh failed", "broken here", "fix: fix or move away"}},
 		"hanging activation": {func(t *testing.T) patient { return inConda(t, "sleep 1000\n") }, "activation", true,
-			[]string{"longer than 10s", "mend: mend or move away"}},
-		"no index":         {set("PIP_NO_INDEX=", "UV="+testUV(t), "PIP_INDEX_URL=http://user:secret@127.0.0.1:9/simple"), "index", true, []string{"127.0.0.1:9", "mend: check the network"}},
-		"no home":          {set("HOME="), "home", true, []string{"HOME is not set", "mend: HOME=/"}},
-		"long temporary":   {func(t *testing.T) patient { return patient{settings: []string{"TMPDIR=" + long(t)}} }, "temporary", true, []string{"too long", "mend: TMPDIR=/tmp"}},
-		"long runtime":     {func(t *testing.T) patient { return patient{settings: []string{"XDG_RUNTIME_DIR=" + long(t)}} }, "temporary", true, []string{"too long", "mend: XDG_RUNTIME_DIR=/tmp"}},
-		"absent temporary": {set("TMPDIR=/nowhere/tmp"), "temporary", true, []string{"does not exist", "mend: mkdir -p /nowhere/tmp"}},
+			[]string{"longer than 10s", "fix: fix or move away"}},
+		"no index":         {set("PIP_NO_INDEX=", "UV="+testUV(t), "PIP_INDEX_URL=http://user:secret@127.0.0.1:9/simple"), "index", true, []string{"127.0.0.1:9", "fix: check the network"}},
+		"no home":          {set("HOME="), "home", true, []string{"HOME is not set", "fix: HOME=/"}},
+		"long temporary":   {func(t *testing.T) patient { return patient{settings: []string{"TMPDIR=" + long(t)}} }, "temporary", true, []string{"too long", "fix: TMPDIR=/tmp"}},
+		"long runtime":     {func(t *testing.T) patient { return patient{settings: []string{"XDG_RUNTIME_DIR=" + long(t)}} }, "temporary", true, []string{"too long", "fix: XDG_RUNTIME_DIR=/tmp"}},
+		"absent temporary": {set("TMPDIR=/nowhere/tmp"), "temporary", true, []string{"does not exist", "fix: mkdir -p /nowhere/tmp"}},
 		"full temporary": {func(t *testing.T) patient {
 			dir := t.TempDir()
 			return patient{settings: []string{"TMPDIR=" + dir}, mounts: "mount -t tmpfs -o size=4k none " + dir}
-		}, "temporary", true, []string{"is full", "mend: free some space"}},
-		"relative path":   {set("CODE_STORAGE_DIR=code"), "client", true, []string{"CODE_STORAGE_DIR=code is relative", "mend: CODE_STORAGE_DIR=/"}},
-		"wrong idle time": {set("SESSION_IDLE_LIMIT=soon"), "settings", true, []string{`"soon" is no duration`, "mend: SESSION_IDLE_LIMIT=2h"}},
+		}, "temporary", true, []string{"is full", "fix: free some space"}},
+		"relative path":   {set("CODE_STORAGE_DIR=code"), "client", true, []string{"CODE_STORAGE_DIR=code is relative", "fix: CODE_STORAGE_DIR=/"}},
+		"wrong idle time": {set("SESSION_IDLE_LIMIT=soon"), "settings", true, []string{`"soon" is no duration`, "fix: SESSION_IDLE_LIMIT=2h"}},
+		"wrong words": {set("HISTORY=perhaps", "KERNEL_INSTALL=maybe", "UV_INSTALL=soon", "PRELUDE=x", "LOG_LEVEL=verbose"), "settings", true,
+			[]string{`HISTORY="perhaps" is neither on nor off: no record is kept`, "fix: HISTORY=on or HISTORY=off", `KERNEL_INSTALL="maybe"`, `UV_INSTALL="soon"`, `PRELUDE="x"`, `LOG_LEVEL="verbose"`}},
+		"wrong patterns": {set("ENV_DENY=[x-"), "environment", false, []string{"which is no pattern", "fix: give names and patterns"}},
 		"no Python": {func(t *testing.T) patient {
 			empty := t.TempDir()
 			return patient{mounts: "mount -t tmpfs none /usr/local\nmount --bind " + empty + " /usr/bin"}
-		}, "environment", false, []string{"python3", "mend: install Python"}},
+		}, "environment", false, []string{"python3", "fix: install Python"}},
 		"no index and nothing made": {set("PIP_NO_INDEX=", "UV="+testUV(t), "UV_HTTP_RETRIES=0", "UV_NO_CACHE=1", "PATH="+basePath(t), "UV_DEFAULT_INDEX=http://127.0.0.1:9/simple", "PIP_INDEX_URL=http://127.0.0.1:9/simple"),
-			"environment", false, []string{"making the default Python environment", "127.0.0.1:9", "mend: check the network"}},
+			"environment", false, []string{"making the default Python environment", "127.0.0.1:9", "fix: check the network"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -228,11 +232,11 @@ func TestDoctorNamesCauseAndMend(t *testing.T) {
 				p.settings = append(inVenv(t), p.settings...)
 			}
 			found, status := p.examine(t)
-			verdict := stepFail
+			verdict := doctor.VerdictFail
 			if test.warns {
-				verdict = stepWarn
+				verdict = doctor.VerdictWarn
 			}
-			said := found.said(test.step, verdict)
+			said := findingsOf(found, test.step, verdict)
 			for _, part := range test.parts {
 				if !strings.Contains(said, part) {
 					t.Errorf("%q is missing in:\n%s\nwhole: %+v", part, said, found.Steps)
@@ -245,8 +249,8 @@ func TestDoctorNamesCauseAndMend(t *testing.T) {
 				t.Errorf("status %d, ok %v:\n%+v", status, found.OK, found.Steps)
 			}
 			for _, n := range found.Steps {
-				if (n.Verdict == stepFail || n.Verdict == stepWarn) && (n.Cause == "" || n.Mend == "") {
-					t.Errorf("no cause or no mend: %+v", n)
+				if (n.Verdict == doctor.VerdictFail || n.Verdict == doctor.VerdictWarn) && (n.Cause == "" || n.Fix == "") {
+					t.Errorf("no cause or no fix: %+v", n)
 				}
 			}
 		})
@@ -278,7 +282,7 @@ func TestDoctorGreen(t *testing.T) {
 				t.Fatalf("status %d: %+v", status, found.Steps)
 			}
 			for _, n := range found.Steps {
-				if n.Verdict != stepOK && n.Step != "index" && !(n.Step == "plot" && test.name == "old ipykernel") {
+				if n.Verdict != doctor.VerdictOK && n.Step != "index" && !(n.Step == "plot" && test.name == "old ipykernel") {
 					t.Errorf("%+v", n)
 				}
 			}
@@ -328,34 +332,16 @@ func TestDoctorClientFiles(t *testing.T) {
 		filepath.Join(home, ".cursor", "mcp.json"):                             `{"mcpServers": {"x": {"command": "mcp-code-executor",}}}`,
 	})
 	found, _ := patient{settings: append(inVenv(t), "HOME="+home)}.examine(t)
-	said := found.said("claude-desktop", stepWarn)
+	said := findingsOf(found, "claude-desktop", doctor.VerdictWarn)
 	for _, part := range []string{`server "name": command "mcp-code-executor" is no absolute path`, `server "gone": there is no program`, `server "relative": CODE_STORAGE_DIR=code is relative`, `server "broken": no venv environment "/nowhere/env"`} {
 		if !strings.Contains(said, part) {
 			t.Errorf("%q is missing in %s", part, said)
 		}
 	}
-	if strings.Contains(said, "other") || strings.Contains(said, `"good"`) || found.said("claude-desktop", stepOK) == "" {
+	if strings.Contains(said, "other") || strings.Contains(said, `"good"`) || findingsOf(found, "claude-desktop", doctor.VerdictOK) == "" {
 		t.Errorf("%+v", found.Steps)
 	}
-	if said := found.said("cursor", stepFail); !strings.Contains(said, "is not JSON") {
+	if said := findingsOf(found, "cursor", doctor.VerdictFail); !strings.Contains(said, "is not JSON") {
 		t.Errorf("cursor: %s", said)
-	}
-}
-
-// TestDoctorArguments: what is no argument of the doctor is refused in one line.
-func TestDoctorArguments(t *testing.T) {
-	for _, args := range [][]string{{"--env", "poetry=x"}, {"--env", "venv"}, {"now"}, {"--quick"}} {
-		var out, errs bytes.Buffer
-		if status := runDoctor(t.Context(), args, func(string) string { return "" }, &out, &errs); status != exitUsage || out.Len() > 0 || errs.Len() == 0 {
-			t.Errorf("%q: status %d, %s", args, status, errs.String())
-		}
-	}
-	if n := len(strings.Split(usage, "\n")); n > 24 {
-		t.Errorf("--help has %d lines", n)
-	}
-	for line := range strings.Lines(usage + doctorUsage) {
-		if len(strings.TrimSuffix(line, "\n")) > 80 {
-			t.Errorf("--help: %s columns: %s", strconv.Itoa(len(line)), line)
-		}
 	}
 }

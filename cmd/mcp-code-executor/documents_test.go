@@ -19,6 +19,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
@@ -161,20 +162,26 @@ func TestDocumentedMigration(t *testing.T) {
 	}
 }
 
-// TestDocumentedSettings: the settings are the same in README and in --help.
+// TestDocumentedSettings: README's table of settings is the program's; -update
+// writes it.
 func TestDocumentedSettings(t *testing.T) {
-	settings := between(t, document(t, "README.md"), "\n## Variables\n", "\n\nPaths")
-	inReadme := regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\|").FindAllStringSubmatch(settings, -1)
-	inUsage := regexp.MustCompile(`(?m)^  ([A-Z_]+) `).FindAllStringSubmatch(usage, -1)
-	names := func(matches [][]string) (list []string) {
-		for _, m := range matches {
-			list = append(list, m[1])
-		}
-		slices.Sort(list)
-		return list
+	readme := document(t, "README.md")
+	have := between(t, readme, "\n## Settings\n", "\n\nPaths")
+	const head = "| variable | default | meaning |\n|---|---|---|\n"
+	want := head
+	for _, s := range settings.Table() {
+		want += "| `" + s.Name + "` | " + s.Default + " | " + s.Readme + " |\n"
 	}
-	if r, u := names(inReadme), names(inUsage); !slices.Equal(r, u) || len(r) == 0 {
-		t.Errorf("settings in README.md: %q\nin --help: %q", r, u)
+	_, table, _ := strings.Cut(have, head)
+	if head+table+"\n" == want {
+		return
+	}
+	if !*update {
+		t.Fatalf("README.md, settings: go test -run %s -update ./cmd/mcp-code-executor writes this:\n%s", t.Name(), want)
+	}
+	readme = strings.Replace(readme, head+table+"\n", want, 1)
+	if err := os.WriteFile(filepath.Join(repository, "README.md"), []byte(readme), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -185,6 +192,9 @@ func TestDocumentedVariables(t *testing.T) {
 		"MCE_GUARD": "the server sets it for the guards it starts; no setting",
 	}
 	read := variablesRead(t)
+	for _, s := range settings.Table() {
+		read[s.Name] = "the table of settings"
+	}
 	for name, where := range read {
 		if internal[name] == "" && !strings.HasPrefix(name, "MCE_TEST_") && !strings.Contains(readme, "`"+name+"`") {
 			t.Errorf("README.md does not name the variable %s, read in %s", name, where)
@@ -192,7 +202,7 @@ func TestDocumentedVariables(t *testing.T) {
 	}
 	for _, name := range []string{"CODE_STORAGE_DIR", "ENV_TYPE", "HOME", "CONDA_ENVS_DIRS", "MCE_GUARD"} {
 		if read[name] == "" {
-			t.Errorf("this test does not see that %s is read any more: mend variablesRead", name)
+			t.Errorf("this test does not see that %s is read any more: correct variablesRead", name)
 		}
 	}
 }

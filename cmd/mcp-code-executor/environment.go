@@ -6,36 +6,19 @@ import (
 	"io"
 	"time"
 
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
 )
-
-const environmentUsage = `usage: mcp-code-executor environment [remove]
-
-Shows what this program has made in its data directory: the managed environment,
-kernels put beside environments that have none, and uv. remove removes all of it
-that no running server uses; it is made again when it is needed.
-`
 
 // removeTime bounds the waiting for a server that is just making something.
 const removeTime = 10 * time.Second
 
-// runEnvironment is the subcommand. It returns the exit status: 1 when something
-// was not removed.
-func runEnvironment(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	remove := len(args) == 1 && args[0] == "remove"
-	if len(args) > 0 && !remove {
-		fmt.Fprint(stderr, environmentUsage)
-		if args[0] == "-h" || args[0] == "--help" {
-			return 0
-		}
-		return exitUsage
-	}
-	dirs := directories(getenv)
-	provisioner := provision.New(&host.Host{Getenv: getenv, Home: dirs.home, DataDir: dirs.data})
+// showOwned shows what this program has made, and removes it when that is asked
+// for. It returns the exit status: 1 when something was not removed.
+func showOwned(ctx context.Context, remove bool, getenv func(string) string, stdout io.Writer) int {
+	provisioner := server.NewProvisioner(getenv, nil, nil, nil)
 	owned := provisioner.Owned()
 	if len(owned) == 0 {
-		fmt.Fprintf(stdout, "nothing was made yet in %s\n", dirs.data)
+		fmt.Fprintf(stdout, "nothing was made yet in %s\n", server.FindPlaces(getenv).Data)
 		return 0
 	}
 	status := 0

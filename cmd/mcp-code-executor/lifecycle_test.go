@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
 )
 
 // mark is a variable that a server's processes inherit, so that each of them
@@ -254,16 +256,16 @@ func TestTwoConnections(t *testing.T) {
 		name, value, _ := strings.Cut(s, "=")
 		settings[name] = value
 	}
-	parts, err := assemble(func(name string) string { return settings[name] }, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	parts, err := server.Assemble(func(name string) string { return settings[name] }, version, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer parts.close(t.Context())
+	defer parts.Close(t.Context())
 	connect := func() (write func(string), read func() result) {
 		inR, inW := io.Pipe()
 		outR, outW := io.Pipe()
 		go func() {
-			parts.server.Serve(t.Context(), inR, outW)
+			parts.Server.Serve(t.Context(), inR, outW)
 			outW.Close()
 		}()
 		t.Cleanup(func() { inW.Close(); outR.Close() })

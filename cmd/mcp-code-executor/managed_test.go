@@ -102,7 +102,7 @@ func managedRepaired(t *testing.T, home string) {
 	environment := func(status int, parts ...string) {
 		t.Helper()
 		var out, errs bytes.Buffer
-		got := runEnvironment(t.Context(), parts[:1], func(name string) string { return map[string]string{"HOME": home}[name] }, &out, &errs)
+		got := run(t.Context(), []string{"environment", parts[0]}, func(name string) string { return map[string]string{"HOME": home}[name] }, nil, &out, &errs)
 		for _, part := range append(parts[1:], envs[0], "numpy") {
 			if !strings.Contains(out.String(), part) || got != status {
 				t.Errorf("environment %s: status %d, %q is missing in:\n%s%s", parts[0], got, part, out.String(), errs.String())

@@ -184,12 +184,14 @@ func situations(t *testing.T) map[string]func(t *testing.T) situation {
 			writeProgram(t, shim, "echo \"pyenv: version '3.99' is not installed\" >&2\nexit 1")
 			return situation{settings: typeSettings("venv", shim)}
 		},
-		"venv-absent":     set("ENV_TYPE=venv", "VENV_PATH=/nowhere/env"),
-		"venv-relative":   set("ENV_TYPE=venv", "VENV_PATH=env"),
-		"type-unknown":    set("ENV_TYPE=poetry"),
-		"path-left-out":   set("ENV_TYPE=venv-uv"),
-		"name-left-out":   set("ENV_TYPE=conda"),
-		"mode-unknown":    set(append(inVenv(t), "KERNEL_INSTALL=perhaps")...),
+		"venv-absent":   set("ENV_TYPE=venv", "VENV_PATH=/nowhere/env"),
+		"venv-relative": set("ENV_TYPE=venv", "VENV_PATH=env"),
+		"type-unknown":  set("ENV_TYPE=poetry"),
+		"path-left-out": set("ENV_TYPE=venv-uv"),
+		"name-left-out": set("ENV_TYPE=conda"),
+		"mode-unknown": func(t *testing.T) situation {
+			return situation{settings: append(inVenv(t), "KERNEL_INSTALL=perhaps"), prefix: filepath.Dir(filepath.Dir(pythons(t)[0]))}
+		},
 		"deny-malformed":  set(append(inVenv(t), "ENV_DENY=[x-")...),
 		"conda-name":      inConda("science", science),
 		"conda-base":      inConda("base", root),

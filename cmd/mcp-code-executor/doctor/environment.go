@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -14,33 +14,33 @@ import (
 // checkEnvironment finds, activates and probes the environment; the managed one
 // is made if it is not there. It returns nil when there is none.
 func (d *doctor) checkEnvironment(ctx context.Context) *pyenv.Environment {
-	d.line.say("looking at the environment")
-	env, err := d.session.Environment(ctx, d.line.say)
+	d.progress.Say("looking at the environment")
+	env, err := d.session.Environment(ctx, d.progress.Say)
 	if err != nil {
-		d.report.fail("environment", err, mend{})
+		d.report.fail("environment", err, advice{})
 		return nil
 	}
 	d.report.ok("environment", "%s: Python %s, %s", env.Label(), env.Info.Version, env.Python)
 	for _, warning := range env.Warnings {
-		d.report.warn("activation", warning, "mend or move away what is in "+env.Prefix+"/etc/conda/activate.d; `bash -x` on a script shows where it stops")
+		d.report.warn("activation", warning, "fix or move away what is in "+env.Prefix+"/etc/conda/activate.d; `bash -x` on a script shows where it stops")
 	}
 	return env
 }
 
 // noKernel words a missing ipykernel. The doctor installs none without --fix;
 // what the server would do is the error's reason.
-func (d *doctor) noKernel(env *pyenv.Environment, e *provision.KernelMissingError) mend {
-	if d.fix || strings.EqualFold(d.getenv("KERNEL_INSTALL"), "never") {
-		return mend{}
+func (d *doctor) noKernel(env *pyenv.Environment, e *provision.KernelMissingError) advice {
+	if d.fix || d.settings.KernelInstall == "never" {
+		return advice{}
 	}
 	left, _ := filepath.Glob(filepath.Join(env.Info.Purelib, "ipykernel-*.dist-info"))
 	if len(left) > 0 && e.Installed == "" { // an installer believes it is there
-		return mend{cause: fmt.Sprintf("ipykernel is half removed in %s: %s is there, and its code is not", env.Label(), left[0]), command: reinstall(env)}
+		return advice{cause: fmt.Sprintf("ipykernel is half removed in %s: %s is there, and its code is not", env.Label(), left[0]), command: reinstall(env)}
 	}
-	return mend{command: "mcp-code-executor doctor --fix, or: " + e.Command}
+	return advice{command: "mcp-code-executor doctor --fix, or: " + e.Command}
 }
 
-// reinstall is the command that mends an ipykernel of which parts are missing.
+// reinstall is the command that repairs an ipykernel of which parts are missing.
 func reinstall(env *pyenv.Environment) string {
 	switch {
 	case env.Kind == kinds.Conda:

@@ -1,4 +1,6 @@
-package main
+// Package terminal tells whether a person sits at the other end, and shows a
+// waiting one what is being done.
+package terminal
 
 import (
 	"fmt"
@@ -9,12 +11,12 @@ import (
 	"unicode/utf8"
 )
 
-// progressLine shows a waiting person what is being done: one moving line with
+// Progress shows a waiting person what is being done: one moving line with
 // the time it takes on a terminal, plain lines elsewhere.
 //
-// Its goroutine redraws the line; it is started by newProgressLine on a terminal
-// and ended by close.
-type progressLine struct {
+// Its goroutine redraws the line; it is started by NewProgress on a terminal
+// and ended by Close.
+type Progress struct {
 	w     io.Writer
 	width int // columns of the terminal, 0 when w is none
 	stop  chan struct{}
@@ -26,11 +28,11 @@ type progressLine struct {
 	drawn bool
 }
 
-// newProgressLine returns a line on w, which is a terminal or not.
-func newProgressLine(w io.Writer) *progressLine {
-	p := &progressLine{w: w, stop: make(chan struct{})}
+// NewProgress returns a line on w, which is a terminal or not.
+func NewProgress(w io.Writer) *Progress {
+	p := &Progress{w: w, stop: make(chan struct{})}
 	if f, ok := w.(*os.File); ok {
-		p.width = terminalWidth(f)
+		p.width = Width(f)
 	}
 	if p.width > 0 {
 		p.wg.Go(p.tick)
@@ -39,7 +41,7 @@ func newProgressLine(w io.Writer) *progressLine {
 }
 
 // tick keeps the time on the line moving.
-func (p *progressLine) tick() {
+func (p *Progress) tick() {
 	t := time.NewTicker(200 * time.Millisecond)
 	defer t.Stop()
 	for {
@@ -54,8 +56,8 @@ func (p *progressLine) tick() {
 	}
 }
 
-// say tells what is being done now.
-func (p *progressLine) say(text string) {
+// Say tells what is being done now.
+func (p *Progress) Say(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if text == p.text || text == "" {
@@ -70,7 +72,7 @@ func (p *progressLine) say(text string) {
 }
 
 // drawLocked draws the line over what was there. The caller must hold mu.
-func (p *progressLine) drawLocked() {
+func (p *Progress) drawLocked() {
 	if p.text == "" {
 		return
 	}
@@ -86,8 +88,8 @@ func (p *progressLine) drawLocked() {
 	p.drawn = true
 }
 
-// clear takes the line away, so that something else can be printed.
-func (p *progressLine) clear() {
+// Clear takes the line away, so that something else can be printed.
+func (p *Progress) Clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.text = ""
@@ -97,9 +99,9 @@ func (p *progressLine) clear() {
 	}
 }
 
-// close clears the line and ends its goroutine.
-func (p *progressLine) close() {
+// Close clears the line and ends its goroutine.
+func (p *Progress) Close() {
 	close(p.stop)
 	p.wg.Wait()
-	p.clear()
+	p.Clear()
 }

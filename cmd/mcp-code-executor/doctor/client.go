@@ -1,19 +1,21 @@
-package main
+package doctor
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config"
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // bareVariables are all that some clients pass on from their own environment.
@@ -29,18 +31,18 @@ func (d *doctor) checkClient(ctx context.Context, env *pyenv.Environment) {
 		d.report.skip("client", "this is a container: what a client passes on does not reach it")
 		return
 	}
-	home := homeDir(d.getenv)
+	home := server.HomeDir(d.getenv)
 	relative := false
 	configured := map[string]string{}
-	for _, name := range settings() {
-		value := strings.TrimSpace(d.getenv(name))
+	for _, row := range settings.Table() {
+		value := strings.TrimSpace(d.getenv(row.Name))
 		if value == "" {
 			continue
 		}
-		configured[name] = absoluteSetting(name, value, home)
-		if isPathSetting(name, value) && !filepath.IsAbs(expandHome(value, home)) && !strings.HasPrefix(value, "$") {
+		configured[row.Name] = row.Absolute(value, home)
+		if row.IsRelative(value, home) {
 			relative = true
-			d.report.warn("client", fmt.Sprintf("%s=%s is relative, and a client starts the server in a directory of its own", name, value), name+"="+configured[name])
+			d.report.warn("client", fmt.Sprintf("%s=%s is relative, and a client starts the server in a directory of its own", row.Name, value), row.Name+"="+configured[row.Name])
 		}
 	}
 	if hidden := d.notPassedOn(); len(hidden) > 0 {
@@ -55,16 +57,16 @@ func (d *doctor) checkClient(ctx context.Context, env *pyenv.Environment) {
 	case errors.Is(err, errNotMade):
 		d.report.warn("client", "with a client's bare environment the managed environment lies elsewhere and has yet to be made", "set XDG_DATA_HOME in the client's configuration as here, or nowhere")
 	case err != nil:
-		d.report.fail("client", fmt.Errorf("with a client's bare environment (%s) the environment is not found: %w", strings.Join(bareVariables(), " "), err), mend{command: byPath(env)})
+		d.report.fail("client", fmt.Errorf("with a client's bare environment (%s) the environment is not found: %w", strings.Join(bareVariables(), " "), err), advice{command: byPath(env)})
 	case found.Python != env.Python:
-		d.report.fail("client", fmt.Errorf("with a client's bare environment another one is found: %s instead of %s", found.Python, env.Python), mend{command: byPath(env)})
+		d.report.fail("client", fmt.Errorf("with a client's bare environment another one is found: %s instead of %s", found.Python, env.Python), advice{command: byPath(env)})
 	case !relative:
 		d.report.ok("client", "a client's bare environment suffices: mcp-code-executor config CLIENT prints what to put where")
 	}
 }
 
 func (d *doctor) notPassedOn() []string {
-	return slices.DeleteFunc(passedOn(), func(name string) bool { return d.getenv(name) == "" })
+	return slices.DeleteFunc(settings.Foreign(), func(name string) bool { return d.getenv(name) == "" })
 }
 
 // byPath is the setting that needs no searching.
@@ -97,21 +99,14 @@ func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*py
 		variables[name] = value
 	}
 	getenv := func(name string) string { return variables[name] }
-	dirs := directories(getenv)
-	provisioner := provision.New(&host.Host{
-		Getenv: getenv,
-		Environ: func() []string {
-			var entries []string
-			for name, value := range variables {
-				entries = append(entries, name+"="+value)
-			}
-			return entries
-		},
-		Home: dirs.home, Runner: d.parts.reaper, DataDir: dirs.data, Logger: d.parts.log,
-		EnvDeny: getenv("ENV_DENY"),
-	})
-	provisioner.Installer.Finder.Near = near(dirs.storage)
-	c := pyenv.ConfigFromEnv(getenv)
+	provisioner := server.NewProvisioner(getenv, func() []string {
+		var entries []string
+		for name, value := range variables {
+			entries = append(entries, name+"="+value)
+		}
+		return entries
+	}, d.parts.Reaper, d.parts.Log)
+	c := settings.Read(getenv).Environment
 	if !c.Configured() && !provisioner.ManagedReady() {
 		return nil, errNotMade
 	}
@@ -121,22 +116,22 @@ func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*py
 // checkClientFiles looks into the configuration files of the clients that are on
 // this machine, for entries of this program.
 func (d *doctor) checkClientFiles(ctx context.Context) {
-	home := homeDir(d.getenv)
-	for _, c := range clients() {
-		file := c.files(home)[0]
+	home := server.HomeDir(d.getenv)
+	for _, c := range config.Clients() {
+		file := c.Files(home)[0]
 		data, err := os.ReadFile(file)
-		if err != nil || c.key == "" {
+		if err != nil || c.Key == "" {
 			continue // the client is not here, or keeps no JSON
 		}
 		var content map[string]json.RawMessage
-		var servers map[string]entry
+		var servers map[string]config.Entry
 		if err := json.Unmarshal(data, &content); err != nil {
-			if strings.Contains(string(data), "mcp-code-executor") && c.name != "vscode" { // which allows comments
-				d.report.fail(c.name, fmt.Errorf("%s is not JSON, so the client reads nothing of it: %w", file, err), mend{command: "mend " + file + " (a comma too many or too few?)"})
+			if strings.Contains(string(data), "mcp-code-executor") && c.Name != "vscode" { // which allows comments
+				d.report.fail(c.Name, fmt.Errorf("%s is not JSON, so the client reads nothing of it: %w", file, err), advice{command: "fix " + file + " (a comma too many or too few?)"})
 			}
 			continue
 		}
-		if json.Unmarshal(content[c.key], &servers) != nil {
+		if json.Unmarshal(content[c.Key], &servers) != nil {
 			continue
 		}
 		for name, e := range servers {
@@ -157,32 +152,44 @@ func ownFile() string {
 }
 
 // checkEntry judges one entry of a client's file, and tries it.
-func (d *doctor) checkEntry(ctx context.Context, c client, file, name string, e entry) {
+func (d *doctor) checkEntry(ctx context.Context, c config.Client, file, name string, e config.Entry) {
 	where := fmt.Sprintf("%s, server %q: ", file, name)
 	good := true
-	bad := func(cause, mend string) {
+	bad := func(cause, fix string) {
 		good = false
-		d.report.warn(c.name, where+cause, mend)
+		d.report.warn(c.Name, where+cause, fix)
 	}
 	if info, err := os.Stat(e.Command); !filepath.IsAbs(e.Command) {
-		bad(fmt.Sprintf("command %q is no absolute path, and clients have almost no PATH", e.Command), `"command": `+quoteJSON(ownFile()))
+		bad(fmt.Sprintf("command %q is no absolute path, and clients have almost no PATH", e.Command), `"command": `+config.Quote(ownFile()))
 	} else if err != nil || info.IsDir() {
-		bad(fmt.Sprintf("there is no program %s", e.Command), `"command": `+quoteJSON(ownFile()))
+		bad(fmt.Sprintf("there is no program %s", e.Command), `"command": `+config.Quote(ownFile()))
 	}
-	for _, variable := range settings() {
-		value := e.Env[variable]
-		if isPathSetting(variable, value) && value != "" && !strings.Contains(value, "$") && !filepath.IsAbs(expandHome(value, homeDir(d.getenv))) {
-			bad(fmt.Sprintf("%s=%s is relative, and a client starts the server in a directory of its own", variable, value), "write it as an absolute path")
+	get := settings.WithArgs(e.Args, func(name string) string { return e.Env[name] })
+	filledIn, variables := false, maps.Clone(e.Env)
+	if variables == nil {
+		variables = map[string]string{}
+	}
+	for _, row := range settings.Table() {
+		value := get(row.Name)
+		variables[row.Name] = value
+		if row.IsRelative(value, server.HomeDir(d.getenv)) {
+			bad(fmt.Sprintf("%s=%s is relative, and a client starts the server in a directory of its own", row.Name, value), "write it as an absolute path")
+		}
+		filledIn = filledIn || strings.Contains(value, "${")
+	}
+	if filledIn {
+		return // by the client
+	}
+	for _, p := range settings.Read(get).Problems {
+		if !p.Refused {
+			bad(p.Cause(), p.Fix)
 		}
 	}
-	if slices.ContainsFunc(settings(), func(s string) bool { return strings.Contains(e.Env[s], "${") }) {
-		return // the client fills it in
-	}
-	if _, err := d.tryBare(ctx, e.Env); err != nil && !errors.Is(err, errNotMade) {
-		cause, mend := explainFailure(err)
-		bad(cause, mend)
+	if _, err := d.tryBare(ctx, variables); err != nil && !errors.Is(err, errNotMade) {
+		cause, fix := explainFailure(err)
+		bad(cause, fix)
 	}
 	if good {
-		d.report.ok(c.name, "%s%s", where, "right")
+		d.report.ok(c.Name, "%s%s", where, "right")
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"encoding/json"
@@ -10,55 +10,55 @@ import (
 
 // Verdicts of a step.
 const (
-	stepOK   = "ok"
-	stepWarn = "warn" // works, but not as the user may think
-	stepFail = "fail"
-	stepSkip = "skip" // could not be tried
+	VerdictOK   = "ok"
+	VerdictWarn = "warn" // works, but not as the user may think
+	VerdictFail = "fail"
+	VerdictSkip = "skip" // could not be tried
 )
 
-// finding is what one step of an examination found.
-type finding struct {
+// Finding is what one step of an examination found.
+type Finding struct {
 	Step    string `json:"step"`
 	Verdict string `json:"verdict"`
 	Found   string `json:"found,omitempty"` // of ok and skip
 	Cause   string `json:"cause,omitempty"` // of warn and fail
-	Mend    string `json:"mend,omitempty"`  // a command, or what to do
+	Fix     string `json:"fix,omitempty"`   // a command, or what to do
 	Millis  int64  `json:"milliseconds"`
 }
 
-// findings are a whole examination.
-type findings struct {
+// Report is a whole examination.
+type Report struct {
 	Version string    `json:"version"`
 	OK      bool      `json:"ok"`
 	Seconds float64   `json:"seconds"`
-	Steps   []finding `json:"steps"`
+	Steps   []Finding `json:"steps"`
 
 	begun, last time.Time
 	print       func(string) // nil prints nothing while it goes on
 }
 
-func (f *findings) begin() {
+func (f *Report) begin() {
 	f.last = f.begun
 	if f.print != nil {
 		f.print(f.Version + "\n")
 	}
 }
 
-func (f *findings) ok(step, format string, args ...any) {
-	f.add(finding{Step: step, Verdict: stepOK, Found: fmt.Sprintf(format, args...)})
+func (f *Report) ok(step, format string, args ...any) {
+	f.add(Finding{Step: step, Verdict: VerdictOK, Found: fmt.Sprintf(format, args...)})
 }
 
-func (f *findings) skip(step, why string) {
-	f.add(finding{Step: step, Verdict: stepSkip, Found: why})
+func (f *Report) skip(step, why string) {
+	f.add(Finding{Step: step, Verdict: VerdictSkip, Found: why})
 }
 
-func (f *findings) warn(step, cause, mend string) {
-	f.add(finding{Step: step, Verdict: stepWarn, Cause: cause, Mend: mend})
+func (f *Report) warn(step, cause, fix string) {
+	f.add(Finding{Step: step, Verdict: VerdictWarn, Cause: cause, Fix: fix})
 }
 
 // fail adds a failure; its words come from the error, and from m where the
 // caller knows better.
-func (f *findings) fail(step string, err error, m mend) {
+func (f *Report) fail(step string, err error, m advice) {
 	cause, command := explainFailure(err)
 	if m.cause != "" {
 		cause = m.cause
@@ -66,10 +66,10 @@ func (f *findings) fail(step string, err error, m mend) {
 	if m.command != "" {
 		command = m.command
 	}
-	f.add(finding{Step: step, Verdict: stepFail, Cause: cause, Mend: command})
+	f.add(Finding{Step: step, Verdict: VerdictFail, Cause: cause, Fix: command})
 }
 
-func (f *findings) add(n finding) {
+func (f *Report) add(n Finding) {
 	now := time.Now()
 	n.Millis = now.Sub(f.last).Milliseconds()
 	f.last = now
@@ -80,28 +80,28 @@ func (f *findings) add(n finding) {
 }
 
 // text is the finding as a person reads it.
-func (n finding) text() string {
+func (n Finding) text() string {
 	const indent = "\n                   "
 	mark := n.Verdict
-	if mark == stepFail {
+	if mark == VerdictFail {
 		mark = "FAIL"
 	}
 	what := n.Found + n.Cause
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-4s  %-11s  %s\n", mark, n.Step, strings.ReplaceAll(strings.TrimRight(what, "\n"), "\n", indent))
-	if n.Mend != "" {
-		fmt.Fprintf(&b, "%-4s  %-11s  mend: %s\n", "", "", strings.ReplaceAll(n.Mend, "\n", indent))
+	if n.Fix != "" {
+		fmt.Fprintf(&b, "%-4s  %-11s  fix: %s\n", "", "", strings.ReplaceAll(n.Fix, "\n", indent))
 	}
 	return b.String()
 }
 
 // end sums up and returns the exit status.
-func (f *findings) end(asJSON bool, w io.Writer) int {
+func (f *Report) end(asJSON bool, w io.Writer) int {
 	count := map[string]int{}
 	for _, n := range f.Steps {
 		count[n.Verdict]++
 	}
-	f.OK = count[stepFail] == 0
+	f.OK = count[VerdictFail] == 0
 	f.Seconds = float64(time.Since(f.begun).Milliseconds()) / 1000
 	switch {
 	case asJSON:
@@ -112,9 +112,9 @@ func (f *findings) end(asJSON bool, w io.Writer) int {
 	case f.print != nil:
 		verdict := "all works"
 		if !f.OK {
-			verdict = fmt.Sprintf("%d failed", count[stepFail])
+			verdict = fmt.Sprintf("%d failed", count[VerdictFail])
 		}
-		f.print(fmt.Sprintf("%s; %d warnings, %.1f s\n", verdict, count[stepWarn], f.Seconds))
+		f.print(fmt.Sprintf("%s; %d warnings, %.1f s\n", verdict, count[VerdictWarn], f.Seconds))
 	}
 	if !f.OK {
 		return 1

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func (d *doctor) checkKernel(ctx context.Context, env *pyenv.Environment) {
 		d.kernelFailed(env, err)
 		return
 	}
-	d.report.ok("kernel", "ipykernel %s started and ran code within %.1f s", d.parts.sessions.KernelWords(env), time.Since(begun).Seconds())
+	d.report.ok("kernel", "ipykernel %s started and ran code within %.1f s", d.parts.Sessions.KernelWords(env), time.Since(begun).Seconds())
 	for _, notice := range out.notices {
 		d.report.ok("kernel", "%s", notice)
 	}
@@ -46,17 +46,17 @@ func (d *doctor) kernelFailed(env *pyenv.Environment, err error) {
 	case errors.As(err, &missing):
 		d.report.fail("ipykernel", err, d.noKernel(env, missing))
 	case errors.Is(err, syscall.ENOSPC):
-		d.report.fail("kernel", err, mend{command: "free some space on that disk (df -h), or set TMPDIR to a directory on another one"})
+		d.report.fail("kernel", err, advice{command: "free some space on that disk (df -h), or set TMPDIR to a directory on another one"})
 	case errors.As(err, &start) && start.Exit != nil && missingModule(string(start.Exit.Tail)) != "":
 		module := missingModule(string(start.Exit.Tail))
-		d.report.fail("kernel", err, mend{
+		d.report.fail("kernel", err, advice{
 			cause:   fmt.Sprintf("the kernel's process ended while starting (%s): ipykernel %s is installed, but its module %s is missing", start.Exit, env.Info.Dists["ipykernel"], module),
 			command: reinstall(env),
 		})
 	case errors.As(err, &start):
-		d.report.fail("kernel", err, mend{command: env.Python + " -m ipykernel_launcher --version shows it too; reinstall: " + reinstall(env)})
+		d.report.fail("kernel", err, advice{command: env.Python + " -m ipykernel_launcher --version shows it too; reinstall: " + reinstall(env)})
 	default:
-		d.report.fail("kernel", err, mend{})
+		d.report.fail("kernel", err, advice{})
 	}
 }
 
@@ -84,7 +84,7 @@ func (d *doctor) run(ctx context.Context, code string) (output, error) {
 func (d *doctor) wait(ctx context.Context, e *session.Execution) error {
 	for !e.Finished() {
 		if p := e.Progress(); p.Activity != "" {
-			d.line.say(p.Activity)
+			d.progress.Say(p.Activity)
 		}
 		step, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 		e.Wait(step)
@@ -137,13 +137,13 @@ func valueBytes(v interface{ Open() (io.ReadCloser, error) }) ([]byte, error) {
 }
 
 func (d *doctor) checkState(ctx context.Context) {
-	d.line.say("running code")
+	d.progress.Say("running code")
 	out, err := d.run(ctx, "print(mce_doctor + 1)")
 	if err == nil && strings.TrimSpace(out.text) != "42" {
 		err = fmt.Errorf("a second run printed %q instead of 42", out.text)
 	}
 	if err != nil {
-		d.report.fail("run", err, mend{command: "check what the start-up files of IPython do (~/.ipython/profile_default/startup)"})
+		d.report.fail("run", err, advice{command: "check what the start-up files of IPython do (~/.ipython/profile_default/startup)"})
 		return
 	}
 	d.report.ok("run", "a second run found the first one's variable")
@@ -151,9 +151,9 @@ func (d *doctor) checkState(ctx context.Context) {
 
 // checkInterrupt stops code that would go on for a minute.
 func (d *doctor) checkInterrupt(ctx context.Context) {
-	d.line.say("interrupting code")
+	d.progress.Say("interrupting code")
 	fail := func(err error) {
-		d.report.fail("interrupt", err, mend{command: "upgrade ipykernel in the environment; code that cannot be interrupted still ends with its session"})
+		d.report.fail("interrupt", err, advice{command: "upgrade ipykernel in the environment; code that cannot be interrupted still ends with its session"})
 	}
 	e, err := d.session.Execute(session.Request{Code: "import time\nprint('sleeping', flush=True)\ntime.sleep(60)"})
 	if err != nil {
@@ -178,7 +178,7 @@ func (d *doctor) checkInterrupt(ctx context.Context) {
 }
 
 func (d *doctor) checkPlot(ctx context.Context, env *pyenv.Environment) {
-	d.line.say("drawing a plot")
+	d.progress.Say("drawing a plot")
 	out, err := d.run(ctx, `try:
     import matplotlib.pyplot as plt
 except ImportError as e:
@@ -188,7 +188,7 @@ else:
     plt.show()`)
 	switch {
 	case err != nil:
-		d.report.fail("plot", err, mend{command: "reinstall matplotlib in " + env.Prefix})
+		d.report.fail("plot", err, advice{command: "reinstall matplotlib in " + env.Prefix})
 		return
 	case strings.HasPrefix(out.text, "absent"):
 		d.report.warn("plot", "matplotlib cannot be imported, so there are no plots: "+strings.TrimSpace(strings.TrimPrefix(out.text, "absent")), installCommand(env, "matplotlib"))
@@ -196,7 +196,7 @@ else:
 	}
 	picture, err := png.DecodeConfig(bytes.NewReader(out.png))
 	if err != nil {
-		d.report.fail("plot", fmt.Errorf("the plot came back as no picture (%w): %s", err, lastOf(out.text, 2)), mend{command: "unset MPLBACKEND; reinstall matplotlib and matplotlib-inline in " + env.Prefix})
+		d.report.fail("plot", fmt.Errorf("the plot came back as no picture (%w): %s", err, lastOf(out.text, 2)), advice{command: "unset MPLBACKEND; reinstall matplotlib and matplotlib-inline in " + env.Prefix})
 		return
 	}
 	d.report.ok("plot", "matplotlib drew a picture of %d x %d", picture.Width, picture.Height)
@@ -214,14 +214,14 @@ func installCommand(env *pyenv.Environment, name string) string {
 }
 
 func (d *doctor) checkStop(ctx context.Context) {
-	d.line.say("stopping the kernel")
+	d.progress.Say("stopping the kernel")
 	begun := time.Now()
-	had, err := d.parts.sessions.Stop(ctx, session.DefaultName, false)
+	had, err := d.parts.Sessions.Stop(ctx, session.DefaultName, false)
 	if err == nil && !had {
 		err = errors.New("the kernel had died before")
 	}
 	if err != nil {
-		d.report.fail("stop", err, mend{})
+		d.report.fail("stop", err, advice{})
 		return
 	}
 	d.report.ok("stop", "the kernel ended in %d ms", time.Since(begun).Milliseconds())

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"errors"
@@ -16,14 +16,14 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
-// mend replaces what an error alone would say; empty fields replace nothing.
-type mend struct{ cause, command string }
+// advice replaces what an error alone would say; empty fields replace nothing.
+type advice struct{ cause, command string }
 
 // explainFailure tells a person in a terminal why something failed, and the
-// command or the change that mends it. It always knows something to do.
+// command or the change that fixes it. It always knows something to do.
 func explainFailure(err error) (cause, command string) {
 	var (
-		config    *host.ConfigError
+		wrong     *host.ConfigError
 		missing   *pyenv.NotFoundError
 		ambiguous *pyenv.AmbiguousError
 		broken    *pyenv.BrokenError
@@ -32,20 +32,20 @@ func explainFailure(err error) (cause, command string) {
 		start     *session.StartError
 	)
 	switch {
-	case errors.As(err, &config):
-		cause = strings.TrimSuffix(config.Error(), ": "+config.Mend)
-		return cause, config.Mend
+	case errors.As(err, &wrong):
+		cause = strings.TrimSuffix(wrong.Error(), ": "+wrong.Mend)
+		return cause, wrong.Mend
 	case errors.As(err, &kernel):
 		return strings.TrimSuffix(kernel.Error(), "; run: "+kernel.Command), kernel.Command
 	case errors.As(err, &storage):
-		return strings.TrimSuffix(storage.Error(), "; "+storage.Mend), mendStorage(storage)
+		return strings.TrimSuffix(storage.Error(), "; "+storage.Mend), fixStorage(storage)
 	case errors.As(err, &broken):
 		cause := strings.TrimSuffix(err.Error(), "; "+broken.Mend)
-		return cause, mendBroken(broken)
+		return cause, fixBroken(broken)
 	case errors.As(err, &ambiguous):
 		return err.Error(), "set CONDA_ENV_NAME to the path of the one you mean: CONDA_ENV_NAME=" + first(ambiguous.Prefixes)
 	case errors.As(err, &missing):
-		return err.Error(), mendNotFound(missing)
+		return err.Error(), fixNotFound(missing)
 	case errors.As(err, &start):
 		return explainStart(start), "try it by hand: python -m ipykernel_launcher --version"
 	case errors.Is(err, syscall.ENOSPC):
@@ -61,7 +61,7 @@ func first(list []string) string {
 	return list[0]
 }
 
-func mendNotFound(e *pyenv.NotFoundError) string {
+func fixNotFound(e *pyenv.NotFoundError) string {
 	switch {
 	case strings.HasPrefix(e.Kind, "base Python"):
 		return "install Python 3.10 or newer with venv (Debian: apt install python3-venv), or uv (https://docs.astral.sh/uv), or choose an environment: VENV_PATH=…"
@@ -75,7 +75,7 @@ func mendNotFound(e *pyenv.NotFoundError) string {
 	return "python3 -m venv " + e.Name
 }
 
-func mendBroken(e *pyenv.BrokenError) string {
+func fixBroken(e *pyenv.BrokenError) string {
 	text := e.Error()
 	switch {
 	case strings.Contains(text, "No space left on device") || errors.Is(e, syscall.ENOSPC):
@@ -106,7 +106,7 @@ func isNetwork(text string) bool {
 	return false
 }
 
-func mendStorage(e *codefile.StorageError) string {
+func fixStorage(e *codefile.StorageError) string {
 	switch {
 	case errors.Is(e, syscall.ENOSPC) || errors.Is(e, syscall.EDQUOT):
 		return "free some space there (df -h " + e.Path + "), or set CODE_STORAGE_DIR to a directory on another disk"

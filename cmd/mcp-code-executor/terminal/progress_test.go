@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bytes"
@@ -9,12 +9,12 @@ import (
 // TestProgressPlain: where there is no terminal each thing is a line, once.
 func TestProgressPlain(t *testing.T) {
 	var b bytes.Buffer
-	p := newProgressLine(&b)
+	p := NewProgress(&b)
 	for _, text := range []string{"one", "one", "", "two"} {
-		p.say(text)
+		p.Say(text)
 	}
-	p.clear()
-	p.close()
+	p.Clear()
+	p.Close()
 	if b.String() != "... one\n... two\n" {
 		t.Errorf("%q", b.String())
 	}
@@ -23,7 +23,7 @@ func TestProgressPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if width := terminalWidth(file); width != 0 {
+	if width := Width(file); width != 0 {
 		t.Errorf("a file is a terminal of %d columns", width)
 	}
 }
@@ -32,10 +32,10 @@ func TestProgressPlain(t *testing.T) {
 // than the terminal, and taken away.
 func TestProgressMoving(t *testing.T) {
 	var b bytes.Buffer
-	p := &progressLine{w: &b, width: 12, stop: make(chan struct{})}
-	p.say("a long line äöü")
-	p.say("b")
-	p.close()
+	p := &Progress{w: &b, width: 12, stop: make(chan struct{})}
+	p.Say("a long line äöü")
+	p.Say("b")
+	p.Close()
 	if want := "\r\x1b[K... a long \r\x1b[K... b\r\x1b[K"; b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
 	}

@@ -1,58 +1,40 @@
-package main
+package doctor
 
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
-	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 )
 
-// checkSettings shows the settings and judges those the server only warns of in
-// its log, which nobody sees.
+// checkSettings shows the settings and tells the wrong values. Those with which
+// no Python is started fail at the environment.
 func (d *doctor) checkSettings() {
 	var set []string
-	for _, name := range settings() {
-		if value := d.getenv(name); value != "" {
-			set = append(set, name+"="+value)
+	for _, s := range settings.Table() {
+		if value := d.getenv(s.Name); value != "" {
+			set = append(set, s.Name+"="+s.Shown(value))
 		}
 	}
 	if len(set) == 0 {
 		set = []string{"none is set: a managed environment and a storage directory of its own are used"}
 	}
 	d.report.ok("settings", "%s", strings.Join(set, "\n"))
-	d.checkValue("SESSION_IDLE_LIMIT", "SESSION_IDLE_LIMIT=2h", "no duration", func(v string) bool {
-		limit, err := time.ParseDuration(v)
-		return err == nil && limit >= 0
-	})
-	d.checkValue("LOG_LEVEL", "LOG_LEVEL=warn", "no log level", func(v string) bool {
-		var l slog.Level
-		return l.UnmarshalText([]byte(v)) == nil
-	})
-	d.checkValue("KERNEL_INSTALL", "KERNEL_INSTALL=never, or unset it", "not one of auto, env, sidecar and never", func(v string) bool {
-		return slices.Contains([]string{"auto", "env", "sidecar", "never"}, strings.ToLower(strings.TrimSpace(v)))
-	})
-	d.checkValue("UV_INSTALL", "UV_INSTALL=never, or unset it", "neither auto nor never", func(v string) bool {
-		return slices.Contains([]string{"auto", "never"}, strings.ToLower(strings.TrimSpace(v)))
-	})
-	d.checkValue("HISTORY", "HISTORY=off, or unset it", "neither on nor off", func(v string) bool {
-		return strings.EqualFold(v, "off") || strings.EqualFold(v, "on")
-	})
-	if home := d.getenv("HOME"); home == "" && runtime.GOOS != "windows" {
-		d.report.warn("home", "HOME is not set; "+homeDir(d.getenv)+" is used, from the user database", "HOME="+homeDir(d.getenv))
-	} else if info, err := os.Stat(homeDir(d.getenv)); err != nil || !info.IsDir() {
-		d.report.warn("home", fmt.Sprintf("the home directory %s is not there", homeDir(d.getenv)), "mkdir -p "+homeDir(d.getenv)+", or set HOME to another directory")
+	for _, p := range d.settings.Problems {
+		if !p.Refused {
+			d.report.warn("settings", p.Cause(), p.Fix)
+		}
 	}
-}
-
-func (d *doctor) checkValue(name, mend, reason string, good func(string) bool) {
-	if value := d.getenv(name); value != "" && !good(value) {
-		d.report.warn("settings", fmt.Sprintf("%s=%q is %s and is ignored", name, value, reason), mend)
+	if home := d.getenv("HOME"); home == "" && runtime.GOOS != "windows" {
+		d.report.warn("home", "HOME is not set; "+server.HomeDir(d.getenv)+" is used, from the user database", "HOME="+server.HomeDir(d.getenv))
+	} else if info, err := os.Stat(server.HomeDir(d.getenv)); err != nil || !info.IsDir() {
+		d.report.warn("home", fmt.Sprintf("the home directory %s is not there", server.HomeDir(d.getenv)), "mkdir -p "+server.HomeDir(d.getenv)+", or set HOME to another directory")
 	}
 }
 
@@ -69,10 +51,10 @@ func (d *doctor) checkTemporary() {
 		if dir == "" {
 			continue
 		}
-		cause, mend := tryTemporary(dir)
+		cause, fix := tryTemporary(dir)
 		switch {
 		case cause != "":
-			d.report.warn("temporary", name+"="+dir+" "+cause+"; another directory is used for sockets", mend+", or set "+name+" to another directory")
+			d.report.warn("temporary", name+"="+dir+" "+cause+"; another directory is used for sockets", fix+", or set "+name+" to another directory")
 		case len(dir) > maxRuntimeDir && runtime.GOOS != "windows":
 			d.report.warn("temporary", fmt.Sprintf("%s=%s is too long for a socket's path (%d bytes, %d fit); another directory is used for sockets", name, dir, len(dir), maxRuntimeDir), name+"=/tmp")
 		default:
@@ -80,8 +62,8 @@ func (d *doctor) checkTemporary() {
 		}
 	}
 	if d.getenv("TMPDIR") == "" {
-		if cause, mend := tryTemporary(os.TempDir()); cause != "" {
-			d.report.warn("temporary", os.TempDir()+" "+cause, mend+", or set TMPDIR to another directory")
+		if cause, fix := tryTemporary(os.TempDir()); cause != "" {
+			d.report.warn("temporary", os.TempDir()+" "+cause, fix+", or set TMPDIR to another directory")
 			return
 		}
 		good = append(good, os.TempDir())
@@ -92,7 +74,7 @@ func (d *doctor) checkTemporary() {
 }
 
 // tryTemporary writes a file of 64 KiB in dir. An empty cause is success.
-func tryTemporary(dir string) (cause, mend string) {
+func tryTemporary(dir string) (cause, fix string) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -109,7 +91,7 @@ func tryTemporary(dir string) (cause, mend string) {
 	case errors.Is(err, os.ErrPermission):
 		return "cannot be written to: " + err.Error(), "chmod u+rwx " + dir
 	}
-	return "cannot be written to: " + err.Error(), "mend that"
+	return "cannot be written to: " + err.Error(), "make it writable"
 }
 
 // writeAway writes a file in dir and removes it.
@@ -125,16 +107,16 @@ func writeAway(dir string) error {
 // checkStorage writes, reads and removes a code file, and looks at the directory
 // of records. It reports whether kernels have a working directory.
 func (d *doctor) checkStorage() bool {
-	d.line.say("writing to the code storage")
-	store, err := d.parts.sessions.Storage()
+	d.progress.Say("writing to the code storage")
+	store, err := d.parts.Sessions.Storage()
 	if err != nil {
-		d.report.fail("storage", err, mend{})
+		d.report.fail("storage", err, advice{})
 		return false
 	}
 	const code = "print('written by mcp-code-executor doctor')\n"
 	file, err := store.Create("mce_doctor.py", code, nil)
 	if err != nil {
-		d.report.fail("storage", err, mend{})
+		d.report.fail("storage", err, advice{})
 		return false
 	}
 	text, err := store.Read(file.Path, 0, 0)
@@ -145,7 +127,7 @@ func (d *doctor) checkStorage() bool {
 		err = fmt.Errorf("%s was read back as something else: %q", file.Path, text.Content)
 	}
 	if err != nil {
-		d.report.fail("storage", err, mend{})
+		d.report.fail("storage", err, advice{})
 		return false
 	}
 	d.report.ok("storage", "%s: a file was written, read and removed", store.Dir())
@@ -156,18 +138,18 @@ func (d *doctor) checkStorage() bool {
 // checkRecords tries the directory of records: without it runs still work, but
 // cannot be read after the server's end.
 func (d *doctor) checkRecords() {
-	if strings.EqualFold(d.getenv("HISTORY"), "off") {
-		d.report.ok("records", "HISTORY=off: none are kept")
+	if !d.settings.History {
+		d.report.ok("records", "HISTORY is off: none are kept")
 		return
 	}
-	dir := filepath.Join(directories(d.getenv).state, "records")
+	dir := server.FindPlaces(d.getenv).Records()
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
 		err = writeAway(dir)
 	}
 	if err != nil {
 		d.report.fail("records", fmt.Errorf("the directory of records %s cannot be written to: %w", dir, err),
-			mend{command: "make it writable and not full (ls -ld " + dir + "; df -h " + filepath.Dir(dir) + "), set XDG_STATE_HOME to another directory, or set HISTORY=off"})
+			advice{command: "make it writable and not full (ls -ld " + dir + "; df -h " + filepath.Dir(dir) + "), set XDG_STATE_HOME to another directory, or set HISTORY=off"})
 		return
 	}
 	d.report.ok("records", "%s can be written to", dir)

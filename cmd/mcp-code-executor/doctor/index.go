@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
@@ -48,8 +49,8 @@ func (d *doctor) askIndex(ctx context.Context, env *pyenv.Environment) <-chan in
 // indexQuestion is the command line, by the tool that installs into env; nil
 // when there is none.
 func (d *doctor) indexQuestion(env *pyenv.Environment) []string {
-	dirs := directories(d.getenv)
-	uv, haveUV := install.FindUV(d.getenv, dirs.home, dirs.data)
+	dirs := server.FindPlaces(d.getenv)
+	uv, haveUV := install.FindUV(d.getenv, dirs.Home, dirs.Data)
 	prefersUV := env.Kind == kinds.UV || env.Kind == kinds.Managed
 	switch {
 	case haveUV && (prefersUV || !env.Info.HasPip):
@@ -95,7 +96,7 @@ func (d *doctor) runQuestion(ctx context.Context, argv, vars []string) indexAnsw
 	defer cancel()
 	var out bytes.Buffer
 	cmd := &exec.Cmd{Path: argv[0], Args: argv, Dir: dir, Env: vars, Stdout: &out, Stderr: &out, WaitDelay: time.Second}
-	if err := d.parts.reaper.Run(limited, cmd); err != nil {
+	if err := d.parts.Reaper.Run(limited, cmd); err != nil {
 		answer.err = fmt.Errorf("%w: %s", err, withoutPasswords(lastOf(out.String(), 8)))
 	}
 	return answer
@@ -114,7 +115,7 @@ func (d *doctor) reportIndex(a indexAnswer) {
 		d.report.warn("index", "the environment has no pip, and there is no uv: packages cannot be installed", "install uv: https://docs.astral.sh/uv")
 	case a.err != nil:
 		d.report.warn("index", fmt.Sprintf("the package index was not reached by %s: %v\ncode runs, but packages cannot be installed", a.tool, a.err),
-			"check the network and the variables HTTPS_PROXY, PIP_INDEX_URL and UV_DEFAULT_INDEX; without a network there is nothing to mend")
+			"check the network and the variables HTTPS_PROXY, PIP_INDEX_URL and UV_DEFAULT_INDEX; without a network there is nothing to fix")
 	default:
 		d.report.ok("index", "%s reaches the package index: packages can be installed", a.tool)
 	}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config"
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/doctor"
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
+)
+
+// app is what commands work with.
+type app struct {
+	getenv         func(string) string // variables; settings adds the flags
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// settings are the variables with the settings that c was given as flags.
+func (a *app) settings(c *cobra.Command) func(string) string {
+	return settings.Over(c.Flags(), a.getenv)
+}
+
+// commands is the table of commands; help lists them in this order.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{a.config(), a.doctor(), a.environment(), a.version()}
+}
+
+// root is the server itself, which is what a client starts, and its commands.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "mcp-code-executor",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// Completion is not offered yet.
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	version := root.Flags().BoolP("version", "v", false, "print version, commit and Go version")
+	root.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return fmt.Errorf("unknown command %q%s", args[0], didYouMean(args[0], commandNames(c)))
+	}
+	root.RunE = func(c *cobra.Command, _ []string) error {
+		if *version {
+			fmt.Fprintln(a.stdout, versionLine())
+			return nil
+		}
+		return asError(a.serve(c.Context(), a.settings(c)))
+	}
+	settings.AddFlags(root.PersistentFlags())
+	root.AddCommand(a.commands()...)
+	root.SetHelpCommand(a.help())
+	root.SetHelpFunc(a.printHelp)
+	root.SetFlagErrorFunc(flagError)
+	return root
+}
+
+// commandNames are the names of a command's commands.
+func commandNames(c *cobra.Command) []string {
+	var names []string
+	for _, c := range c.Commands() {
+		names = append(names, c.Name())
+	}
+	return names
+}
+
+// flagError words an error about a flag, with what may have been meant.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+		return err
+	}
+	var known []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, "--"+f.Name) })
+	word := "--" + unknown.GetSpecifiedName()
+	return fmt.Errorf("unknown flag %s%s", word, didYouMean(word, known))
+}
+
+// noArguments refuses arguments of a command that has none.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("unknown argument %q", args[0])
+}
+
+func (a *app) config() *cobra.Command {
+	known := strings.Join(config.Names(), ", ")
+	return &cobra.Command{
+		Use:   "config CLIENT",
+		Short: "print the entry for a client's configuration",
+		Long: `Prints the entry for a client's configuration, with this machine's paths and the
+settings that are in force here, and says which file it goes into. Clients:
+` + known + `.`,
+		ValidArgs: config.Names(),
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) != 1:
+				return fmt.Errorf("give one client; known: %s", known)
+			case !slices.Contains(config.Names(), args[0]):
+				return fmt.Errorf("unknown client %q; known: %s%s", args[0], known, didYouMean(args[0], config.Names()))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			i := slices.Index(config.Names(), args[0])
+			return asError(config.Clients()[i].Print(a.settings(c), a.stdout, a.stderr))
+		},
+	}
+}
+
+func (a *app) doctor() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "doctor [--fix] [--json] [--env TYPE=VALUE]",
+		Short: "try everything, and say how to fix what does not work",
+		Long: `Tries everything the server does, with the same settings, and says what does not
+work, why, and the command that fixes it. The exit status is 0 when all works.`,
+		Args: noArguments,
+	}
+	fix := c.Flags().Bool("fix", false, "install ipykernel where it is missing and allowed")
+	asJSON := c.Flags().Bool("json", false, "print the report as JSON")
+	other := c.Flags().String("env", "", "try another environment, `TYPE=VALUE`: conda=NAME, venv=PATH or venv-uv=PATH")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		getenv := a.settings(c)
+		if *other != "" {
+			var err error
+			if getenv, err = doctor.WithEnvironment(getenv, *other); err != nil {
+				return err
+			}
+		}
+		o := doctor.Options{Getenv: getenv, Fix: *fix, JSON: *asJSON, Version: version, VersionLine: versionLine()}
+		return asError(doctor.Run(c.Context(), o, a.stdout, a.stderr))
+	}
+	return c
+}
+
+func (a *app) environment() *cobra.Command {
+	return &cobra.Command{
+		Use:   "environment [remove]",
+		Short: "show, or remove, what the program has made",
+		Long: `Shows what this program has made in its data directory: the managed environment,
+kernels put beside environments that have none, and uv. remove removes all of it
+that no running server uses; it is made again when it is needed.`,
+		ValidArgs: []string{"remove"},
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 || len(args) == 1 && args[0] == "remove" {
+				return nil
+			}
+			return fmt.Errorf("unknown argument %q; known: remove", args[len(args)-1])
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			return asError(showOwned(c.Context(), len(args) == 1, a.settings(c), a.stdout))
+		},
+	}
+}
+
+func (a *app) version() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "print version, commit and Go version; also -v, --version",
+		Long:  "Prints the version, the commit it was built from and the version of Go.",
+		Args:  noArguments,
+		Run:   func(*cobra.Command, []string) { fmt.Fprintln(a.stdout, versionLine()) },
+	}
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
+)
+
+// commandLine runs a command line without any variable.
+func commandLine(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status = run(t.Context(), args, func(string) string { return "" }, strings.NewReader(""), &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+// TestWrongCommandLine: what is no command, flag or argument is refused in one
+// line that names it, what may have been meant, and where to read on.
+func TestWrongCommandLine(t *testing.T) {
+	for line, parts := range map[string][]string{
+		"docter":               {`unknown command "docter"`, "did you mean doctor?", "see mcp-code-executor --help"},
+		"serve":                {`unknown command "serve"`},
+		"--histroy off":        {"unknown flag --histroy", "did you mean --history?"},
+		"--history":            {"needs an argument", "--history"},
+		"-x":                   {"-x"},
+		"help doctr":           {`"doctr"`, "did you mean doctor?"},
+		"doctor now":           {`unknown argument "now"`, "see mcp-code-executor doctor --help"},
+		"doctor --jso":         {"unknown flag --jso", "did you mean --json?"},
+		"doctor --quick":       {"unknown flag --quick"},
+		"doctor --env poetry=": {`"poetry="`, "conda=NAME, venv=PATH or venv-uv=PATH"},
+		"doctor --env venv":    {`"venv"`, "conda=NAME, venv=PATH or venv-uv=PATH"},
+		"config":               {"give one client", "claude-desktop, claude-code, cursor, vscode, codex"},
+		"config emacs":         {`unknown client "emacs"`, "claude-desktop, claude-code, cursor, vscode, codex"},
+		"config cursr":         {"did you mean cursor?"},
+		"config cursor vscode": {"give one client"},
+		"environment delete":   {`unknown argument "delete"`, "remove"},
+		"version 2":            {`unknown argument "2"`},
+	} {
+		status, out, errs := commandLine(t, strings.Fields(line)...)
+		if status != exitUsage || out != "" || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%s: status %d\n%s%s", line, status, out, errs)
+		}
+		for _, part := range parts {
+			if !strings.Contains(errs, part) {
+				t.Errorf("%s: %q is missing in %s", line, part, errs)
+			}
+		}
+	}
+}
+
+// TestHelp: each way to ask for help prints to stdout, each command and each
+// setting is in it, and it fits a terminal of 80 columns, the first page 24 lines.
+func TestHelp(t *testing.T) {
+	_, first, _ := commandLine(t, "--help")
+	for _, args := range [][]string{{"help"}, {"-h"}, {"--history", "off", "help"}} {
+		if status, out, errs := commandLine(t, args...); status != 0 || out != first || errs != "" {
+			t.Errorf("%q: status %d, %s%s", args, status, out, errs)
+		}
+	}
+	if n := strings.Count(first, "\n"); n > 24 {
+		t.Errorf("--help has %d lines", n)
+	}
+	all := first
+	for _, c := range (&app{}).root().Commands() {
+		if !strings.Contains(first, "\n  "+c.Name()) || c.Short == "" || c.Long == "" {
+			t.Errorf("--help does not tell of %s", c.Name())
+		}
+		_, text, _ := commandLine(t, c.Name(), "--help")
+		status, same, errs := commandLine(t, "help", c.Name())
+		if status != 0 || same != text || !strings.Contains(text, "usage: mcp-code-executor "+c.Use) || errs != "" {
+			t.Errorf("help %s: status %d\n%s%s--help:\n%s", c.Name(), status, same, errs, text)
+		}
+		all += text
+	}
+	_, explained, _ := commandLine(t, "help", "settings")
+	for _, s := range settings.Table() {
+		if !slices.Contains(strings.Fields(first), s.Name) || !strings.Contains(explained, "\n  "+s.Name+" ") {
+			t.Errorf("help does not tell of %s", s.Name)
+		}
+	}
+	for line := range strings.Lines(all + explained) {
+		if len(strings.TrimSuffix(line, "\n")) > 80 {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+}
+
+// TestVersion: three ways to ask for the same line.
+func TestVersion(t *testing.T) {
+	for _, arg := range []string{"version", "--version", "-v"} {
+		if status, out, errs := commandLine(t, arg); status != 0 || out != versionLine()+"\n" || errs != "" {
+			t.Errorf("%s: status %d, %s%s", arg, status, out, errs)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+// Package config knows the clients that start this server: where each keeps its
+// configuration, and what this program's entry looks like there.
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
+)
+
+// Entry is a server in a client's configuration file.
+type Entry struct {
+	Type    string            `json:"type,omitempty"`
+	Command string            `json:"command"`
+	Args    []string          `json:"args,omitempty"`
+	Env     map[string]string `json:"env,omitempty"`
+}
+
+// ServerName is what the server is called in a client.
+const ServerName = "python"
+
+// Print prints what goes into the client's configuration to stdout, and where it
+// goes to stderr. It returns the exit status.
+func (c Client) Print(getenv func(string) string, stdout, stderr io.Writer) int {
+	exe, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(stderr, "mcp-code-executor config: finding this program's own file:", err)
+		return 1
+	}
+	home := server.HomeDir(getenv)
+	e := Entry{Command: exe, Env: map[string]string{}}
+	for _, s := range settings.Table() {
+		if value := s.Absolute(getenv(s.Name), home); value != "" {
+			e.Env[s.Name] = value
+		}
+	}
+	fmt.Fprintf(stderr, "%s: this goes into %s", c.Title, strings.Join(c.Files(home), ", or "))
+	if c.after != nil {
+		fmt.Fprintf(stderr, "\n%s", c.after(e))
+	}
+	fmt.Fprint(stderr, "\n\n")
+	fmt.Fprint(stdout, c.snippet(e))
+	for _, p := range settings.Read(getenv).Problems {
+		fmt.Fprintf(stderr, "\n%s\n", p)
+	}
+	var hidden []string
+	for _, name := range settings.Foreign() {
+		if getenv(name) != "" {
+			hidden = append(hidden, name)
+		}
+	}
+	if len(hidden) > 0 {
+		fmt.Fprintf(stderr, "\nSet here, and not passed on by every client: %s. Add to \"env\" what the server needs.\n", strings.Join(hidden, ", "))
+	}
+	return 0
+}
+
+// jsonSnippet is the entry under the client's key.
+func jsonSnippet(key string, e Entry) string {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	encoder.Encode(map[string]any{key: map[string]Entry{ServerName: e}}) // strings alone cannot fail
+	return b.String()
+}
+
+// tomlSnippet is the entry as Codex keeps it. TOML's strings take JSON's escapes.
+func tomlSnippet(e Entry) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[mcp_servers.%s]\ncommand = %s\ntool_timeout_sec = 300\n", ServerName, Quote(e.Command))
+	if len(e.Env) > 0 {
+		fmt.Fprintf(&b, "\n[mcp_servers.%s.env]\n", ServerName)
+		for _, s := range settings.Table() {
+			if value, ok := e.Env[s.Name]; ok {
+				fmt.Fprintf(&b, "%s = %s\n", s.Name, Quote(value))
+			}
+		}
+	}
+	return b.String()
+}
+
+// Quote is s as a string of JSON.
+func Quote(s string) string {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.Encode(s)
+	return strings.TrimSpace(b.String())
+}

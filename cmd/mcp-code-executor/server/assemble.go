@@ -1,0 +1,105 @@
+// Package server wires the parts of a server from the settings. The doctor uses
+// the same parts, so what it finds holds for the server.
+package server
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
+)
+
+// Parts are what a server is made of.
+type Parts struct {
+	Server   *mcp.Server
+	Sessions *session.Manager
+	Host     *kernel.Host
+	// Provisioner finds environments, and sees to it that kernels can start in them.
+	Provisioner *provision.Provisioner
+	Reaper      *guard.Reaper
+	Log         *slog.Logger
+}
+
+// Assemble wires the parts from the settings. Nothing is started and nothing
+// is made on disk but the claim of an id prefix: a wrong setting is told by the
+// first answer, because a client shows a dead server without a reason.
+func Assemble(getenv func(string) string, version string, log *slog.Logger) (*Parts, error) {
+	reaper, err := guard.NewReaper()
+	if err != nil {
+		return nil, err
+	}
+	s, places := settings.Read(getenv), FindPlaces(getenv)
+	kernels := &kernel.Host{
+		RuntimePlaces: []string{getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR")},
+		Reaper:        reaper,
+		Version:       version,
+		PlainPython:   !s.Prelude,
+		Log:           log,
+	}
+	if s.History {
+		kernels.RecordDir = places.Records()
+	}
+	provisioner := NewProvisioner(getenv, os.Environ, reaper, log)
+	sessions := session.NewManager(session.Config{
+		Host:        kernels,
+		Provisioner: provisioner,
+		Environment: s.Environment,
+		Storage:     sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(places.Storage) }),
+		StateDir:    places.State,
+		IdleLimit:   s.IdleLimit,
+		Log:         log,
+	})
+	server := mcp.New(mcp.Config{Sessions: sessions, Version: version, Log: log, Notices: s.Sentences()})
+	return &Parts{Server: server, Sessions: sessions, Host: kernels, Provisioner: provisioner, Reaper: reaper, Log: log}, nil
+}
+
+// NewProvisioner returns what finds and provisions environments for a server with
+// these settings and variables; runner and log may be nil where nothing is started.
+func NewProvisioner(getenv func(string) string, environ func() []string, runner host.Runner, log *slog.Logger) *provision.Provisioner {
+	s, places := settings.Read(getenv), FindPlaces(getenv)
+	p := provision.New(&host.Host{
+		Getenv:  getenv,
+		Environ: environ,
+		Home:    places.Home,
+		Runner:  runner,
+		DataDir: places.Data,
+		Logger:  log,
+		EnvDeny: s.EnvDeny,
+	})
+	p.KernelInstall = s.KernelInstall
+	p.Installer.UVInstall = s.UVInstall
+	p.Installer.Finder.Near = near(places.Storage)
+	return p
+}
+
+// near lists where the user works: where the client started us, and where code
+// runs. A client that knows no project starts servers anywhere.
+func near(storage string) []string {
+	var dirs []string
+	if wd, err := os.Getwd(); err == nil {
+		dirs = append(dirs, wd)
+	}
+	if abs, err := filepath.Abs(storage); err == nil {
+		dirs = append(dirs, abs)
+	}
+	return dirs
+}
+
+// Close ends everything. Kernels may exit by themselves until ctx ends.
+func (p *Parts) Close(ctx context.Context) {
+	p.Sessions.Close(ctx)
+	p.Provisioner.Installer.Finder.Host.Close()
+	if err := p.Host.Close(); err != nil {
+		p.Log.Warn("removing the private directory", "err", err)
+	}
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+)
+
+// Places are where files of ours lie.
+type Places struct {
+	Home    string
+	Storage string // code files, the kernels' working directory
+	Data    string // managed environment
+	State   string // records
+}
+
+// Records is the directory of records.
+func (p Places) Records() string { return filepath.Join(p.State, "records") }
+
+// FindPlaces finds the places: as set, else where the platform keeps such files.
+func FindPlaces(getenv func(string) string) Places {
+	p := Places{Home: HomeDir(getenv)}
+	data, state := getenv("XDG_DATA_HOME"), getenv("XDG_STATE_HOME")
+	switch runtime.GOOS {
+	case "darwin":
+		support := filepath.Join(p.Home, "Library", "Application Support")
+		data, state = support, support
+	case "windows":
+		data, state = getenv("LOCALAPPDATA"), getenv("LOCALAPPDATA")
+	}
+	if !filepath.IsAbs(data) {
+		data = filepath.Join(p.Home, ".local", "share")
+	}
+	if !filepath.IsAbs(state) {
+		state = filepath.Join(p.Home, ".local", "state")
+	}
+	p.Data = filepath.Join(data, "mcp-code-executor")
+	p.State = filepath.Join(state, "mcp-code-executor")
+	p.Storage = (&host.Host{Home: p.Home}).ExpandHome(settings.Read(getenv).Storage)
+	if p.Storage == "" {
+		p.Storage = filepath.Join(p.Data, "code")
+	}
+	return p
+}
+
+// HomeDir is HOME, or what the user database says: some clients start servers
+// with almost no environment.
+func HomeDir(getenv func(string) string) string {
+	for _, name := range []string{"HOME", "USERPROFILE"} {
+		if h := getenv(name); filepath.IsAbs(h) {
+			return h
+		}
+	}
+	if u, err := user.Current(); err == nil && filepath.IsAbs(u.HomeDir) {
+		return u.HomeDir
+	}
+	return os.TempDir()
+}

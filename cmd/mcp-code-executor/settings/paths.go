@@ -1,0 +1,38 @@
+package settings
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+)
+
+// Absolute is a value as it must stand in a client's configuration, where
+// neither the working directory nor a shell is known.
+func (s Setting) Absolute(value, home string) string {
+	value = strings.TrimSpace(value)
+	if value == "" || !s.IsPath(value) {
+		return value
+	}
+	if abs, err := filepath.Abs(expandHome(value, home)); err == nil {
+		return abs
+	}
+	return value
+}
+
+// IsRelative reports whether value is a path that depends on the working
+// directory. What a client fills in ("$HOME/x", "${workspaceFolder}") is not.
+func (s Setting) IsRelative(value, home string) bool {
+	value = strings.TrimSpace(value)
+	return value != "" && s.IsPath(value) && !strings.Contains(value, "$") && !filepath.IsAbs(expandHome(value, home))
+}
+
+// Shown is a value as it may be printed.
+func (s Setting) Shown(value string) string {
+	if s.Secret {
+		return "(hidden)"
+	}
+	return value
+}
+
+func expandHome(path, home string) string { return (&host.Host{Home: home}).ExpandHome(path) }

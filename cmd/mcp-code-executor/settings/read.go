@@ -1,0 +1,98 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+)
+
+// Settings are the values in force.
+type Settings struct {
+	Storage     string       // CODE_STORAGE_DIR as given, "" for the default place
+	Environment pyenv.Config // ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH
+	// KernelInstall is "auto", "env", "sidecar" or "never".
+	KernelInstall string
+	// UVInstall is "auto" or "never".
+	UVInstall string
+	EnvDeny   string
+	History   bool
+	Prelude   bool
+	IdleLimit time.Duration // 0 is none
+	LogLevel  slog.Level
+	// Problems are the wrong values, in the order of the table.
+	Problems []Problem
+}
+
+// Problem is a value that is none of the legal ones.
+type Problem struct {
+	Name, Value string
+	Reason      string // "is neither on nor off"
+	Effect      string // what is done instead
+	Fix         string // what to set: "HISTORY=on or HISTORY=off"
+	// Refused: no Python is started until it is right.
+	Refused bool
+}
+
+// Cause names the thing, the reason and what is done instead.
+func (p Problem) Cause() string {
+	thing := p.Name
+	if p.Value != "" {
+		thing += fmt.Sprintf("=%q", shortened(p.Value))
+	}
+	return thing + " " + p.Reason + ": " + p.Effect
+}
+
+// String is the problem in one sentence, with the next step.
+func (p Problem) String() string { return "wrong setting: " + p.Cause() + "; fix: " + p.Fix }
+
+// shortened bounds a value that goes into a sentence.
+func shortened(value string) string {
+	const most = 80
+	if runes := []rune(value); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return value
+}
+
+// Read reads all settings. Blanks around a value do not count, and one that is
+// empty is the default.
+func Read(getenv func(string) string) Settings {
+	s := Settings{KernelInstall: auto, UVInstall: auto, History: true, Prelude: true, LogLevel: slog.LevelWarn}
+	for _, row := range Table() {
+		value := strings.TrimSpace(getenv(row.Name))
+		if value == "" {
+			continue
+		}
+		if p := row.read(&s, value); p != nil {
+			p.Name, p.Value = row.Name, value
+			s.Problems = append(s.Problems, *p)
+		}
+	}
+	s.judgeEnvironment()
+	return s
+}
+
+// judgeEnvironment adds what the finder of environments refuses to work with.
+func (s *Settings) judgeEnvironment() {
+	_, deny := host.ParseDenied(s.EnvDeny)
+	for _, err := range []error{s.Environment.Check(), deny} {
+		if wrong, ok := errors.AsType[*host.ConfigError](err); ok {
+			s.Problems = append(s.Problems, Problem{Name: wrong.Variable, Value: wrong.Value, Reason: wrong.Reason,
+				Effect: "no Python is started", Fix: wrong.Mend, Refused: true})
+		}
+	}
+}
+
+// Sentences are the problems as a person or a model reads them.
+func (s Settings) Sentences() []string {
+	var all []string
+	for _, p := range s.Problems {
+		all = append(all, p.String())
+	}
+	return all
+}

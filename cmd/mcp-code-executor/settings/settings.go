@@ -1,0 +1,134 @@
+// Package settings has the program's settings as one table: what each is called,
+// which values it takes, what it does. The server, the commands, the help texts
+// and README's test read the same table, so a setting is added in one place.
+//
+// A setting is a variable, because clients pass those, and a flag of every
+// command, which wins over the variable. A wrong value never ends the program: a
+// client shows a dead server without a reason. It is a [Problem] that the first
+// answer and the doctor tell.
+package settings
+
+import "strings"
+
+// Kind says what a setting's value names.
+type Kind int
+
+// Kinds of values.
+const (
+	Word       Kind = iota // one of a few words, a time, a list
+	Path                   // a path
+	PathOrName             // a path when it holds a separator, else a name
+)
+
+// Setting is one row of the table.
+type Setting struct {
+	Name    string // of the variable
+	Default string // as README and the help print it
+	Values  string // the legal ones, in one phrase
+	Does    string // for `help settings`
+	Readme  string // its meaning in README's table, Markdown
+	Kind    Kind
+	// Secret: the value is shown to nobody.
+	Secret bool
+	// Rights: it decides which Python runs, what is installed, or what others may
+	// see. A wrong value of such a setting means the side that allows less.
+	Rights bool
+
+	// read puts a value that is not empty into s. What it says about a wrong one
+	// needs neither the name nor the value.
+	read func(s *Settings, value string) *Problem
+}
+
+// Flag is the setting's flag, without the dashes.
+func (s Setting) Flag() string { return strings.ToLower(strings.ReplaceAll(s.Name, "_", "-")) }
+
+// IsPath reports whether value names a place in the file system.
+func (s Setting) IsPath(value string) bool {
+	return s.Kind == Path || s.Kind == PathOrName && strings.ContainsAny(value, `/\`)
+}
+
+// Table is all settings, in the order people read them.
+func Table() []Setting {
+	return []Setting{
+		{
+			Name: "CODE_STORAGE_DIR", Kind: Path, Default: "`code` in the data directory", Values: "a path",
+			Does:   "where code files are kept, and the working directory of code",
+			Readme: "where code files are kept, and the working directory of code; made when missing",
+			read:   func(s *Settings, value string) *Problem { s.Storage = value; return nil },
+		},
+		{
+			Name: "ENV_TYPE", Rights: true, Default: "follows from the variable below that is set", Values: "conda, venv or venv-uv",
+			Does:   "which of the three below counts",
+			Readme: "`conda`, `venv` or `venv-uv`",
+			read:   func(s *Settings, value string) *Problem { s.Environment.Type = strings.ToLower(value); return nil },
+		},
+		{
+			Name: "CONDA_ENV_NAME", Kind: PathOrName, Rights: true, Default: "none", Values: "a name or a path",
+			Does:   "the conda environment in which code runs",
+			Readme: "conda: the environment's name or path, or `base`",
+			read:   func(s *Settings, value string) *Problem { s.Environment.CondaName = value; return nil },
+		},
+		{
+			Name: "VENV_PATH", Kind: Path, Rights: true, Default: "none", Values: "a path",
+			Does:   "the virtual environment in which code runs",
+			Readme: "venv: its directory (its `bin`, its python, its project or a name that `list` shows do as well)",
+			read:   func(s *Settings, value string) *Problem { s.Environment.VenvPath = value; return nil },
+		},
+		{
+			Name: "UV_VENV_PATH", Kind: Path, Rights: true, Default: "none", Values: "a path",
+			Does:   "the same for an environment made by uv",
+			Readme: "the same for an environment made by uv",
+			read:   func(s *Settings, value string) *Problem { s.Environment.UVVenvPath = value; return nil },
+		},
+		{
+			Name: "KERNEL_INSTALL", Rights: true, Default: "`auto`", Values: "auto, env, sidecar or never",
+			Does:   "where ipykernel is missing, install it into the environment (env), beside it (sidecar), or as fits (auto)",
+			Readme: "where ipykernel is missing: `auto` installs it into the environment, else beside it; `env` and `sidecar` do only the one or the other, `never` neither",
+			read:   readKernelInstall,
+		},
+		{
+			Name: "UV_INSTALL", Rights: true, Default: "`auto`", Values: "auto or never",
+			Does:   "never: do not fetch uv where it is needed and missing",
+			Readme: "`never`: do not fetch uv from the package index where it is needed and missing",
+			read:   readUVInstall,
+		},
+		{
+			Name: "ENV_DENY", Rights: true, Default: "none", Values: "names and patterns: AWS_*, GITHUB_TOKEN",
+			Does:   "variables that code and helper programs do not see",
+			Readme: "names or patterns (`AWS_*, GITHUB_TOKEN`) of variables that neither code nor the helper programs (pip, uv, conda, activation scripts) get to see",
+			read:   func(s *Settings, value string) *Problem { s.EnvDeny = value; return nil },
+		},
+		{
+			Name: "HISTORY", Rights: true, Default: "`on`", Values: "on or off",
+			Does:   "off: keep no record of what ran after the server's end",
+			Readme: "`off`: keep no record after the server's end",
+			read:   readHistory,
+		},
+		{
+			Name: "PRELUDE", Default: "`on`", Values: "on or off",
+			Does:   "off: leave the display settings of pandas and numpy alone",
+			Readme: "`off`: leave the display settings of pandas and numpy, and the size of `Out`, as they are ([what it sets](docs/results.md#what-is-set-in-the-kernel))",
+			read:   readPrelude,
+		},
+		{
+			Name: "SESSION_IDLE_LIMIT", Default: "`never`", Values: "a time such as 30m or 2h, or never",
+			Does:   "end the kernel of a session that was idle so long",
+			Readme: "end the kernel of a session that has been idle so long (`30m`, `2h`)",
+			read:   readIdleLimit,
+		},
+		{
+			Name: "LOG_LEVEL", Default: "`warn`", Values: "debug, info, warn, error or off",
+			Does:   "what is logged, on stderr",
+			Readme: "`debug`, `info`, `warn`, `error` or `off`; the log goes to stderr",
+			read:   readLogLevel,
+		},
+	}
+}
+
+// Foreign are variables of other programs that a person's shell often has and a
+// client does not pass on: without them packages come from elsewhere or not at
+// all, and conda is not found.
+func Foreign() []string {
+	return []string{"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CONSTRAINT",
+		"UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "XDG_DATA_HOME", "XDG_STATE_HOME"}
+}

@@ -1,0 +1,106 @@
+package settings
+
+import (
+	"log/slog"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Words with a meaning in more than one setting.
+const (
+	auto  = "auto"
+	never = "never"
+)
+
+// off is the level above all that is logged.
+const off = slog.Level(math.MaxInt)
+
+// isOff reports whether a word means off, in any of the usual ways.
+func isOff(value string) bool {
+	return slices.Contains([]string{"off", "no", "false", "0", never, "none", "disabled", "disable", "n", "f"}, strings.ToLower(value))
+}
+
+// isOn reports whether a word means on.
+func isOn(value string) bool {
+	return slices.Contains([]string{"on", "yes", "true", "1", "always", "enabled", "enable", "y", "t"}, strings.ToLower(value))
+}
+
+func readKernelInstall(s *Settings, value string) *Problem {
+	switch word := strings.ToLower(value); {
+	case slices.Contains([]string{auto, "env", "sidecar"}, word):
+		s.KernelInstall = word
+	case isOn(word):
+		s.KernelInstall = auto
+	default:
+		s.KernelInstall = never
+		if !isOff(word) {
+			return &Problem{Reason: "is not one of auto, env, sidecar and never", Effect: "no ipykernel is installed, as with never",
+				Fix: "KERNEL_INSTALL=auto, env, sidecar or never"}
+		}
+	}
+	return nil
+}
+
+func readUVInstall(s *Settings, value string) *Problem {
+	if word := strings.ToLower(value); word == auto || isOn(word) {
+		return nil
+	}
+	s.UVInstall = never
+	if isOff(value) {
+		return nil
+	}
+	return &Problem{Reason: "is neither auto nor never", Effect: "uv is not fetched, as with never", Fix: "UV_INSTALL=auto or UV_INSTALL=never"}
+}
+
+func readHistory(s *Settings, value string) *Problem {
+	s.History = isOn(value)
+	if s.History || isOff(value) {
+		return nil
+	}
+	return &Problem{Reason: "is neither on nor off", Effect: "no record is kept after the server's end, as with off", Fix: "HISTORY=on or HISTORY=off"}
+}
+
+func readPrelude(s *Settings, value string) *Problem {
+	s.Prelude = !isOff(value)
+	if !s.Prelude || isOn(value) {
+		return nil
+	}
+	return &Problem{Reason: "is neither on nor off", Effect: "it is ignored", Fix: "PRELUDE=on or PRELUDE=off"}
+}
+
+func readIdleLimit(s *Settings, value string) *Problem {
+	if isOff(value) {
+		return nil
+	}
+	limit, err := time.ParseDuration(strings.ToLower(value))
+	if err == nil && limit >= 0 {
+		s.IdleLimit = limit
+		return nil
+	}
+	p := &Problem{Reason: "is no duration", Effect: "it is ignored, and idle sessions keep their kernel", Fix: "SESSION_IDLE_LIMIT=2h, 30m or never"}
+	if strings.Trim(value, "0123456789") == "" {
+		p.Reason = "is a number without a unit"
+		p.Fix = "SESSION_IDLE_LIMIT=" + value + "m for minutes, or " + value + "s for seconds"
+	}
+	return p
+}
+
+func readLogLevel(s *Settings, value string) *Problem {
+	switch word := strings.ToLower(value); {
+	case isOff(word):
+		s.LogLevel = off
+	case word == "debug":
+		s.LogLevel = slog.LevelDebug
+	case word == "info":
+		s.LogLevel = slog.LevelInfo
+	case word == "warn", word == "warning":
+		s.LogLevel = slog.LevelWarn
+	case word == "error":
+		s.LogLevel = slog.LevelError
+	default:
+		return &Problem{Reason: "is no log level", Effect: "warn is used", Fix: "LOG_LEVEL=debug, info, warn, error or off"}
+	}
+	return nil
+}
