@@ -47,7 +47,7 @@ func withKernels(t *testing.T, idle time.Duration) *Manager {
 			Getenv: getenv, Environ: func() []string { return []string{"PATH=/usr/bin:/bin"} },
 			Home: dir, Runner: reaper, DataDir: filepath.Join(dir, "data"), Logger: log,
 		}),
-		Environment: pyenv.ConfigFromEnv(getenv),
+		Environment: pyenv.Config{Type: settings["ENV_TYPE"], VenvPath: settings["VENV_PATH"]},
 		Storage:     func() (*codefile.Store, error) { return codefile.Open(filepath.Join(dir, "code")) },
 		StateDir:    filepath.Join(dir, "state"),
 		IdleLimit:   idle,

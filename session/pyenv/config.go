@@ -16,18 +16,6 @@ type Config struct {
 	UVVenvPath string // UV_VENV_PATH: the same
 }
 
-// ConfigFromEnv reads ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH. It
-// judges nothing; [Finder.Resolve] does.
-func ConfigFromEnv(getenv func(string) string) Config {
-	get := func(name string) string { return strings.TrimSpace(getenv(name)) }
-	return Config{
-		Type:       get("ENV_TYPE"),
-		CondaName:  get("CONDA_ENV_NAME"),
-		VenvPath:   get("VENV_PATH"),
-		UVVenvPath: get("UV_VENV_PATH"),
-	}
-}
-
 // Configured reports whether the user chose anything; without a choice Resolve
 // gives the managed environment, which can take minutes to make the first time.
 func (c Config) Configured() bool { return c != Config{} }

@@ -53,17 +53,6 @@ func TestConfigKind(t *testing.T) {
 	}
 }
 
-func TestConfigFromEnv(t *testing.T) {
-	values := map[string]string{"ENV_TYPE": " venv ", "CONDA_ENV_NAME": "a", "VENV_PATH": "b", "UV_VENV_PATH": "c"}
-	got := ConfigFromEnv(func(name string) string { return values[name] })
-	if want := (Config{"venv", "a", "b", "c"}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	if !got.Configured() || (Config{}).Configured() {
-		t.Error("Configured is wrong")
-	}
-}
-
 func TestLabel(t *testing.T) {
 	for want, env := range map[string]*Environment{
 		"no environment": nil,
