@@ -376,3 +376,13 @@ func (w *logWriter) Write(b []byte) (int, error) {
 	fmt.Fprintf(os.Stderr, "server of %s: %s", w.t.Name(), b)
 	return len(b), nil
 }
+
+// execute runs a program that must succeed and returns what it printed.
+func execute(t testing.TB, argv ...string) string {
+	t.Helper()
+	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%q: %v\n%s", argv, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}

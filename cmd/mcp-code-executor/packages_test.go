@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -69,16 +68,6 @@ func wheels(t testing.TB) []string {
 
 // testUV is the program uv.
 func testUV(t testing.TB) string { return required(t, "MCE_TEST_UV", "uv") }
-
-// execute runs a program that must succeed and returns what it printed.
-func execute(t testing.TB, argv ...string) string {
-	t.Helper()
-	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%q: %v\n%s", argv, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
 
 // base is the Python the newest test environment was made from.
 func base(t testing.TB) string {
