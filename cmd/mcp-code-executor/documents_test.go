@@ -300,7 +300,7 @@ func TestDocumentedLimits(t *testing.T) {
 		{"session/manager.go", "keptExecutions", "2000", "the last 2000"},
 		{"session/codefile/store.go", "MaxContent", "4 << 20", "content of one file call | 4 MiB |"},
 		{"mcp/tool_execute.go", "maxCode", "4 << 20", "| code of one call, "},
-		{"mcp/packages.go", "maxPackages", "200", "| 200 |"},
+		{"mcp/tool_packages.go", "maxPackages", "200", "| 200 |"},
 		{"mcp/clients.go", "defaultCharacters", "30_000", "30,000 characters"},
 		{"mcp/clients.go", "codexCharacters", "11_000", "11,000 for Codex"},
 		{"mcp/clients.go", "errorCharacters", "10_000", "10,000 when the run failed"},
@@ -308,8 +308,8 @@ func TestDocumentedLimits(t *testing.T) {
 		{"mcp/clients.go", "imageBytes", "450_000", "450 kB each"},
 		{"mcp/clients.go", "totalImageBytes", "600_000", "600 kB together"},
 		{"mcp/clients.go", "lineBytes", "900_000", "| 900 kB |"},
-		{"mcp/image.go", "maxSide", "1568", "1568 px"},
-		{"mcp/serve.go", "DefaultMaxLine", "64 << 20", "| 64 MiB |"},
+		{"mcp/render/image.go", "maxSide", "1568", "1568 px"},
+		{"mcp/rpc/serve.go", "DefaultMaxLine", "64 << 20", "| 64 MiB |"},
 		{"kernel/zmq/conn.go", "DefaultFrameLimit", "256 << 20", "| 256 MiB; "},
 	} {
 		if got := constant(t, limit.file, limit.constant); got != limit.value {
@@ -319,7 +319,7 @@ func TestDocumentedLimits(t *testing.T) {
 			t.Errorf("README.md, limits: %q is missing (%s is %s)", limit.words, limit.constant, limit.value)
 		}
 	}
-	waits := constant(t, "mcp/tool_execute.go", "defaultWait") + ", 0 to " + constant(t, "mcp/execute.go", "maxWait")
+	waits := constant(t, "mcp/tool_execute.go", "defaultWait") + ", 0 to " + constant(t, "mcp/tool_execute.go", "maxWait")
 	if !strings.Contains(document(t, "README.md"), "(default "+waits+")") {
 		t.Errorf("README.md does not say that wait_seconds has (default %s)", waits)
 	}
