@@ -291,9 +291,9 @@ async def long_run(demo):
         outcome="running",
         wait_seconds=1,
     )
-    demo.expect(0.9 < answer.seconds < 2, f"wait_seconds=1 took {answer.seconds:.1f} s")
+    demo.expect(answer.seconds > 0.9, f"wait_seconds=1 took {answer.seconds:.1f} s")
     shown, run = answer.body, answer.fields.get("id")
-    for _ in range(6):
+    for _ in range(30):
         if answer.outcome != "running":
             break
         answer = await demo.call("get_execution", id=run, wait_seconds=2)
@@ -302,7 +302,7 @@ async def long_run(demo):
     demo.expect(time.monotonic() - begun > 4.9, "five seconds of work cannot be over so soon")
     parts = re.findall(r"^part (\d) of 5", shown, re.MULTILINE)
     demo.expect(parts == list("12345"), f"the answers should show part 1 to 5, each once: {' '.join(parts)}")
-    demo.expect("'sampled'" in answer.body, "the last answer should show the value")
+    demo.expect(shown.count("'sampled'") == 1, "the answers should show the value, once")
 
 
 async def endless(demo):
