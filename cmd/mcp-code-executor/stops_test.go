@@ -3,6 +3,9 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +41,7 @@ func TestStopsAreTold(t *testing.T) {
 	eachKernel(t, func(t *testing.T, p *program) {
 		for _, test := range stubborn {
 			t.Run(test.name, func(t *testing.T) {
-				r := p.call("execute_code", args{"code": test.code, "timeout_seconds": 0.5})
+				r := p.call("execute_code", args{"code": test.code, "timeout_seconds": 1})
 				if strings.HasPrefix(r.text(), "[waiting for input | ") {
 					r = p.call("get_execution", args{"id": r.field("id"), "wait_seconds": 0})
 					for strings.HasPrefix(r.text(), "[waiting for input | ") {
@@ -49,7 +52,7 @@ func TestStopsAreTold(t *testing.T) {
 				if test.status == "died" {
 					head = r.text()
 				}
-				if !strings.HasPrefix(head, "["+test.status) || !strings.Contains(head, "limit timeout_seconds=0.5 struck after ") {
+				if !strings.HasPrefix(head, "["+test.status) || !strings.Contains(head, "limit timeout_seconds=1 struck after ") {
 					t.Errorf("%s", r.text())
 				}
 			})
@@ -68,17 +71,24 @@ func TestStopsAreTold(t *testing.T) {
 func TestStoppersAreTold(t *testing.T) {
 	t.Parallel()
 	p := launch(t, inVenv(t)...)
-	const code = "import os\nopen('begun', 'w').close(); os.system('sleep 30')"
-	begin := func(code string) (request int, answer chan reply, id string) {
+	begun := 0
+	// begin begins code, with a call that waits for it, and returns when it is in the
+	// middle of what it makes of an interrupt.
+	begin := func(code string) (request int, answer chan reply) {
 		t.Helper()
-		first := p.call("execute_code", args{"code": code, "wait_seconds": 0})
-		id = first.field("id")
-		for !strings.HasPrefix(first.text(), "[running | ") {
-			first = p.call("get_execution", args{"id": id, "wait_seconds": 0.1})
+		begun++
+		mark := fmt.Sprintf("begun%d", begun)
+		request, answer = p.begin("execute_code", args{"code": strings.ReplaceAll(code, "MARK", mark)})
+		for deadline := time.Now().Add(time.Minute); ; pace(t, 20) { // polling, not ordering
+			if _, err := os.Stat(filepath.Join(p.storage, mark)); err == nil {
+				return request, answer
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("it does not begin: %s", code)
+			}
 		}
-		request, answer = p.begin("get_execution", args{"id": id})
-		return request, answer, id
 	}
+	const command = "import os; os.system('touch MARK; sleep 30')"
 	told := func(what string, r result, parts ...string) {
 		t.Helper()
 		for _, part := range parts {
@@ -88,32 +98,34 @@ func TestStoppersAreTold(t *testing.T) {
 		}
 	}
 
-	_, answer, id := begin(code)
-	told("the call's answer", p.call("interrupt_execution", args{"id": id}), "[interrupted | ", "[interrupted: interrupt_execution interrupted it after ", "caught the interrupt", "variables are kept")
+	_, answer := begin(command)
+	told("the call's answer", p.call("interrupt_execution", nil), "[interrupted | ", "[interrupted: interrupt_execution interrupted it after ", "caught the interrupt", "variables are kept")
 	told("the run's answer", p.await(answer, "interrupted").Result, "interrupt_execution interrupted it after ")
 
-	request, _, id := begin(code)
+	request, _ := begin(command)
 	p.notify("notifications/cancelled", map[string]any{"requestId": request, "reason": "AbortError: user-cancel"})
-	r := p.call("get_execution", args{"id": id})
-	told("after a cancel", r, "[interrupted | ", "the client cancelled its call after ", `("AbortError: user-cancel")`)
+	told("after a cancel", p.call("get_execution", nil), "[interrupted | ", "the client cancelled its call after ", `("AbortError: user-cancel")`)
 
-	request, _, id = begin(code)
+	request, _ = begin(command)
 	p.notify("notifications/cancelled", map[string]any{"requestId": request, "reason": "Request timed out"})
-	r = p.call("get_execution", args{"id": id, "wait_seconds": 0.2})
-	told("after the client's clock", r, "[running | ", "the client stopped waiting for it after ", `("Request timed out"), which did not interrupt it`)
+	const clock = `("Request timed out"), which did not interrupt it`
+	r := p.call("get_execution", args{"wait_seconds": 0.1})
+	for n := 0; !strings.Contains(r.text(), clock) && n < 100; n++ { // the notification has no answer to wait for
+		r = p.call("get_execution", args{"wait_seconds": 0.1})
+	}
+	told("after the client's clock", r, "[running | ", "the client stopped waiting for it after ", clock)
 	told("and a call", p.call("interrupt_execution", nil), "interrupt_execution interrupted it")
 
-	_, answer, _ = begin(code)
+	_, answer = begin(command)
 	p.call("stop_session", args{"restart": true})
 	told("stopped", p.await(answer, "stopped").Result, "stop_session ended its kernel after ", "are gone")
 
-	_, answer, _ = begin(code)
+	_, answer = begin(command)
 	p.call("configure_environment", args{"type": "venv", "venv_path": strings.TrimPrefix(inVenv(t)[1], "VENV_PATH="), "force": true})
-	r = p.await(answer, "configured").Result
-	told("configured", r, "configure_environment ended its kernel after ", "are gone")
+	told("configured", p.await(answer, "configured").Result, "configure_environment ended its kernel after ", "are gone")
 
-	_, _, id = begin("while True:\n    try:\n        while True: pass\n    except KeyboardInterrupt: pass")
-	r = p.call("interrupt_execution", args{"id": id, "force": true})
+	begin("while True:\n    try:\n        open('MARK', 'w').close()\n        while True: pass\n    except KeyboardInterrupt: pass")
+	r = p.call("interrupt_execution", args{"force": true})
 	told("killed", r, "[died | ", "interrupt_execution interrupted it after ", "with force killed its kernel after ")
 }
 
