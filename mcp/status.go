@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -146,11 +147,15 @@ func exitWords(e *session.Exit) string {
 // maxTailLines bounds how much of a dead process's stderr is shown.
 const maxTailLines = 20
 
-// exitTail returns the last lines of the dead kernel's stderr, for deaths that
-// it may explain.
+// exitTail returns the last lines the dead kernel's process wrote outside of a
+// run, for deaths that they may explain; of a dump of Python's the first, which
+// name the place.
 func exitTail(r session.Report) string {
 	if r.Exit == nil || r.Exit.Killed || r.Outcome == session.OutcomeExited {
 		return ""
+	}
+	if dump, ok := render.FaultDump(string(r.Exit.Tail)); ok {
+		return firstLines(dump, maxTailLines)
 	}
 	return lastLines(string(r.Exit.Tail), maxTailLines)
 }

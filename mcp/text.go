@@ -36,18 +36,26 @@ func cutMiddle(s string, n int) string {
 	return string(r[:half]) + mark + string(r[len(r)-half:])
 }
 
+// firstLines returns the first n lines that are not blank, cleaned for showing.
+func firstLines(s string, n int) string {
+	lines := shownLines(s)
+	return strings.Join(lines[:min(n, len(lines))], "\n")
+}
+
 // lastLines returns the last n lines that are not blank, cleaned for showing.
 func lastLines(s string, n int) string {
+	lines := shownLines(s)
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+func shownLines(s string) []string {
 	var lines []string
 	for line := range strings.Lines(s) {
 		if line = strings.TrimRight(render.Text(line, 500), " \t\r\n"); line != "" {
 			lines = append(lines, render.EscapeLine(line))
 		}
 	}
-	if len(lines) > n {
-		lines = lines[len(lines)-n:]
-	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 func orNothing(s string) string {

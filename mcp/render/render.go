@@ -87,6 +87,16 @@ type stream struct {
 	name, comm string
 	screen     *terminal
 	warnings   warningFilter
+	faults     faultFilter
+	put        func(text []byte)
+}
+
+// finish lets out what the stream holds back.
+func (s *stream) finish() {
+	s.screen.finish()
+	if rest := s.faults.rest(); len(rest) > 0 {
+		s.put(rest)
+	}
 }
 
 func (r *renderer) output(o *jupyter.Output) {
@@ -165,7 +175,7 @@ func (r *renderer) add(p *piece) {
 
 func (r *renderer) finishStreams() {
 	for _, s := range r.streams {
-		s.screen.finish()
+		s.finish()
 	}
 }
 
@@ -205,15 +215,16 @@ func (r *renderer) stream(name, comm string) *stream {
 		}
 	}
 	if n >= maxStreams { // a flood of widgets
-		r.streams[0].screen.finish()
+		r.streams[0].finish()
 		r.streams = slices.Delete(r.streams, 0, 1)
 	}
 	s := &stream{name: name, comm: comm}
+	s.put = func(text []byte) { r.text.write(name, comm, text) }
 	s.screen = newTerminal(func(text []byte) {
 		if name == "stderr" {
-			text = s.warnings.filter(text)
+			text = s.warnings.filter(s.faults.filter(text))
 		}
-		r.text.write(name, comm, text)
+		s.put(text)
 	})
 	r.streams = append(r.streams, s)
 	return s
@@ -224,7 +235,7 @@ func (r *renderer) stream(name, comm string) *stream {
 func (r *renderer) clear(comm string) {
 	for _, s := range r.streams {
 		if comm == "" || s.comm == comm {
-			s.screen.finish()
+			s.finish()
 			s.warnings = warningFilter{}
 		}
 	}
@@ -249,7 +260,7 @@ const clearedLine = "[cleared: the code removed the output before this]"
 // finish lays the answer out.
 func (r *renderer) finish() Result {
 	for _, s := range r.streams {
-		s.screen.finish()
+		s.finish()
 		if line := s.warnings.summary(); line != "" {
 			r.text.add(&piece{text: []byte(line), labeled: true})
 		}

@@ -124,6 +124,9 @@ func TestRenderOrder(t *testing.T) {
 		{"an error that is in stderr already", []jupyter.Output{stderr("UsageError: no\n"), {Type: jupyter.OutputError, Ename: "UsageError", Evalue: "no"}}, "[stderr]\nUsageError: no\n"},
 		{"repeated warnings", []jupyter.Output{stderr("x.py:3: UserWarning: old\n  f()\nx.py:3: UserWarning: old\n  f()\nx.py:4: UserWarning: old\n  g()\nother\nx.py:3: UserWarning: old\n")},
 			"[stderr]\nx.py:3: UserWarning: old\n  f()\nx.py:4: UserWarning: old\n  g()\nother\n[repeated warnings left out: 2; same file, line and message as shown]\n"},
+		{"a dump of the fault handler", []jupyter.Output{stderr(faultDump)}, "[stderr]\n" + faultDumpShown},
+		{"a dump in pieces", []jupyter.Output{stderr(faultDump[:300]), stderr(faultDump[300:900]), stderr(faultDump[900:])}, "[stderr]\n" + faultDumpShown},
+		{"a dump before a display", []jupyter.Output{stderr("Stack (most recent call first):\n  File \"/w/a.py\", line 2 in f\n"), shows("text/plain", "d")}, "[stderr]\nStack (most recent call first):\n  File \"/w/a.py\", line 2 in f\n[display]\nd\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := written(Outputs(sequence(c.outputs...), testBudget(characters, false), Options{}))
@@ -362,3 +365,47 @@ func BenchmarkRender30k(b *testing.B) {
 		}
 	}
 }
+
+// faultDump is what faulthandler writes in a kernel, shortened.
+const faultDump = `Fatal Python error: Segmentation fault
+
+Thread 0x00007fab537fe6c0 (most recent call first):
+  File "/tmp/ipykernel_80/13.py", line 2 in wait
+  File "/usr/lib/python3.11/threading.py", line 982 in run
+  File "/usr/lib/python3.11/threading.py", line 1002 in _bootstrap
+
+Thread 0x00007fab6cff96c0 (most recent call first):
+  File "/usr/lib/python3.11/selectors.py", line 468 in select
+  File "/e/lib/python3.11/site-packages/tornado/platform/asyncio.py", line 203 in start
+  File "/e/lib/python3.11/site-packages/ipykernel/thread.py", line 48 in run
+  File "/usr/lib/python3.11/threading.py", line 1045 in _bootstrap_inner
+
+Thread 0x00007fab6dffb6c0 (most recent call first):
+  File "/run/k/mce_launch/streams.py", line 113 in _watch_pipe_fd
+  File "/usr/lib/python3.11/threading.py", line 982 in run
+
+Current thread 0x00007fab78640b80 (most recent call first):
+  File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at
+  File "/tmp/ipykernel_80/13.py", line 4 in f
+  File "/tmp/ipykernel_80/13.py", line 5 in <module>
+  File "/e/lib/python3.11/site-packages/IPython/core/interactiveshell.py", line 3823 in run_code
+  File "/usr/lib/python3.11/asyncio/events.py", line 80 in _run
+  File "/run/k/launch.py", line 29 in <module>
+
+Extension modules: zmq.backend.cython._zmq, tornado.speedups (total: 2)
+`
+
+const faultDumpShown = `Fatal Python error: Segmentation fault
+
+Thread 0x00007fab537fe6c0 (most recent call first):
+  File "/tmp/ipykernel_80/13.py", line 2 in wait
+  File "/usr/lib/python3.11/threading.py", line 982 in run
+  File "/usr/lib/python3.11/threading.py", line 1002 in _bootstrap
+
+Current thread 0x00007fab78640b80 (most recent call first):
+  File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at
+  File "/tmp/ipykernel_80/13.py", line 4 in f
+  File "/tmp/ipykernel_80/13.py", line 5 in <module>
+
+Extension modules: zmq.backend.cython._zmq, tornado.speedups (total: 2)
+`

@@ -220,10 +220,10 @@ func (f frame) shown(whole bool) []string {
 	return append(lines, "")
 }
 
-// hidden tells frames that are not the user's business: IPython's.
+// hidden tells frames that are not the user's business: IPython's, ours.
 func hidden(header string) bool {
 	path := strings.ReplaceAll(header, `\`, "/")
-	for _, part := range []string{"/IPython/", "/ipykernel/", "/ipykernel_launcher.py", "/jupyter_client/"} {
+	for _, part := range []string{"/IPython/", "/ipykernel/", "/ipykernel_launcher.py", "/jupyter_client/", "/mce_launch/"} {
 		if strings.Contains(path, part) {
 			return true
 		}
