@@ -176,7 +176,7 @@ func (k *Kernel) register(e *Execution) error {
 	case k.current != nil:
 		return ErrBusy
 	}
-	k.current = e
+	k.current, k.latest = e, e
 	k.executions[e.msgID] = e
 	return nil
 }
@@ -184,7 +184,7 @@ func (k *Kernel) register(e *Execution) error {
 func (k *Kernel) unregister(e *Execution) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.current = nil
+	k.current, k.latest = nil, nil
 	k.forgetLocked(e)
 }
 

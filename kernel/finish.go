@@ -15,6 +15,7 @@ import (
 func (e *Execution) Finish() {
 	defer e.kernel.wg.Done()
 	noReply, lost := e.await()
+	e.kernel.awaitGuard(e)
 	e.conclude(noReply, lost)
 }
 
@@ -215,8 +216,8 @@ func (k *Kernel) awaitExit() *Exit {
 	case <-time.After(exitPatience):
 		k.log.Warn("kernel said it exits and did not: killing it")
 		k.process.Kill()
-		<-k.process.Done()
 	}
+	<-k.gone // with its last words
 	exit := k.Exit()
 	return &exit
 }

@@ -61,8 +61,10 @@ type Kernel struct {
 	current    *Execution
 	lastIOPub  time.Time
 	capture    captures
-	late       []string // ids of executions with output after their end
-	exited     bool     // the kernel said it exits (ask_exit)
+	late       []string   // ids of executions with output after their end
+	exited     bool       // the kernel said it exits (ask_exit)
+	latest     *Execution // the current one, or the last
+	outside    outside
 	closed     bool
 }
 
@@ -71,6 +73,7 @@ type process interface {
 	Pid() int
 	Interrupt() error
 	Kill() error
+	AwaitOutput()
 	Done() <-chan struct{}
 	Exit() guard.Exit
 	Usage() (guard.Usage, error)
@@ -159,10 +162,18 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	session := uuid.NewString()
 	k.codec = jupyter.NewCodec([]byte(info.Key), session, "mcp-code-executor")
 
+	options := launch.Options{Sidecar: k.spec.Sidecar, NoPrelude: host.PlainPython, Pipes: guard.Pipes, Unsent: filepath.Join(k.dir, "unsent")}
+	if err := launch.MakeUnsent(options.Unsent); err != nil {
+		k.log.Warn("what the kernel has not sent when it dies will be lost", "err", err)
+		options.Unsent = ""
+	}
+	k.outside.file = options.Unsent
 	guarded, err := guard.Start(ctx, guard.Spec{
-		Argv: launch.Args(k.spec.Python, script, file, launch.Options{Sidecar: k.spec.Sidecar, NoPrelude: host.PlainPython}),
-		Env:  k.spec.Env,
-		Dir:  k.spec.Dir,
+		Argv:     launch.Args(k.spec.Python, script, file, options),
+		Env:      k.spec.Env,
+		Dir:      k.spec.Dir,
+		Progress: options.Unsent,
+		Output:   k.fromGuard,
 	}, host.Reaper)
 	if err != nil {
 		return &StartError{Phase: "launching", Err: err}
@@ -224,6 +235,7 @@ func (k *Kernel) startError(ctx context.Context, phase string, err error) error 
 	}
 	select {
 	case <-k.process.Done():
+		k.takeRest()
 		exit := k.Exit()
 		return &StartError{Phase: phase, Exit: &exit, Err: ErrDead}
 	case <-time.After(patience):
@@ -249,6 +261,7 @@ func (k *Kernel) watch() {
 	case <-drained:
 	case <-time.After(drainPatience):
 	}
+	k.takeRest()
 	exit := k.Exit()
 	k.log.Info("kernel ended", "exit", exit.String())
 	close(k.gone)
@@ -293,6 +306,7 @@ func (k *Kernel) Done() <-chan struct{} { return k.gone }
 // Exit says how the process ended. Call it after Done is closed.
 func (k *Kernel) Exit() Exit {
 	exit := Exit{Exit: k.process.Exit()}
+	exit.Tail = k.lastWords(exit.Tail)
 	exit.OutOfMemory = exit.Signal == syscall.SIGKILL && !exit.Killed && k.oom != nil && k.oom.rose()
 	return exit
 }

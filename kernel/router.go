@@ -19,9 +19,10 @@ func (k *Kernel) route(name jupyter.Channel, msg *jupyter.Message) {
 	}
 	e, w := k.executions[parent], k.waiters[parent]
 	k.mu.Unlock()
+	again := k.arrived(msg)
 	switch {
 	case e != nil && name == jupyter.IOPub:
-		k.routeOutput(e, msg)
+		k.routeOutput(e, msg, again)
 	case e != nil && msg.Header.MsgType == jupyter.MsgExecuteReply:
 		k.gotReply(e, msg)
 	case e != nil && msg.Header.MsgType == jupyter.MsgInputRequest:
@@ -53,8 +54,9 @@ func (w *waiter) take(name jupyter.Channel, msg *jupyter.Message) {
 }
 
 // routeOutput handles an iopub message of an execution, running or finished:
-// threads and children go on printing after the cell.
-func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message) {
+// threads and children go on printing after the cell. The first again characters
+// of a text are known already.
+func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message, again int64) {
 	switch msg.Header.MsgType {
 	case jupyter.MsgStatus:
 		if isIdle(msg) {
@@ -70,6 +72,11 @@ func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message) {
 		out, ok := jupyter.OutputFrom(msg)
 		if !ok {
 			return
+		}
+		if again > 0 {
+			if out.Text.Inline = without(out.Text.Inline, again); len(out.Text.Inline) == 0 {
+				return
+			}
 		}
 		k.mu.Lock()
 		out.CommID = k.capture.of(msg.ParentHeader.MsgID)

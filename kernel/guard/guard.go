@@ -7,11 +7,22 @@
 //
 // from /proc/self/exe, or from the file as it was when the server started: an
 // update must not give a running server a guard of another version. [Main] is that
-// program. It starts the kernel, drains the kernel's stdout and
-// stderr into a ring of 64 KiB, passes on signals, reaps what the tree leaves
-// behind, and reports how the kernel ended. It parses nothing the kernel says,
-// so nothing the kernel says can break it. [Start] is the server's side: it
-// runs a guard and gives a [Process].
+// program. It starts the kernel, makes the pipes of its stdout and
+// stderr and hands on what the kernel itself cannot read of them, drains its log
+// into a ring of 64 KiB, passes on signals, reaps what the tree leaves behind,
+// and reports how the kernel ended. It parses nothing the kernel says, so nothing
+// the kernel says can break it. [Start] is the server's side: it runs a guard and
+// gives a [Process].
+//
+// # Output
+//
+// The kernel inherits the reading ends of its own stdout and stderr ([Pipes]),
+// reads them and shows what comes with its prints, in order. The guard holds the
+// same ends and reads when the kernel cannot: what is left after its death, and
+// while a pipe has been full for half a second and the kernel does not move. That
+// is native code which prints more than a pipe holds while no other Python code
+// may run: without a reader it would wait for ever. On Windows the guard alone
+// reads, into the ring.
 //
 // Who dies, and what goes with it:
 //
@@ -32,8 +43,8 @@
 // # Wire
 //
 // The server writes single bytes to the guard's stdin: 'i' SIGINT and 't'
-// SIGTERM to the kernel's process group, 'k' SIGKILL to the whole tree; end of
-// file means the same as 'k'. The guard writes lines to its stdout: first
+// SIGTERM to the kernel's process group, 'k' SIGKILL to the whole tree, 'm' asks
+// for "mark", a line that follows all output that the guard has read; end of file means the same as 'k'. The guard writes lines to its stdout: first
 // "started PID" or "failed ERRNO", last "exit CODE SIGNAL N" followed by the N
 // bytes of the ring. Both ends are always the same binary, so there is no
 // version to negotiate. A helper program ([Reaper.Run]) gets the guard's own
@@ -52,8 +63,7 @@ import (
 	"syscall"
 )
 
-// RingSize is how much of the end of a kernel's stdout and stderr is kept, in
-// bytes.
+// RingSize is how much of the end of a kernel's log is kept, in bytes.
 const RingSize = 64 << 10
 
 // Commands the server sends, one byte each.
@@ -61,10 +71,15 @@ const (
 	cmdInterrupt = 'i'
 	cmdTerminate = 't'
 	cmdKill      = 'k'
+	cmdMark      = 'm'
 )
 
-// helperFlag makes a guard for [Reaper.Run].
-const helperFlag = "-helper"
+const (
+	// helperFlag makes a guard for [Reaper.Run].
+	helperFlag = "-helper"
+	// progressFlag precedes the path of Spec.Progress.
+	progressFlag = "-progress"
+)
 
 // Main is the guard process: it runs the program after the "--" of args, and
 // returns the guard's own exit code once that program and everything it started
@@ -75,12 +90,16 @@ func Main(args []string) int {
 	if helper {
 		args = args[1:]
 	}
+	progress := ""
+	if len(args) > 1 && args[0] == progressFlag {
+		progress, args = args[1], args[2:]
+	}
 	if len(args) < 2 || args[0] != "--" {
 		fmt.Fprintln(os.Stderr, "guard: no program to run; the server starts this command, not a person")
 		return 2
 	}
 	os.Unsetenv(guardEnv)
-	return run(args[1:], helper)
+	return run(args[1:], helper, progress)
 }
 
 // readCommands gives each byte of r, and is closed at its end.
@@ -100,24 +119,59 @@ func readCommands(r io.Reader) <-chan byte {
 	return commands
 }
 
-// reportStart tells the server that the kernel runs, or why it does not.
-func reportStart(w io.Writer, pid int, err error) {
+// Kinds of report about output.
+const (
+	reportText = "text"
+	reportRest = "rest"
+	reportMark = "mark\n"
+)
+
+// reports tells the server what happens. Errors are of no use here: a server that
+// does not read is a server that is gone. Its methods are safe for concurrent use.
+type reports struct {
+	mu sync.Mutex // one report at a time
+	w  io.Writer
+}
+
+// start says that the kernel runs, or why it does not.
+func (r *reports) start(pid int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if err == nil {
-		fmt.Fprintf(w, "started %d\n", pid)
+		fmt.Fprintf(r.w, "started %d\n", pid)
 		return
 	}
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
 		errno = syscall.EINVAL
 	}
-	fmt.Fprintf(w, "failed %d\n", int(errno))
+	fmt.Fprintf(r.w, "failed %d\n", int(errno))
 }
 
-// reportExit tells the server how the kernel ended. Errors are of no use here:
-// a server that does not read is a server that is gone.
-func reportExit(w io.Writer, code int, sig syscall.Signal, tail []byte) {
-	fmt.Fprintf(w, "exit %d %d %d\n", code, int(sig), len(tail))
-	w.Write(tail)
+// text hands on what the kernel's stdout or stderr brought.
+func (r *reports) text(kind string, stream int, text []byte) {
+	if len(text) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(r.w, "%s %d %d\n", kind, stream, len(text))
+	r.w.Write(text)
+}
+
+// mark says that all output read so far is handed on.
+func (r *reports) mark() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	io.WriteString(r.w, reportMark)
+}
+
+// exit says how the kernel ended.
+func (r *reports) exit(code int, sig syscall.Signal, tail []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(r.w, "exit %d %d %d\n", code, int(sig), len(tail))
+	r.w.Write(tail)
 }
 
 // withEnv is env with each of the settings put in place of what it had.

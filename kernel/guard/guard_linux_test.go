@@ -50,7 +50,9 @@ func serverMain(mode string, argv []string) int {
 		io.Copy(io.Discard, os.Stdin)
 		return 0
 	}
-	p, err := Start(context.Background(), Spec{Argv: argv, Env: env, Stderr: os.Stderr}, reaper)
+	var said bytes.Buffer
+	p, err := Start(context.Background(), Spec{Argv: argv, Env: env, Stderr: os.Stderr,
+		Output: func(_ int, text []byte, _ bool) { said.Write(text) }}, reaper)
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -58,7 +60,7 @@ func serverMain(mode string, argv []string) int {
 	fmt.Println(p.Pid(), p.GuardPid())
 	go func() {
 		<-p.Done()
-		fmt.Printf("%v\n%s", p.Exit(), p.Exit().Tail)
+		fmt.Printf("%v\n%s", p.Exit(), &said)
 		os.Stdout.Close()
 	}()
 	io.Copy(io.Discard, os.Stdin)
@@ -119,7 +121,27 @@ func newTestReaper(t *testing.T) *Reaper {
 // startKernel starts argv under a guard; the test's end closes it.
 func startKernel(t *testing.T, argv ...string) *Process {
 	t.Helper()
-	p, err := Start(context.Background(), Spec{Argv: argv, Env: os.Environ(), Stderr: os.Stderr}, newTestReaper(t))
+	p, _ := startWithOutput(t, "", argv...)
+	return p
+}
+
+// handedOn is what a guard read of a kernel's streams 1 and 2. It may be looked
+// at when the kernel is done.
+type handedOn struct{ alive, dead [3]bytes.Buffer }
+
+func startWithOutput(t *testing.T, progress string, argv ...string) (*Process, *handedOn) {
+	t.Helper()
+	got := &handedOn{}
+	p, err := Start(context.Background(), Spec{
+		Argv: argv, Env: os.Environ(), Stderr: os.Stderr, Progress: progress,
+		Output: func(stream int, text []byte, dead bool) {
+			if dead {
+				got.dead[stream].Write(text)
+			} else {
+				got.alive[stream].Write(text)
+			}
+		},
+	}, newTestReaper(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +150,7 @@ func startKernel(t *testing.T, argv ...string) *Process {
 			t.Error(err)
 		}
 	})
-	return p
+	return p, got
 }
 
 // sh is the command line of a shell script.

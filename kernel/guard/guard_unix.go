@@ -22,11 +22,12 @@ type kernelProcess struct {
 	exited bool // reaped; pid is no longer ours
 	status syscall.WaitStatus
 
-	out  *os.File // reading end of its stdout and stderr; nil for a helper
-	tail ring
+	outputs []*output // its stdout and stderr; none of a helper
+	log     *os.File  // reading end; nil for a helper
+	tail    ring      // of its log
 }
 
-func run(argv []string, helper bool) int {
+func run(argv []string, helper bool, progress string) int {
 	// PR_SET_PDEATHSIG follows the thread that forked, not the process
 	// (golang.org/issue/27505): this one lives as long as the guard.
 	runtime.LockOSThread()
@@ -42,19 +43,22 @@ func run(argv []string, helper bool) int {
 
 	prepare()
 	k := &kernelProcess{}
-	in, reports := os.Stdin, os.Stdout
+	in, reports := os.Stdin, &reports{w: os.Stdout}
 	var err error
 	if helper {
-		in, reports = inherited(3), inherited(4)
+		in, reports.w = inherited(3), inherited(4)
 		k.pid, err = start(argv, os.Environ(), []uintptr{0, 1, 2})
 	} else {
-		k.pid, err = k.startKernel(argv)
+		k.pid, err = k.startKernel(argv, reports, openProgress(progress))
 	}
-	reportStart(reports, k.pid, err)
+	reports.start(k.pid, err)
 	if err != nil {
 		return 1
 	}
 	if !helper {
+		for _, o := range k.outputs {
+			go o.watch()
+		}
 		debug.FreeOSMemory() // what the server's packages allocated on their way here
 	}
 
@@ -64,6 +68,10 @@ func run(argv []string, helper bool) int {
 		case c, ok := <-commands:
 			if !ok {
 				c, commands = cmdKill, nil
+			}
+			if c == cmdMark {
+				go k.mark(reports) // not here: a server that does not read must not hold up a kill
+				continue
 			}
 			k.obey(c)
 		case <-children:
@@ -81,8 +89,7 @@ func inherited(fd int) *os.File {
 
 // finish reports how the kernel ended and kills what it left. It returns the
 // kernel's exit code, as a shell would give it.
-func (k *kernelProcess) finish(reports *os.File) int {
-	drainRest(k.out, &k.tail)
+func (k *kernelProcess) finish(reports *reports) int {
 	code, sig := k.status.ExitStatus(), syscall.Signal(0)
 	if k.status.Signaled() {
 		sig = k.status.Signal()
@@ -90,7 +97,11 @@ func (k *kernelProcess) finish(reports *os.File) int {
 	sent := make(chan struct{})
 	go func() { // a server that does not read must not keep the rest alive
 		defer close(sent)
-		reportExit(reports, code, sig, k.tail.bytes())
+		for _, o := range k.outputs {
+			o.rest()
+		}
+		drainRest(k.log, &k.tail)
+		reports.exit(code, sig, k.tail.bytes())
 	}()
 	k.killRest()
 	select {
@@ -101,6 +112,14 @@ func (k *kernelProcess) finish(reports *os.File) int {
 		return 128 + int(sig)
 	}
 	return code
+}
+
+// mark tells the server that what was read of the kernel's output is handed on.
+func (k *kernelProcess) mark(reports *reports) {
+	for _, o := range k.outputs {
+		o.over() // waits for what it is handing on
+	}
+	reports.mark()
 }
 
 func (k *kernelProcess) obey(command byte) {
@@ -133,35 +152,40 @@ func (k *kernelProcess) reap(options int) {
 	}
 }
 
-// startKernel starts argv as a kernel, with its output in the ring.
-func (k *kernelProcess) startKernel(argv []string) (pid int, err error) {
+// startKernel starts argv as a kernel, with the reading ends of its own output and
+// a log that goes to the ring.
+func (k *kernelProcess) startKernel(argv []string, reports *reports, progress *progress) (pid int, err error) {
 	devNull, err := os.Open(os.DevNull)
 	if err != nil {
 		return 0, err
 	}
 	defer devNull.Close()
-	out, w, err := os.Pipe()
+	log, logEnd, err := kernelPipe()
 	if err != nil {
 		return 0, err
 	}
-	defer w.Close()
-	// The kernel shares this end's flags, and Python cannot write to a
-	// non-blocking stdout.
-	fd := w.Fd()
-	if err := syscall.SetNonblock(int(fd), false); err != nil {
-		return 0, err
+	defer logEnd.Close()
+	k.log = log
+	files := []uintptr{devNull.Fd()}
+	for number := 1; number <= 2; number++ {
+		o, err := newOutput(number, reports, progress)
+		if err != nil {
+			return 0, err
+		}
+		k.outputs = append(k.outputs, o)
+		files = append(files, o.w.Fd())
 	}
+	for _, o := range k.outputs {
+		files = append(files, descriptor(o.r))
+	}
+	files = append(files, logEnd.Fd())
 	env := withEnv(os.Environ(), fmt.Sprintf("JPY_PARENT_PID=%d", os.Getpid()))
-	pid, err = penalized(func() (int, error) {
-		return start(argv, env, []uintptr{devNull.Fd(), fd, fd})
-	})
+	pid, err = penalized(func() (int, error) { return start(argv, env, files) })
 	if err != nil {
-		out.Close()
 		return 0, err
 	}
 	os.Chdir("/") // hold no directory of the user's
-	k.out = out
-	go drain(out, &k.tail)
+	go drain(log, &k.tail)
 	return pid, nil
 }
 
@@ -170,7 +194,7 @@ func start(argv, env []string, files []uintptr) (pid int, err error) {
 	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Env: env, Files: files, Sys: kernelAttr()})
 }
 
-// drain reads out into tail until every writer has closed it. A pipe nobody
+// drain reads out into tail until every writer has closed it: a pipe nobody
 // drains stops the kernel at 64 KiB.
 func drain(out *os.File, tail *ring) {
 	conn, err := out.SyscallConn()
@@ -197,7 +221,6 @@ func drainRest(out *os.File, tail *ring) {
 	if out == nil {
 		return
 	}
-	const largestPipe = 1 << 20
 	conn, err := out.SyscallConn()
 	if err != nil {
 		return

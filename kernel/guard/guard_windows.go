@@ -19,10 +19,17 @@ import (
 // JPY_PARENT_PID is a handle, not an id, as ipykernel expects there. There is
 // no SIGTERM; it ends the tree.
 //
+// A kernel's stdout and stderr are drained by the guard alone, into the ring: what
+// children and native code write there is told when the kernel dies, not shown.
+//
 // Limit: this file is known to build; nobody has run it yet.
 
+// Pipes is empty: a kernel gets no reading ends here.
+const Pipes = ""
+
 // run knows no helpers: Run starts them without a guard here.
-func run(argv []string, _ bool) int {
+func run(argv []string, _ bool, _ string) int {
+	reports := &reports{w: os.Stdout}
 	out, w, err := os.Pipe()
 	if err == nil {
 		err = enterJob()
@@ -33,11 +40,11 @@ func run(argv []string, _ bool) int {
 		interrupt, cmd, err = startKernel(argv, w)
 	}
 	if err != nil {
-		reportStart(os.Stdout, 0, err)
+		reports.start(0, err)
 		return 1
 	}
 	w.Close()
-	reportStart(os.Stdout, cmd.Process.Pid, nil)
+	reports.start(cmd.Process.Pid, nil)
 
 	var tail ring
 	drained := make(chan struct{})
@@ -51,9 +58,12 @@ func run(argv []string, _ bool) int {
 	}()
 	go func() {
 		for command := range readCommands(os.Stdin) {
-			if command == cmdInterrupt {
+			switch command {
+			case cmdInterrupt:
 				windows.SetEvent(interrupt)
-			} else {
+			case cmdMark:
+				reports.mark()
+			default:
 				cmd.Process.Kill()
 			}
 		}
@@ -62,7 +72,7 @@ func run(argv []string, _ bool) int {
 	cmd.Wait()
 	out.Close() // children may hold the other end; the job ends them with us
 	<-drained
-	reportExit(os.Stdout, cmd.ProcessState.ExitCode(), 0, tail.bytes())
+	reports.exit(cmd.ProcessState.ExitCode(), 0, tail.bytes())
 	return 0
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -17,6 +18,8 @@ import (
 const (
 	closeGrace = 2 * time.Second
 	killGrace  = time.Second
+	// markPatience bounds AwaitOutput.
+	markPatience = time.Second
 )
 
 // guardEnv marks a guard's environment; Main takes it out again. It ends the
@@ -37,6 +40,15 @@ type Spec struct {
 	Env []string
 	// Dir is the kernel's working directory; empty means the server's.
 	Dir string
+	// Progress is a file whose first eight bytes, and those at 64 KiB, change when
+	// the kernel reads its own output or prints. Empty for a kernel that does not
+	// read it.
+	Progress string
+	// Output is given what the kernel's stdout (1) or stderr (2) brought and the
+	// kernel did not read: after its end, before Done is closed, or while it stood
+	// still. The calls come one after the other; the text is the callee's. Nil
+	// discards it.
+	Output func(stream int, text []byte, dead bool)
 	// Stderr gets what the Go runtime prints if the guard itself crashes,
 	// never the kernel's output. Nil discards it.
 	Stderr *os.File
@@ -53,8 +65,8 @@ type Exit struct {
 	// GuardLost tells that the guard died before it could report; Code, Signal
 	// and Tail are not known then. The kernel is dead in that case too.
 	GuardLost bool
-	// Tail is the end of what the kernel and its children wrote to stdout and
-	// stderr, at most [RingSize] bytes, cut anywhere.
+	// Tail is the end of the kernel's log (on Windows of all that it and its
+	// children wrote), at most [RingSize] bytes, cut anywhere.
 	Tail []byte
 }
 
@@ -86,6 +98,8 @@ type Process struct {
 	done     chan struct{} // closed when exit is known
 	gone     chan struct{} // closed when the guard is reaped
 	waitErr  error         // of the guard; set before gone is closed
+	output   func(stream int, text []byte, dead bool)
+	marks    chan struct{} // a value for each mark; buffered 1
 
 	mu       sync.Mutex // protects the fields below
 	commands *os.File   // nil when closed
@@ -99,6 +113,8 @@ func newProcess(reaper *Reaper) *Process {
 		started: make(chan error, 1),
 		done:    make(chan struct{}),
 		gone:    make(chan struct{}),
+		output:  func(int, []byte, bool) {},
+		marks:   make(chan struct{}, 1),
 	}
 }
 
@@ -128,7 +144,14 @@ func (p *Process) startKernel(spec Spec) error {
 	}
 	defer stdin.Close()
 	defer stdout.Close()
-	p.cmd = guardCommand(append([]string{"--"}, spec.Argv...), spec.Env)
+	if spec.Output != nil {
+		p.output = spec.Output
+	}
+	var args []string
+	if spec.Progress != "" {
+		args = []string{progressFlag, spec.Progress}
+	}
+	p.cmd = guardCommand(slices.Concat(args, []string{"--"}, spec.Argv), spec.Env)
 	p.cmd.Dir = spec.Dir
 	p.cmd.Stdin, p.cmd.Stdout = stdin, stdout
 	if spec.Stderr != nil {
@@ -237,7 +260,7 @@ func (p *Process) readReports(r *bufio.Reader) (exit Exit, orderly bool) {
 	}
 	p.started <- nil
 
-	line, _ = r.ReadString('\n')
+	line, _ = p.readText(r)
 	var size int
 	if n, _ := fmt.Sscanf(line, "exit %d %d %d\n", &exit.Code, &exit.Signal, &size); n != 3 || size < 0 || size > RingSize {
 		return Exit{}, false
@@ -246,6 +269,34 @@ func (p *Process) readReports(r *bufio.Reader) (exit Exit, orderly bool) {
 	n, _ := io.ReadFull(r, exit.Tail)
 	exit.Tail = exit.Tail[:n]
 	return exit, true
+}
+
+// readText passes the reports about output on, and returns the line that is
+// something else.
+func (p *Process) readText(r *bufio.Reader) (line string, err error) {
+	for {
+		if line, err = r.ReadString('\n'); err != nil {
+			return line, err
+		}
+		if line == reportMark {
+			select {
+			case p.marks <- struct{}{}:
+			default:
+			}
+			continue
+		}
+		var kind string
+		var stream, size int
+		n, _ := fmt.Sscanf(line, "%s %d %d\n", &kind, &stream, &size)
+		if n != 3 || kind != reportText && kind != reportRest || size < 0 || size > RingSize {
+			return line, nil
+		}
+		text := make([]byte, size)
+		if _, err := io.ReadFull(r, text); err != nil {
+			return "", err
+		}
+		p.output(stream, text, kind == reportRest)
+	}
 }
 
 func (p *Process) setExit(e Exit) {
@@ -273,6 +324,25 @@ func (p *Process) Terminate() error { return p.send(cmdTerminate) }
 
 // Kill ends the kernel and everything it started. It does not wait; Done does.
 func (p *Process) Kill() error { return p.send(cmdKill) }
+
+// AwaitOutput returns when Spec.Output has been given all that the guard had read
+// when it was called, or after a second. Not for concurrent use.
+func (p *Process) AwaitOutput() {
+	select {
+	case <-p.marks: // of a call that has given up
+	default:
+	}
+	if p.send(cmdMark) != nil {
+		return
+	}
+	t := time.NewTimer(markPatience)
+	defer t.Stop()
+	select {
+	case <-p.marks:
+	case <-p.done:
+	case <-t.C:
+	}
+}
 
 func (p *Process) send(command byte) error {
 	select {

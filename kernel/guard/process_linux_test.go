@@ -20,22 +20,26 @@ import (
 
 func TestExit(t *testing.T) {
 	tests := []struct {
-		script, want, tail string
+		script, want, out, err, log string
 	}{
-		{"exit 0", "exit code 0", ""},
-		{"echo out; echo err >&2; exit 3", "exit code 3", "out\nerr\n"},
-		{"kill -SEGV $$", "signal 11 (SIGSEGV)", ""},
-		{"kill -KILL $$", "signal 9 (SIGKILL)", ""}, // not by us: Killed is false
-		{"kill -40 $$", "signal 40", ""},
-		{"sleep 1000 & exit 4", "exit code 4", ""},                 // a child holds the pipe
-		{"(sleep 0.01; exit 9) & wait; exit 5", "exit code 5", ""}, // only the kernel's counts
+		{"exit 0", "exit code 0", "", "", ""},
+		{"echo out; echo err >&2; echo log >&5; exit 3", "exit code 3", "out\n", "err\n", "log\n"},
+		{"echo last words >&2; kill -ABRT $$", "signal 6 (SIGABRT)", "", "last words\n", ""},
+		{"kill -SEGV $$", "signal 11 (SIGSEGV)", "", "", ""},
+		{"kill -KILL $$", "signal 9 (SIGKILL)", "", "", ""}, // not by us: Killed is false
+		{"kill -40 $$", "signal 40", "", "", ""},
+		{"sleep 1000 & exit 4", "exit code 4", "", "", ""},                 // a child holds the pipe
+		{"(sleep 0.01; exit 9) & wait; exit 5", "exit code 5", "", "", ""}, // only the kernel's counts
 	}
 	for _, tt := range tests {
-		p := startKernel(t, sh(tt.script)...)
+		p, got := startWithOutput(t, "", sh(tt.script)...)
 		<-p.Done()
 		e := p.Exit()
-		if e.String() != tt.want || string(e.Tail) != tt.tail || e.Killed || e.GuardLost {
+		if e.String() != tt.want || string(e.Tail) != tt.log || e.Killed || e.GuardLost {
 			t.Errorf("%s: %v, tail %q, %+v", tt.script, e, e.Tail, e)
+		}
+		if out, err := got.dead[1].String(), got.dead[2].String(); out != tt.out || err != tt.err {
+			t.Errorf("%s: left %q and %q", tt.script, out, err)
 		}
 		if err := p.Interrupt(); !errors.Is(err, ErrExited) {
 			t.Errorf("Interrupt after the end: %v", err)
@@ -161,16 +165,17 @@ os.execv(sys.argv[1], sys.argv[1:])
 		fmt.Sprintf("guard=%d poller=%d marker=\n", s.guardPid, s.guardPid),
 		fmt.Sprintf("oom=%d core=0\n", min(adj+oomPenalty, 1000)),
 		fmt.Sprintf("pid=%d pgrp=%d session=%d\n", s.kernelPid, s.kernelPid, s.kernelPid),
-		"0\n1\n2\n",
+		"0\n1\n2\n3\n4\n5\n", // see Pipes
 	}
 	if got := string(all); got != strings.Join(want, "") {
 		t.Errorf("got\n%swant\n%s", got, strings.Join(want, ""))
 	}
 }
 
+// A kernel that reads nothing of its own loses nothing either.
 func TestFlood(t *testing.T) {
 	const lines = 5_000_000
-	p := startKernel(t, pythonArgs(t, `
+	p, got := startWithOutput(t, "", pythonArgs(t, `
 import sys
 for n in range(0, 5_000_000, 10_000):
     sys.stdout.write("".join("%09d\n" % i for i in range(n, n + 10_000)))
@@ -181,24 +186,82 @@ for n in range(0, 5_000_000, 10_000):
 		t.Fatal("the kernel hangs")
 	}
 	var want bytes.Buffer
-	for i := lines - 2*RingSize/10; i < lines; i++ {
+	for i := range lines {
 		fmt.Fprintf(&want, "%09d\n", i)
 	}
-	if e := p.Exit(); e.String() != "exit code 0" || !bytes.Equal(e.Tail, want.Bytes()[want.Len()-RingSize:]) {
-		t.Errorf("%v, %d bytes, end %q", e, len(e.Tail), e.Tail[max(0, len(e.Tail)-40):])
+	all := append(got.alive[1].Bytes(), got.dead[1].Bytes()...)
+	if e := p.Exit(); e.String() != "exit code 0" || !bytes.Equal(all, want.Bytes()) {
+		t.Errorf("%v, %d bytes of %d", e, len(all), want.Len())
 	}
 }
 
 // A child that fills the pipe for ever does not hold up the kernel's end.
 func TestFloodByChild(t *testing.T) {
-	p := startKernel(t, sh("yes & yes & sleep 0.05; exit 6")...)
+	p, got := startWithOutput(t, "", sh("yes & yes >&2 & sleep 0.05; exit 6")...)
 	select {
 	case <-p.Done():
 	case <-time.After(20 * time.Second):
 		t.Fatal("no report")
 	}
-	if e := p.Exit(); e.Code != 6 || len(e.Tail) != RingSize {
-		t.Errorf("%v, %d bytes", e, len(e.Tail))
+	e, out, err := p.Exit(), got.dead[1].Len(), got.dead[2].Len()
+	if e.Code != 6 || out < readSize || out > largestPipe+readSize || err < readSize || err > largestPipe+readSize {
+		t.Errorf("%v, %d and %d bytes", e, out, err)
+	}
+}
+
+// The guard reads for a kernel that stands still while its pipe is full, and for
+// no other.
+func TestStall(t *testing.T) {
+	const fill = `
+import os, select, sys, threading, time
+def read(n):
+    while n > 0:
+        select.select([3], [], [])
+        n -= len(os.read(3, 1 << 20))
+def move():
+    os.pwrite(file, os.urandom(8), int(sys.argv[2]))
+file = os.open(sys.argv[1], os.O_WRONLY)
+`
+	tests := []struct {
+		name, script string
+		alive, dead  int
+	}{
+		{"full and still", "os.write(1, b'x' * 1_000_000)", 1_000_000, 0},
+		{"full and moving", `
+writer = threading.Thread(target=os.write, args=(1, b'x' * 1_000_000))
+writer.start()
+for _ in range(30):
+    time.sleep(0.05); move()
+read(1_000_000)`, 0, 0},
+		{"not full", "os.write(1, b'x' * 30_000); time.sleep(1)", 0, 30_000},
+		{"made blocking", "os.set_blocking(3, True); os.write(1, b'x' * 1_000_000)", 1_000_000, 0},
+		{"moves again", `
+writer = threading.Thread(target=os.write, args=(1, b'x' * 500_000))
+writer.start(); writer.join()
+while select.select([3], [], [], 0)[0]: time.sleep(0.01)
+move()
+time.sleep(0.3)
+os.write(1, b'x' * 60_000); read(60_000)`, 500_000, 0},
+	}
+	for _, tt := range tests {
+		for _, at := range moves {
+			t.Run(fmt.Sprint(tt.name, " ", at), func(t *testing.T) {
+				file := filepath.Join(t.TempDir(), "progress")
+				if err := os.WriteFile(file, make([]byte, 128<<10), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				p, got := startWithOutput(t, file, pythonArgs(t, fill+tt.script, file, fmt.Sprint(at))...)
+				select {
+				case <-p.Done():
+				case <-time.After(60 * time.Second):
+					t.Fatal("the kernel hangs")
+				}
+				alive, dead := got.alive[1].Len(), got.dead[1].Len()
+				if e := p.Exit(); e.Code != 0 || alive != tt.alive || dead != tt.dead {
+					t.Errorf("%v: %d bytes while it lived, %d afterwards; want %d and %d", e, alive, dead, tt.alive, tt.dead)
+				}
+			})
+		}
 	}
 }
 

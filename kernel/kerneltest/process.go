@@ -41,6 +41,9 @@ func (p *Process) Kill() error {
 	return nil
 }
 
+// AwaitOutput has nothing to wait for: no guard reads.
+func (p *Process) AwaitOutput() {}
+
 // Done is closed when the kernel has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 

@@ -40,6 +40,12 @@ type Options struct {
 	// Sidecar is a directory that is appended to the kernel's sys.path: what it
 	// holds is found after everything the environment has. Empty for none.
 	Sidecar string
+	// Pipes are the numbers of the descriptors that the kernel inherits: the
+	// reading ends of its own stdout and stderr, and one to write its log to,
+	// separated by commas (guard.Pipes). Empty where it inherits none.
+	Pipes string
+	// Unsent is the path of a file that MakeUnsent made. Empty for none.
+	Unsent string
 	// NoPrelude leaves the display settings of pandas, numpy and matplotlib and
 	// the size of Out as they are.
 	NoPrelude bool
@@ -100,7 +106,7 @@ func writeFile(path string, content []byte) error {
 
 // Args returns the command line of a kernel, python first:
 //
-//	PYTHON SCRIPT [--mce-sidecar=DIR] [--mce-no-prelude] -f CONNECTION_FILE
+//	PYTHON SCRIPT [--mce-OPTION...] -f CONNECTION_FILE
 //
 // python is the environment's interpreter, script the path Write returned; all
 // paths should be absolute. stdin of the process should be /dev/null, stdout
@@ -113,6 +119,12 @@ func Args(python, script, connectionFile string, o Options) []string {
 	args := []string{python, script}
 	if o.Sidecar != "" {
 		args = append(args, "--mce-sidecar="+o.Sidecar)
+	}
+	if o.Pipes != "" {
+		args = append(args, "--mce-pipes="+o.Pipes)
+	}
+	if o.Unsent != "" {
+		args = append(args, "--mce-unsent="+o.Unsent)
 	}
 	if o.NoPrelude {
 		args = append(args, "--mce-no-prelude")

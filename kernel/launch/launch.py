@@ -1,4 +1,4 @@
-"""Starts ipykernel for mcp-code-executor: python launch.py [--mce-sidecar=DIR] [--mce-no-prelude] -f FILE [OPTION...]
+"""Starts ipykernel for mcp-code-executor: python launch.py [--mce-OPTION...] -f FILE [OPTION...]
 
 On stderr, one line each:
     mce-launch: step=NAME error=TYPE: MESSAGE   a step failed, the kernel runs

@@ -114,6 +114,7 @@ func TestArgs(t *testing.T) {
 	}{
 		{Options{}, []string{"/env/bin/python", "/p/launch.py", "-f", "/p/c.json"}},
 		{Options{NoPrelude: true}, []string{"/env/bin/python", "/p/launch.py", "--mce-no-prelude", "-f", "/p/c.json"}},
+		{Options{Pipes: "3,4,5", Unsent: "/p/unsent"}, []string{"/env/bin/python", "/p/launch.py", "--mce-pipes=3,4,5", "--mce-unsent=/p/unsent", "-f", "/p/c.json"}},
 		{Options{Sidecar: "/side car"}, []string{"/env/bin/python", "/p/launch.py", "--mce-sidecar=/side car", "-f", "/p/c.json"}},
 	}
 	for _, tt := range tests {
@@ -132,6 +133,7 @@ func TestConstants(t *testing.T) {
 	}
 	for _, want := range []string{
 		`SIDECAR = "--mce-sidecar="`, `NO_PRELUDE = "--mce-no-prelude"`,
+		`PIPES = "--mce-pipes="`, `UNSENT = "--mce-unsent="`, `TEXT = "mce_text"`,
 		`FILENAME = "mce_filename"`, `REFRESH = "mce_refresh"`, `RELOAD = "mce_reload"`,
 		"exit status 3", "exit status 4", "exit status 5",
 	} {

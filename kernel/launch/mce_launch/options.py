@@ -4,12 +4,15 @@ import os
 
 SIDECAR = "--mce-sidecar="
 NO_PRELUDE = "--mce-no-prelude"
+PIPES = "--mce-pipes="
+UNSENT = "--mce-unsent="
+OURS = (SIDECAR, NO_PRELUDE, PIPES, UNSENT)
 
 
 def arguments(argv):
     """Takes our own options out; returns them, what stays, and what ipykernel gets."""
-    ours = [a for a in argv if a.startswith((SIDECAR, NO_PRELUDE))]
-    theirs = [a for a in argv if not a.startswith((SIDECAR, NO_PRELUDE))]
+    ours = [a for a in argv if a.startswith(OURS)]
+    theirs = [a for a in argv if not a.startswith(OURS)]
     # The user's history database is neither filled nor locked.
     extra = ["--HistoryManager.hist_file=:memory:"]
     if os.name == "posix" and not os.environ.get("JPY_PARENT_PID"):
@@ -17,3 +20,22 @@ def arguments(argv):
         # a terminal off stdout.
         extra.append("--IPKernelApp.parent_handle=%d" % os.getppid())
     return ours, theirs, theirs + extra
+
+
+def value(ours, option):
+    """What follows the option's "=", or None."""
+    for argument in ours:
+        if argument.startswith(option):
+            return argument[len(option) :]
+
+
+def pipes(ours):
+    """The guard's descriptors, for streams.stream_class, or None. Children of the
+    kernel do not inherit them."""
+    text = value(ours, PIPES)
+    if not text:
+        return None
+    numbers = [int(number) for number in text.split(",")]
+    for number in numbers:
+        os.set_inheritable(number, False)
+    return numbers

@@ -1,14 +1,14 @@
-"""What goes to the kernel's stderr, which the server reads."""
+"""What goes to the kernel's stderr or the guard's log, for the server and not for the user."""
 
 import os
 
 stderr = 2
 
 
-def keep_stderr():
-    """From here on a copy, which ipykernel does not redirect."""
+def keep_stderr(descriptor):
+    """From here on the given one or a copy: what goes to 2 is the user's to see."""
     global stderr
-    stderr = os.dup(2)
+    stderr = descriptor or os.dup(2)
 
 
 def say(text):

@@ -48,15 +48,15 @@ def as_launcher(kernelapp):
 
 
 def main():
-    step("stderr", report.keep_stderr)
+    ours, sys.argv[1:], argv = options.arguments(sys.argv[1:])
+    pipes = step("pipes", options.pipes, ours)
+    step("stderr", report.keep_stderr, pipes and pipes[-1])
     step("signal", signal.signal, signal.SIGINT, signal.SIG_IGN)  # ipykernel's, earlier
     restore_cwd = step("cwd", paths.hide_cwd) or (lambda app: None)
-    ours, sys.argv[1:], argv = options.arguments(sys.argv[1:])
-    for option in ours:
-        if option.startswith(options.SIDECAR):
-            directory = option[len(options.SIDECAR) :]
-            sys.path.append(directory)
-            sys.meta_path.insert(0, paths.SidecarFirst(directory))
+    sidecar = options.value(ours, options.SIDECAR)
+    if sidecar:
+        sys.path.append(sidecar)
+        sys.meta_path.insert(0, paths.SidecarFirst(sidecar))
 
     try:
         kernelapp = import_ipykernel()
@@ -67,7 +67,6 @@ def main():
 
     step("argv", as_launcher, kernelapp)
     step("lazy", sys.meta_path.insert, 0, paths.InstalledFirst)
-    step("watch", streams.watch_bytes)
     step("filename", codenames.name_code)
     step("interrupt", interrupts.Interrupts().install)
 
@@ -75,6 +74,7 @@ def main():
         app = kernelapp.IPKernelApp.instance()
         # The first message can go out when the sockets exist; the user's own
         # start-up files run after init_path.
+        step("streams", streams.use, app, pipes, options.value(ours, options.UNSENT))
         before(app, "init_sockets", "packer", messages.set_packer)
         before(app, "init_sockets", "pieces", messages.split_streams)
         before(app, "init_heartbeat", "nodrop", messages.set_nodrop)

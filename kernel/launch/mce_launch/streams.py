@@ -1,63 +1,318 @@
-"""What children and C code write to the descriptors 1 and 2."""
+"""sys.stdout and sys.stderr: everything written to them or to the descriptors 1
+and 2, in one order, each with its run, however the process ends."""
 
 import os
 import sys
 
+from . import kernelsys, native, unsent
+from .messages import PIECE
+from .report import step
 
-def watch_bytes():
-    """What children write may be no UTF-8, or cut inside a character: ipykernel
-    6.17 stops reading then, and every later child hangs. And it belongs to the
-    cell in which it was written: what the thread has not read when a cell ends,
-    flush reads, which ends every cell."""
+NAMES = ("stdout", "stderr")
+# A print that follows the last one sooner than this can have no child's or C
+# code's text in between: there is no time for a write. Seconds.
+GAP = 1e-6
+# Above this many changes of stream or run within one flush, text goes to the
+# newest message of its kind: order costs a message each.
+MOST_GROUPS = 64
+# More than the largest pipe holds, in reads of 64 KiB.
+MOST_READS = 32
+
+
+class Outgoing:
+    """What was printed and is not sent yet, of both streams, in order."""
+
+    def __init__(self):
+        import threading
+
+        self.renew = threading.RLock
+        self.lock = self.renew()
+        self.groups = []  # [stream, parent, texts, position of the first character or None]
+        self.sending = False
+
+    def add(self, stream, text, parent):
+        """The caller has the lock."""
+        groups = self.groups
+        if groups:
+            group = groups[-1]
+            if group[0] is not stream and (len(groups) >= MOST_GROUPS or text[0] == "\r" or text == "\n"):
+                # A bar drawn anew between prints belongs where it was drawn first.
+                group = self.newest(stream) or group
+            if group[0] is stream and group[1] is parent:
+                group[2].append(text)
+                return
+            if len(groups) >= MOST_GROUPS and self.add_older(stream, text, parent):
+                return
+        groups.append([stream, parent, [text], stream._mce_unsent.total if stream._mce_unsent else None])
+
+    def newest(self, stream):
+        for group in reversed(self.groups):
+            if group[0] is stream:
+                return group
+
+    def add_older(self, stream, text, parent):
+        for group in reversed(self.groups):
+            if group[0] is stream and group[1] is parent:
+                group[2].append(text)
+                group[3] = None  # no longer one piece of the stream
+                return True
+        return False
+
+    def send(self):
+        with self.lock:
+            groups, self.groups = self.groups, []
+            self.sending = True
+            last = {group[0]: (group, group[0]._mce_unsent.total) for group in groups if group[0]._mce_unsent}
+        try:
+            for group in groups:
+                stream, parent, texts, start = group
+                newest, total = last.get(stream, (None, None))
+                stream._mce_send("".join(texts), parent, start, total if newest is group else None)
+        finally:
+            self.sending = False
+
+
+def stream_class(base, pipes, memory):
+    """A subclass of ipykernel's OutStream. pipes: the guard's descriptors (the
+    reading ends of 1 and 2, one for what is not for the user), or None."""
     import codecs
     import threading
     from select import select  # itself: gevent and others replace it in its module
+    from time import perf_counter
 
-    from ipykernel.iostream import OutStream
+    out = Outgoing()
+    watched = {}  # descriptor to read from: stream
 
-    start, flush = OutStream._setup_stream_redirects, OutStream.flush
+    class OutStream(base):
+        _mce_unsent = None
+        _mce_watched = False
+        _mce_last = 0.0
+        _mce_latest = {}  # header of the run that has the word
+        _mce_other = False  # a request that is no run has it for a moment
 
-    def setup(self, name):
-        self._mce_decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._mce_reading = threading.RLock()
-        self._mce_pid = os.getpid()
-        start(self, name)
+        def __init__(self, session, pub_thread, name, *args, **kwargs):
+            self._mce_pid = os.getpid()
+            self._mce_reading = threading.RLock()
+            self._mce_decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            if memory is not None:
+                self._mce_unsent = unsent.Unsent(memory, NAMES.index(name))
+            super().__init__(session, pub_thread, name, *args, **kwargs)
+            if pipes and not self._mce_watched:  # whatever ipykernel's settings: nobody else does
+                self._should_watch = True
+                self._setup_stream_redirects(name)
 
-    def read(self):
-        """Reads what is there; False at the end. The caller has the lock."""
-        if not select([self._fid], [], [], 0)[0]:
-            return True  # the other one has read it
-        data = os.read(self._fid, 1 << 16)
-        if not data or not self._should_watch:
-            return False
-        self.write(self._mce_decoder.decode(data))
-        os.write(self._original_stdstream_copy, data)
-        return True
+        # --- the descriptor
 
-    def watch(self):
-        if getattr(self, "_fid", None) is None:
-            return
-        try:
-            more = True
-            while more:
-                select([self._fid], [], [])
-                with self._mce_reading:
-                    more = read(self)
-        except Exception:
-            self._exc = sys.exc_info()
+        def fileno(self):
+            """As in any Python: what is written there is shown like a print."""
+            if not self._mce_watched:
+                return base.fileno(self)
+            return NAMES.index(self.name) + 1
 
-    def flush_all(self):
-        # A forked child may have the lock of a thread that it has not. "with" and
-        # nothing else: an interrupt right after acquire() would leave it locked.
-        if getattr(self, "_mce_pid", 0) == os.getpid() and self._should_watch:
+        def _setup_stream_redirects(self, name):
+            number = self._original_stdstream_fd = NAMES.index(name) + 1
+            if pipes:
+                self._fid, self._original_stdstream_copy = pipes[number - 1], pipes[2]
+            else:
+                self._fid, writing = os.pipe()
+                self._original_stdstream_copy = os.dup(number)
+                os.dup2(writing, number)
+                os.close(writing)
+            os.set_inheritable(self._fid, False)
+            os.set_blocking(self._fid, False)  # two threads, and the guard, read it
+            self._exc = None
+            self._mce_watched = True
+            watched[self._fid] = self
+            self.watch_fd_thread = threading.Thread(target=self._watch_pipe_fd, daemon=True)
+            self.watch_fd_thread.start()
+
+        def _watch_pipe_fd(self):
+            try:
+                more = True
+                while more:
+                    select([self._fid], [], [])
+                    with self._mce_reading:
+                        more = self._mce_take() is not False
+            except Exception:
+                self._exc = sys.exc_info()
+            watched.pop(self._fid, None)
+
+        def _mce_take(self):
+            """Reads once. True: some text, None: there is none, False: the end.
+            The caller has the lock."""
+            try:
+                data = os.read(self._fid, 1 << 16)
+            except BlockingIOError:
+                return None
+            if not data:
+                return False
+            # Bytes that are no UTF-8, or cut inside a character, stop no reader.
+            text = self._mce_decoder.decode(data)
+            if text:
+                self._mce_put(text, self._mce_latest)
+            return True
+
+        def _mce_take_all(self):
+            # "with" and nothing else: an interrupt right after acquire() would
+            # leave it locked.
             try:
                 with self._mce_reading:
-                    read(self)
+                    for _ in range(MOST_READS):
+                        if not self._mce_take():
+                            break
             except (OSError, ValueError):
-                pass  # the pipe is closed: the thread has told it
-        flush(self)
+                pass  # the descriptor is closed: the thread has told it
 
-    OutStream._watch_pipe_fd  # AttributeError where there is none
-    OutStream._setup_stream_redirects = setup
-    OutStream._watch_pipe_fd = watch
-    OutStream.flush = flush_all
+        def _mce_catch_up(self):
+            """What was written to the descriptors before this print comes before it."""
+            try:
+                ready = select(list(watched), [], [], 0)[0]
+            except (OSError, ValueError):
+                return
+            for number in ready:
+                stream = watched.get(number)
+                if stream is not None:
+                    stream._mce_take_all()
+
+        # --- prints
+
+        def write(self, string):
+            if not isinstance(string, str):
+                raise TypeError("write() argument must be str, not %s" % type(string).__name__)
+            if os.getpid() != self._mce_pid:  # a forked child sends through its parent
+                return base.write(self, string)
+            if perf_counter() - self._mce_last > GAP and watched:
+                self._mce_catch_up()
+            # Outside of requests (at exit, say) ipykernel 7 knows none.
+            self._mce_put(string, self.parent_header or self._mce_latest)
+            self._mce_last = perf_counter()
+            return len(string)
+
+        def _mce_put(self, text, parent):
+            if not text:
+                return
+            with out.lock:
+                out.add(self, text, parent)
+                if self._mce_unsent:
+                    self._mce_unsent.add(text)
+            if not self._flush_pending:
+                self._schedule_flush()
+
+        def flush(self):
+            if os.getpid() != self._mce_pid:
+                return base.flush(self)
+            if self._mce_watched:
+                self._mce_take_all()
+            # What follows goes the same way: with nothing to send there is
+            # nothing to wait for.
+            if out.groups or out.sending:
+                base.flush(self)
+
+        def _flush(self):
+            if os.getpid() != self._mce_pid:
+                return base._flush(self)
+            self._flush_pending = False
+            self._subprocess_flush_pending = False
+            out.send()
+
+        def _mce_send(self, text, parent, start, total):
+            """start: the text's position, total: that of its stream, each if known."""
+            number = NAMES.index(self.name)
+            for i in range(0, len(text), PIECE):
+                piece = text[i : i + PIECE]
+                metadata = None
+                if start is not None:
+                    metadata = {TEXT: [number, start + i, start + i + len(piece)]}
+                elif total is not None and i + PIECE >= len(text):
+                    metadata = {TEXT: [number, total, total]}
+                message = self.session.msg("stream", {"name": self.name, "text": piece}, parent, metadata=metadata)
+                for hook in getattr(self, "_hooks", ()):
+                    message = hook(message)
+                    if message is None:
+                        break
+                else:
+                    self.session.send(self.pub_thread, message, ident=self.topic)
+
+        def close(self):
+            """Closes nothing: `with sys.stdout as f` is over before the session is."""
+            self.flush()
+
+        # --- runs
+
+        def set_parent(self, parent):
+            super().set_parent(parent)
+            self._mce_latest = self.parent_header
+
+        def _mce_set_other(self, parent):
+            """A request that is no run: its own prints are its own, what threads
+            and children write stays with the run."""
+            for_thread = getattr(super(), "set_thread_parent", None)  # ipykernel 7.3
+            if for_thread:
+                for_thread(parent)
+            else:
+                super().set_parent(parent)
+                self._mce_other = True
+
+        def _mce_restore(self):
+            if self._mce_other:
+                self._mce_other = False
+                super().set_parent({"header": self._mce_latest})
+
+    if hasattr(os, "register_at_fork"):
+        # A forked child has the locks as they were, and not the threads that hold them.
+        os.register_at_fork(after_in_child=lambda: step("fork", after_fork, out, watched))
+    OutStream.__qualname__ = base.__qualname__
+    OutStream.__module__ = base.__module__
+    return OutStream
+
+
+# The key in a stream message's metadata: number of the stream, position of its
+# first character and of the one after its last.
+TEXT = "mce_text"
+
+
+def after_fork(out, watched):
+    out.lock = out.renew()
+    for stream in list(watched.values()):
+        stream._buffer_lock = out.renew()
+
+
+def use(app, pipes, path):
+    """Makes init_io use our streams. pipes and path may be None."""
+    original = app.init_io
+
+    def init_io():
+        from ipykernel import iostream
+
+        base = iostream.OutStream
+        memory = step("unsent", unsent.open_file, path) if path else None
+        made = step("streams", stream_class, base, pipes, memory)
+        real = sys.stdout, sys.stderr
+        if made:
+            iostream.OutStream = made
+        elif pipes:  # nobody will read them
+            os.dup2(pipes[2], 1)
+            os.dup2(pipes[2], 2)
+        try:
+            original()
+        finally:
+            iostream.OutStream = base
+        if made and isinstance(sys.stdout, made) and isinstance(sys.stderr, made):
+            step("kernelsys", kernelsys.install, step("native", native.line_buffered))
+            step("tee", kernelsys.careful_tee)
+            step("restored", keep, app, real)
+
+    app.init_io = init_io
+
+
+def keep(app, real):
+    """As in plain Python sys.__stdout__ is what sys.stdout was at the start:
+    code that restores it has the prints with their run again."""
+    reset_io = app.reset_io
+
+    def reset():  # ipykernel ends: from now on only the descriptors work
+        sys.__stdout__, sys.__stderr__ = real
+        reset_io()
+
+    app.reset_io = reset
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr

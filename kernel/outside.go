@@ -1,0 +1,196 @@
+package kernel
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
+)
+
+// outside is what is known of a kernel's output beside its messages: what the
+// guard read in its place, and how far each stream has come, so that what a
+// kernel had not sent when it died can be taken from its file. kernel.mu protects
+// it.
+type outside struct {
+	file   string // see launch.ReadUnsent; "" for none
+	stream [3]outsideStream
+	noted  string // id of the execution that has been told of a stall
+	early  []byte // what came before the first execution, its end
+}
+
+// outsideStream is one of the streams, 1 stdout and 2 stderr.
+type outsideStream struct {
+	seen  int64  // characters that have come in messages, or been read in the file
+	taken int64  // the part of them that was read in the file: messages bring it again
+	part  []byte // the start of a character that the next text completes
+	rest  []byte // what the guard read after the kernel's death
+}
+
+var streamNames = [3]string{1: "stdout", 2: "stderr"}
+
+// fromGuard is given what the guard read in the kernel's place.
+func (k *Kernel) fromGuard(stream int, text []byte, dead bool) {
+	if stream < 1 || stream > 2 {
+		return
+	}
+	k.mu.Lock()
+	s := &k.outside.stream[stream]
+	if dead {
+		s.rest = append(s.rest, text...) // its messages may still be on their way
+		k.mu.Unlock()
+		return
+	}
+	e := k.current
+	if e == nil {
+		e = k.latest // a child in the background
+	}
+	if e == nil {
+		k.keepEarlyLocked(text)
+		k.mu.Unlock()
+		return
+	}
+	noted := k.outside.noted == e.id
+	k.outside.noted = e.id
+	text = s.whole(text)
+	k.mu.Unlock()
+	// What Python printed before it stood still comes first.
+	k.appendUnsent(e, 1, false)
+	k.appendUnsent(e, 2, false)
+	if !noted {
+		k.append(e, notice("The process printed more than its pipe holds while Python could not run (native code kept its lock, or the process was stopped). "+
+			"That output was read past the kernel: all of it is here, but its place among the prints is not exact."))
+	}
+	k.append(e, streamOutput(stream, string(text)))
+}
+
+// awaitGuard waits for what the guard has read of the output of e, which is over.
+func (k *Kernel) awaitGuard(e *Execution) {
+	k.mu.Lock()
+	read := k.outside.noted == e.id
+	k.mu.Unlock()
+	if read {
+		k.process.AwaitOutput()
+	}
+}
+
+// keepEarlyLocked keeps the end of what belongs to no execution, for the error of
+// a start that fails. The caller must hold kernel.mu.
+func (k *Kernel) keepEarlyLocked(text []byte) {
+	early := append(k.outside.early, text...)
+	k.outside.early = early[max(0, len(early)-guard.RingSize):]
+}
+
+// whole returns the whole characters of text and keeps the rest for the next one.
+func (s *outsideStream) whole(text []byte) []byte {
+	text = append(s.part, text...)
+	end := len(text)
+	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
+		if c := text[len(text)-i]; utf8.RuneStart(c) {
+			if !utf8.FullRune(text[len(text)-i:]) {
+				end = len(text) - i
+			}
+			break
+		}
+	}
+	s.part = bytes.Clone(text[end:])
+	return bytes.ToValidUTF8(text[:end], []byte("\ufffd"))
+}
+
+// appendUnsent gives e what the stream has taken and no message has brought. While
+// the kernel lives its messages will, so nothing is taken unless all of it is there.
+func (k *Kernel) appendUnsent(e *Execution, stream int, dead bool) {
+	if k.outside.file == "" {
+		return
+	}
+	file, err := launch.ReadUnsent(k.outside.file)
+	if err != nil {
+		k.log.Warn("reading unsent output", "err", err)
+		return
+	}
+	k.mu.Lock()
+	s := &k.outside.stream[stream]
+	text, total, missing := file.After(stream, s.seen)
+	if missing > 0 && !dead {
+		k.mu.Unlock()
+		return
+	}
+	s.seen, s.taken = max(s.seen, total), max(s.taken, total)
+	k.mu.Unlock()
+	if missing > 0 {
+		k.append(e, notice(fmt.Sprintf("%d characters of %s are lost: the kernel had not sent them when it stopped.", missing, streamNames[stream])))
+	}
+	if text != "" {
+		k.append(e, streamOutput(stream, text))
+	}
+}
+
+// takeRest gives the execution that a death has ended what was written before it
+// and has not come in messages. Without one it is kept for the exit's last words.
+func (k *Kernel) takeRest() {
+	k.mu.Lock()
+	e := k.current
+	for stream := 1; stream <= 2; stream++ {
+		if s := &k.outside.stream[stream]; e == nil {
+			k.keepEarlyLocked(s.rest)
+			s.rest = nil
+		}
+	}
+	k.mu.Unlock()
+	if e == nil {
+		return
+	}
+	for stream := 1; stream <= 2; stream++ {
+		k.appendUnsent(e, stream, true)
+		k.mu.Lock()
+		s := &k.outside.stream[stream]
+		text := bytes.ToValidUTF8(append(s.part, s.rest...), []byte("\ufffd"))
+		s.part, s.rest = nil, nil
+		k.mu.Unlock()
+		if len(text) > 0 {
+			k.append(e, streamOutput(stream, string(text)))
+		}
+	}
+}
+
+// lastWords is the end of what the process said outside of executions.
+func (k *Kernel) lastWords(log []byte) []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.outside.early) == 0 {
+		return log
+	}
+	return append(bytes.Clone(k.outside.early), log...)
+}
+
+// arrived notes how far a stream has come with a message, and returns how many
+// characters at its start have been read in the kernel's file before.
+func (k *Kernel) arrived(msg *jupyter.Message) (again int64) {
+	if msg.Header.MsgType != jupyter.MsgStream {
+		return 0
+	}
+	t, ok := launch.TextOf(msg.Metadata)
+	if !ok {
+		return 0
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := &k.outside.stream[t.Stream]
+	s.seen = max(s.seen, t.To)
+	return max(0, min(s.taken, t.To)-t.From)
+}
+
+// without is text without its first n characters.
+func without(text []byte, n int64) []byte {
+	for ; n > 0 && len(text) > 0; n-- {
+		_, size := utf8.DecodeRune(text)
+		text = text[size:]
+	}
+	return text
+}
+
+func streamOutput(stream int, text string) jupyter.Output {
+	return jupyter.Output{Type: jupyter.OutputStream, Name: streamNames[stream], Text: jupyter.TextValue(text)}
+}
