@@ -59,7 +59,7 @@ var codeCases = []codeCase{
 	{number: 22, name: "10 MB in one print", code: "print('x' * 10_000_000)", output: "x+\n", size: 10_000_001},
 	{number: 23, name: "2,000 displays", code: "for i in range(1000, 3000): display(i)", output: "(<display_data \\d+>)+", size: 38_000},
 	{number: 24, name: "large result", code: "'y' * 5_000_000", output: "<execute_result 'y+'>", size: 5_000_019},
-	{number: 25, name: "long list", code: "list(range(10**6))", output: `<execute_result \[0,\n 1,\n.*999,\n \.\.\.\]>`},
+	{number: 25, name: "long list", code: "list(range(10**6))", output: `<execute_result \[0, 1, .*999, \.\.\.\]>`},
 	{number: 26, name: "display updated", code: "h = display('one', display_id='abc')\nh.update('three')", output: "<display_data 'one'><update_display_data >"},
 	{number: 27, name: "clear and wait", code: "from IPython.display import clear_output\nfor i in range(3): clear_output(wait=True); print(i)", output: "(<clear_output >\\d\n){3}"},
 	{number: 28, name: "clear at once", code: "print('gone'); clear_output(); print('kept')", output: "gone\n<clear_output >kept\n"},

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -157,7 +158,7 @@ var kernelCases = map[string]facts{
 	"basics": {
 		"count": 1.0, "whos": "Interactive namespace is empty.",
 		"main": "(True, '__main__', False, None)",
-		"argv": "('ipykernel_launcher.py', 3)", "debugpy": "False",
+		"argv": "('ipykernel_launcher.py', 1)", "debugpy": "False",
 		"cwd_place": "(1, True, False)",
 		"history":   list{"i = sys.path.index(''); import os;(sys.path.count(''), 'site-packages' in sys.path[i+1], any(os.path.exists(os.path.join(p, 'launch.py')) for p in sys.path))"},
 		"in":        `"get_ipython().run_line_magic('whos', '')"`,
@@ -221,7 +222,7 @@ var kernelCases = map[string]facts{
 		"loader": "(False, 'SourceFileLoader')", "hook": "['AfterImport']", "hook_after": "[]",
 		"figure": "(640, 480)", "open": "0\n", "quiet": true, "kept": "True", "changed": "70",
 		"missing": "ModuleNotFoundError", "log": list{},
-		"broken": "4", "broken_log": list{"mce-launch: step=prelude pandas"},
+		"broken": "4", "broken_log": list{"mce-launch: step=import pandas"},
 	},
 	"processes": {
 		"spawn": "[2.0]", "spawn_main": "True", "fork": "[3.0]",
@@ -273,7 +274,9 @@ func drive(t testing.TB, python string, args ...string) [][]byte {
 
 func TestKernels(t *testing.T) {
 	for _, python := range pythons(t) {
-		for name, want := range kernelCases {
+		cases := maps.Clone(kernelCases)
+		maps.Copy(cases, scriptCases)
+		for name, want := range cases {
 			t.Run(environment(python)+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				lines := drive(t, python, name)

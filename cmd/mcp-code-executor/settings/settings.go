@@ -106,8 +106,8 @@ func Table() []Setting {
 		},
 		{
 			Name: "PRELUDE", Default: "`on`", Values: "on or off",
-			Does:   "off: leave the display settings of pandas and numpy alone",
-			Readme: "`off`: leave the display settings of pandas and numpy, and the size of `Out`, as they are ([what it sets](docs/results.md#what-is-set-in-the-kernel))",
+			Does:   "off: leave the display settings of IPython, pandas and others alone",
+			Readme: "`off`: leave the display settings of IPython, pandas, numpy and others, and the size of `Out`, as they are ([what it sets](docs/results.md#what-is-set-in-the-kernel))",
 			read:   readPrelude,
 		},
 		{

@@ -1,7 +1,6 @@
 """Settings for a reader that is a model, not a person at a screen."""
 
-import sys
-
+from . import displays, pictures, pretty
 from .report import step
 
 KEPT_RESULTS = 200  # each holds its object; IPython keeps 1000
@@ -35,48 +34,15 @@ def set_matplotlib(matplotlib):
         matplotlib.rcParams["figure.dpi"] = 100
 
 
-class AfterImport:
-    """Runs a function when a library has been imported by somebody; never
-    imports one itself. Nothing of it stays on the library."""
-
-    def __init__(self, functions):
-        self.functions = functions
-
-    def find_spec(self, name, path=None, target=None):
-        if path is not None or name not in self.functions:
-            return None
-        function = self.functions.pop(name)
-        if not self.functions and self in sys.meta_path:
-            sys.meta_path.remove(self)
-        for finder in list(sys.meta_path):
-            if finder is self or not hasattr(finder, "find_spec"):
-                continue
-            spec = finder.find_spec(name, path, target)
-            if spec is not None:
-                step("prelude", self.watch, spec.loader, name, function)
-                return spec
-        return None
-
-    def watch(self, loader, name, function):
-        original = loader.exec_module
-
-        def exec_module(module):
-            del loader.exec_module
-            original(module)
-            step("prelude " + name, function, module)
-
-        loader.exec_module = exec_module
-
-
-def prelude(app):
+def prelude(app, after):
     """The user's configuration and start-up files have run, and win: only what
     still has its default is changed."""
-    hook = AfterImport({"pandas": set_pandas, "numpy": set_numpy, "matplotlib": set_matplotlib})
-    for name in list(hook.functions):
-        if name in sys.modules:
-            step("prelude " + name, hook.functions.pop(name), sys.modules[name])
-    if hook.functions:
-        sys.meta_path.insert(0, hook)
+    after.add("pandas", set_pandas)
+    after.add("numpy", set_numpy)
+    after.add("matplotlib", set_matplotlib)
+    after.add("matplotlib.backend_bases", pictures.show_figures)
+    step("prelude displays", displays.install, app, after)
+    step("prelude pretty", pretty.compact, app)
     step("prelude Out", bound_results, app)
 
 

@@ -4,7 +4,19 @@ import os
 import signal
 import sys
 
-from . import codenames, imports, interrupts, messages, options, paths, prelude, report, streams
+from . import (
+    codenames,
+    environment,
+    imports,
+    interrupts,
+    libraries,
+    messages,
+    options,
+    paths,
+    prelude,
+    report,
+    streams,
+)
 from .report import describe, say, step
 
 
@@ -67,6 +79,8 @@ def main():
 
     step("argv", as_launcher, kernelapp)
     step("lazy", sys.meta_path.insert, 0, paths.InstalledFirst)
+    step("colors", environment.keep_colors)
+    backend = environment.Backend()
     step("filename", codenames.name_code)
     step("interrupt", interrupts.Interrupts().install)
 
@@ -81,8 +95,11 @@ def main():
         before(app, "init_path", "restore-cwd", restore_cwd)
         app.initialize(argv)
         # Here the shell is up and no request has been read.
+        step("argv", sys.argv.__delitem__, slice(1, None))  # code may read it
+        after = libraries.AfterImport()
+        step("backend", backend.set, app, after)
         if options.NO_PRELUDE not in ours:
-            step("prelude", prelude.prelude, app)
+            step("prelude", prelude.prelude, app, after)
         step("debugger", quiet_debugger, app)
         step("loop", interrupts.keep_loop)
         step("refresh", imports.refresh_imports, app)

@@ -577,7 +577,7 @@ def prelude():
         facts["figure"] = k.result(
             "import matplotlib.pyplot as plt; f = plt.figure(); s = tuple(int(n) for n in f.get_size_inches() * f.dpi); plt.close(f); s"
         )
-        facts["hook_after"] = k.result("[type(f).__name__ for f in __import__('sys').meta_path if type(f).__name__ == 'AfterImport']")
+        facts["hook_after"] = k.result("[n for f in __import__('sys').meta_path if type(f).__name__ == 'AfterImport' for n in f.functions if n in __import__('sys').modules]")
         out = k.run("print(len(plt.get_fignums()))")
         facts["open"] = out["stdout"]
         for i in range(205):
@@ -688,6 +688,9 @@ def start_times(rounds):
 
 
 if __name__ == "__main__":
+    import script_cases  # beside this file; it adds its cases
+
+    assert script_cases
     if sys.argv[2] == "time":
         print(json.dumps(start_times(int(sys.argv[3]))))
     for name in sys.argv[2:] if sys.argv[2] != "time" else []:
