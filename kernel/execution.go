@@ -55,6 +55,9 @@ type Result struct {
 	// OutputLost says that the kernel replied without an idle: the last of the
 	// output may be missing.
 	OutputLost bool
+	// ExitStatus is what a process would have exited with: set when the code ended
+	// with SystemExit, and for a script that failed.
+	ExitStatus *int
 	// Exit is how the process ended, for OutcomeDied and OutcomeExited.
 	Exit *Exit
 }
@@ -86,6 +89,7 @@ type Execution struct {
 	started      time.Time
 	count        int
 	reply        *jupyter.ExecuteReply
+	ending       launch.Reply // what the launcher adds to the reply
 	replied      bool
 	idle         bool
 	interrupted  bool
@@ -304,12 +308,14 @@ func (k *Kernel) gotReply(e *Execution, msg *jupyter.Message) {
 	if err := msg.DecodeContent(reply); err != nil {
 		k.log.Warn("execute_reply", "err", err)
 	}
+	var ending launch.Reply
+	_ = msg.DecodeContent(&ending) // an unreadable reply says nothing here either
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.replied || e.ended {
 		return
 	}
-	e.replied, e.reply = true, reply
+	e.replied, e.reply, e.ending = true, reply, ending
 	if exits, keep := jupyter.AskExit(*reply); exits && !keep {
 		k.exited = true
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 )
 
@@ -144,15 +145,15 @@ func (e *Execution) conclude(noReply, lost bool) {
 	k.mu.Lock()
 	reply, replied, idle, interrupted := e.reply, e.replied, e.idle, e.interrupted
 	exiting := replied && k.exited
-	iopubError := e.errorOutput
+	iopubError, ending := e.errorOutput, e.ending
 	k.mu.Unlock()
 
-	result := Result{Started: e.started, NoReply: noReply, OutputLost: lost, Interrupted: interrupted, Outcome: OutcomeOK}
+	result := Result{Started: e.started, NoReply: noReply, OutputLost: lost, Interrupted: interrupted, Outcome: OutcomeOK, ExitStatus: ending.ExitStatus}
 	if reply != nil {
 		for _, out := range jupyter.PayloadOutputs(*reply) {
 			k.append(e, out)
 		}
-		e.concludeReply(reply, iopubError, &result)
+		e.concludeReply(reply, iopubError, ending, &result)
 	} else if iopubError != nil {
 		e.concludeError(iopubError.Ename, iopubError.Evalue, &result)
 	} else if noReply && interrupted { // a SIGINT at the wrong moment loses the reply
@@ -171,22 +172,25 @@ func (e *Execution) conclude(noReply, lost bool) {
 	e.end(result)
 }
 
-// concludeReply takes the outcome from the reply and the iopub error together:
-// an unknown magic says its error only in the reply, a failing __repr__ only on
-// iopub (ipykernel 6).
-func (e *Execution) concludeReply(reply *jupyter.ExecuteReply, iopubError *jupyter.Output, result *Result) {
+// concludeReply takes the outcome from the reply when the launcher has seen to
+// it: an error on iopub may be a callback's, or one that the code has handled.
+// Otherwise from both: an unknown magic says its error only in the reply, a
+// failing __repr__ only on iopub (ipykernel 6).
+func (e *Execution) concludeReply(reply *jupyter.ExecuteReply, iopubError *jupyter.Output, ending launch.Reply, result *Result) {
 	if reply.ExecutionCount > 0 {
 		e.setCount(reply.ExecutionCount)
 	}
 	switch {
-	case iopubError != nil:
+	case iopubError != nil && ending.Raised == nil:
 		e.concludeError(iopubError.Ename, iopubError.Evalue, result)
 	case reply.Status == jupyter.StatusError || reply.Status == jupyter.StatusAborted:
 		if reply.Status == jupyter.StatusAborted {
 			reply.Ename, reply.Evalue = "Aborted", "the kernel refused to run it"
 		}
-		text := strings.Join(reply.Traceback, "\n")
-		e.kernel.append(e, jupyter.Output{Type: jupyter.OutputError, Ename: reply.Ename, Evalue: reply.Evalue, Text: jupyter.TextValue(text)})
+		if iopubError == nil && ending.ExitStatus == nil { // else it has been shown
+			text := strings.Join(reply.Traceback, "\n")
+			e.kernel.append(e, jupyter.Output{Type: jupyter.OutputError, Ename: reply.Ename, Evalue: reply.Evalue, Text: jupyter.TextValue(text)})
+		}
 		e.concludeError(reply.Ename, reply.Evalue, result)
 	case reply.Status != jupyter.StatusOK: // unreadable, or refused as too large
 		result.Outcome, result.NoReply = OutcomeError, true

@@ -88,6 +88,9 @@ func stateLines(r session.Report) []string {
 func finishedLines(r session.Report) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, "["+fmt.Sprintf(format, args...)+"]") }
+	if line := exitLine(r); line != "" {
+		lines = append(lines, line)
+	}
 	switch r.Outcome {
 	case session.OutcomeDied:
 		add("died: the kernel ended during this run: %s. Its variables and imports are gone; the next execute_code starts a new kernel", exitWords(r.Exit))
@@ -115,6 +118,21 @@ func finishedLines(r session.Report) []string {
 		add("warning: the end of the output may be missing: the kernel did not confirm that it had sent all")
 	}
 	return lines
+}
+
+// exitLine tells the exit status of a run that ended as a process ends, or is "".
+func exitLine(r session.Report) string {
+	switch {
+	case r.ExitStatus == nil || !r.Outcome.Ran():
+		return ""
+	case r.Fresh:
+		return fmt.Sprintf("[exit status %d]", *r.ExitStatus)
+	case r.Outcome == session.OutcomeOK:
+		return "[exit status 0: the code ended with SystemExit, a normal end; the session's variables are kept]"
+	case r.Outcome == session.OutcomeError && r.ErrorName == "SystemExit":
+		return fmt.Sprintf("[exit status %d: the code ended with SystemExit; the session's variables are kept]", *r.ExitStatus)
+	}
+	return ""
 }
 
 // questionLine says what the code asks and how to answer.

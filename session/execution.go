@@ -72,6 +72,8 @@ type Request struct {
 	Script bool
 	// Timeout interrupts the run when it has run so long; 0 never does.
 	Timeout time.Duration
+	// fresh says that the run has its kernel to itself; see ExecuteFresh.
+	fresh bool
 	// Generation is the kernel the code counts on; in another it does not run.
 	// 0 is any.
 	Generation int
@@ -106,6 +108,7 @@ type Execution struct {
 	outcome    Outcome
 	err        error // of OutcomeFailed
 	exit       *Exit
+	exitStatus *int          // see kernel.Result
 	installed  *Installation // of KindInstall, when finished
 	ended      time.Time
 	delivered  Cursor // what an answer has shown

@@ -30,8 +30,12 @@ type Report struct {
 	Elapsed     time.Duration // since it was sent to the kernel, or asked for
 	Count       int
 	ErrorName   string // the exception's type, of OutcomeError
-	Place       int    // how many wait before it, of StateQueued
-	Ahead       *Ahead // what the session does meanwhile, of StateQueued
+	// ExitStatus is what a process would have exited with: set when the code ended
+	// with SystemExit, for a script that failed, and for each Fresh run.
+	ExitStatus *int
+	Fresh      bool   // the run had a kernel to itself
+	Place      int    // how many wait before it, of StateQueued
+	Ahead      *Ahead // what the session does meanwhile, of StateQueued
 
 	Stops      []Stop        // attempts to end it from outside, oldest first
 	Caught     bool          // of OutcomeInterrupted: the code ended as if it had not been
@@ -80,6 +84,8 @@ func (e *Execution) Report(since Cursor) Report {
 		Told:       e.told,
 		Files:      e.files,
 		FilesTotal: e.filesTotal,
+		ExitStatus: e.exitStatus,
+		Fresh:      e.request.fresh,
 		execution:  e,
 	}
 	if !e.told {

@@ -295,6 +295,7 @@ func first[A, B any](a A, _ B) A { return a }
 func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	r = e.asScript(r)
 	if r.Exit == nil {
 		s.deaths = 0
 	} else {
@@ -309,6 +310,7 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 			w.finishLocked(OutcomeNotRun, nil)
 		}
 	}
+	e.exitStatus = r.ExitStatus
 	e.finishLocked(e.endLocked(r), nil)
 	select {
 	case <-k.Done(): // it died right after the run had ended well

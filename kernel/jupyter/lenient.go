@@ -140,6 +140,16 @@ func decodeValue(raw []byte, dst any) {
 		if f, err := strconv.ParseFloat(string(raw), 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<31 {
 			*d = int(f)
 		}
+	case **bool: // nil: it is not there, or no boolean
+		if text := string(raw); text == "true" || text == "false" {
+			b := text == "true"
+			*d = &b
+		}
+	case **int:
+		n := math.MinInt
+		if decodeValue(raw, &n); n != math.MinInt {
+			*d = &n
+		}
 	case *json.RawMessage:
 		*d = validJSON(raw)
 	case *[]string:

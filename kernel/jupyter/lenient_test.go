@@ -3,6 +3,7 @@ package jupyter
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -111,4 +112,36 @@ func FuzzScanner(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestDecodeOptional: a pointer tells what is not there, or has another type, from
+// its zero value.
+func TestDecodeOptional(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{}`:                           "nil nil",
+		`{"raised": false, "n": 0}`:    "false 0",
+		`{"raised": true, "n": 255}`:   "true 255",
+		`{"raised": null, "n": null}`:  "nil nil",
+		`{"raised": "true", "n": "1"}`: "nil nil",
+		`{"raised": 1, "n": 1.5}`:      "nil nil",
+		`{"raised": [], "n": 1e99}`:    "nil nil",
+	} {
+		var got struct {
+			Raised *bool `json:"raised"`
+			N      *int  `json:"n"`
+		}
+		if err := decodeObject([]byte(raw), &got); err != nil {
+			t.Errorf("%s: %v", raw, err)
+		}
+		text := []string{"nil", "nil"}
+		if got.Raised != nil {
+			text[0] = fmt.Sprint(*got.Raised)
+		}
+		if got.N != nil {
+			text[1] = fmt.Sprint(*got.N)
+		}
+		if shown := strings.Join(text, " "); shown != want {
+			t.Errorf("%s: %s, want %s", raw, shown, want)
+		}
+	}
 }

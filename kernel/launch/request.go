@@ -15,6 +15,17 @@ type Request struct {
 	Reload []string `json:"mce_reload,omitempty"`
 }
 
+// Reply is what the launcher adds to an execute_reply. Without the launcher, or
+// when that step failed, its fields are nil.
+type Reply struct {
+	// Raised says whether the request's own code raised. An error on iopub may
+	// also come from a callback of an extension, or be one the code has handled.
+	Raised *bool `json:"mce_raised"`
+	// ExitStatus is what a process would have exited with: set when the code
+	// ended with SystemExit, and for a script that failed.
+	ExitStatus *int `json:"mce_exit_status"`
+}
+
 // Metadata is the request as the metadata of an execute_request, nil when there
 // is nothing to tell.
 func Metadata(r Request) (json.RawMessage, error) {

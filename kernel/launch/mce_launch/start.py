@@ -6,6 +6,7 @@ import sys
 
 from . import (
     codenames,
+    endings,
     environment,
     imports,
     interrupts,
@@ -103,6 +104,7 @@ def main():
         step("debugger", quiet_debugger, app)
         step("loop", interrupts.keep_loop)
         step("refresh", imports.refresh_imports, app)
+        step("endings", endings.Endings().install, app)
         app.start()
     except Exception as error:
         say("start failed: " + describe(error))

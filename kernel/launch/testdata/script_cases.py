@@ -21,6 +21,57 @@ def ending(out):
     return [reply.get("mce_raised"), reply.get("mce_exit_status"), out["ename"] or "", out["stdout"], out["stderr"]]
 
 
+EXITS = {
+    "none": "import sys; sys.exit()",
+    "zero": "import sys; sys.exit(0)",
+    "false": "import sys; sys.exit(False)",
+    "three": "import sys; sys.exit(3)",
+    "large": "import sys; sys.exit(256 + 7)",
+    "negative": "import sys; sys.exit(-1)",
+    "text": "import sys; sys.exit('no such table')",
+    "digits": "import sys; sys.exit('0')",
+    "raised": "raise SystemExit(4)",
+    "nested": "def f():\n    try: 1/0\n    except Exception: raise SystemExit(5)\nf()",
+    "awaits": "import asyncio, sys\nawait asyncio.sleep(0)\nsys.exit(6)",
+    "magic": "%time import sys; sys.exit(8)",
+}
+
+
+@case
+def exits():
+    with Kernel() as k:
+        facts = {name: ending(k.run("kept = 1\n" + code)) for name, code in EXITS.items() if not code.startswith("%")}
+        facts["kept"] = k.result("kept")
+        facts["log"] = k.log()
+        return facts
+
+
+@case
+def own_errors():
+    """Only the run's own code makes it an error."""
+    with Kernel() as k:
+        shown = k.run("try: 1/0\nexcept Exception: get_ipython().showtraceback()\n3")
+        facts = {
+            "handled": [shown["reply"]["mce_raised"], shown["status"], shown["error"]["ename"], shown["result"]],
+            "nested": k.run("r = get_ipython().run_line_magic('timeit', '-n1 -r1 pass')")["reply"]["mce_raised"],
+            "syntax": ending(k.run("def ("))[:3],
+            "unknown": ending(k.run("%nosuch"))[:3],
+            "time": ending(k.run("%%time\n1/0"))[:3],
+            "repr": ending(k.run("class R:\n    def __repr__(self): raise RuntimeError('odd')\nR()"))[:3],
+        }
+        write(os.path.join(k.cwd, "bad.py"), "{}['missing']\n")
+        facts["run"] = ending(k.run("%run bad.py"))[:3]
+        k.run("def after(*args): raise LookupError('old extension')\nget_ipython().events.register('post_run_cell', after)")
+        called = k.run("2 + 2")
+        facts["callback"] = [called["reply"]["mce_raised"], called["status"], called["error"]["ename"], called["result"]]
+        facts["callback_and_error"] = ending(k.run("1/0"))[:3]
+        facts["callback_and_exit"] = ending(k.run("import sys; sys.exit(9)"))[:3]
+        k.run("get_ipython().events.unregister('post_run_cell', after)\nget_ipython().events.register('pre_run_cell', after)")
+        facts["before"] = k.run("3")["reply"]["mce_raised"]
+        facts["log"] = k.log()
+        return facts
+
+
 COLORS = "import os; [os.environ.get(n) for n in ('CLICOLOR', 'CLICOLOR_FORCE', 'FORCE_COLOR', 'MPLBACKEND')]"
 
 

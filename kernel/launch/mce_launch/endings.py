@@ -1,0 +1,125 @@
+"""How a run ended: whether its own code raised, and the status it exited with.
+
+An error on iopub does not tell: callbacks of extensions, and code that shows an
+exception it has handled, put one there too. And sys.exit() is an end that Python
+knows, with a status.
+"""
+
+import os
+import sys
+
+from .report import step
+
+# In an execute_reply.
+RAISED = "mce_raised"
+STATUS = "mce_exit_status"
+
+# Modules that show errors of the user's code for it.
+OWN = ("IPython.", "ipykernel.", "matplotlib_inline.")
+# Callbacks that are registered with IPython.
+CALLBACKS = "IPython.core.events"
+
+
+def exit_status(code):
+    """What Python makes of SystemExit's code: the status, and what it prints."""
+    if code is None:
+        return 0, ""
+    if isinstance(code, int):
+        return (int(code) & 0xFF if os.name == "posix" else int(code)), ""
+    return 1, str(code)
+
+
+class Endings:
+    """The end of the run under way. Used by the main thread alone."""
+
+    def __init__(self):
+        self.begin()
+
+    def begin(self):
+        self.raised = False
+        self.status = None
+        self.error = None
+
+    def exited(self, code):
+        """The run ends here with SystemExit, whose code this is."""
+        self.status, text = exit_status(code)
+        self.error = ("SystemExit", str(code))
+        self.raised = self.raised or self.status != 0
+        if text:
+            print(text, file=sys.stderr)
+
+    def failed(self, error, status=None):
+        """The run's code raised, and the error is shown."""
+        self.raised, self.status = True, status
+        try:
+            text = str(error)
+        except Exception:
+            text = "<exception str() failed>"
+        self.error = (type(error).__name__, text)
+
+    def reply(self, reply):
+        """The execute_reply with what is known here."""
+        itself = reply.get("status") == "error" and reply.get("ename") != "NoneType"
+        if itself and self.status is None:
+            self.raised = True  # whoever has shown it
+        elif self.raised:
+            reply["status"] = "error"
+            reply["ename"], reply["evalue"] = self.error
+            reply.setdefault("traceback", [])
+        else:
+            reply["status"] = "ok"
+            for key in ("ename", "evalue", "traceback", "engine_info"):
+                reply.pop(key, None)
+        if self.status is not None:
+            reply[STATUS] = self.status
+        reply[RAISED] = self.raised
+        return reply
+
+    def install(self, app):
+        import functools
+        import threading
+
+        shell, kernel = app.shell, app.kernel
+        showtraceback, do_execute = shell.showtraceback, kernel.do_execute
+
+        @functools.wraps(showtraceback)
+        def show(exc_tuple=None, *args, **kwargs):
+            if exc_tuple is None and kwargs.get("exception_only"):
+                error = sys.exc_info()[1]
+                if isinstance(error, SystemExit):  # of a cell, or of %run
+                    return self.exited(error.code)
+            error = (exc_tuple or sys.exc_info())[1]
+            if error is not None and is_own(sys._getframe(1)):
+                self.failed(error, self.status)
+            return showtraceback(exc_tuple, *args, **kwargs)
+
+        @functools.wraps(do_execute)
+        async def execute(*args, **kwargs):
+            if threading.current_thread() is not threading.main_thread():  # a subshell
+                return await do_execute(*args, **kwargs)
+            self.begin()
+            return self.reply(await do_execute(*args, **kwargs))
+
+        shell.showtraceback = show
+        kernel.do_execute = execute
+        step("advice", quiet_exit)
+
+
+def is_own(caller):
+    """Whether who shows an error does it for the run's own code."""
+    name = caller.f_globals.get("__name__") or ""
+    return name.startswith(OWN) and name != CALLBACKS
+
+
+def quiet_exit():
+    """IPython's advice after sys.exit() would end the session."""
+    from IPython.core import interactiveshell
+
+    warn = interactiveshell.warn
+
+    def quiet(message, *args, **kwargs):
+        if not str(message).startswith("To exit: use"):
+            kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
+            warn(message, *args, **kwargs)
+
+    interactiveshell.warn = quiet
