@@ -17,6 +17,9 @@ import (
 // pathWords describes file_path.
 const pathWords = "The file: its full path or just its name. It must lie in the code storage directory."
 
+// maxArgument bounds one argument of a script, in bytes, as Linux does.
+const maxArgument = 128 << 10
+
 // maxReadCharacters bounds what read_code_file returns.
 const maxReadCharacters = 30_000
 
@@ -172,12 +175,13 @@ func (t *tools) executeCodeFile() tool {
 	return tool{
 		name:  "execute_code_file",
 		title: "Run a code file",
-		description: "Run a file of the code storage directory as a script (__name__ is \"__main__\", __file__ is set) in the session's Python: it sees the session's variables and its own stay afterwards. With fresh it runs in a new kernel that ends with it. " +
+		description: "Run a file of the code storage directory as a script (__name__ is \"__main__\", __file__ and sys.argv are set) in the session's Python: it sees the session's variables and its own stay afterwards. With fresh it runs and ends as \"python FILE\" does. " +
 			"Tracebacks show the file's lines. Answers like execute_code: after wait_seconds at the latest, and the run goes on.",
 		arguments: []argument{
 			{name: "file_path", kind: "string", required: true, description: pathWords},
+			{name: "arguments", kind: "array", description: "Command line arguments, sys.argv[1:], one string each."},
 			{name: "session", kind: "string", description: sessionWords},
-			{name: "fresh", kind: "boolean", description: "true: in a kernel of its own, without the session's variables, closed afterwards. Default false."},
+			{name: "fresh", kind: "boolean", description: "true: in a kernel of its own, without the session's variables. Default false."},
 			{name: "wait_seconds", kind: "number", description: waitWords},
 			{name: "timeout_seconds", kind: "number", description: timeoutWords},
 			{name: "expect_generation", kind: "number", description: generationWords},
@@ -193,6 +197,7 @@ func (t *tools) executeCodeFile() tool {
 func (t *tools) handleExecuteCodeFile(ctx context.Context, a *arguments) *mcp.CallToolResult {
 	begun := time.Now()
 	path := a.String("file_path", required, nonEmpty)
+	argv := a.Strings("arguments", maxBytes(maxArgument))
 	name := a.String("session")
 	fresh := a.Bool("fresh", false)
 	deadline := begun.Add(waitSeconds(a))
@@ -221,7 +226,7 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *arguments) *mcp.Ca
 	if fresh {
 		execute = s.ExecuteFresh
 	}
-	e, err := execute(session.Request{Code: scriptCode(file), File: file, Script: true, Timeout: limit, Generation: expected})
+	e, err := execute(session.Request{Code: scriptCode(file, argv, fresh), File: file, Script: true, Timeout: limit, Generation: expected})
 	rpc.Queued(ctx)
 	if err != nil {
 		return errorResult(explain(err))
@@ -229,15 +234,20 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *arguments) *mcp.Ca
 	return t.finish(ctx, a, e, deadline, nil)
 }
 
-// scriptCode runs a file in the session's namespace. IPython's own function
-// does it as %run does: sys.exit(0) is a normal end, tracebacks begin in the
-// file; called as a function because a magic would expand $ and {} in the name.
-func scriptCode(path string) string {
-	return fmt.Sprintf(`try:
-    __file__ = %s
-    get_ipython().safe_execfile(__file__, globals())
-finally:
-    globals().pop("__file__", None)`, pythonLiteral(path))
+// scriptCode runs a file in the session's namespace, by the launcher.
+func scriptCode(path string, argv []string, fresh bool) string {
+	words := make([]string, len(argv))
+	for i, word := range argv {
+		words[i] = pythonLiteral(word)
+	}
+	code := "get_ipython().run_script(" + pythonLiteral(path)
+	if len(words) > 0 {
+		code += ", [" + strings.Join(words, ", ") + "]"
+	}
+	if fresh {
+		code += ", alone=True"
+	}
+	return code + ")"
 }
 
 // pythonLiteral writes s as a Python string literal; bytes that are no UTF-8 as

@@ -3,6 +3,7 @@
 #   tools     uv
 #   kernel7   the newest ipykernel, with numpy, pandas, matplotlib
 #   kernel6   an old ipykernel (6.17)
+#   scripts   as kernel7, with what scripts import: click, pytest, trio, polars …
 #   pythons   one environment for each Python in python/python3.*.txt, with
 #             ipykernels of many ages; 3.7 has none, it is to be refused. A
 #             Python that is not here is left out.
@@ -75,6 +76,7 @@ make_venv() { # NAME PINS [PYTHON]
     quietly "$1" uv pip install --no-progress --python "$cache/$1/bin/python" -r "$2"
 }
 make_kernel7() { make_venv kernel7 testdata/python/ipykernel7.txt; }
+make_scripts() { make_venv scripts testdata/python/scripts.txt; }
 make_kernel6() { make_venv kernel6 testdata/python/ipykernel6.txt; }
 make_virtualenv() { make_venv virtualenv testdata/python/virtualenv.txt; }
 make_client() { make_venv client testdata/clients/requirements.txt; }
@@ -136,6 +138,7 @@ for name in "$@"; do
     case $name in
     kernel7) once kernel7 testdata/python/ipykernel7.txt make_kernel7 ;;
     kernel6) once kernel6 testdata/python/ipykernel6.txt make_kernel6 ;;
+    scripts) once scripts testdata/python/scripts.txt make_scripts ;;
     virtualenv) once virtualenv testdata/python/virtualenv.txt make_virtualenv ;;
     pythons) make_pythons 3.7 3.9 3.10 3.11 3.12 3.13 ;;
     old) make_pythons 3.7 ;;

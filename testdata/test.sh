@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 go=${GO:-go}
 need="kernel7 kernel6 old virtualenv client node conda"
-[ "${1:-}" != matrices ] || need="kernel7 kernel6 pythons virtualenv client node conda"
+[ "${1:-}" != matrices ] || need="kernel7 kernel6 scripts pythons virtualenv client node conda"
 [ "${1:-}" != matrices ] || export MCE_TEST_ALL=1
 export MCE_TEST_LEFT_OUT="$PWD/.cache/left-out"
 testdata/environments.sh $need
@@ -18,6 +18,7 @@ testdata/environments.sh $need
 # What environments.sh makes is there, or it has failed.
 export MCE_TEST_REQUIRED="environments ${MCE_TEST_REQUIRED:-}"
 export MCE_TEST_PYTHONS="$PWD/.cache/kernel7/bin/python:$PWD/.cache/kernel6/bin/python"
+export MCE_TEST_SCRIPTS="$PWD/.cache/scripts/bin/python"
 export MCE_TEST_MATRIX="$PWD/.cache/pythons"
 export MCE_TEST_UV="$PWD/.cache/tools/bin/uv"
 export MCE_TEST_CLIENT="$PWD/.cache/client/bin/python"

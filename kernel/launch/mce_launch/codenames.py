@@ -49,3 +49,28 @@ def name_code():
 
     XCachingCompiler.get_code_name = new_get_code_name
     XCachingCompiler.cache = new_cache
+
+
+def define_file(app):
+    """While such code runs, __file__ is its file."""
+    import functools
+
+    original = app.kernel.do_execute
+
+    @functools.wraps(original)
+    async def do_execute(*args, **kwargs):
+        name = (app.kernel.get_parent("shell").get("metadata") or {}).get(FILENAME)
+        if not name:
+            return await original(*args, **kwargs)
+        namespace = app.shell.user_ns
+        before = namespace.get("__file__", namespace)
+        namespace["__file__"] = name
+        try:
+            return await original(*args, **kwargs)
+        finally:
+            if before is not namespace:
+                namespace["__file__"] = before
+            else:
+                namespace.pop("__file__", None)
+
+    app.kernel.do_execute = do_execute

@@ -85,7 +85,7 @@ def refresh_imports(app):
             step("sites", sites.update)
         changed = set(map(os.path.realpath, metadata.get(RELOAD) or ()))
         for module in list(sys.modules.values()):
-            if type(module) is not types.ModuleType:
+            if type(module) is not types.ModuleType or module.__name__ == "__main__":
                 continue
             file = module.__dict__.get("__file__")
             if isinstance(file, str) and os.path.realpath(file) in changed:

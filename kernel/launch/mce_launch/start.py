@@ -11,12 +11,15 @@ from . import (
     imports,
     interrupts,
     libraries,
+    loops,
     messages,
     options,
     paths,
     prelude,
     report,
+    scripts,
     streams,
+    textio,
 )
 from .report import describe, say, step
 
@@ -80,6 +83,7 @@ def main():
 
     step("argv", as_launcher, kernelapp)
     step("lazy", sys.meta_path.insert, 0, paths.InstalledFirst)
+    step("textio", textio.complete_streams)
     step("colors", environment.keep_colors)
     backend = environment.Backend()
     step("filename", codenames.name_code)
@@ -97,6 +101,7 @@ def main():
         app.initialize(argv)
         # Here the shell is up and no request has been read.
         step("argv", sys.argv.__delitem__, slice(1, None))  # code may read it
+        step("textio", textio.finish_bytes, app)
         after = libraries.AfterImport()
         step("backend", backend.set, app, after)
         if options.NO_PRELUDE not in ours:
@@ -104,7 +109,11 @@ def main():
         step("debugger", quiet_debugger, app)
         step("loop", interrupts.keep_loop)
         step("refresh", imports.refresh_imports, app)
-        step("endings", endings.Endings().install, app)
+        ends, user_loops = endings.Endings(), loops.Loops()
+        step("endings", ends.install, app)
+        step("loops", user_loops.install, app, after)
+        step("file", codenames.define_file, app)
+        step("scripts", scripts.offer, app, ends, user_loops)
         app.start()
     except Exception as error:
         say("start failed: " + describe(error))

@@ -72,6 +72,163 @@ def own_errors():
         return facts
 
 
+@case
+def script_names():
+    """What a script sees, and what the session has afterwards."""
+    show = (
+        "'''The docstring.'''\nimport sys\n"
+        "print(sys.argv[1:], __file__ == sys.argv[0], __name__, __doc__, __spec__, seen)\nseen = sys.path[0]\n"
+    )
+    with Scripts() as k:
+        k.run("import sys; seen, argv, path = 'before', list(sys.argv), list(sys.path)")
+        return {
+            "sees": k.script(show, "a b", "-n", "3")["stdout"],
+            "stays": k.result("seen == __import__('os').getcwd()"),
+            "restored": k.result("sys.argv == argv, sys.path == path, '__file__' in globals(), __name__, __doc__ is not None"),
+            "no_doc": k.script("print(__doc__)")["stdout"],
+            "warns_again": [k.script("import warnings; warnings.warn('twice')")["stderr"].count("UserWarning") for _ in range(2)],
+            "excepthook": ending(k.script("import sys\nsys.excepthook = lambda *e: print('hook', e[0].__name__)\n1/0")),
+            "hook_gone": ending(k.run("{}[1]"))[:3],
+            "streams": k.script("import io, sys\nsys.stdout = io.StringIO()\nprint('nowhere')")["stdout"],
+            "streams_back": k.run("print('here')")["stdout"],
+            "start_method": [ending(k.script("import multiprocessing as m\nm.set_start_method('spawn')"))[:3] for _ in range(2)],
+            "exit": ending(k.script("exit(5)")),
+            "quit": ending(k.script("print('a')\nquit()\nprint('b')")),
+            "alive": k.result("sys.stdin.read()"),
+            "syntax": ending(k.script("x = = 1"))[:3],
+            "encoding": ending(k.script("# coding: latin-1\nprint('ok')"))[3],
+            "argv_of_cells": k.result("len(sys.argv)"),
+            "named": k.run("print(__file__)", metadata={"mce_filename": "/tmp/named.py"})["stdout"],
+            "named_gone": k.result("'__file__' in globals()"),
+            "log": k.log(),
+        }
+
+
+ALONE = """
+import atexit, concurrent.futures, logging.handlers, sys, tempfile, threading, time, weakref
+def late():
+    time.sleep(0.3); print("thread")
+threading.Thread(target=late).start()
+pool = concurrent.futures.ThreadPoolExecutor(2)
+pool.submit(lambda: (time.sleep(0.1), print("pool")))
+atexit.register(print, "second")
+@atexit.register
+def first():
+    print("first")
+class Kept:
+    def __del__(self): print("deleted")
+kept, other = Kept(), Kept()
+weakref.finalize(other, print, "finalized")
+handler = logging.handlers.MemoryHandler(100, target=logging.StreamHandler(sys.stdout))
+logging.getLogger().addHandler(handler)
+logging.warning("logged")
+file = open("file.txt", "w")
+file.write("written")
+print("main", sorted(n for n in globals() if not n.startswith("__") and n in ("In", "Out", "exit", "get_ipython")))
+"""
+
+
+@case
+def script_alone():
+    """As `python FILE` ends."""
+    facts = {}
+    with Scripts() as k:
+        facts["ends"] = ending(k.script(ALONE + "sys.exit(7)", alone=True))
+        with open(os.path.join(k.cwd, "file.txt")) as file:
+            facts["file"] = file.read()
+        facts["closes"], facts["log"] = k.close(), k.log()
+    with Scripts() as k:
+        text = "import atexit, threading\natexit.register(print, 'still')\nthreading.Thread(target=lambda: print('ready', flush=True) or threading.Event().wait(60)).start()"
+        text += "\nthreading.current_thread()\n"
+        facts["interrupted"] = ending(k.script(text, alone=True, interrupt=1))
+        k.process.kill()
+    with Scripts() as k:
+        facts["raises"] = ending(k.script("import atexit\natexit.register(lambda: 1/0)\natexit.register(print, 'before')\nraise KeyError('k')", alone=True))[:4]
+    with Scripts() as k:
+        facts["forks"] = ending(k.script("import os, sys\nif os.fork() == 0: print('child', flush=True)\nelse: print(os.waitstatus_to_exitcode(os.wait()[1]) if hasattr(os, 'waitstatus_to_exitcode') else 0)", alone=True))
+    return facts
+
+
+LOOPS = {
+    "run": "asyncio.run(work(1))",
+    "twice": "asyncio.run(work(1)) + asyncio.run(work(2))",
+    "after_await": "await work(1) + asyncio.run(work(2)) + await work(3)",
+    "own_loop": "loop = asyncio.new_event_loop(); r = loop.run_until_complete(work(4)); loop.close(); r",
+    "kernels_loop": "loop = asyncio.get_event_loop(); r = loop.run_until_complete(work(5)); loop.close(); r",
+    "kernels_loop_again": "asyncio.get_event_loop().run_until_complete(work(6))",
+    "kept": "class Queue_:\n    async def put(self): self.q = asyncio.Queue(); await self.q.put(7)\n    async def get(self): return await self.q.get()\n"
+    "q = Queue_(); loop = asyncio.get_event_loop(); loop.run_until_complete(q.put()); loop.run_until_complete(q.get())",
+    "task": "await asyncio.create_task(work(8))",
+    "context": "import contextvars; v = contextvars.ContextVar('v'); v.set(9)\nasync def get(): return v.get()\nasyncio.run(get())",
+    "thread": "import threading\nasync def where(): return threading.current_thread() is threading.main_thread()\nasyncio.run(where())",
+    "children": "async def child():\n    p = await asyncio.create_subprocess_exec('echo', 'hi', stdout=-1)\n    return (await p.communicate())[0]\nasyncio.run(child())",
+    "in_thread": "import concurrent.futures\nconcurrent.futures.ThreadPoolExecutor().submit(lambda: asyncio.run(work(10))).result()",
+    "running": "asyncio.get_running_loop() is asyncio.get_event_loop() is loop",
+    "background": "t = asyncio.ensure_future(work(11)); asyncio.run(work(12)); await t",
+    "raises": "async def bad(): raise LookupError('in the loop')\nasyncio.run(bad())",
+    "in_a_loop": "async def outer():\n    c = work(1)\n    try: asyncio.run(c)\n    finally: c.close()\nasyncio.run(outer())",
+    "future": "loop.run_until_complete(asyncio.ensure_future(work(13)))",
+    "gather": "loop.run_until_complete(asyncio.gather(work(14), work(15)))",
+    "forever": "loop.run_forever()",
+    "after": "await work(16)",
+}
+
+
+def loop_results(k, cells):
+    facts = {}
+    for name, code in cells.items():
+        out = k.run(code)
+        facts[name] = out.get("result") or out["ename"]
+        if "await" in (out["reply"].get("evalue") or ""):
+            facts[name] += " await"
+    return facts
+
+
+@case
+def loops():
+    with Scripts() as k:
+        k.run("import asyncio\nasync def work(n):\n    await asyncio.sleep(0.01)\n    return n")
+        facts = loop_results(k, LOOPS)
+        if sys.version_info >= (3, 11):  # there is no Runner before
+            facts["runner"] = k.result("with asyncio.Runner() as runner: r = runner.run(work(1)) + runner.run(work(2))\nr")
+        else:
+            facts["runner"] = "3"
+        for name, code in {
+            "interrupt": "print('ready', flush=True); asyncio.run(asyncio.sleep(60))",
+            "interrupt_awaiting": "await work(1); print('ready', flush=True); asyncio.run(asyncio.sleep(60))",
+        }.items():
+            out = k.run(code, interrupt=1)
+            facts[name] = [out["ename"], out["signals"], k.result("asyncio.run(work(1)) + await work(1)")]
+        text = "import asyncio\nasync def work(n):\n    await asyncio.sleep(0.01)\n    return n\n"
+        facts["script"] = k.script(text + "print(asyncio.run(work(1)))\ntry: asyncio.get_running_loop()\nexcept RuntimeError as e: print(e)")["stdout"]
+        facts["script_policy"] = k.script(text + "loop = asyncio.new_event_loop(); asyncio.set_event_loop(loop)\nprint(asyncio.get_event_loop().run_until_complete(asyncio.gather(work(1), work(2)))); loop.close()")["stdout"]
+        facts["after_script"] = k.result("asyncio.run(work(1)) + await work(1)")
+        facts["log"] = k.log()
+        return facts
+
+
+@case
+def bytes_and_encodings():
+    with Kernel() as k:
+        k.run("import io, sys")
+        return {
+            "buffer": k.run("print('a'); n = sys.stdout.buffer.write('\u00e9\u20ac\\n'.encode()); print(n)")["stdout"],
+            "pieces": k.run("for b in '\u20ac'.encode(): sys.stdout.buffer.write(bytes([b]))")["stdout"],
+            "half": k.run("x = sys.stdout.buffer.write(b'\\xe2\\x82')")["stdout"],
+            "stderr": k.run("x = sys.stderr.buffer.write(memoryview(b'err\\n')); sys.stderr.buffer.flush()")["stderr"],
+            "text": ending(k.run("sys.stdout.buffer.write('text')"))[:3],
+            "wrapper": k.run("old = sys.stdout; sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8'); print('wrapped \u00e9'); sys.stdout.flush(); sys.stdout = old")["stdout"],
+            "detach": k.run("import codecs; sys.stdout = codecs.getwriter('utf-8')(sys.stdout.detach()); print('writer'); sys.stdout = old")["stdout"],
+            "replace": k.run("sys.stdout.reconfigure(encoding='ascii', errors='backslashreplace'); print('\u00e9'); sys.stdout.reconfigure(encoding='utf-8'); print('\u00e9')")["stdout"],
+            "strict": ending(k.run("sys.stdout.reconfigure(encoding='ascii'); print('\u00e9')"))[:3],
+            "back": k.run("sys.stdout.reconfigure(encoding='utf-8', errors='strict', line_buffering=True); print('\u00e9', sys.stdout.encoding)")["stdout"],
+            "newline": k.run("sys.stdout.reconfigure(newline='\\r\\n'); print('x'); sys.stdout.reconfigure(newline='\\n'); print('y')")["stdout"],
+            "wrong": ending(k.run("sys.stdout.reconfigure(encoding='no-such')"))[:3],
+            "children": k.run("import subprocess; x = subprocess.run(['echo', 'child'], stdout=sys.stdout.buffer.fileno() and 1)")["stdout"],
+            "log": [line for line in k.log() if line != "child"],
+        }
+
+
 COLORS = "import os; [os.environ.get(n) for n in ('CLICOLOR', 'CLICOLOR_FORCE', 'FORCE_COLOR', 'MPLBACKEND')]"
 
 

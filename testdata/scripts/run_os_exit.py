@@ -1,0 +1,5 @@
+# alone
+import os
+with open("file.txt", "w") as file:
+    file.write("written")
+os._exit(5)

@@ -1,0 +1,5 @@
+import sys
+print("before")
+def f():
+    raise LookupError("no such key")
+f()
