@@ -72,7 +72,7 @@ func numberedCases(t *testing.T) map[int]string {
 func testSource(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	for _, pattern := range []string{"*_test.go", "*/*_test.go", "../mcp/*_test.go", "../cmd/*/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "*/*_test.go", "../mcp/*_test.go", "../mcp/*/*_test.go", "../cmd/*/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
