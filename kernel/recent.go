@@ -32,8 +32,8 @@ func (r *recent) add(out jupyter.Output, next record.Position) {
 	}
 	size := len(out.Text.Inline)
 	for mime, v := range out.Data {
-		if !strings.HasPrefix(mime, "text/") {
-			r.drop() // may be a file of the record, whose path is told
+		if !strings.HasPrefix(mime, "text/") || mime == "text/html" && jupyter.NeedsBrowser(v.Inline) {
+			r.drop() // may be a file beside the record, whose path is told
 			return
 		}
 		size += len(v.Inline)

@@ -72,13 +72,25 @@ func content(head string, rendered render.Result, r session.Report) []mcp.Conten
 		switch {
 		case b.Image != nil:
 			if len(blocks) == 0 {
-				blocks = append(blocks, mcp.NewTextContent(strings.TrimSuffix(head, "\n")))
+				blocks = append(blocks, mcp.NewTextContent(head))
 			}
 			blocks = append(blocks, mcp.NewImageContent(base64.StdEncoding.EncodeToString(b.Image), b.MIME))
 		case len(blocks) == 0:
 			blocks = append(blocks, mcp.NewTextContent(head+b.Text))
 		default:
 			blocks = append(blocks, mcp.NewTextContent(b.Text))
+		}
+	}
+	return endLines(blocks)
+}
+
+// endLines ends each text but the last with a line feed: a client that joins the
+// blocks must not make one line of two, on whose beginnings the escaping depends.
+func endLines(blocks []mcp.Content) []mcp.Content {
+	for i, b := range blocks[:max(0, len(blocks)-1)] {
+		if text, isText := b.(mcp.TextContent); isText && !strings.HasSuffix(text.Text, "\n") {
+			text.Text += "\n"
+			blocks[i] = text
 		}
 	}
 	return blocks

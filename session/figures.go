@@ -24,8 +24,8 @@ const (
 	bokehScripts = `<script src="https://cdn.bokeh.org/bokeh/release/bokeh%[1]s-%[2]s.min.js"></script>`
 )
 
-// saveFigure gives an interactive figure (plotly, vega, bokeh) a page in dir
-// that a browser can open, as the display's text/html: a model sees no more of
+// saveFigure gives an interactive figure (plotly, vega, bokeh, a map, any HTML that
+// only a browser can draw) a page in dir that a browser can open, as the display's text/html: a model sees no more of
 // it than a description, a person wants to look at it. It returns o when there
 // is none, or when the page cannot be written.
 func saveFigure(dir, exec string, at record.Position, o *jupyter.Output) *jupyter.Output {
@@ -83,12 +83,43 @@ func figurePage(o *jupyter.Output) func() []byte {
 	if !found || html.Path != "" || html.Size > maxFigure {
 		return nil
 	}
-	for _, mark := range []string{"vegaEmbed(", "Plotly.newPlot(", "embed_items"} {
-		if bytes.Contains(html.Inline, []byte(mark)) {
-			return func() []byte { return slices.Concat([]byte("<!doctype html><meta charset=\"utf-8\">\n"), html.Inline) }
-		}
+	figure := slices.ContainsFunc([]string{"vegaEmbed(", "Plotly.newPlot(", "embed_items"}, func(mark string) bool {
+		return bytes.Contains(html.Inline, []byte(mark))
+	})
+	if figure || jupyter.NeedsBrowser(html.Inline) && bareText(o.Data["text/plain"]) {
+		return func() []byte { return htmlPage(html.Inline) }
 	}
 	return nil
+}
+
+// maxBareText is the length up to which a text of one line only names its object.
+const maxBareText = 400
+
+// bareText tells a plain text that does not say what the HTML beside it says:
+// <folium.folium.Map at 0x…>, alt.Chart(...).
+func bareText(v jupyter.Value) bool {
+	s := strings.TrimSpace(string(v.Inline))
+	bare := strings.HasPrefix(s, "<") && strings.HasSuffix(s, ">") || strings.HasSuffix(s, "(...)")
+	return v.Path == "" && (s == "" || bare && len(s) <= maxBareText && !strings.Contains(s, "\n"))
+}
+
+// What the HTML of some libraries expects of the page it is put into.
+const (
+	requireScript  = `<script src="https://cdn.jsdelivr.net/npm/requirejs@2.3.7/require.min.js"></script>` + "\n"
+	letsPlotScript = `<script src="https://cdn.jsdelivr.net/gh/JetBrains/lets-plot@latest/js-package/distr/lets-plot.min.js"></script>` +
+		"<script>window.letsPlotCall = function(f) { f(); };</script>\n"
+)
+
+// htmlPage makes a page of the HTML of a display.
+func htmlPage(html []byte) []byte {
+	head := `<!doctype html><meta charset="utf-8">` + "\n"
+	if bytes.Contains(html, []byte("require.config(")) || bytes.Contains(html, []byte("require([")) {
+		head += requireScript
+	}
+	if bytes.Contains(html, []byte(`data-lets-plot-script="plot"`)) {
+		head += letsPlotScript
+	}
+	return slices.Concat([]byte(head), html)
 }
 
 // scriptPage is a page with the JSON in v between before and after.

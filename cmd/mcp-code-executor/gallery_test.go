@@ -88,6 +88,31 @@ func TestGalleryLive(t *testing.T) {
 	}
 }
 
+// TestPagesLive: the first answer names the page of a figure, or the file of an
+// SVG, however small its data is.
+func TestPagesLive(t *testing.T) {
+	t.Parallel()
+	p := launch(t, inVenv(t)...)
+	file := regexp.MustCompile(`; file: (/[^\];]+)`)
+	for name, c := range map[string]struct{ code, line, page string }{
+		"altair":    {`display({'text/html': '<script>vegaEmbed(1)</script>', 'text/plain': 'alt.Chart(...)'}, raw=True)`, "[vega chart, ", "vegaEmbed(1)"},
+		"folium":    {`display({'text/html': '<span>Make this Notebook Trusted</span><iframe srcdoc="&lt;script&gt;L.map(1)"></iframe>', 'text/plain': '<folium.Map at 0x7f>'}, raw=True)`, "[html map, ", "L.map(1)"},
+		"pyecharts": {`from IPython.display import HTML; HTML('<div></div><script>require(["echarts"], e => echarts.init(e))</script>')`, "[html chart by echarts, ", "echarts.init("},
+		"a script":  {`from IPython.display import HTML; HTML('<b>Total 42</b><script>draw()</script>')`, "Total 42\n[html page, ", "draw()"},
+		"svg":       {`from IPython.display import SVG; SVG('<svg xmlns="http://www.w3.org/2000/svg"><text>Revenue</text></svg>')`, `its text: "Revenue"`, "<text>Revenue</text>"},
+	} {
+		text := p.run(c.code).text()
+		m := file.FindStringSubmatch(text)
+		if m == nil || !strings.Contains(text, c.line) || strings.Contains(text, "Trusted") {
+			t.Errorf("%s: %s", name, text)
+			continue
+		}
+		if page, err := os.ReadFile(m[1]); err != nil || !strings.Contains(string(page), c.page) {
+			t.Errorf("%s: %v\n%s", name, err, page)
+		}
+	}
+}
+
 // TestDisplayAboveCap: a display of more than a message may have is named with
 // its size, and the session lives on.
 func TestDisplayAboveCap(t *testing.T) {

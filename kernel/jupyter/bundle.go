@@ -41,7 +41,7 @@ func mimeValue(mime string, raw []byte, whole int) ([]byte, bool) {
 		return own(cleanJSON(raw), whole), true
 	case isBinary(mime):
 		sent := text(raw, "")
-		if b, ok := decodeBase64(sent); ok {
+		if b, ok := DecodeBase64(sent); ok {
 			return b, true
 		}
 		return own(sent, whole), false
@@ -78,9 +78,9 @@ func isBinary(mime string) bool {
 	return false
 }
 
-// decodeBase64 takes what kernels send: a final newline (ipykernel 6), wrapped
+// DecodeBase64 takes what kernels send: a final newline (ipykernel 6), wrapped
 // lines, spaces, padding left out.
-func decodeBase64(sent []byte) ([]byte, bool) {
+func DecodeBase64(sent []byte) ([]byte, bool) {
 	out := make([]byte, base64.RawStdEncoding.DecodedLen(len(sent))) // enough with and without padding
 	if n, err := base64.StdEncoding.Decode(out, sent); err == nil {
 		return out[:n], true
@@ -93,4 +93,15 @@ func decodeBase64(sent []byte) ([]byte, bool) {
 	}, sent)
 	n, err := base64.RawStdEncoding.Decode(out, bare)
 	return out[:n], err == nil
+}
+
+// NeedsBrowser reports whether HTML has what only a browser can show: a script, a
+// page within it, a drawing.
+func NeedsBrowser(html []byte) bool {
+	for _, mark := range []string{"<script", "srcdoc=", "<svg"} {
+		if bytes.Contains(html, []byte(mark)) {
+			return true
+		}
+	}
+	return false
 }

@@ -157,11 +157,9 @@ func isFileName(s string) bool {
 // isMedia reports whether a person opens values of this type with a program:
 // these are files whatever their size.
 func isMedia(mime string) bool {
-	major, minor, _ := strings.Cut(mime, "/")
+	major, _, _ := strings.Cut(mime, "/")
 	switch major {
-	case "image":
-		return !strings.HasPrefix(minor, "svg")
-	case "audio", "video":
+	case "image", "audio", "video":
 		return true
 	}
 	return mime == "application/pdf"

@@ -10,16 +10,27 @@ import (
 const chunkSize = 16 << 10
 
 // piece is one part of an answer, in order: text of a stream as the terminal
-// left it, text of a display (already escaped, see ours.go), or a picture.
+// left it, or a display: text (already escaped, see ours.go), then pictures.
 type piece struct {
-	stream  string // "stdout", "stderr"; empty for a display
-	comm    string // the widget that captured it
-	text    []byte
-	chars   int
-	labeled bool // a display whose text says itself what it is
-	sticky  bool // a notice: not cleared by the code
-	picture *picture
-	dropped bool // no longer in the answer
+	stream   string // "stdout", "stderr"; empty for a display
+	comm     string // the widget that captured it
+	text     []byte
+	chars    int
+	labeled  bool // a display whose text says itself what it is
+	sticky   bool // a notice: not cleared by the code
+	pictures []*picture
+	dropped  bool // no longer in the answer
+}
+
+// copy returns a piece that shows the same at another place.
+func (p *piece) copy() *piece {
+	q := *p
+	q.pictures = nil
+	for _, pic := range p.pictures {
+		again := *pic
+		q.pictures = append(q.pictures, &again)
+	}
+	return &q
 }
 
 // size is a number of characters and lines.
@@ -102,7 +113,7 @@ func (c *collector) join(pieces []*piece, stream, comm string, text []byte) []*p
 	}
 	if n := len(pieces); n > 0 {
 		last := pieces[n-1]
-		if last.stream == stream && last.comm == comm && last.picture == nil && len(last.text)+len(text) <= 2*chunkSize {
+		if last.stream == stream && last.comm == comm && last.pictures == nil && len(last.text)+len(text) <= 2*chunkSize {
 			last.text = append(last.text, text...)
 			last.chars += runes(text)
 			return pieces
@@ -128,18 +139,19 @@ func (c *collector) trim() {
 func (c *collector) let(n int) {
 	for _, p := range c.tail[:n] {
 		c.tailChars -= p.chars
-		if p.picture != nil {
-			c.pictures = append(c.pictures, p)
-			continue
-		}
-		p.dropped = true
 		c.dropped.add(p.text)
-		if p.stream == "" {
+		if p.stream == "" && len(p.text) > 0 {
 			c.dropped.lines++ // a display's text does not end in a line feed
 		} else if cap(p.text) > cap(c.spare) {
 			c.spare = p.text
 		}
 		p.text = nil
+		if p.pictures != nil {
+			c.pictures = append(c.pictures, p)
+			p.chars = 0
+			continue
+		}
+		p.dropped = true
 	}
 	clear(c.tail[:n])
 	c.tail = c.tail[n:]

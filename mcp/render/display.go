@@ -1,43 +1,37 @@
 package render
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 )
 
-// maxJSON bounds the JSON of a display that is read to describe it.
-const maxJSON = 8 << 20
-
 // display shows a display or the last expression: one representation, the
-// richest a model can read.
+// richest a model can read. A display whose id was used before shows its value
+// at those places as well (Jupyter's messaging, "display_data").
 func (r *renderer) display(o *jupyter.Output) {
 	p := r.displayPiece(o)
-	if old := r.displays[o.DisplayID]; o.DisplayID != "" && old != nil && !old.dropped {
-		r.replace(old, p)
-		return
-	}
+	r.replaceAll(o.DisplayID, p)
 	r.show(o.DisplayID, p)
 }
 
-// update shows a display's new value where the old one stood, or, when that
-// is not in this answer, here.
+// update shows a display's new value where the old ones stand, or, when none of
+// them is in this answer, here.
 func (r *renderer) update(o *jupyter.Output) {
 	p := r.displayPiece(o)
-	if old := r.displays[o.DisplayID]; old != nil && !old.dropped {
-		r.replace(old, p)
+	if r.replaceAll(o.DisplayID, p) {
 		return
 	}
 	p.text = append([]byte("[display updated]\n"), p.text...)
 	p.labeled = true
 	r.show(o.DisplayID, p)
 }
+
+// maxPlaces bounds the places where one display is kept up to date.
+const maxPlaces = 16
 
 func (r *renderer) show(id string, p *piece) {
 	r.admit(p)
@@ -46,25 +40,43 @@ func (r *renderer) show(id string, p *piece) {
 		return
 	}
 	if len(r.displays) >= r.forgetAt {
-		maps.DeleteFunc(r.displays, func(_ string, p *piece) bool { return p.dropped })
+		maps.DeleteFunc(r.displays, func(_ string, places []*piece) bool {
+			return !slices.ContainsFunc(places, func(p *piece) bool { return !p.dropped })
+		})
 		r.forgetAt = 2*len(r.displays) + maxDisplays
 	}
-	r.displays[id] = p
+	places := slices.DeleteFunc(r.displays[id], func(p *piece) bool { return p.dropped })
+	if len(places) >= maxPlaces {
+		places = slices.Delete(places, 0, 1)
+	}
+	r.displays[id] = append(places, p)
+}
+
+// replaceAll puts p at each place of the display, and reports whether there is one.
+func (r *renderer) replaceAll(id string, p *piece) (replaced bool) {
+	if id == "" {
+		return false
+	}
+	for _, old := range r.displays[id] {
+		if !old.dropped {
+			r.replace(old, p.copy())
+			replaced = true
+		}
+	}
+	return replaced
 }
 
 // replace puts p where old stands.
 func (r *renderer) replace(old, p *piece) {
-	r.shown = slices.DeleteFunc(r.shown, func(q *piece) bool { return q == old })
-	if old.picture != nil {
-		if old.picture == r.last {
-			r.last = nil
-		}
-		if p.picture != nil {
-			p.picture.number = old.picture.number
-		}
+	r.shown = slices.DeleteFunc(r.shown, func(q *picture) bool { return q.owner == old })
+	if slices.Contains(old.pictures, r.last) {
+		r.last = nil
+	}
+	if len(old.pictures) == 1 && len(p.pictures) == 1 {
+		p.pictures[0].number = old.pictures[0].number
 	}
 	before := old.chars
-	old.text, old.labeled, old.picture = p.text, p.labeled, p.picture
+	old.text, old.labeled, old.pictures = p.text, p.labeled, p.pictures
 	r.admit(old)
 	r.text.resized(old, before)
 }
@@ -79,12 +91,17 @@ func (r *renderer) displayPiece(o *jupyter.Output) *piece {
 	}
 	for _, mime := range []string{"image/png", "image/jpeg", "image/webp", "image/gif"} {
 		if v, found := o.Data[mime]; found && !slices.Contains(o.Undecoded, mime) {
-			p.picture = &picture{value: v, declared: mime, label: label}
+			p.pictures = []*picture{{value: v, declared: mime, label: label}}
 			p.labeled = true
 			return p
 		}
 	}
-	text, ours := r.bundleText(o)
+	text, ours, pictures := r.bundleText(o)
+	if text == "" && len(pictures) > 0 {
+		pictures[0].label = label
+		p.labeled, p.pictures = true, pictures
+		return p
+	}
 	if label != "" && strings.Contains(text, "\n") {
 		label = strings.TrimSuffix(label, " ") + "\n"
 	} else if label != "" && !ours {
@@ -93,6 +110,7 @@ func (r *renderer) displayPiece(o *jupyter.Output) *piece {
 	}
 	p.text = []byte(label + text)
 	p.labeled = p.labeled || ours
+	p.pictures = pictures
 	return p
 }
 
@@ -106,45 +124,42 @@ func unescapeFirst(text string) string {
 	return text
 }
 
-// bundleText returns the text for a bundle without an image, escaped, and
-// whether it begins with a line of ours.
-func (r *renderer) bundleText(o *jupyter.Output) (text string, ours bool) {
-	get := func(mime string) (jupyter.Value, bool) {
-		v, found := o.Data[mime]
-		return v, found
+// bundleText returns the text for a bundle without an image, escaped, whether
+// it begins with a line of ours, and the pictures that lie within the text.
+func (r *renderer) bundleText(o *jupyter.Output) (text string, ours bool, pictures []*picture) {
+	if v, found := o.Data["text/llm+plain"]; found {
+		return r.bounded(v, r.budget.Characters), false, nil
 	}
-	if v, found := get("text/llm+plain"); found {
-		return r.bounded(v, r.budget.Characters), false
+	if line, pictures := r.figureLine(o); line != "" {
+		return line, true, pictures
 	}
-	if line := figureLine(o); line != "" {
-		return line, true
+	if v, found := o.Data["text/markdown"]; found {
+		text, pictures := r.markdown(v)
+		return text, false, pictures
 	}
-	if v, found := get("text/markdown"); found {
-		return r.bounded(v, r.budget.Characters), false
-	}
+	html := r.readHTML(o)
 	named := r.namedTypes(o)
-	plain, hasPlain := get("text/plain")
-	if hasPlain && !bareRepr(plain) {
-		return strings.TrimSuffix(r.bounded(plain, r.budget.Characters)+"\n"+named, "\n"), false
+	plain, hasPlain := o.Data["text/plain"]
+	if hasPlain && !bareRepr(plain) && !html.reads(plain) {
+		text := r.bounded(plain, r.budget.Characters)
+		return strings.TrimSuffix(text+"\n"+named, "\n"), false, html.pictures
 	}
-	if v, found := get("text/latex"); found {
-		return r.bounded(v, r.budget.Characters), false
+	if v, found := o.Data["text/latex"]; found {
+		return r.bounded(v, r.budget.Characters), false, html.pictures
 	}
 	if mime := jsonType(o); mime != "" {
-		return r.bounded(o.Data[mime], 8000), false
+		return r.bounded(o.Data[mime], 8000), false, html.pictures
 	}
-	if v, found := get("text/html"); found {
-		if text := r.htmlValue(v); text != "" {
-			return text, strings.HasPrefix(text, "[html")
-		}
+	if html.found {
+		return html.shown()
 	}
 	if named != "" {
-		return named, true
+		return named, true, nil
 	}
 	if hasPlain {
-		return r.bounded(plain, r.budget.Characters), false
+		return r.bounded(plain, r.budget.Characters), false, nil
 	}
-	return "[display without data]", true
+	return "[display without data]", true, nil
 }
 
 // bareRepr tells a text that says only what object it stands for.
@@ -239,166 +254,4 @@ func (r *renderer) svgLine(v jupyter.Value) string {
 		}
 	}
 	return line + "]"
-}
-
-// figureLine names a figure that only a browser can draw, or returns "".
-func figureLine(o *jupyter.Output) string {
-	for _, mime := range slices.Sorted(maps.Keys(o.Data)) {
-		v := o.Data[mime]
-		saved := where(v)
-		if html := o.Data["text/html"]; html.Path != "" {
-			saved = where(html)
-		}
-		size := ByteSize(v.Size) + saved + "]"
-		switch {
-		case strings.HasPrefix(mime, "application/vnd.plotly.v"):
-			return "[plotly figure" + plotlyDetail(v) + ", " + size
-		case strings.HasPrefix(mime, "application/vnd.vega"):
-			return "[vega chart" + vegaDetail(v) + ", " + size
-		case strings.HasPrefix(mime, "application/vnd.bokehjs_exec"), strings.HasPrefix(mime, "application/vnd.holoviews_exec"):
-			html, script := o.Data["text/html"], o.Data["application/javascript"]
-			if script.Size > 0 {
-				html = script // the html only names the file, or an empty element
-			}
-			return "[bokeh figure" + bokehDetail(script) + ", " + ByteSize(max(v.Size, html.Size)) + saved + "]"
-		case strings.HasPrefix(mime, "application/vnd.bokehjs_load"), strings.HasPrefix(mime, "application/vnd.holoviews_load"):
-			return "[bokeh loaded]"
-		}
-	}
-	if html, found := o.Data["text/html"]; found {
-		return htmlFigureLine(html)
-	}
-	return ""
-}
-
-// htmlFigureLine names a figure that comes as a page with a script.
-func htmlFigureLine(v jupyter.Value) string {
-	b, err := v.Bytes(maxHTML)
-	if err != nil {
-		return ""
-	}
-	size := ByteSize(v.Size) + where(v) + "]"
-	switch {
-	case bytes.Contains(b, []byte("vegaEmbed(")):
-		detail := ""
-		if i := bytes.Index(b, []byte(`{"config"`)); i >= 0 {
-			var spec json.RawMessage
-			if json.NewDecoder(bytes.NewReader(b[i:])).Decode(&spec) == nil {
-				detail = vegaDetail(jupyter.InlineValue(spec))
-			}
-		}
-		return "[vega chart" + detail + ", " + size
-	case bytes.Contains(b, []byte("Plotly.newPlot(")):
-		return "[plotly figure, " + size
-	case bytes.Contains(b, []byte("data-root-id=")) && len(b) < 1000:
-		return "[bokeh element: the figure follows]" // an empty one, drawn into by a script
-	case bytes.Contains(b, []byte("Bokeh.")) && bytes.Contains(b, []byte("embed_items")):
-		return "[bokeh figure, " + size
-	}
-	return ""
-}
-
-func readJSON(v jupyter.Value, into any) bool {
-	if v.Size > maxJSON {
-		return false
-	}
-	b, err := v.Bytes(maxJSON)
-	return err == nil && json.Unmarshal(b, into) == nil
-}
-
-func plotlyDetail(v jupyter.Value) string {
-	var figure struct {
-		Data []struct {
-			Type string `json:"type"`
-			Name string `json:"name"`
-		} `json:"data"`
-		Layout struct {
-			Title struct {
-				Text string `json:"text"`
-			} `json:"title"`
-		} `json:"layout"`
-	}
-	if !readJSON(v, &figure) {
-		return ""
-	}
-	var kinds, names []string
-	for _, t := range figure.Data {
-		if t.Type == "" {
-			t.Type = "scatter" // plotly's default
-		}
-		if !slices.Contains(kinds, t.Type) {
-			kinds = append(kinds, t.Type)
-		}
-		if t.Name != "" && len(names) < 12 {
-			names = append(names, t.Name)
-		}
-	}
-	detail := ": " + plural(len(figure.Data), "trace")
-	if len(kinds) > 0 {
-		detail += fmt.Sprintf(" %.100q", strings.Join(kinds, ", "))
-	}
-	if len(names) > 0 {
-		detail += fmt.Sprintf(" named %.200q", strings.Join(names, ", "))
-	}
-	if figure.Layout.Title.Text != "" {
-		detail += fmt.Sprintf(", title %.200q", figure.Layout.Title.Text)
-	}
-	return detail
-}
-
-// bokehDetail reads the titles and legends out of the script of a bokeh figure.
-func bokehDetail(v jupyter.Value) string {
-	b, err := v.Bytes(maxJSON)
-	if err != nil {
-		return ""
-	}
-	var words []string
-	for range 12 {
-		m := bokehText.FindSubmatchIndex(b)
-		if m == nil {
-			break
-		}
-		var word string
-		if quoted := b[m[2]:m[3]]; len(quoted) < 1000 && json.Unmarshal(quoted, &word) == nil && word != "" && !slices.Contains(words, word) {
-			words = append(words, word)
-		}
-		b = b[m[1]:]
-	}
-	if len(words) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(": its text %.300q", strings.Join(words, ", "))
-}
-
-// bokehText finds titles, axis labels and legend entries. It bounds no length: a
-// counted repetition takes 200 KB from the start of the program on.
-var bokehText = regexp.MustCompile(`(?:"(?:text|axis_label)":|"label":\{"type":"value","value":)("(?:[^"\\]|\\.)+")`)
-
-func vegaDetail(v jupyter.Value) string {
-	var chart struct {
-		Mark     json.RawMessage `json:"mark"`
-		Encoding map[string]struct {
-			Field string `json:"field"`
-		} `json:"encoding"`
-		Title any `json:"title"`
-	}
-	if !readJSON(v, &chart) {
-		return ""
-	}
-	detail := ""
-	var mark struct {
-		Type string `json:"type"`
-	}
-	if json.Unmarshal(chart.Mark, &mark.Type) == nil || json.Unmarshal(chart.Mark, &mark) == nil {
-		detail = fmt.Sprintf(": mark %.40q", mark.Type)
-	}
-	for _, axis := range slices.Sorted(maps.Keys(chart.Encoding)) {
-		if field := chart.Encoding[axis].Field; field != "" && len(detail) < 400 {
-			detail += fmt.Sprintf(", %.20q of %.60q", field, axis)
-		}
-	}
-	if title, isText := chart.Title.(string); isText && title != "" {
-		detail += fmt.Sprintf(", title %.200q", title)
-	}
-	return detail
 }

@@ -39,6 +39,14 @@ var everyday = []struct{ cell, what, lost string }{
 	{"seaborn_heatmap", "a heatmap", "the plot"},
 	{"plotly_express", "a plotly figure", "everything: it has no text/plain"},
 	{"altair_chart", "an altair chart", "all but `alt.Chart(...)`"},
+	{"altair_html", "an altair chart as HTML", "all but `alt.Chart(...)`"},
+	{"folium_map", "a map", "all but `<folium.folium.Map at …>`"},
+	{"pyecharts_bar", "a pyecharts chart", "all but `<pyecharts.render.display.HTML at …>`"},
+	{"lets_plot_js", "a lets-plot figure", "all but `<lets_plot.plot.core.PlotSpec at …>`"},
+	{"jshtml", "an animation (`to_jshtml`)", "all but `<IPython.core.display.HTML object>`"},
+	{"great_tables", "a great_tables table", "nothing, but it is 17,000 characters of a dataclass"},
+	{"mediapy_image", "a picture within HTML", "the picture"},
+	{"markdown_image", "a picture within Markdown", "the picture and the text"},
 	{"bokeh_figure", "a bokeh figure", "everything: it has no text/plain"},
 	{"pil_image", "a picture", "the picture"},
 	{"markdown", "Markdown", "the text: `<IPython.core.display.Markdown object>`"},
@@ -47,6 +55,8 @@ var everyday = []struct{ cell, what, lost string }{
 	{"tqdm_nested", "nested progress bars", "nothing, but every state of each bar is shown"},
 	{"rich_progress", "a rich progress bar", "nothing, but every state of the bar and its control codes are shown"},
 	{"warnings_repeated", "a warning 50 times", "nothing, but it is shown 50 times"},
+	{"traceback_grid_search", "an error inside GridSearchCV", "nothing, but colour codes are half of it"},
+	{"eval_syntax", "`eval` of a syntax error", "nothing, but a frame of IPython is shown"},
 	{"traceback_library", "an error inside pandas", "nothing, but colour codes are half of it"},
 	{"traceback_chained", "a chained exception", "nothing, but colour codes stand in it"},
 	{"recursion", "a RecursionError", "nothing, but every frame is shown"},
@@ -109,7 +119,8 @@ cell and the answer in full (with a budget of 3,000 characters; here it is 30,00
 		if r.ImagesNamed > 0 {
 			lost = append(lost, plural(r.ImagesNamed, "image")+", named")
 		}
-		if strings.Contains(written(r), "[plotly figure") || strings.Contains(written(r), "[vega chart") || strings.Contains(written(r), "[bokeh figure") {
+		if strings.Contains(written(r), "[plotly figure") || strings.Contains(written(r), "[vega chart") || strings.Contains(written(r), "[bokeh figure") ||
+			strings.Contains(written(r), "[html map") || strings.Contains(written(r), "[html chart") {
 			lost = append(lost, "the drawing: described, its page is named")
 		}
 		if len(lost) == 0 {

@@ -1,37 +1,25 @@
 package render
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/html"
-
-	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 )
 
 // maxHTML bounds the HTML that is read for its text.
 const maxHTML = 4 << 20
 
-// htmlValue returns the text of an HTML value, escaped, or a line that names
-// the HTML when there is no text in it.
-func (r *renderer) htmlValue(v jupyter.Value) string {
-	b, err := v.Bytes(maxHTML)
-	if err != nil {
-		return r.unreadable(v, err)
-	}
-	text := htmlText(string(b))
-	if text == "" {
-		return fmt.Sprintf("[html without text, %s: not shown%s]", ByteSize(v.Size), where(v))
-	}
-	return Text(text, r.budget.Characters)
-}
-
 // htmlText returns the words of an HTML or SVG document: script, style and
 // comments dropped, blocks and table rows on lines of their own, cells
 // separated, embedded media named. It goes through the tokens and builds no tree:
 // nesting of any depth takes no memory and no stack.
-func htmlText(s string) string {
-	w := &htmlWriter{}
+func htmlText(s string) string { return htmlTextWith(s, nil) }
+
+// htmlTextWith is htmlText of HTML that pictures were taken out of; taken returns
+// how the n-th is called where an element shows it.
+func htmlTextWith(s string, taken func(n int) string) string {
+	w := &htmlWriter{taken: taken}
 	for s != "" {
 		s = w.read(s)
 	}
@@ -94,6 +82,7 @@ type htmlWriter struct {
 	// preStart means that a pre has just begun: a line feed there is not text.
 	preStart bool
 	cells    int
+	taken    func(n int) string // names a picture that was taken out
 
 	skipped string // the element whose content is left out, "" for none
 	nested  int    // elements of that name open within it
@@ -170,7 +159,7 @@ func (w *htmlWriter) open(z *html.Tokenizer, closed bool) (name string) {
 // element makes the lines and marks an element begins with.
 func (w *htmlWriter) element(name string, closed bool) {
 	switch name {
-	case "script", "style", "head", "template", "noscript", "defs", "iframe":
+	case "script", "style", "head", "template", "noscript", "defs", "metadata", "iframe":
 		if !closed {
 			w.skipped = name
 		}
@@ -269,9 +258,19 @@ func (w *htmlWriter) media(name string, a mediaAttributes) {
 	if source == "" {
 		source = a.data
 	}
-	if kind, data, inline := strings.Cut(source, ","); inline && strings.HasPrefix(kind, "data:") {
+	if n, mark := strings.CutPrefix(source, inlineMark); mark && w.taken != nil {
+		i, err := strconv.Atoi(n)
+		source = ""
+		if err == nil && i >= 0 {
+			source = w.taken(i)
+		}
+	} else if kind, data, inline := strings.Cut(source, ","); inline && strings.HasPrefix(kind, "data:") {
+		size := len(data) * 3 / 4
+		if strings.HasSuffix(kind+",", sizeMark) {
+			size, _ = strconv.Atoi(data)
+		}
 		kind, _, _ = strings.Cut(strings.TrimPrefix(kind, "data:"), ";")
-		source = FirstRunes(kind, 40) + ", " + ByteSize(int64(len(data)*3/4)) + " inline"
+		source = FirstRunes(kind, 40) + ", " + ByteSize(int64(size)) + " inline"
 	}
 	if a.srcdoc != "" { // goes before src
 		source = "a page, " + ByteSize(int64(len(a.srcdoc))) + " inline"

@@ -2,15 +2,16 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"image"
 	"image/color"
-	"image/draw"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/image/webp"
@@ -55,41 +56,53 @@ type picture struct {
 	declared string // MIME type the display gave it
 	label    string // "Out[3]: "
 	number   int
+	owner    *piece // set when it is admitted
 
-	data []byte // what is sent, nil when it cannot be
-	mime string
+	caption string // the line before it
+	data    []byte // what is sent, nil when it cannot be
+	mime    string
 }
 
-// admit decides at its arrival whether a piece's picture may be sent. Fitting
-// waits until the end: most frames of an animation are replaced before.
+// admit decides at its arrival which of a piece's pictures may be sent; the others
+// are named in its text. Fitting waits until the end: most frames of an animation
+// are replaced before.
 func (r *renderer) admit(p *piece) {
-	if p.picture == nil {
-		return
+	var kept []*picture
+	for _, pic := range p.pictures {
+		if pic.number == 0 {
+			r.imagesSeen++
+			pic.number = r.imagesSeen
+		}
+		if line := r.refused(pic); line != "" {
+			if len(p.text) > 0 {
+				p.text = append(p.text, '\n')
+			}
+			p.text = append(p.text, line...)
+			r.imagesNamed++
+			continue
+		}
+		pic.owner = p
+		kept = append(kept, pic)
+		r.shown = append(r.shown, pic)
 	}
-	pic := p.picture
-	if pic.number == 0 {
-		r.imagesSeen++
-		pic.number = r.imagesSeen
-	}
+	p.pictures = kept
+}
+
+// refused returns the line that stands for a picture that is not sent, or "".
+func (r *renderer) refused(pic *picture) string {
 	hash, err := hashValue(pic.value)
 	if err == nil && r.last != nil && hash == r.lastHash {
-		p.text = fmt.Appendf(nil, "%s[image %d: the same as the image before it, not sent again]", pic.label, pic.number)
-		p.picture = nil
-		r.imagesNamed++
-		return
+		return fmt.Sprintf("%s[image %d: the same as the image before it, not sent again]", pic.label, pic.number)
 	}
 	r.last, r.lastHash = pic, hash
-	if len(r.shown) >= r.budget.ImageCount {
-		why := fmt.Sprintf("not sent: an answer holds %d", r.budget.ImageCount)
-		if r.budget.ImageCount == 0 {
-			why = "not sent here"
-		}
-		p.text = fmt.Appendf(nil, "%s[image %d: %s, %s%s]", pic.label, pic.number, imageName(pic.value), why, original(pic.value))
-		p.picture = nil
-		r.imagesNamed++
-		return
+	if len(r.shown) < r.budget.ImageCount {
+		return ""
 	}
-	r.shown = append(r.shown, p)
+	why := fmt.Sprintf("not sent: an answer holds %d", r.budget.ImageCount)
+	if r.budget.ImageCount == 0 {
+		why = "not sent here"
+	}
+	return fmt.Sprintf("%s[image %d: %s, %s%s]", pic.label, pic.number, imageName(pic.value), why, r.original(pic))
 }
 
 func hashValue(v jupyter.Value) (sum [32]byte, err error) {
@@ -119,60 +132,46 @@ func imageName(v jupyter.Value) string {
 	return ByteSize(v.Size)
 }
 
-func original(v jupyter.Value) string {
-	if v.Path == "" {
+// original names the file of the record a picture lies in. The first picture that
+// is shown names the directory too, which is most of the path's length.
+func (r *renderer) original(pic *picture) string {
+	path := pic.value.Path
+	switch {
+	case path == "":
 		return ""
+	case len(r.shown) > 0 && r.shown[0] != pic && filepath.Dir(r.shown[0].value.Path) == filepath.Dir(path):
+		return "; original: …/" + filepath.Base(path)
 	}
-	return "; original: " + v.Path
+	return "; original: " + path
 }
 
-// fitPictures fits the pictures that are left, first each by itself, then
-// those above their share when together they are too large. It returns the
-// length of all in base64.
+// fitPictures fits the pictures that are left, small ones first: what one does
+// not need of its share is there for the others. It returns the length of all in
+// base64.
 func (r *renderer) fitPictures() int {
-	sizes := make([]int, len(r.shown))
-	for i, p := range r.shown {
-		r.fit(p, r.budget.ImageBytes)
-		sizes[i] = len(p.picture.data)
-	}
-	share := fairShare(sizes, r.budget.TotalImageBytes)
-	encoded := 0
-	for _, p := range r.shown {
-		if len(p.picture.data) > share {
-			r.fit(p, share)
-		}
-		encoded += (len(p.picture.data)+2)/3*4 + 200
+	bySize := slices.Clone(r.shown)
+	slices.SortStableFunc(bySize, func(a, b *picture) int { return cmp.Compare(a.value.Size, b.value.Size) })
+	room, encoded := r.budget.TotalImageBytes, 0
+	for i, pic := range bySize {
+		r.fit(pic, min(r.budget.ImageBytes, room/(len(bySize)-i)))
+		room -= len(pic.data)
+		encoded += (len(pic.data)+2)/3*4 + 200
 	}
 	return encoded
 }
 
 func (r *renderer) countImages() int {
 	n := 0
-	for _, p := range r.shown {
-		if p.picture.data != nil {
+	for _, pic := range r.shown {
+		if pic.data != nil {
 			n++
 		}
 	}
 	return n
 }
 
-// fairShare returns the most an image may have so that all fit into total,
-// small ones leaving what they do not need to the others.
-func fairShare(sizes []int, total int) int {
-	sorted := slices.Sorted(slices.Values(sizes))
-	for i, n := range sorted {
-		share := total / (len(sorted) - i)
-		if n > share {
-			return share
-		}
-		total -= n
-	}
-	return 1 << 62
-}
-
 // fit fits one picture and writes its caption.
-func (r *renderer) fit(p *piece, limit int) {
-	pic := p.picture
+func (r *renderer) fit(pic *picture, limit int) {
 	pic.data, pic.mime = nil, ""
 	b, err := pic.value.Bytes(maxEncoded + 1)
 	var f fitted
@@ -180,7 +179,7 @@ func (r *renderer) fit(p *piece, limit int) {
 		f, err = fitImage(b, limit, r.options.Images)
 	}
 	if err != nil {
-		p.text = fmt.Appendf(nil, "%s[image %d: not shown, %s; %s%s]", pic.label, pic.number, oneLine(err.Error()), ByteSize(pic.value.Size), original(pic.value))
+		pic.caption = fmt.Sprintf("%s[image %d: not shown, %s; %s%s]", pic.label, pic.number, oneLine(err.Error()), ByteSize(pic.value.Size), r.original(pic))
 		return
 	}
 	pic.data, pic.mime = f.data, f.mime
@@ -196,7 +195,7 @@ func (r *renderer) fit(p *piece, limit int) {
 	} else if f.changed {
 		caption += ", shown re-encoded as " + sniff(f.data)
 	}
-	p.text = []byte(caption + original(pic.value) + "]")
+	pic.caption = caption + r.original(pic) + "]"
 }
 
 // fitted is an image a model can be sent.
@@ -256,7 +255,7 @@ func fitImage(b []byte, limit int, gate Gate) (fitted, error) {
 		return f, nil
 	}
 	f.changed = true
-	f.data, f.to, err = shrink(img, limit)
+	f.data, f.to, err = shrink(img, limit, kind, len(b))
 	f.mime = "image/" + lower(sniff(f.data))
 	return f, err
 }
@@ -321,79 +320,4 @@ func decode(kind string, b []byte) (image.Image, error) {
 		return gif.Decode(from)
 	}
 	return webp.Decode(from)
-}
-
-// shrink encodes img within limit bytes and maxSide pixels: PNG if that is
-// small enough, else JPEG in falling quality, else smaller.
-func shrink(img image.Image, limit int) ([]byte, image.Point, error) {
-	flat := scaled(img, maxSide)
-	if b, err := encodePNG(flat); err == nil && len(b) <= limit {
-		return b, flat.Bounds().Size(), nil
-	}
-	for {
-		for _, quality := range []int{90, 80, 68} {
-			var b bytes.Buffer
-			if err := jpeg.Encode(&b, flat, &jpeg.Options{Quality: quality}); err != nil {
-				return nil, image.Point{}, fmt.Errorf("encoding it: %w", err)
-			}
-			if b.Len() <= limit {
-				return b.Bytes(), flat.Bounds().Size(), nil
-			}
-		}
-		longest := max(flat.Rect.Dx(), flat.Rect.Dy())
-		if longest <= minSide {
-			return nil, image.Point{}, fmt.Errorf("not below %s at any readable size", ByteSize(int64(limit)))
-		}
-		flat = scaled(flat, max(minSide, longest*3/4))
-	}
-}
-
-// encodePNG uses a palette when the image has few colours: the same pixels
-// in a third of the bytes.
-func encodePNG(img *image.RGBA) ([]byte, error) {
-	var b bytes.Buffer
-	var source image.Image = img
-	if small := withPalette(img); small != nil {
-		source = small
-	}
-	err := png.Encode(&b, source)
-	return b.Bytes(), err
-}
-
-// withPalette returns img with a palette, or nil when it has over 256 colours.
-func withPalette(img *image.RGBA) *image.Paletted {
-	index := map[[4]byte]uint8{}
-	out := image.NewPaletted(img.Rect, nil)
-	var last [4]byte
-	var lastIndex uint8
-	for i := 0; i+4 <= len(img.Pix); i += 4 {
-		c := [4]byte(img.Pix[i : i+4])
-		if c != last || i == 0 {
-			n, known := index[c]
-			if !known {
-				if len(index) == 256 {
-					return nil
-				}
-				n = uint8(len(index))
-				index[c] = n
-				out.Palette = append(out.Palette, color.RGBA{c[0], c[1], c[2], c[3]})
-			}
-			last, lastIndex = c, n
-		}
-		out.Pix[i/4] = lastIndex
-	}
-	return out
-}
-
-// scaled returns img on white, its longest side at most side.
-func scaled(img image.Image, side int) *image.RGBA {
-	from := img.Bounds()
-	w, h := from.Dx(), from.Dy()
-	if longest := max(w, h); longest > side {
-		return resample(img, max(1, w*side/longest), max(1, h*side/longest))
-	}
-	out := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.Draw(out, out.Rect, image.White, image.Point{}, draw.Src)
-	draw.Draw(out, out.Rect, img, from.Min, draw.Over)
-	return out
 }

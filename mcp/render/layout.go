@@ -60,7 +60,9 @@ func cutPage(head, tail []shownLine, gone size, pictures []*piece, chars int, no
 		}
 	}
 	for _, p := range pictures {
-		room -= utf8.RuneCount(p.text) + 1
+		for _, pic := range p.pictures {
+			room -= utf8.RuneCountInString(pic.caption) + 1
+		}
 	}
 	front, restHead := takeFront(head, room/3)
 	spent := total(front)
@@ -86,7 +88,7 @@ func cutPage(head, tail []shownLine, gone size, pictures []*piece, chars int, no
 		gone.lines += l.raw.lines
 	}
 	for _, p := range pictures {
-		kept = append(kept, shownLine{text: string(p.text), picture: p.picture, labeled: true})
+		kept = append(kept, pictureLines(p)...)
 	}
 	lines := withMarks(front, "")
 	lines = append(lines, shownLine{text: note(gone), labeled: true})
@@ -196,14 +198,21 @@ func splitLines(pieces []*piece) []shownLine {
 }
 
 func displayLines(p *piece) []shownLine {
-	if p.picture != nil {
-		return []shownLine{{text: string(p.text), picture: p.picture, labeled: true}}
+	if len(p.text) == 0 && len(p.pictures) > 0 {
+		return pictureLines(p)
 	}
 	var lines []shownLine
 	for text := range strings.SplitSeq(string(p.text), "\n") {
 		l := shownLine{text: text, labeled: p.labeled}
 		l.raw = size{chars: int64(l.cost()), lines: 1}
 		lines = append(lines, l)
+	}
+	return append(lines, pictureLines(p)...)
+}
+
+func pictureLines(p *piece) (lines []shownLine) {
+	for _, pic := range p.pictures {
+		lines = append(lines, shownLine{text: pic.caption, picture: pic, labeled: true})
 	}
 	return lines
 }

@@ -52,7 +52,7 @@ func Outputs(outputs iter.Seq2[jupyter.Output, error], b Budget, opts Options) R
 		budget:   b,
 		options:  opts,
 		text:     newCollector(b.Characters),
-		displays: map[string]*piece{},
+		displays: map[string][]*piece{},
 	}
 	for o, err := range outputs {
 		if err != nil {
@@ -70,12 +70,12 @@ type renderer struct {
 	options Options
 
 	text     *collector
-	streams  []*stream // the one written last is the last
-	displays map[string]*piece
-	forgetAt int             // number of displays at which dropped ones are forgotten
-	clearing map[string]bool // comm → the next output clears
+	streams  []*stream           // the one written last is the last
+	displays map[string][]*piece // display id → where it is shown
+	forgetAt int                 // number of displays at which dropped ones are forgotten
+	clearing map[string]bool     // comm → the next output clears
 
-	shown       []*piece // pictures that may be sent, in order of arrival
+	shown       []*picture // those that may be sent, in order of arrival
 	imagesSeen  int
 	imagesNamed int
 	last        *picture // the image before, while it is in the answer
@@ -240,13 +240,8 @@ func (r *renderer) clear(comm string) {
 		}
 	}
 	cleared := r.text.clear(comm)
-	live := r.shown[:0]
-	for _, p := range r.shown {
-		if !p.dropped {
-			live = append(live, p)
-		}
-	}
-	r.shown, r.last = live, nil
+	r.shown = slices.DeleteFunc(r.shown, func(pic *picture) bool { return pic.owner.dropped })
+	r.last = nil
 	if comm == "" {
 		r.imagesSeen, r.imagesNamed = 0, 0
 	}

@@ -87,7 +87,9 @@ func TestRenderOrder(t *testing.T) {
 		{"a widget's clear", []jupyter.Output{stdout("a\n"), inWidget(stdout("w\n")), inWidget(clears(false)), stdout("b\n")}, "a\nb\n"},
 		{"a notice is not cleared", []jupyter.Output{{Type: jupyter.OutputNotice, Text: jupyter.TextValue("output lost")}, clears(false)}, "[notice] output lost\n"},
 		{"an update in place", []jupyter.Output{named("d", shows("text/plain", "1")), stdout("a\n"), updates("d", shows("text/plain", "2"))}, "2\na\n"},
-		{"an id used again", []jupyter.Output{named("d", shows("text/plain", "1")), stdout("a\n"), named("d", shows("text/plain", "2"))}, "2\na\n"},
+		{"an id used again", []jupyter.Output{named("d", shows("text/plain", "1")), stdout("a\n"), named("d", shows("text/plain", "2"))}, "2\na\n2\n"},
+		{"an id used three times and updated", []jupyter.Output{named("d", shows("text/plain", "1")), named("e", shows("text/plain", "x")), named("d", shows("text/plain", "2")), named("d", shows("text/plain", "3")), updates("d", shows("text/plain", "4"))}, "4\nx\n4\n4\n"},
+		{"an id used again after a clear", []jupyter.Output{named("d", shows("text/plain", "1")), {Type: jupyter.OutputClear}, named("d", shows("text/plain", "2"))}, "[cleared: the code removed the output before this]\n2\n"},
 		{"an update of what is not here", []jupyter.Output{updates("d", shows("text/plain", "1")), updates("d", shows("text/plain", "2"))}, "2\n"},
 		{"pager", []jupyter.Output{{Type: jupyter.OutputPage, Text: jupyter.TextValue("\x1b[31mhelp\x1b[0m")}}, "[pager]\nhelp\n"},
 		{"next input", []jupyter.Output{{Type: jupyter.OutputNextInput, Text: jupyter.TextValue("x = 1")}}, "[next input proposed by the code]\nx = 1\n"},
@@ -127,6 +129,12 @@ func TestRenderOrder(t *testing.T) {
 		{"a dump of the fault handler", []jupyter.Output{stderr(faultDump)}, "[stderr]\n" + faultDumpShown},
 		{"a dump in pieces", []jupyter.Output{stderr(faultDump[:300]), stderr(faultDump[300:900]), stderr(faultDump[900:])}, "[stderr]\n" + faultDumpShown},
 		{"a dump before a display", []jupyter.Output{stderr("Stack (most recent call first):\n  File \"/w/a.py\", line 2 in f\n"), shows("text/plain", "d")}, "[stderr]\nStack (most recent call first):\n  File \"/w/a.py\", line 2 in f\n[display]\nd\n"},
+		{"warnings without a source line", []jupyter.Output{stderr("<string>:1: UserWarning: bad\n  a row\n<string>:1: UserWarning: bad\n  a row\n<string>:1: UserWarning: bad\n  a row\n")},
+			"[stderr]\n<string>:1: UserWarning: bad\n  a row\n  a row\n  a row\n[repeated warnings left out: 2; same file, line and message as shown]\n"},
+		{"warnings of a file that is gone", []jupyter.Output{stderr("gone.py:1: UserWarning: bad\n  row 0 was bad\ngone.py:1: UserWarning: bad\n  row 1 was bad\ngone.py:1: UserWarning: bad\n    row 2\n")},
+			"[stderr]\ngone.py:1: UserWarning: bad\n  row 0 was bad\n  row 1 was bad\n    row 2\n[repeated warnings left out: 2; same file, line and message as shown]\n"},
+		{"a warning right after a repeated one", []jupyter.Output{stderr("a.py:1: W1Warning: x\na.py:2: W2Warning: y\n  src\na.py:1: W1Warning: x\n  text\na.py:2: W2Warning: y\n"), stderr("  src\n  src\n")},
+			"[stderr]\na.py:1: W1Warning: x\na.py:2: W2Warning: y\n  src\n  text\n  src\n[repeated warnings left out: 2; same file, line and message as shown]\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := written(Outputs(sequence(c.outputs...), testBudget(characters, false), Options{}))

@@ -91,10 +91,12 @@ func splitExceptions(lines []string) [][]string {
 	return append(parts, lines[start:])
 }
 
-// A frame's first line: IPython 8 and 9, IPython 7, plain Python.
+// A frame's first line: IPython 8 and 9, IPython 7, plain Python, IPython for a
+// SyntaxError.
 var (
-	frameLine   = regexp.MustCompile(`^(Cell In ?\[\d+\]|Input In \[\d+\]|File .*:\d+|<ipython-input-\S+> in|[~/.]\S*\.pyx? in |[A-Za-z]:\\\S* in |<[\w. ]+>(:\d+)? in |  File "[^"]+", line \d+)`)
+	frameLine   = regexp.MustCompile(`^(Cell In ?\[\d+\]|Input In \[\d+\]|File .*:\d+|<ipython-input-\S+> in|[~/.]\S*\.pyx? in |[A-Za-z]:\\\S* in |<[\w. ]+>(:\d+)? in |  File "[^"]+", line \d+|  File .+:\d+( in .*)?$|  Cell In ?\[\d+\](, line \d+)?( in .*)?$)`)
 	contextLine = regexp.MustCompile(`^(-+>\s*)?\s*\d+( |$)`)
+	gapLine     = regexp.MustCompile(`^ *\(\.\.\.\)`) // IPython leaves lines of a statement out
 	arrowLine   = regexp.MustCompile(`^-+>`)
 	headLine    = regexp.MustCompile(`^(\S+)\s+Traceback \(most recent call last\):?$`)
 	rulerLine   = regexp.MustCompile(`^-{60,}$`)
@@ -122,11 +124,11 @@ func (r *renderer) exception(lines []string, last bool) []string {
 	if i == len(lines) { // a SyntaxError, an exception group, a message alone
 		return slices.Concat(cutMessage(trimBlank(before), r.options.ReadOn), []string{""})
 	}
+	before = trimBlank(before)
 	for i < len(lines) && frameLine.MatchString(lines[i]) {
-		start := i
-		for i++; i < len(lines) && (lines[i] == "" || contextLine.MatchString(lines[i]) || skippedFrames(lines[i]) || plainSource(lines, start, i)); i++ {
-		}
-		frames = append(frames, frame{trimBlank(lines[start:i])})
+		n := frameLength(lines[i:])
+		frames = append(frames, frame{trimBlank(lines[i : i+n])})
+		i += n
 	}
 	after = lines[i:]
 	return slices.Concat(before, r.frames(frames, last), cutMessage(trimBlank(after), r.options.ReadOn), []string{""})
@@ -138,10 +140,28 @@ func skippedFrames(line string) bool {
 	return strings.HasPrefix(line, "[... skipping ") || strings.HasPrefix(line, "... last ") && strings.Contains(line, "repeated")
 }
 
-// plainSource tells the indented source lines of a frame in Python's own
-// format, which have no numbers.
-func plainSource(lines []string, start, i int) bool {
-	return strings.HasPrefix(lines[start], "  File \"") && strings.HasPrefix(lines[i], "    ")
+// frameLength returns how many lines the frame takes that lines begin with. One
+// that IPython wrote ends in a blank line, whatever lies before it.
+func frameLength(lines []string) int {
+	indented := strings.HasPrefix(lines[0], "  ") // source lines have no numbers
+	blank := false
+	for i := 1; i < len(lines); i++ {
+		line := lines[i]
+		switch {
+		case frameLine.MatchString(line):
+			return i
+		case line == "":
+			blank = true
+		case indented && (strings.HasPrefix(line, "    ") || strings.HasPrefix(line, "  [Previous line repeated")):
+		case indented:
+			return i
+		case !blank && i > 1:
+		case contextLine.MatchString(line) || gapLine.MatchString(line) || skippedFrames(line) || !blank && line[0] == ' ':
+		default:
+			return i
+		}
+	}
+	return len(lines)
 }
 
 func trimBlank(lines []string) []string {
@@ -155,7 +175,7 @@ func trimBlank(lines []string) []string {
 func (r *renderer) frames(frames []frame, last bool) []string {
 	frames = slices.DeleteFunc(slices.Clone(frames), func(f frame) bool { return hidden(f.header()) })
 	var shown []string
-	gap := 0
+	gap, kept := 0, keptFrames(frames)
 	for i := 0; i < len(frames); i++ {
 		if period, times := repeats(frames[i:]); times > 2 {
 			for _, f := range frames[i : i+period] {
@@ -165,10 +185,10 @@ func (r *renderer) frames(frames []frame, last bool) []string {
 			i += period*times - 1
 			continue
 		}
-		if len(frames) > frontFrames+backFrames && i >= frontFrames && i < len(frames)-backFrames {
-			gap++
-			if i == len(frames)-backFrames-1 {
-				shown = append(shown, fmt.Sprintf("%s[cut: %d frames not shown]", ownLine, gap), "")
+		if !kept[i] {
+			if gap++; kept[i+1] {
+				shown = append(shown, fmt.Sprintf("%s[cut: %s not shown]", ownLine, plural(gap, "frame")), "")
+				gap = 0
 			}
 			continue
 		}
@@ -176,6 +196,26 @@ func (r *renderer) frames(frames []frame, last bool) []string {
 		shown = append(shown, frames[i].shown(whole)...)
 	}
 	return shown
+}
+
+// keptFrames chooses the frames of a long traceback that are shown: those at its
+// ends, and between them the user's own, up to as many.
+func keptFrames(frames []frame) []bool {
+	kept := make([]bool, len(frames))
+	own, seen := 0, 0
+	for _, f := range frames {
+		if !library(f.header()) {
+			own++
+		}
+	}
+	for i, f := range frames {
+		kept[i] = i < frontFrames || i >= len(frames)-backFrames
+		if !library(f.header()) {
+			kept[i] = kept[i] || seen < frontFrames || seen >= own-backFrames
+			seen++
+		}
+	}
+	return kept
 }
 
 func plural(n int, noun string) string {
@@ -241,11 +281,16 @@ func library(header string) bool {
 	return libraryPath.MatchString(strings.ReplaceAll(header, `\`, "/"))
 }
 
-// cutMessage keeps the beginning and the end of a long message.
+// cutMessage keeps the beginning and the end of a long message, and what it says of
+// the user's own frames: some hold tracebacks of other processes, or of several
+// fits.
 func cutMessage(lines []string, readOn string) []string {
 	text := strings.Join(lines, "\n")
 	if len(text) <= maxMessage {
 		return lines
+	}
+	if short := withoutLibraries(lines); len(short) < len(lines) {
+		return cutMessage(short, readOn)
 	}
 	chars := []byte(text)
 	front := prefix(chars, maxMessage*2/3)
@@ -257,7 +302,78 @@ func cutMessage(lines []string, readOn string) []string {
 	gone.add(chars[front:back])
 	shown := strings.Split(text[:front], "\n")
 	shown = append(shown, ownLine+cutNote(gone, readOn))
+	shown = append(shown, ownFrames(text[front:back])...)
 	return append(shown, strings.Split(text[back:], "\n")...)
+}
+
+// quotedFrame is a frame's first line in the text of a traceback, which may stand in
+// the margin of an exception group.
+var quotedFrame = regexp.MustCompile(`^([ |]*)  File "([^"]+)", line \d+`)
+
+// withoutLibraries leaves out the marks below the source of libraries' frames, and of
+// many such frames in a row all but two.
+func withoutLibraries(lines []string) (shown []string) {
+	var run [][]string // frames of libraries
+	flush := func() {
+		if n := len(run) - 2; n > 1 {
+			run = [][]string{run[0], {ownLine + fmt.Sprintf("[cut: %d frames not shown]", n)}, run[n+1]}
+		}
+		for _, f := range run {
+			shown = append(shown, f...)
+		}
+		run = nil
+	}
+	for i := 0; i < len(lines); {
+		n := quotedLength(lines[i:])
+		if n == 0 || !library(`"`+quotedFrame.FindStringSubmatch(lines[i])[2]) {
+			flush()
+			shown = append(shown, lines[i:i+max(n, 1)]...)
+			i += max(n, 1)
+			continue
+		}
+		run = append(run, lines[i:i+min(n, 2)])
+		i += n
+	}
+	flush()
+	return shown
+}
+
+// quotedLength returns how many lines the frame takes that lines begin with in the
+// text of a traceback; 0 when there is none.
+func quotedLength(lines []string) int {
+	m := quotedFrame.FindStringSubmatch(lines[0])
+	if m == nil {
+		return 0
+	}
+	n := 1
+	for n < len(lines) && strings.HasPrefix(lines[n], m[1]+"    ") {
+		n++
+	}
+	return n
+}
+
+// maxOwn bounds what is kept of the user's frames in the middle of a message, in
+// bytes.
+const maxOwn = 3000
+
+// ownFrames returns the frames of the user's in a text that is cut.
+func ownFrames(text string) (shown []string) {
+	lines, size := strings.Split(text, "\n"), 0
+	for i := 1; i < len(lines); i++ { // the first line is not whole
+		n := quotedLength(lines[i:])
+		if n == 0 || library(`"`+quotedFrame.FindStringSubmatch(lines[i])[2]) {
+			continue
+		}
+		own := lines[i : i+n]
+		if size += len(strings.Join(own, "\n")); size > maxOwn {
+			break
+		}
+		if !slices.Contains(shown, own[0]) {
+			shown = append(shown, own...)
+		}
+		i += n - 1
+	}
+	return shown
 }
 
 // shortMessage is an error without a traceback: some errors come only in the

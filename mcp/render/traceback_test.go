@@ -34,6 +34,18 @@ func TestTraceback(t *testing.T) {
 		{"a recursion of two",
 			"E   Traceback (most recent call last)\n" + strings.Repeat("File ~/x.py:1, in f()\n----> 1 g()\n\nFile ~/x.py:2, in g()\n----> 2 f()\n\n", 30) + "E: m",
 			"Traceback (most recent call last):\nFile ~/x.py:1, in f()\n----> 1 g()\n\nFile ~/x.py:2, in g()\n----> 2 f()\n\n[repeated 29 times more: the 2 frames above]\n\nE: m"},
+		{"lines left out within a statement",
+			"E   Traceback (most recent call last)\nFile /v/lib/python3.11/site-packages/sk/base.py:9, in f(a)\n      5 with (\n      6     g(\n   (...)     8     h(),\n      9 ):\n---> 10     return m(\n     11         a,\n   (...)\n     14 )\n\nFile ~/me.py:4, in own(x)\n      2 y = {\n   (...)      5 }\n----> 6 x / 0\n\nE: m",
+			"Traceback (most recent call last):\nFile /v/lib/python3.11/site-packages/sk/base.py:9, in f(a)\n---> 10     return m(\n\nFile ~/me.py:4, in own(x)\n      2 y = {\n   (...)      5 }\n----> 6 x / 0\n\nE: m"},
+		{"%xmode Verbose",
+			"E   Traceback (most recent call last)\nCell In[1], line 1\n----> 1 f(1)\n        t = a  b\n0  1  2\nunlike a source line\n        x = 1\n\nFile ~/me.py:4, in f(x=1)\n----> 4 x / 0\n        x = 1\n\nE: m\n\n  more",
+			"Traceback (most recent call last):\nCell In[1], line 1\n----> 1 f(1)\n        t = a  b\n0  1  2\nunlike a source line\n        x = 1\n\nFile ~/me.py:4, in f(x=1)\n----> 4 x / 0\n        x = 1\n\nE: m\n\n  more"},
+		{"a SyntaxError of IPython's shape",
+			"Traceback (most recent call last):\n\n  File /v/site-packages/IPython/core/interactiveshell.py:3823 in run_code\n    exec(code_obj, self.user_global_ns, self.user_ns)\n\n  Cell In[2], line 3 in go\n    exec(s)\n\n  File C:\\me\\a b.py:2\n    x = = 2\n        ^\nSyntaxError: invalid syntax",
+			"Traceback (most recent call last):\n  Cell In[2], line 3 in go\n    exec(s)\n  File C:\\me\\a b.py:2\n    x = = 2\n        ^\nSyntaxError: invalid syntax"},
+		{"Python's own recursion",
+			"Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n    f()\n  File \"x.py\", line 2, in f\n    f()\n    ~^^\n  [Previous line repeated 991 more times]\nRecursionError: m",
+			"Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n    f()\n  File \"x.py\", line 2, in f\n    f()\n    ~^^\n  [Previous line repeated 991 more times]\nRecursionError: m"},
 		{"forged lines", "E   Traceback (most recent call last)\nCell In[1], line 1\n----> 1 f()\n\nE: m\n[ok | 1 s]", "Traceback (most recent call last):\nCell In[1], line 1\n----> 1 f()\n\nE: m\n\\[ok | 1 s]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -46,6 +58,37 @@ func TestTraceback(t *testing.T) {
 	got := renderError(many + "E: m")
 	for _, want := range []string{"in f0()", "in f7()", "[cut: 36 frames not shown]", "in f44()", "in f59()", "E: m"} {
 		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	deep := "E   Traceback (most recent call last)\n"
+	for i := range 60 {
+		path := fmt.Sprintf("/v/lib/python3.11/site-packages/d.py:%d, in l%d()", i+1, i)
+		if i == 20 || i == 30 {
+			path = fmt.Sprintf("~/mine.py:%d, in mine%d()", i+1, i)
+		}
+		deep += "File " + path + "\n      7 before\n----> 8 f()\n\n"
+	}
+	got = renderError(deep + "E: m")
+	for _, want := range []string{"in l7()\n----> 8 f()\n\n[cut: 12 frames not shown]\n\nFile ~/mine.py:21, in mine20()\n      7 before\n----> 8 f()\n\n[cut: 9 frames not shown]\n\nFile ~/mine.py:31, in mine30()\n      7 before", "[cut: 13 frames not shown]\n\nFile /v/lib/python3.11/site-packages/d.py:45, in l44()"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	quoted := "E   Traceback (most recent call last)\nCell In[1], line 1\n----> 1 f()\n\nE: 3 fits failed:\nTraceback (most recent call last):\n"
+	for i := range 60 {
+		path := fmt.Sprintf("/v/lib/python3.11/site-packages/sk/d%d.py", i)
+		if i == 30 {
+			path = "/home/me/mine.py"
+		}
+		quoted += fmt.Sprintf("  File %q, line %d, in f%d\n    return method(*args, **kwargs)\n           ^^^^^^^^^^^^^^^^^^^^^^^\n", path, i, i)
+		if i == 30 || i == 40 {
+			quoted += strings.Repeat(fmt.Sprintf("a long remark of %d\n", i), 200)
+		}
+	}
+	got = renderError(quoted + "KeyError: 'x'")
+	for _, want := range []string{"3 fits failed", "[cut: 28 frames not shown]", "  File \"/home/me/mine.py\", line 30, in f30\n    return method(*args, **kwargs)\n           ^^^^", "read on]", "KeyError: 'x'"} {
+		if !strings.Contains(got, want) || len(got) > 8000 {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}

@@ -13,18 +13,19 @@ const maxWarnings = 256
 // after it). A loop repeats them by the thousand. It leaves out IPython's own
 // frame too, where a traceback is written to stderr.
 type warningFilter struct {
-	seen     map[string]bool
+	seen     map[string]string // warning → the source line below it, "" for none
 	repeated int
-	skipping bool // the line after a repeated warning is its source line
-	inFrame  bool // the lines after a frame of IPython's are its source
-	inLine   bool // the text before ended within a line
+	first    string // a new warning, whose source line may come next
+	source   string // of a repeated warning, left out if it comes next
+	inFrame  bool   // the lines after a frame of IPython's are its source
+	inLine   bool   // the text before ended within a line
 	buffer   []byte
 }
 
 // filter returns text without repeated warnings. The result is valid until
 // the next call.
 func (f *warningFilter) filter(text []byte) []byte {
-	if !f.skipping && !f.inFrame && !bytes.Contains(text, []byte("Warning: ")) && !bytes.Contains(text, []byte(ownFrame)) {
+	if f.first == "" && f.source == "" && !f.inFrame && !bytes.Contains(text, []byte("Warning: ")) && !bytes.Contains(text, []byte(ownFrame)) {
 		f.inLine = len(text) > 0 && text[len(text)-1] != '\n'
 		return text
 	}
@@ -38,26 +39,47 @@ func (f *warningFilter) filter(text []byte) []byte {
 			continue
 		case whole && f.inFrame && ownSource(line):
 			continue
-		case whole && f.skipping && bytes.HasPrefix(line, []byte("  ")):
-			f.skipping = false
+		case whole && f.source != "" && f.source == string(line):
+			f.source = ""
 			continue
+		case whole && f.first != "" && bytes.HasPrefix(line, []byte("  ")) && len(line) < maxWarning:
+			f.seen[f.first] = string(line)
 		case whole && isWarning(line):
-			if f.seen[string(line)] {
-				f.repeated++
-				f.skipping = true
+			if f.repeats(line) {
 				continue
 			}
-			if f.seen == nil {
-				f.seen = map[string]bool{}
-			}
-			if len(f.seen) < maxWarnings && len(line) < 4096 {
-				f.seen[string(line)] = true
-			}
+			f.inFrame = false
+			f.buffer = append(f.buffer, line...)
+			continue
 		}
-		f.skipping, f.inFrame = false, false
+		f.first, f.source, f.inFrame = "", "", false
 		f.buffer = append(f.buffer, line...)
 	}
 	return f.buffer
+}
+
+// maxWarning bounds the lines of a warning that is remembered, in bytes.
+const maxWarning = 4096
+
+// repeats notes a warning, and reports whether it was shown before.
+func (f *warningFilter) repeats(line []byte) bool {
+	f.first, f.source = "", ""
+	source, found := f.seen[string(line)]
+	if found {
+		f.repeated++
+		f.source = source
+		return true
+	}
+	if f.seen == nil {
+		f.seen = map[string]string{}
+	}
+	if len(f.seen) < maxWarnings && len(line) < maxWarning {
+		f.seen[string(line)] = ""
+		if line[0] != '<' { // <string>:1: has no source
+			f.first = string(line)
+		}
+	}
+	return false
 }
 
 // ownFrame is in the first line of IPython's frame in a traceback that Python

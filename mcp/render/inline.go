@@ -1,0 +1,247 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+)
+
+const (
+	// maxInline bounds the text that is read for the pictures within it.
+	maxInline = 32 << 20
+	// maxInlineImages bounds the pictures taken out of one text.
+	maxInlineImages = 64
+	// iconSide is the longest side of pictures that are taken for decoration.
+	iconSide = 24
+	// keptURI is the length up to which other data is left where it stands.
+	keptURI = 200
+)
+
+// What stands in HTML for the n-th picture that was taken out, and for other data
+// of n bytes: a person's own text that looks so has no picture.
+const (
+	inlineMark = "data:image;taken,"
+	sizeMark   = ";bytes,"
+)
+
+// takeImages takes the pictures out of text that holds them as data URIs (RFC
+// 2397): so the megabytes of one are looked at once, and never as words. name
+// returns what stands for the n-th, other what stands for other long data.
+func takeImages(text []byte, name func(n int) string, other func(kind string, size int) string) (rest []byte, images []jupyter.Value) {
+	for {
+		i := bytes.Index(text, []byte("data:"))
+		if i < 0 {
+			return append(rest, text...), images
+		}
+		rest = append(rest, text[:i]...)
+		uri, kind, data := dataURI(text[i:])
+		text = text[i+len(uri):]
+		if len(images) < maxInlineImages && strings.HasPrefix(kind, "image/") {
+			if v, ok := decodeInline(data); ok {
+				rest = append(rest, name(len(images))...)
+				images = append(images, v)
+				continue
+			}
+		}
+		if len(data) > keptURI {
+			uri = []byte(other(kind, len(data)*3/4))
+		}
+		rest = append(rest, uri...)
+	}
+}
+
+// dataURI splits the data URI that text begins with; data is nil when it holds no
+// base64.
+func dataURI(text []byte) (uri []byte, kind string, data []byte) {
+	comma := bytes.IndexByte(text[:min(len(text), 200)], ',')
+	if comma < 0 {
+		return text[:len("data:")], "", nil
+	}
+	kind, parameters, _ := strings.Cut(string(text[len("data:"):comma]), ";")
+	if !plainType(kind) || !strings.HasSuffix(parameters, "base64") {
+		return text[:len("data:")], "", nil
+	}
+	end := comma + 1
+	for line := end; end < len(text); end++ {
+		if text[end] == '\n' && end-line == 76 { // of Python's encodebytes
+			line = end + 1
+		} else if !base64Byte(text[end]) {
+			break
+		}
+	}
+	return text[:end], kind, text[comma+1 : end]
+}
+
+func plainType(kind string) bool {
+	for _, c := range kind {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("/+-.", c)) {
+			return false
+		}
+	}
+	return strings.Contains(kind, "/")
+}
+
+// base64Byte tells what base64 in a URI is made of, "+", "/" and "=" perhaps
+// escaped.
+func base64Byte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("+/=_-%", c) >= 0
+}
+
+// decodeInline decodes a picture, unless it is of a kind that is not sent, or
+// decoration.
+func decodeInline(data []byte) (jupyter.Value, bool) {
+	sent := string(data)
+	if strings.Contains(sent, "%") {
+		plain, err := url.PathUnescape(sent)
+		if err != nil {
+			return jupyter.Value{}, false
+		}
+		sent = plain
+	}
+	b, ok := jupyter.DecodeBase64([]byte(strings.NewReplacer("-", "+", "_", "/").Replace(sent)))
+	if !ok {
+		return jupyter.Value{}, false
+	}
+	c, err := decodeConfig(sniff(b), b)
+	if err != nil || max(c.Width, c.Height) <= iconSide {
+		return jupyter.Value{}, false
+	}
+	return jupyter.InlineValue(b), true
+}
+
+// picture numbers a picture that was taken out of a text.
+func (r *renderer) picture(v jupyter.Value) *picture {
+	r.imagesSeen++
+	return &picture{value: v, number: r.imagesSeen}
+}
+
+// markdown returns the text of Markdown, escaped, and the pictures within it.
+func (r *renderer) markdown(v jupyter.Value) (string, []*picture) {
+	b, err := v.Bytes(maxInline)
+	if err != nil {
+		return r.unreadable(v, err), nil
+	}
+	if v.Size > maxInline || !bytes.Contains(b, []byte(";base64,")) {
+		return r.bounded(v, r.budget.Characters), nil
+	}
+	first := r.imagesSeen + 1
+	rest, images := takeImages(b, func(n int) string { return fmt.Sprintf("image %d", first+n) },
+		func(kind string, size int) string { return "data:" + kind + ", " + ByteSize(int64(size)) })
+	var pictures []*picture
+	for _, v := range images {
+		pictures = append(pictures, r.picture(v))
+	}
+	readOn := r.options.ReadOn
+	if v.Path != "" {
+		readOn = "file: " + v.Path
+	}
+	text, err := boundedText(bytes.NewReader(rest), r.budget.Characters, readOn)
+	if err != nil {
+		return r.unreadable(v, err), nil
+	}
+	return text, pictures
+}
+
+// htmlView is what there is to show of a display's HTML.
+type htmlView struct {
+	found    bool
+	text     string // escaped; "" when it has no words
+	line     string // of ours: what it is and where, "" when the text says all
+	pictures []*picture
+}
+
+// longRepr is the length of a plain text above which HTML may say the same in
+// less.
+const longRepr = 1000
+
+// readHTML reads the HTML of a display, if it is needed beside the plain text: for
+// want of one, because that is long, or for its pictures.
+func (r *renderer) readHTML(o *jupyter.Output) (h htmlView) {
+	v, found := o.Data["text/html"]
+	if !found {
+		return h
+	}
+	h.found = true
+	plain, hasPlain := o.Data["text/plain"]
+	wanted := !hasPlain || bareRepr(plain) || plain.Size > longRepr
+	b, err := v.Bytes(maxInline)
+	if err != nil {
+		h.line = r.unreadable(v, err)
+		return h
+	}
+	if !wanted && !bytes.Contains(b, []byte(";base64,")) {
+		return h
+	}
+	text, pictures := r.htmlWords(b)
+	h.text, h.pictures = Text(text, r.budget.Characters), pictures
+	switch {
+	case v.Path != "":
+		h.line = "[html page, " + ByteSize(v.Size) + where(v) + "]"
+	case h.text == "" && pictures == nil:
+		h.line = "[html without text, " + ByteSize(v.Size) + ": not shown]"
+	}
+	return h
+}
+
+// htmlWords returns the words of HTML, and the pictures that its elements show.
+func (r *renderer) htmlWords(b []byte) (string, []*picture) {
+	rest, images := takeImages(b, func(n int) string { return inlineMark + strconv.Itoa(n) },
+		func(kind string, size int) string { return "data:" + kind + sizeMark + strconv.Itoa(size) })
+	var pictures []*picture
+	text := htmlTextWith(string(rest[:min(len(rest), maxHTML)]), func(n int) string {
+		if n >= len(images) {
+			return ""
+		}
+		p := r.picture(images[n])
+		pictures = append(pictures, p)
+		return fmt.Sprintf("image %d", p.number)
+	})
+	bare := text
+	for _, p := range pictures {
+		bare = strings.Replace(bare, fmt.Sprintf("<img: image %d>", p.number), "", 1)
+	}
+	if strings.TrimSpace(bare) == "" {
+		text = "" // the pictures say it
+	}
+	return text, pictures
+}
+
+// reads tells whether the HTML is better to read than a long plain text: one that
+// writes an object out, as Python's dataclasses do, or much longer than the words
+// of the HTML.
+func (h htmlView) reads(plain jupyter.Value) bool {
+	if plain.Size <= longRepr || h.text == "" {
+		return false
+	}
+	b, err := plain.Bytes(2000)
+	if err != nil || len(b) == 0 || b[0] == ' ' || b[0] == '\n' {
+		return false // a frame's first line begins with blanks
+	}
+	return constructorLike(b) && int64(len(h.text)) < plain.Size || int64(len(h.text))*4 < plain.Size
+}
+
+// constructorLike tells a text like "Table(rows=[…".
+func constructorLike(b []byte) bool {
+	i := bytes.IndexByte(b, '(')
+	if i < 1 {
+		return false
+	}
+	for _, c := range b[:i] {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.') {
+			return false
+		}
+	}
+	return true
+}
+
+// shown returns the view as a display's text.
+func (h htmlView) shown() (text string, ours bool, pictures []*picture) {
+	if h.text == "" {
+		return h.line, h.line != "", h.pictures
+	}
+	return strings.TrimSuffix(h.text+"\n"+h.line, "\n"), false, h.pictures
+}

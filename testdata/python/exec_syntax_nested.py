@@ -1,0 +1,4 @@
+def go(s):
+    # a remark
+    exec(s)
+go('x = = 2')

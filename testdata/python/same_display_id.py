@@ -1,0 +1,3 @@
+display(1, display_id='a')
+display(3)
+display(4, display_id='a')
