@@ -92,7 +92,7 @@ type tools struct {
 	sessions *session.Manager
 	version  string
 	log      *slog.Logger
-	images   render.Gate
+	images   *render.Gate
 }
 
 // table lists the tools in the order clients show them.

@@ -2,7 +2,6 @@ package render
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"image"
@@ -13,6 +12,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"golang.org/x/image/webp"
 
@@ -32,22 +32,29 @@ const (
 	minSide = 200
 )
 
-// bigPicture is the number of pixels from which on pictures are decoded one at
-// a time: 4 MB each, and several calls can answer at once.
-const bigPicture = 1_000_000
+// The number of pixels from which on pictures are decoded two at a time, and one at
+// a time: 4 MB and 16 MB each, and several calls can answer at once.
+const (
+	bigPicture  = 1_000_000
+	hugePicture = 4_000_000
+)
 
-// Gate lets one big picture through at a time: they are what an answer
-// needs memory for. A nil gate lets all through.
-type Gate chan struct{}
+// Gate lets few big pictures through at a time: they are what an answer needs
+// memory for. A nil gate lets all through. It is safe for concurrent use.
+type Gate struct{ big, huge chan struct{} }
 
-func NewGate() Gate { return make(Gate, 1) }
+func NewGate() *Gate { return &Gate{make(chan struct{}, 2), make(chan struct{}, 1)} }
 
-func (g Gate) enter(pixels int64) (leave func()) {
+func (g *Gate) enter(pixels int64) (leave func()) {
 	if g == nil || pixels < bigPicture {
 		return func() {}
 	}
-	g <- struct{}{}
-	return func() { <-g }
+	slots := g.big
+	if pixels >= hugePicture {
+		slots = g.huge
+	}
+	slots <- struct{}{}
+	return func() { <-slots }
 }
 
 // picture is an image of an answer.
@@ -145,19 +152,48 @@ func (r *renderer) original(pic *picture) string {
 	return "; original: " + path
 }
 
-// fitPictures fits the pictures that are left, small ones first: what one does
-// not need of its share is there for the others. It returns the length of all in
-// base64.
+// fitPictures fits the pictures that are left, two at a time, each into its share: a
+// small one leaves what it does not need to the others. It returns the length of all
+// in base64.
 func (r *renderer) fitPictures() int {
-	bySize := slices.Clone(r.shown)
-	slices.SortStableFunc(bySize, func(a, b *picture) int { return cmp.Compare(a.value.Size, b.value.Size) })
-	room, encoded := r.budget.TotalImageBytes, 0
-	for i, pic := range bySize {
-		r.fit(pic, min(r.budget.ImageBytes, room/(len(bySize)-i)))
-		room -= len(pic.data)
+	sizes := make([]int, len(r.shown))
+	for i, pic := range r.shown {
+		sizes[i] = int(min(pic.value.Size, int64(r.budget.ImageBytes)))
+	}
+	limit := min(r.budget.ImageBytes, fairShare(sizes, r.budget.TotalImageBytes))
+	next := make(chan *picture, len(r.shown))
+	for _, pic := range r.shown {
+		next <- pic
+	}
+	close(next)
+	var workers sync.WaitGroup
+	for range min(2, len(r.shown)) {
+		workers.Go(func() {
+			for pic := range next {
+				r.fit(pic, limit)
+			}
+		})
+	}
+	workers.Wait()
+	encoded := 0
+	for _, pic := range r.shown {
 		encoded += (len(pic.data)+2)/3*4 + 200
 	}
 	return encoded
+}
+
+// fairShare returns the most an image may have so that all fit into total,
+// small ones leaving what they do not need to the others.
+func fairShare(sizes []int, total int) int {
+	sorted := slices.Sorted(slices.Values(sizes))
+	for i, n := range sorted {
+		share := total / (len(sorted) - i)
+		if n > share {
+			return share
+		}
+		total -= n
+	}
+	return 1 << 62
 }
 
 func (r *renderer) countImages() int {
@@ -176,7 +212,7 @@ func (r *renderer) fit(pic *picture, limit int) {
 	b, err := pic.value.Bytes(maxEncoded + 1)
 	var f fitted
 	if err == nil {
-		f, err = fitImage(b, limit, r.options.Images)
+		f, err = fitSafely(b, limit, r.options.Images)
 	}
 	if err != nil {
 		pic.caption = fmt.Sprintf("%s[image %d: not shown, %s; %s%s]", pic.label, pic.number, oneLine(err.Error()), ByteSize(pic.value.Size), r.original(pic))
@@ -198,6 +234,17 @@ func (r *renderer) fit(pic *picture, limit int) {
 	pic.caption = caption + r.original(pic) + "]"
 }
 
+// fitSafely is fitImage for a goroutine of its own, where a decoder that panics
+// would end the server.
+func fitSafely(b []byte, limit int, gate *Gate) (f fitted, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			f, err = fitted{}, fmt.Errorf("it cannot be decoded (%v)", e)
+		}
+	}()
+	return fitImage(b, limit, gate)
+}
+
 // fitted is an image a model can be sent.
 type fitted struct {
 	data     []byte
@@ -212,7 +259,7 @@ type fitted struct {
 // fitImage returns b as it is when it is a valid image within the limits, its
 // junk after the end cut off; else re-encoded, smaller when it must be. The
 // error says in a few words what is wrong with the image. It waits at gate.
-func fitImage(b []byte, limit int, gate Gate) (fitted, error) {
+func fitImage(b []byte, limit int, gate *Gate) (fitted, error) {
 	if len(b) > maxEncoded {
 		return fitted{}, fmt.Errorf("larger than %d MB", maxEncoded>>20)
 	}

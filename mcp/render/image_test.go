@@ -264,15 +264,17 @@ func BenchmarkFitImage(b *testing.B) {
 	}
 }
 
-// TestImageGate: one big picture at a time, small ones as they come.
+// TestImageGate: two big pictures at a time, one huge one, small ones as they come.
 func TestImageGate(t *testing.T) {
 	gate := NewGate()
-	leave := gate.enter(bigPicture)
+	leave := []func(){gate.enter(bigPicture), gate.enter(hugePicture - 1), gate.enter(hugePicture)}
 	gate.enter(bigPicture - 1)() // does not wait
-	if len(gate) != cap(gate) {
-		t.Error("a second big picture is let in")
+	if len(gate.big) != cap(gate.big) || len(gate.huge) != cap(gate.huge) {
+		t.Error("another big picture is let in")
 	}
-	leave()
+	for _, f := range leave {
+		f()
+	}
 	gate.enter(bigPicture)()
-	Gate(nil).enter(bigPicture)()
+	(*Gate)(nil).enter(bigPicture)()
 }

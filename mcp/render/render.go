@@ -41,7 +41,7 @@ type Options struct {
 	Reserve int
 	// Images bounds how many big pictures are decoded at the same time; nil
 	// does not.
-	Images Gate
+	Images *Gate
 }
 
 // Render shows outputs within b. It reads outputs once and keeps only the

@@ -14,6 +14,10 @@ func resample(img image.Image, w, h int) *image.RGBA {
 	across, down := kernelTaps(from.Dx(), w), kernelTaps(from.Dy(), h)
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
 	source := image.NewRGBA(image.Rect(0, 0, from.Dx(), 1))
+	opaque, _ := img.(*image.RGBA)
+	if opaque != nil && !opaque.Opaque() {
+		opaque = nil
+	}
 	rows := map[int][]float32{} // source rows that are w wide already
 	var free [][]float32
 	next := 0
@@ -26,14 +30,19 @@ func resample(img image.Image, w, h int) *image.RGBA {
 			}
 		}
 		for next = max(next, t.first); next < t.first+len(t.weights); next++ {
-			draw.Draw(source, source.Rect, image.White, image.Point{}, draw.Src)
-			draw.Draw(source, source.Rect, img, image.Pt(from.Min.X, from.Min.Y+next), draw.Over)
+			pix := source.Pix
+			if opaque != nil {
+				pix = opaque.Pix[opaque.PixOffset(from.Min.X, from.Min.Y+next):]
+			} else {
+				draw.Draw(source, source.Rect, image.White, image.Point{}, draw.Src)
+				draw.Draw(source, source.Rect, img, image.Pt(from.Min.X, from.Min.Y+next), draw.Over)
+			}
 			if len(free) == 0 {
 				free = append(free, make([]float32, 3*w))
 			}
 			row := free[len(free)-1]
 			free = free[:len(free)-1]
-			resampleRow(row, source.Pix, across)
+			resampleRow(row, pix, across)
 			rows[next] = row
 		}
 		clear(sum)

@@ -24,7 +24,7 @@ func shrink(img image.Image, limit int, kind string, size int) ([]byte, image.Po
 			return b, flat.Bounds().Size(), nil
 		}
 	}
-	if sampled(flat) < limit*5/4 { // else even the lowest quality will not do
+	if bandedSize(flat, max(flat.Rect.Dx(), flat.Rect.Dy())) < limit*9/8 { // else even the lowest quality will not do
 		for _, quality := range []int{90, 80, lowQuality} {
 			b, err := encodeJPEG(flat, quality)
 			if err != nil {
@@ -49,61 +49,75 @@ func likelyPNG(img image.Image, flat *image.RGBA, limit int, kind string, size i
 	return float64(size)*share < 2*float64(limit)
 }
 
-// sampled estimates the bytes of the JPEG of lowest quality from some of its
-// tiles.
-func sampled(img *image.RGBA) int {
-	const tile, across = 64, 6
-	w, h := img.Rect.Dx(), img.Rect.Dy()
-	if w < 2*across*tile || h < 2*across*tile {
-		return 0
+// bandedSize estimates the bytes of flat as a JPEG of the lowest quality whose
+// longest side is side, from three bands that are some sixth of it. A band is whole
+// rows of a JPEG's blocks (16 lines): a part of one costs as much.
+func bandedSize(flat *image.RGBA, side int) int {
+	const bands, share, block = 3, 6, 16
+	w, h := flat.Rect.Dx(), flat.Rect.Dy()
+	longest := max(w, h)
+	width, height := max(1, w*side/longest), max(1, h*side/longest)
+	lines := (height/(bands*share)/block + 1) * block
+	band := lines * longest / side
+	if band*bands > h {
+		lines, band = max(1, height/bands), h/bands
 	}
-	sample := image.NewRGBA(image.Rect(0, 0, across*tile, across*tile))
-	for i := range across * across {
-		x, y := i%across, i/across
-		from := image.Pt(x*(w-tile)/(across-1), y*(h-tile)/(across-1))
-		draw.Draw(sample, image.Rect(x*tile, y*tile, (x+1)*tile, (y+1)*tile), img, from, draw.Src)
+	sum := 0
+	for i := range bands {
+		y := (2*i+1)*h/(2*bands) - band/2
+		part := flat.SubImage(image.Rect(0, y, w, y+max(band, 1)))
+		b, err := encodeJPEG(resample(part, width, min(lines, part.Bounds().Dy())), lowQuality)
+		if err != nil {
+			return 0
+		}
+		sum += max(0, len(b)-jpegHeader)
 	}
-	b, err := encodeJPEG(sample, lowQuality)
-	if err != nil {
-		return 0
-	}
-	return int(float64(len(b)) * float64(w*h) / float64(sample.Rect.Dx()*sample.Rect.Dy()))
+	return jpegHeader + int(float64(sum)*float64(height)/float64(bands*lines))
 }
 
-// shrinkJPEG makes flat as much smaller as it must be. A JPEG grows nearly with its
-// pixels, so the second or third try is close to the limit.
-func shrinkJPEG(flat *image.RGBA, limit int) (best []byte, size image.Point, err error) {
+// jpegHeader is what a JPEG has before its data, in bytes.
+const jpegHeader = 620
+
+// shrinkJPEG makes flat as much smaller as it must be, and no more: it looks for the
+// side on bands of the picture first.
+func shrinkJPEG(flat *image.RGBA, limit int) ([]byte, image.Point, error) {
 	longest := max(flat.Rect.Dx(), flat.Rect.Dy())
-	side := longest * 9 / 10
-	if n := sampled(flat); n > limit {
-		side = int(float64(longest) * math.Sqrt(float64(limit)/float64(n)))
-	}
-	top := longest // no larger one fits
-	for range 12 {
-		side = min(max(side, minSide), top-1)
-		if side < minSide {
-			break
-		}
+	side := fittingSide(flat, longest, limit*96/100)
+	for {
 		small := scaled(flat, side)
 		b, err := encodeJPEG(small, lowQuality)
-		if err != nil {
-			return nil, size, err
+		switch {
+		case err != nil:
+			return nil, image.Point{}, err
+		case len(b) <= limit:
+			return b, small.Bounds().Size(), nil
+		case side <= minSide:
+			return nil, image.Point{}, fmt.Errorf("not below %s at any readable size", ByteSize(int64(limit)))
 		}
-		if len(b) <= limit {
-			best, size = b, small.Bounds().Size()
-		} else {
-			top = side
-		}
-		next := int(float64(side) * math.Sqrt(float64(limit)/float64(len(b))) * 0.98)
-		if best != nil && (len(b) > limit || next < side*21/20 || next >= top) {
-			break // near enough
-		}
-		side = next
+		side = max(minSide, min(side*95/100, int(float64(side)*math.Sqrt(float64(limit)/float64(len(b))))))
 	}
-	if best == nil {
-		return nil, size, fmt.Errorf("not below %s at any readable size", ByteSize(int64(limit)))
+}
+
+// fittingSide estimates the side at which flat takes limit bytes. How a JPEG's
+// bytes grow with its side depends on the picture (noise is averaged out): the
+// power is taken from the last two estimates.
+func fittingSide(flat *image.RGBA, longest, limit int) int {
+	side, size := float64(longest), float64(bandedSize(flat, longest))
+	power := 2.0
+	for range 3 {
+		next := side * math.Pow(float64(limit)/max(size, 1), 1/power)
+		next = min(max(next, minSide, side/4), float64(longest))
+		if math.Abs(next/side-1) < 0.03 {
+			return int(next)
+		}
+		n := float64(bandedSize(flat, int(next)))
+		if p := math.Log(max(n, 1)/max(size, 1)) / math.Log(next/side); p > 1 && p < 8 {
+			power = p
+		}
+		side, size = next, n
 	}
-	return best, size, nil
+	next := side * math.Pow(float64(limit)/max(size, 1), 1/power)
+	return int(min(max(next, minSide), float64(longest)))
 }
 
 func encodeJPEG(img image.Image, quality int) ([]byte, error) {

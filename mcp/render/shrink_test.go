@@ -1,0 +1,78 @@
+package render
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+)
+
+// surface is a picture of w×h as matplotlib's imshow makes them: noise on top of a
+// smooth surface, a white margin.
+func surface(w, h int, grain float64) image.Image {
+	r := rand.New(rand.NewPCG(1, 2))
+	img := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			if x < w/10 || y < h/10 {
+				img.SetNRGBA(x, y, color.NRGBA{255, 255, 255, 255})
+				continue
+			}
+			v := 128 + 80*math.Sin(float64(x)/90)*math.Cos(float64(y)/70) + grain*(r.Float64()-0.5)
+			c := uint8(min(max(v, 0), 255))
+			img.SetNRGBA(x, y, color.NRGBA{c, uint8(r.IntN(1+int(grain))) ^ c/2, 255 - c, 255})
+		}
+	}
+	return img
+}
+
+func encodedPNG(t testing.TB, img image.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestShrinkUsesBudget: pictures that must be smaller take most of what they may.
+func TestShrinkUsesBudget(t *testing.T) {
+	t.Parallel()
+	for _, grain := range []float64{8, 60, 255} {
+		img := surface(1400, 1000, grain)
+		b := encodedPNG(t, img)
+		for _, limit := range []int{60_000, 120_000, 400_000} {
+			f, err := fitImage(b, limit, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("grain %v, %d bytes: %v, %d of %d", grain, len(b), f.to, len(f.data), limit)
+			if len(f.data) > limit || f.to != f.from && len(f.data) < limit*7/10 {
+				t.Errorf("grain %v: %v, %d bytes of %d", grain, f.to, len(f.data), limit)
+			}
+		}
+	}
+}
+
+// BenchmarkSixFigures is an answer with six figures of some 4 MB each.
+func BenchmarkSixFigures(b *testing.B) {
+	var outputs []jupyter.Output
+	for i := range 6 {
+		data := encodedPNG(b, surface(1400, 1000-i, 255))
+		b.Logf("%d bytes", len(data))
+		outputs = append(outputs, shows("image/png", string(data)))
+	}
+	for b.Loop() {
+		r := Outputs(sequence(outputs...), testBudget(characters, false), Options{Images: NewGate()})
+		n := 0
+		for _, block := range r.Blocks {
+			n += len(block.Image)
+		}
+		b.ReportMetric(float64(n)/float64(max(r.Images, 1)), "bytes/image")
+	}
+}
