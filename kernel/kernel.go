@@ -49,6 +49,7 @@ type Kernel struct {
 	wg       sync.WaitGroup // readers, watcher and executions
 	oom      *oomCounter
 	unsynced chan struct{} // buffered 1: the record has entries the disk may not have
+	widgets  widgets       // of the iopub reader
 
 	subshellMu sync.Mutex // held while the subshell is made
 	subshellID string     // of our own questions

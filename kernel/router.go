@@ -60,6 +60,7 @@ func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message, again int64) {
 	switch msg.Header.MsgType {
 	case jupyter.MsgStatus:
 		if isIdle(msg) {
+			k.widgets.tell(k, e)
 			k.gotIdle(e)
 		}
 	case jupyter.MsgExecuteInput:
@@ -68,6 +69,7 @@ func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message, again int64) {
 		k.mu.Lock()
 		k.capture.note(msg)
 		k.mu.Unlock()
+		k.widgets.note(k, e, msg)
 	default:
 		out, ok := jupyter.OutputFrom(msg)
 		if !ok {
@@ -81,6 +83,7 @@ func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message, again int64) {
 		k.mu.Lock()
 		out.CommID = k.capture.of(msg.ParentHeader.MsgID)
 		k.mu.Unlock()
+		k.widgets.Show(&out)
 		k.append(e, out)
 	}
 }

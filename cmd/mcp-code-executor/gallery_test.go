@@ -113,6 +113,31 @@ func TestPagesLive(t *testing.T) {
 	}
 }
 
+// TestWidgetsLive: a widget is shown as it is at the end of the run, or gone when it
+// was closed; a later run tells what has become of it since.
+func TestWidgetsLive(t *testing.T) {
+	t.Parallel()
+	p := launch(t, inVenv(t)...)
+	p.run(`from comm import create_comm
+def bar(name, leave=True):
+    c = create_comm(target_name='jupyter.widget', data={'state': {'_model_name': 'IntProgressModel', 'value': 0, 'min': 0, 'max': 4, 'description': name}})
+    display({'application/vnd.jupyter.widget-view+json': {'model_id': c.comm_id}, 'text/plain': f'{name}:   0%'}, raw=True)
+    return c
+def step(c, n):
+    c.send({'method': 'update', 'state': {'value': n}})`)
+	for _, c := range []struct{ code, want string }{
+		{"a = bar('files')\nprint('begin')\nfor i in range(5): step(a, i)\nprint('end')", "files |██████████| 4/4\nbegin\nend"},
+		{"a = bar('outer')\nfor i in range(2):\n    b = bar('inner'); step(b, 4); b.close(); step(a, 2 * i)\nprint('end')", "outer |█████·····| 2/4\nend"},
+		{"step(a, 4)", "[display updated]\nouter |██████████| 4/4"},
+		{"c = bar('never moved')", "never moved:   0%"},
+		{"d = bar('rows')\nstep(d, 1)\nraise SystemError('stop')", "rows |██········| 1/4\n"},
+	} {
+		if r := p.run(c.code); !strings.HasPrefix(r.rest(), c.want) {
+			t.Errorf("%s:\n%s", c.code, r.text())
+		}
+	}
+}
+
 // TestDisplayAboveCap: a display of more than a message may have is named with
 // its size, and the session lives on.
 func TestDisplayAboveCap(t *testing.T) {

@@ -22,6 +22,9 @@ type piece struct {
 	dropped  bool // no longer in the answer
 }
 
+// empty tells a display that shows nothing.
+func (p *piece) empty() bool { return len(p.text) == 0 && len(p.pictures) == 0 && !p.labeled }
+
 // copy returns a piece that shows the same at another place.
 func (p *piece) copy() *piece {
 	q := *p

@@ -22,7 +22,7 @@ func (r *renderer) display(o *jupyter.Output) {
 // them is in this answer, here.
 func (r *renderer) update(o *jupyter.Output) {
 	p := r.displayPiece(o)
-	if r.replaceAll(o.DisplayID, p) {
+	if r.replaceAll(o.DisplayID, p) || p.empty() {
 		return
 	}
 	p.text = append([]byte("[display updated]\n"), p.text...)
@@ -76,6 +76,7 @@ func (r *renderer) replace(old, p *piece) {
 		p.pictures[0].number = old.pictures[0].number
 	}
 	before := old.chars
+	old.dropped = p.empty() // a progress bar that was to leave nothing
 	old.text, old.labeled, old.pictures = p.text, p.labeled, p.pictures
 	r.admit(old)
 	r.text.resized(old, before)
