@@ -34,7 +34,7 @@ func (t *tools) executeCode() tool {
 	return tool{
 		name:  "execute_code",
 		title: "Run Python",
-		description: "Run Python code in a persistent IPython kernel. Variables, imports, the working directory and open figures stay between calls of the same session until the kernel ends; the status line of each answer tells the generation, and says when state was lost. " +
+		description: "Run Python code in a persistent IPython kernel. Variables, imports and the working directory stay between calls of the same session until the kernel ends; the status line of each answer tells the generation, and says when state was lost. " +
 			"The answer holds stdout, stderr, displays, images, the value of the last expression and tracebacks, in order of arrival. Top-level await, IPython magics (%timeit, %%bash) and !shell work. " +
 			"It returns after wait_seconds at the latest with what there is, and the run goes on: a status \"running\" is not a failure, do not send the code again; use get_execution with the id of the status line, or interrupt_execution. Calls of one session run one after the other, sessions side by side. " +
 			"Runs with the user's rights, without a sandbox.",
