@@ -179,7 +179,7 @@ func (r *renderer) readHTML(o *jupyter.Output) (h htmlView) {
 	text, pictures := r.htmlWords(b)
 	h.text, h.pictures = Text(text, r.budget.Characters), pictures
 	switch {
-	case v.Path != "":
+	case v.Path != "" && pictures == nil:
 		h.line = "[html page, " + ByteSize(v.Size) + where(v) + "]"
 	case h.text == "" && pictures == nil:
 		h.line = "[html without text, " + ByteSize(v.Size) + ": not shown]"
