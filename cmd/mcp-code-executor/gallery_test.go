@@ -130,9 +130,9 @@ def step(c, n):
 		{"a = bar('outer')\nfor i in range(2):\n    b = bar('inner'); step(b, 4); b.close(); step(a, 2 * i)\nprint('end')", "outer |█████·····| 2/4\nend"},
 		{"step(a, 4)", "[display updated]\nouter |██████████| 4/4"},
 		{"c = bar('never moved')", "never moved:   0%"},
-		{"d = bar('rows')\nstep(d, 1)\nraise SystemError('stop')", "rows |██········| 1/4\n"},
+		{"d = bar('rows')\nstep(d, 1)\nraise SystemError('stop')", "rows |██········| 1/4\nTraceback"},
 	} {
-		if r := p.run(c.code); !strings.Contains(r.text(), "]\n"+c.want) {
+		if r := p.call("execute_code", args{"code": c.code}); !strings.Contains(r.text(), "]\n"+c.want) {
 			t.Errorf("%s:\n%s", c.code, r.text())
 		}
 	}
