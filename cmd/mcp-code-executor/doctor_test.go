@@ -170,13 +170,13 @@ func TestDoctorNamesCauseAndFix(t *testing.T) {
 		}, "environment", false, []string{"exit status 3: no such luck", "fix: make it anew"}},
 		"no ipykernel": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + emptyEnv(t, "venv-uv")}}
-		}, "ipykernel", false, []string{"ipykernel is not installed", "first call", "fix: mcp-code-executor doctor --fix, or: uv pip install"}},
+		}, "ipykernel", true, []string{"ipykernel is not installed", "first call", "fix: mcp-code-executor doctor --fix, or: uv pip install"}},
 		"ipykernel forbidden": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + emptyEnv(t, "venv-uv"), "KERNEL_INSTALL=never"}}
 		}, "ipykernel", false, []string{"KERNEL_INSTALL=never forbids", "fix: uv pip install"}},
 		"half an ipykernel": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + withoutModule(t, "ipykernel")}}
-		}, "ipykernel", false, []string{"half removed", "fix: uv pip install", "--reinstall ipykernel"}},
+		}, "ipykernel", true, []string{"half removed", "fix: uv pip install", "--reinstall ipykernel"}},
 		"no zmq": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + withoutModule(t, "zmq")}}
 		}, "kernel", false, []string{"its module zmq", "--reinstall ipykernel"}},

@@ -22,11 +22,14 @@ func showOwned(ctx context.Context, remove bool, getenv func(string) string, std
 		return 0
 	}
 	status := 0
-	var freed int64
+	var freed, shared int64
 	for _, o := range owned {
 		use := ""
+		if o.Shared > 0 {
+			use = fmt.Sprintf(", %s of it shared with uv's cache", megabytes(o.Shared))
+		}
 		if o.InUse {
-			use = ", in use"
+			use += ", in use"
 		}
 		fmt.Fprintf(stdout, "%s (%s%s)\n    %s\n    %s\n", o.Kind, megabytes(o.Bytes), use, o.Path, o.Detail)
 		if !remove {
@@ -41,10 +44,14 @@ func showOwned(ctx context.Context, remove bool, getenv func(string) string, std
 			continue
 		}
 		fmt.Fprintln(stdout, "    removed")
-		freed += o.Bytes
+		freed += o.Bytes - o.Shared
+		shared += o.Shared
 	}
 	if remove {
 		fmt.Fprintf(stdout, "freed %s\n", megabytes(freed))
+		if shared > 0 {
+			fmt.Fprintf(stdout, "%s more are in uv's cache as well: `uv cache clean` frees them\n", megabytes(shared))
+		}
 	}
 	return status
 }

@@ -27,6 +27,8 @@ type Environment struct {
 	Vars []string
 	// Warnings are sentences about what did not work but did not stop us.
 	Warnings []string
+	// Made is a sentence about an environment that was just made, "" otherwise.
+	Made string
 }
 
 // Label is a short name for status lines: "venv .venv", "conda ml", "managed".
@@ -82,8 +84,8 @@ type ProbeInfo struct {
 	Depends []string `json:"depends"`
 }
 
-// minKernel is the oldest ipykernel that is not refused.
-const minKernel = "6.0"
+// minKernel is the oldest ipykernel that is used, and the oldest that is tested.
+const minKernel = "6.17"
 
 // HasKernel reports whether the environment has an ipykernel that can be started.
 func (e *Environment) HasKernel() bool {

@@ -67,6 +67,7 @@ const maxAbove = 4
 // in a goroutine of its own, since any of them may hang.
 type place struct {
 	name string // for people
+	what string // what is looked for: a directory can be a place for more than one thing
 	rank int
 	scan func(s *scan)
 }
@@ -79,7 +80,8 @@ type scan struct {
 	mu      sync.Mutex // protects the fields below
 	found   []Found
 	skipped []string
-	pending map[string]bool // names of places being looked at
+	looked  map[string]bool // places that were begun
+	pending map[string]int  // how many looks at a place of that name are under way
 }
 
 // scans remembers the places that did not answer: a goroutine still hangs there,
@@ -98,7 +100,7 @@ func (f *Finder) List(ctx context.Context) Listing {
 }
 
 func (f *Finder) list(ctx context.Context, places []place, limit time.Duration) Listing {
-	s := &scan{f: f, pending: map[string]bool{}}
+	s := &scan{f: f, looked: map[string]bool{}, pending: map[string]int{}}
 	for _, p := range places {
 		s.start(p)
 	}
@@ -129,14 +131,17 @@ func (s *scan) start(p place) {
 		s.skipped = append(s.skipped, p.name+": does not answer since an earlier look")
 		return
 	}
-	if s.pending[p.name] {
+	if s.looked[p.what+" "+p.name] {
 		return // two ways to the same directory
 	}
-	s.pending[p.name] = true
+	s.looked[p.what+" "+p.name] = true
+	s.pending[p.name]++
 	s.wg.Go(func() {
 		p.scan(s)
 		s.mu.Lock()
-		delete(s.pending, p.name)
+		if s.pending[p.name]--; s.pending[p.name] == 0 {
+			delete(s.pending, p.name)
+		}
 		s.mu.Unlock()
 		f.scans.mu.Lock()
 		delete(f.scans.late, p.name)
@@ -197,12 +202,35 @@ func (s *scan) listing(limit time.Duration) Listing {
 		}
 		return strings.Compare(a.Path, b.Path)
 	})
+	return Listing{Found: once(found), Skipped: skippedOnce(skipped)}
+}
+
+// once keeps the first of each environment. The managed one is always called that,
+// wherever it was found first.
+func once(found []Found) []Found {
+	managed := map[string]Found{}
+	for _, x := range found {
+		if x.Kind == kinds.Managed {
+			managed[x.real] = x
+		}
+	}
 	seen := map[string]bool{}
-	found = slices.DeleteFunc(found, func(x Found) bool {
-		before := seen[x.real]
+	var kept []Found
+	for _, x := range found {
+		if seen[x.real] {
+			continue
+		}
 		seen[x.real] = true
-		return before
-	})
+		if own, ok := managed[x.real]; ok {
+			own.rank, own.Near = x.rank, x.Near
+			x = own
+		}
+		kept = append(kept, x)
+	}
+	return kept
+}
+
+func skippedOnce(skipped []string) []string {
 	slices.Sort(skipped)
-	return Listing{Found: found, Skipped: slices.Compact(skipped)}
+	return slices.Compact(skipped)
 }

@@ -213,7 +213,7 @@ func TestListIsBounded(t *testing.T) {
 	f.Near = []string{filepath.Join(f.Host.Home, "work")}
 	listedEnv(t, filepath.Join(f.Host.Home, "work", ".venv"), "version = 3.11.7", "3.11.7", "")
 	release, looks, over := make(chan struct{}), 0, make(chan struct{})
-	dead := place{"/net/home", rankVenvs, func(s *scan) {
+	dead := place{"/net/home", "", rankVenvs, func(s *scan) {
 		looks++
 		s.add(rankVenvs, false, Found{Kind: kinds.Venv, Name: "before it died", Path: "/net/home/one", real: "/net/home/one"})
 		<-release

@@ -28,25 +28,25 @@ func (f *Finder) places() []place {
 	for _, kind := range kinds.All() {
 		prefix := f.Host.Variable(strings.TrimSuffix(kind.Active, "*"))
 		if kind.Active != "" && filepath.IsAbs(prefix) {
-			places = append(places, place{prefix, rankActive, func(s *scan) { s.prefix(rankActive, false, prefix) }})
+			places = append(places, place{prefix, "prefix", rankActive, func(s *scan) { s.prefix(rankActive, false, prefix) }})
 		}
 	}
 	if f.Host.DataDir != "" {
-		places = append(places, place{f.Host.DataDir, rankManaged, (*scan).managed})
+		places = append(places, place{f.Host.DataDir, "managed", rankManaged, (*scan).managed})
 	}
 	if f.Host.Home == "" {
-		return append(places, place{"PATH", rankSystem, (*scan).system})
+		return append(places, place{"PATH", "", rankSystem, (*scan).system})
 	}
 	for _, kind := range kinds.All() {
 		places = append(places, f.kept(kind)...)
 	}
 	return append(places,
-		place{"conda", rankConda, (*scan).conda},
-		place{f.Host.Home, rankHome, func(s *scan) {
+		place{"conda", "", rankConda, (*scan).conda},
+		place{f.Host.Home, "", rankHome, func(s *scan) {
 			s.project(rankHome, false, f.Host.Home)
 			s.children(rankHome, false, f.Host.Home)
 		}},
-		place{"PATH", rankSystem, (*scan).system},
+		place{"PATH", "", rankSystem, (*scan).system},
 	)
 }
 
@@ -54,16 +54,16 @@ func (f *Finder) places() []place {
 func (f *Finder) kept(kind kinds.Entry) (places []place) {
 	if kind.Homes != nil {
 		for _, dir := range kind.Homes(f.Host) {
-			places = append(places, place{dir, rankVenvs, func(s *scan) { s.children(rankVenvs, false, dir) }})
+			places = append(places, place{dir, "", rankVenvs, func(s *scan) { s.children(rankVenvs, false, dir) }})
 		}
 	}
 	if kind.Nested != nil {
 		dir, pattern := kind.Nested(f.Host)
-		places = append(places, place{dir, rankVenvs, func(s *scan) { s.nested(dir, pattern) }})
+		places = append(places, place{dir, "nested", rankVenvs, func(s *scan) { s.nested(dir, pattern) }})
 	}
 	if kind.Pythons != nil {
 		dir := kind.Pythons(f.Host)
-		places = append(places, place{dir, rankPythons, func(s *scan) { s.pythons(dir) }})
+		places = append(places, place{dir, "pythons", rankPythons, func(s *scan) { s.pythons(dir) }})
 	}
 	return places
 }
@@ -86,7 +86,7 @@ func (f *Finder) nearPlaces() []place {
 			}
 			seen[dir] = true
 			rank := len(places)
-			places = append(places, place{dir, rank, func(s *scan) {
+			places = append(places, place{dir, "", rank, func(s *scan) {
 				s.project(rank, true, dir)
 				if above == 0 {
 					s.children(rank, true, dir)
@@ -131,7 +131,7 @@ func (s *scan) conda() {
 		s.prefix(rankConda, false, root)
 	}
 	for _, dir := range append(places.EnvsDirs(), places.OtherDirs()...) {
-		s.start(place{dir, rankConda, func(s *scan) {
+		s.start(place{dir, "conda", rankConda, func(s *scan) {
 			for _, name := range s.names(dir) {
 				if prefix := filepath.Join(dir, name); conda.IsPrefix(prefix) {
 					s.add(rankConda, false, s.f.inspect(prefix))
@@ -140,7 +140,7 @@ func (s *scan) conda() {
 		}})
 	}
 	for _, prefix := range places.Listed {
-		s.start(place{prefix, rankConda, func(s *scan) {
+		s.start(place{prefix, "conda", rankConda, func(s *scan) {
 			if filepath.IsAbs(prefix) && conda.IsPrefix(prefix) {
 				s.add(rankConda, false, s.f.inspect(prefix))
 			}

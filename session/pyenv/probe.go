@@ -2,6 +2,7 @@ package pyenv
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed"
@@ -16,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
@@ -130,6 +130,9 @@ func (f *Finder) askPython(ctx context.Context, env *Environment) (ProbeInfo, er
 	}
 	info, parseErr := parseProbe(stdout)
 	if parseErr != nil {
+		if variables := f.blame(limited, env); len(variables) > 0 {
+			return ProbeInfo{}, &VariableError{Python: env.Python, Variables: variables, Reason: cmp.Or(tellingLine(stderr), parseErr.Error())}
+		}
 		return ProbeInfo{}, notStarting(env, err, stderr, parseErr)
 	}
 	if tooOld(info.Version) {
@@ -166,8 +169,8 @@ func notStarting(env *Environment, err error, stderr string, parseErr error) err
 	case err != nil:
 		reason = "it does not start: " + err.Error()
 	}
-	if last := host.LastLines(stderr, 1); last != "" {
-		reason += ": " + last
+	if line := tellingLine(stderr); line != "" {
+		reason += ": " + line
 	}
 	broken := &BrokenError{Path: env.Python, Reason: reason, Err: err}
 	if env.Kind != kinds.System {

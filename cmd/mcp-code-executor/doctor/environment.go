@@ -40,6 +40,12 @@ func (d *doctor) noKernel(env *pyenv.Environment, e *provision.KernelMissingErro
 	return advice{command: "mcp-code-executor doctor --fix, or: " + e.Command}
 }
 
+// firstCallInstalls reports whether the server's first call sees to a missing
+// ipykernel: then nothing is wrong, only not done yet.
+func (d *doctor) firstCallInstalls(env *pyenv.Environment) bool {
+	return !d.fix && d.parts.Provisioner.WillInstall(env)
+}
+
 // reinstall is the command that repairs an ipykernel of which parts are missing.
 func reinstall(env *pyenv.Environment) string {
 	switch {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,10 @@ func (d *doctor) kernelFailed(env *pyenv.Environment, err error) {
 	var missing *provision.KernelMissingError
 	var start *session.StartError
 	switch {
+	case errors.As(err, &missing) && d.firstCallInstalls(env):
+		a := d.noKernel(env, missing)
+		cause, command := explainFailure(err)
+		d.report.warn("ipykernel", cmp.Or(a.cause, cause), cmp.Or(a.command, command))
 	case errors.As(err, &missing):
 		d.report.fail("ipykernel", err, d.noKernel(env, missing))
 	case errors.Is(err, syscall.ENOSPC):

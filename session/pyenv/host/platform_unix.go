@@ -26,3 +26,9 @@ func Writable(path string) bool { return unix.Access(path, unix.W_OK) == nil }
 
 // alive reports whether there is a process of that id.
 func alive(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
+
+// HasLinks reports whether a file has another name as well.
+func HasLinks(info os.FileInfo) bool {
+	status, ok := info.Sys().(*syscall.Stat_t)
+	return ok && status.Nlink > 1
+}

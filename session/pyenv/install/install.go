@@ -130,7 +130,7 @@ func (in *installation) run(ctx context.Context) {
 		a := attempts[0]
 		attempts = attempts[1:]
 		if in.last.tool != "" && in.last.tool != a.tool {
-			in.earlier = in.last.tool + " failed before:\n" + host.LastLines(in.tail, 5) + "\n" + a.tool + ":\n"
+			in.earlier = in.last.tool + " failed before:\n" + LastWords(in.tail, 5) + "\n" + a.tool + ":\n"
 		}
 		in.last = a
 		if in.failure = in.try(ctx, a); in.failure == nil || ctx.Err() != nil {
@@ -237,7 +237,7 @@ func (in *installation) nameModules(ctx context.Context, changes []Change) {
 // explain makes the error of a failed installation.
 func (in *installation) explain(changes []Change) *Error {
 	e := &Error{Env: in.env.Label(), Tool: in.last.tool, Command: host.Redacted(in.last.argv), ExitCode: -1,
-		Tail: in.earlier + host.LastLines(in.tail, 20), Changes: changes, Err: in.failure}
+		Tail: in.earlier + LastWords(in.tail, 20), Changes: changes, Err: in.failure}
 	if exit, ok := errors.AsType[*exec.ExitError](in.failure); ok {
 		e.ExitCode = exit.ExitCode()
 		e.Reason = classify(in.tail)

@@ -94,7 +94,7 @@ func (i *Installer) fetchUV(ctx context.Context, progress func(string)) error {
 	argv := append(pip.argv, "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--no-color",
 		"--only-binary", ":all:", "--no-deps", "--target", target, "--", "uv")
 	if tail, err := i.Run(ctx, uvTimeout, pip.vars, progress, argv); err != nil {
-		return fmt.Errorf("%w\n%s", err, host.Redact(host.LastLines(tail, 4)))
+		return fmt.Errorf("%w\n%s", err, host.Redact(LastWords(tail, 4)))
 	}
 	program := filepath.Join(target, "bin", "uv"+host.ExeSuffix)
 	if out, stderr, err := i.Finder.Host.Output(ctx, pip.vars, program, "--version"); err != nil || !strings.HasPrefix(string(out), "uv ") {

@@ -212,6 +212,12 @@ func (p *Provisioner) plan(env *pyenv.Environment, mode, refused string) string 
 	return "the first call installs it into the environment, if it reaches the package index"
 }
 
+// WillInstall reports whether EnsureKernel would install an ipykernel for env.
+func (p *Provisioner) WillInstall(env *pyenv.Environment) bool {
+	mode, err := p.kernelMode()
+	return err == nil && mode != kernelNever && !env.HasKernel() && (mode != kernelEnv || p.mayInstall(env, mode) == "")
+}
+
 // mayInstall says why nothing is installed into env, "" where that may be. A
 // Python that is in no environment is shared by all that is made from it: only
 // KERNEL_INSTALL=env installs there.

@@ -37,6 +37,9 @@ func managedPackages() []managedPackage {
 		{"numpy>=1.26,<3", "numpy"},
 		{"pandas>=2.1,<4", "pandas"},
 		{"matplotlib>=3.8,<4", "matplotlib"},
+		{"pyarrow>=14", "pyarrow"},   // to_parquet, and pandas' strings
+		{"jinja2>=3.1,<4", "jinja2"}, // df.style
+		{"tqdm>=4.60,<5", "tqdm"},
 	}
 }
 
@@ -118,16 +121,29 @@ func (p *Provisioner) managedList() []managedPackage {
 }
 
 // lacking lists what should be in the managed environment and cannot be imported.
-// Another version is no lack: the user may have chosen it.
+// Another version is no lack: the user may have chosen it; nor is a package that an
+// older version of this program did not put there, for there may be no network.
 func (p *Provisioner) lacking(env *pyenv.Environment) []managedPackage {
 	var missing []managedPackage
+	var info readyInfo
+	marked := host.ReadJSON(filepath.Join(env.Prefix, kinds.ReadyMark), &info) == nil
 	for _, lack := range p.managedList() {
+		if marked && !slices.ContainsFunc(info.Packages, func(p string) bool { return requirementName(p) == lack.Module }) {
+			continue
+		}
 		_, there := env.Info.Dists[lack.Module]
 		if !there || !host.IsFile(filepath.Join(env.Info.Purelib, lack.Module, "__init__.py")) {
 			missing = append(missing, lack)
 		}
 	}
 	return missing
+}
+
+// requirementName is the name a requirement of ours begins with.
+func requirementName(requirement string) string {
+	name, _, _ := strings.Cut(requirement, ">")
+	name, _, _ = strings.Cut(name, "=")
+	return name
 }
 
 // repairManaged puts back what is lacking, beside servers that use the rest.
@@ -237,6 +253,13 @@ func (p *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*
 	if err := host.WriteJSON(filepath.Join(dir, kinds.ReadyMark), info); err != nil {
 		return nil, err
 	}
+	var names []string
+	for _, pkg := range p.managedList() {
+		names = append(names, pkg.Module)
+	}
+	total, _ := sizeOf(dir)
+	env.Made = fmt.Sprintf("made the managed environment: Python %s with %s, %d MB, in %s; install_dependencies adds packages, `mcp-code-executor environment remove` removes it",
+		base.Info.Version, strings.Join(names, ", "), total/1e6, dir)
 	progress("the default Python environment is ready")
 	return env, nil
 }
@@ -276,7 +299,7 @@ func (p *Provisioner) runManaged(ctx context.Context, dir string, vars []string,
 	if err == nil {
 		return nil
 	}
-	what := fmt.Sprintf("%s failed (%v):\n%s\n", strings.Join(argv[:3], " "), err, host.Redact(host.LastLines(tail, 8)))
+	what := fmt.Sprintf("%s failed (%v):\n%s\n", strings.Join(argv[:3], " "), err, host.Redact(install.LastWords(tail, 8)))
 	return &pyenv.BrokenError{Path: dir, Reason: what, Err: err,
 		Mend: "see to that and call again, or choose an environment of your own with ENV_TYPE"}
 }
@@ -289,6 +312,9 @@ func (p *Provisioner) basePython(ctx context.Context, uv string, progress func(s
 		env, err := p.Installer.Finder.SystemPython(ctx, path)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
+		}
+		if _, ok := errors.AsType[*pyenv.VariableError](err); ok {
+			return nil, err // no Python starts with it
 		}
 		searched = append(searched, path)
 		if err == nil && goodBase(env, uv != "") {

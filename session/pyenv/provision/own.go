@@ -19,8 +19,11 @@ type Owned struct {
 	Kind   string // "managed environment", "kernel", "uv"
 	Path   string
 	Detail string // what is in it
-	Bytes  int64  // what removing it frees, roughly: hard links count
-	InUse  bool   // by a server that runs
+	Bytes  int64  // of all its files
+	// Shared are those of its bytes that removing it does not free: uv's cache has
+	// them too, by hard links.
+	Shared int64
+	InUse  bool // by a server that runs
 }
 
 // Owned lists what this program has made: managed environments, sidecars, uv.
@@ -31,7 +34,8 @@ func (p *Provisioner) Owned() []Owned {
 	}
 	var list []Owned
 	add := func(kind, path, detail string) {
-		list = append(list, Owned{Kind: kind, Path: path, Detail: detail, Bytes: sizeOf(path), InUse: p.Installer.Finder.Host.InUse(path)})
+		total, shared := sizeOf(path)
+		list = append(list, Owned{Kind: kind, Path: path, Detail: detail, Bytes: total, Shared: shared, InUse: p.Installer.Finder.Host.InUse(path)})
 	}
 	dirs, _ := filepath.Glob(filepath.Join(host.GlobEscape(p.Installer.Finder.Host.DataDir), "envs", "default-py3*"))
 	for _, dir := range dirs {
@@ -91,9 +95,9 @@ func (p *Provisioner) Remove(ctx context.Context, o Owned) error {
 	return nil
 }
 
-// sizeOf adds up the files below dir; what cannot be read counts nothing.
-func sizeOf(dir string) int64 {
-	var total int64
+// sizeOf adds up the files below dir, and those of them that have a hard link;
+// what cannot be read counts nothing.
+func sizeOf(dir string) (total, shared int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
 			if errors.Is(err, fs.ErrPermission) {
@@ -103,8 +107,11 @@ func sizeOf(dir string) int64 {
 		}
 		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
 			total += info.Size()
+			if host.HasLinks(info) {
+				shared += info.Size()
+			}
 		}
 		return nil
 	})
-	return total
+	return total, shared
 }

@@ -194,9 +194,9 @@ func (p *Provisioner) fillSidecar(ctx context.Context, env *pyenv.Environment, t
 		return err
 	}
 	if held := misfits(env, tail); held != "" {
-		return fmt.Errorf("no ipykernel fits what the environment has: %s\n%s", held, host.Redact(host.LastLines(tail, 3)))
+		return fmt.Errorf("no ipykernel fits what the environment has: %s\n%s", held, host.Redact(install.LastWords(tail, 3)))
 	}
-	return fmt.Errorf("%w\n%s", err, host.Redact(host.LastLines(tail, 6)))
+	return fmt.Errorf("%w\n%s", err, host.Redact(install.LastWords(tail, 6)))
 }
 
 // misfits names the environment's packages that a resolver gives as its reasons:

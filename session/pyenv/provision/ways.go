@@ -124,7 +124,7 @@ func (p *Provisioner) installKernel(ctx context.Context, env *pyenv.Environment,
 			}
 			failed = append(failed, name+": it says that ipykernel is there, and it cannot be imported")
 		case err != nil && !strings.Contains(tail, "unrecognized arguments: --freeze-installed"):
-			failed = append(failed, fmt.Sprintf("%s: %v\n%s", name, err, host.Redact(host.LastLines(tail, 4))))
+			failed = append(failed, fmt.Sprintf("%s: %v\n%s", name, err, host.Redact(install.LastWords(tail, 4))))
 			last = err
 		}
 		if err != nil && w.prepares {

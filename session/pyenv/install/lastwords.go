@@ -1,0 +1,59 @@
+package install
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+)
+
+// retry is pip's warning about a try that did not reach the index: five of them,
+// of 250 characters each, come before the reason.
+var retry = regexp.MustCompile(`^WARNING: Retrying \(Retry\(.*after connection broken by '(.*)': `)
+
+// afterRetries are pip's last lines when no try reached the index. They say that
+// there is no such package, which nobody knows then.
+var afterRetries = regexp.MustCompile(`^ERROR: (Could not find a version that satisfies|No matching distribution found)`)
+
+// LastWords is the end of what an installer printed, at most n lines, with tries
+// that did not reach the index told in one line.
+func LastWords(output string, n int) string {
+	var lines []string
+	tries, cause := 0, ""
+	for line := range strings.Lines(output) {
+		line = strings.TrimRight(line, "\r\n")
+		if found := retry.FindStringSubmatch(line); found != nil {
+			tries++
+			cause = causeOf(found[1])
+			continue
+		}
+		lines = append(lines, line)
+	}
+	if tries == 0 {
+		return host.LastLines(output, n)
+	}
+	kept := lines[:0]
+	for _, line := range lines {
+		if !afterRetries.MatchString(line) {
+			kept = append(kept, line)
+		}
+	}
+	told := fmt.Sprintf("the package index was not reached in %d tries: %s", tries, cause)
+	if rest := host.LastLines(strings.Join(kept, "\n"), n-1); rest != "" {
+		return rest + "\n" + told
+	}
+	return told
+}
+
+// causeOf is the innermost reason in urllib3's words.
+func causeOf(exception string) string {
+	exception = strings.TrimRight(exception, `'")`)
+	if i := strings.LastIndex(exception, "[Errno"); i >= 0 {
+		return exception[i:]
+	}
+	if i := strings.LastIndex(exception, ": "); i >= 0 {
+		return exception[i+2:]
+	}
+	return exception
+}
