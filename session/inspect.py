@@ -47,9 +47,78 @@ def short(v, limit=60):
         return repr(v)
     if among(t, (str, bytes)):
         return repr(v) if len(v) <= limit else repr(v[:limit]) + "… (%d)" % len(v)
+    if t is tuple and len(v) <= 6 and all(among(type(x), PLAIN + (str,)) for x in v):
+        return "(%s)" % ", ".join(short(x, 20) for x in v)
     if among(t, (list, tuple, dict, set, frozenset)):
         return "%s of %d" % (t.__name__, len(v))
+    if among(t, known("numpy", "ndarray")):
+        return "<%s %s %s>" % (name_of(t), shape(v.shape), v.dtype)
+    if scalar(t):
+        return trim(str(v), limit)
     return "<%s>" % name_of(t)
+
+
+def trim(text, limit):
+    return text if len(text) <= limit else text[:limit] + "… (%d)" % len(text)
+
+
+# Types of the standard library and of pandas whose str() is theirs, not the user's.
+SCALARS = {
+    "datetime": ("date", "datetime", "time", "timedelta", "timezone"),
+    "decimal": ("Decimal",),
+    "fractions": ("Fraction",),
+    "uuid": ("UUID",),
+    "pathlib": ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"),
+    "pandas": ("Timestamp", "Timedelta", "Period", "Interval"),
+    "pandas._libs.tslibs.nattype": ("NaTType",),
+}
+
+
+def scalar(t):
+    if type(t) is type and _type_module(t) == "numpy":
+        generic = known("numpy", "generic")
+        if generic and issubclass(t, generic):
+            return True
+    return any(among(t, known(module, *names)) for module, names in SCALARS.items())
+
+
+def attributes(v):
+    """The attributes an object holds itself, or None. No code of its class runs."""
+    for k in type.__dict__["__mro__"].__get__(type(v)):
+        own = type.__dict__["__dict__"].__get__(k).get("__dict__")
+        if own is not None and type(own) is not types.GetSetDescriptorType:
+            return None
+    try:
+        found = object.__getattribute__(v, "__dict__")
+    except Exception:
+        return None
+    return found if type(found) is dict else None
+
+
+def members(v, limit=60):
+    """Name and value of what an object consists of: the items of a named tuple, the
+    attributes of a dataclass, a fitted model or another object."""
+    t = type(v)
+    if issubclass(t, tuple):
+        fields = type.__dict__["__dict__"].__get__(t).get("_fields")
+        if type(fields) is tuple and len(fields) == tuple.__len__(v):
+            return [(n, short(x, limit)) for n, x in zip(fields, tuple.__iter__(v)) if type(n) is str]
+    found = attributes(v)
+    return [(n, short(x, limit)) for n, x in list((found or {}).items())[:200] if type(n) is str and not n.startswith("_")]
+
+
+def summary(v):
+    """An object of a class of its own in a few words."""
+    t = type(v)
+    name = (attributes(v) or {}).get("_name_") if issubclass(t, known("enum", "Enum") or ()) else None
+    if type(name) is str:
+        return "." + name
+    for base in (dict, list, tuple, set, frozenset, str, int, float):
+        if issubclass(t, base) and not (base is tuple and members(v)):
+            return trim(base.__repr__(v), 60) if base in (str, int, float) else "len %d" % base.__len__(v)
+    found = members(v, 20)
+    text = ", ".join("%s=%s" % m for m in found[:6])
+    return trim(text, 120) + (", …" if len(found) > 6 else "")
 
 
 def describe(v):
@@ -75,7 +144,11 @@ def describe(v):
         return "function", "line %d of %s" % (v.__code__.co_firstlineno, v.__code__.co_filename.rpartition("/")[2]), ""
     if issubclass(t, type):
         return "class", name_of(v), ""
-    return name_of(t), "", ""
+    if scalar(t):
+        return name_of(t), short(v), ""
+    if among(t, known("collections", "deque")):
+        return name_of(t), "len %d" % len(v), size(sys.getsizeof(v))
+    return name_of(t), summary(v), ""
 
 
 def shape(s):
@@ -142,7 +215,9 @@ def depth(v):
         return "\n".join(short(x, 200) for x in list(v)[:50])
     if among(t, (str, bytes)):
         return repr(v[:4000])
-    return ""
+    if scalar(t) or among(t, PLAIN) or t is types.ModuleType or issubclass(t, type):
+        return ""
+    return "\n".join("%s = %s" % m for m in members(v, 200)[:50])
 
 
 def user_names(ns):
@@ -175,10 +250,11 @@ def overview(ns):
 
 
 def one(ns, name):
-    for n, v in user_names(ns):
-        if n == name:
-            words = "  ".join(p for p in (name,) + tuple(describe(v)) if p)
-            return {"count": 1, "text": (words + "\n" + depth(v)).rstrip()}
+    # Asked for by its name, also what begins with "_" and the overview leaves out.
+    if name in ns:
+        v = ns[name]
+        words = "  ".join(p for p in (name,) + tuple(describe(v)) if p)
+        return {"count": 1, "text": (words + "\n" + depth(v)).rstrip()}
     return {"count": 0, "text": "", "names": sorted(n for n, _ in user_names(ns))[:100]}
 
 

@@ -162,7 +162,7 @@ func TestInspect(t *testing.T) {
 			t.Fatalf("%s", r.text())
 		}
 		for _, want := range []string{
-			`(?m)^one +Hostile$`, `(?m)^two +HostileDict$`, `(?m)^three +HostileList$`, `(?m)^four +HostileInt$`, `(?m)^five +HostileStr$`,
+			`(?m)^one +Hostile$`, `(?m)^two +HostileDict +len 1$`, `(?m)^three +HostileList +len 1$`, `(?m)^four +HostileInt +5$`, `(?m)^five +HostileStr +'x'$`,
 			`(?m)^inside +list +len 5 `, `(?m)^within +dict +len 2 `, `(?m)^partial +functools.partial`, `(?m)^Hostile +class +Hostile`,
 			`(?m)^n +int +int of 16610 bits`, `(?m)^f +float +1.5 `, `(?m)^s +str +'texttext.*… \(4000\)`, `(?m)^b +bytes +b'bytes'`,
 			`(?m)^l +list +len 1000`, `(?m)^none +NoneType +None`, `(?m)^touch +function +line 2`, `modules: functools`,
@@ -176,7 +176,7 @@ func TestInspect(t *testing.T) {
 				t.Errorf("%s: %s", name, r.text())
 			}
 		}
-		if r := p.call("inspect_variables", args{"name": "d"}); !strings.Contains(r.text(), "'a': 1") || !strings.Contains(r.text(), "tuple of 2: list of 1") {
+		if r := p.call("inspect_variables", args{"name": "d"}); !strings.Contains(r.text(), "'a': 1") || !strings.Contains(r.text(), "(1, 2): list of 1") {
 			t.Errorf("d: %s", r.text())
 		}
 		refused(t, "an unknown one", p.call("inspect_variables", args{"name": "nothing"}), `"nothing"`, "five")
