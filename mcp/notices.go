@@ -35,8 +35,8 @@ func (n *notices) addTo(ctx context.Context, result *mcp.CallToolResult) {
 
 // within is an answer's text with the notices in it.
 func (n *notices) within(text string) string {
-	if body, ok := strings.CutSuffix(text, "\n}"); ok && json.Valid([]byte(text)) {
-		return body + ",\n  \"notices\": " + string(compactJSON(n.sentences)) + "\n}"
+	if body, ok := strings.CutSuffix(text, "}"); ok && strings.HasPrefix(text, "{") && json.Valid([]byte(text)) {
+		return body + ",\"notices\":" + string(compactJSON(n.sentences)) + "}"
 	}
 	lines := "[note: " + strings.Join(n.sentences, "]\n[note: ") + "]"
 	if head, rest, more := strings.Cut(text, "\n"); strings.HasPrefix(text, "[") {

@@ -13,7 +13,7 @@ func TestNotices(t *testing.T) {
 		{"a run", "[ok | session=default]\nOut[1]: {\n}", "[ok | session=default]\n" + lines + "\nOut[1]: {\n}"},
 		{"a status line alone", "[ok | x]", "[ok | x]\n" + lines},
 		{"an error in words", "Nothing was done: it is wrong.", "Nothing was done: it is wrong.\n" + lines},
-		{"JSON", "{\n  \"status\": \"success\"\n}", "{\n  \"status\": \"success\",\n  \"notices\": [\"X=\\\"a\\\" is <wrong>\",\"two\"]\n}"},
+		{"JSON", `{"status":"success"}`, `{"status":"success","notices":["X=\"a\" is <wrong>","two"]}`},
 		{"words that end as JSON does", "Nothing: {\n}", "Nothing: {\n}\n" + lines},
 	} {
 		got := n.within(test.text)

@@ -55,7 +55,7 @@ func (t *tools) listEnvironments(ctx context.Context, a *arguments, s *session.S
 	left := budget - budget/listRest - textLength(jsonResult(answer))
 	for i, x := range list.Found {
 		row := compactJSON(rowOf(x, c))
-		if left -= utf8.RuneCount(row) + len(",\n    "); left < 0 {
+		if left -= utf8.RuneCount(row) + len(",\n"); left < 0 {
 			more = shortly(list.Found[i:], budget/listRest-200)
 			break
 		}
@@ -128,7 +128,7 @@ func shortly(found []pyenv.Found, characters int) []json.RawMessage {
 		group := index[string(x.Kind)+"\x00"+dir]
 		cost := utf8.RuneCountInString(filepath.Base(x.Path)) + len(`"",`)
 		if group == nil {
-			cost += utf8.RuneCountInString(dir) + len(`{"kind":"venv-uv","directory":"","names":[],"further":1000},`) + len("\n    ")
+			cost += utf8.RuneCountInString(dir) + len(`{"kind":"venv-uv","directory":"","names":[],"further":1000},`) + len("\n")
 		}
 		if characters -= cost; characters < 0 {
 			if group == nil {

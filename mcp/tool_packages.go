@@ -150,19 +150,26 @@ func leftBehind(err error) string {
 	return "the environment is NOT as before; changed: " + strings.Join(done, ", ") + ". check_installed_packages tells whether one of them is broken"
 }
 
-// installed adds what a finished installation did.
+// installed adds what a finished installation did: what changed, and what was
+// asked for and there already.
 func (t *tools) installed(answer object, r session.Report) {
-	requested := []string{}
+	var requested, there, warnings []string
 	for _, req := range r.Installed.Requested.Requirements {
 		requested = append(requested, req.String())
 	}
-	changes := []object{}
-	warnings := []string{}
+	var changes []object
 	for _, c := range r.Installed.Changes {
-		changes = append(changes, object{"name": c.Name, "old": orNull(c.Old), "new": orNull(c.New)})
+		change := object{"name": c.Name}
+		if c.Old != "" {
+			change["old"] = c.Old
+		}
+		if c.New != "" {
+			change["new"] = c.New
+		}
+		changes = append(changes, change)
 	}
 	for _, u := range r.Installed.Unchanged {
-		changes = append(changes, object{"name": u.Name, "old": u.Version, "new": u.Version})
+		there = append(there, u.Name+" "+u.Version)
 	}
 	restart := r.Installed.Stale.Restart
 	switch {
@@ -174,10 +181,25 @@ func (t *tools) installed(answer object, r session.Report) {
 	answer["status"] = "success"
 	answer["installed_packages"] = requested
 	answer["changes"] = changes
+	answer["already_installed"] = there
 	answer["tool"] = r.Installed.Tool
-	answer["output"] = cutMiddle(r.Installed.Output, 4000)
-	answer["restart_required"] = append([]string{}, restart...)
-	answer["warnings"] = warnings
+	answer["restart_required"] = restart
+	answer["warnings"] = append(warnings, warningLines(r.Installed.Output)...)
+}
+
+// maxWarningLines bounds how many of an installer's warnings are handed on.
+const maxWarningLines = 10
+
+// warningLines are the lines of an installer's output that its changes do not tell.
+func warningLines(output string) []string {
+	var found []string
+	for line := range strings.Lines(output) {
+		line = strings.TrimSpace(line)
+		if word, _, ok := strings.Cut(line, ":"); ok && strings.EqualFold(word, "warning") && !slices.Contains(found, line) && len(found) < maxWarningLines {
+			found = append(found, cutMiddle(line, 400))
+		}
+	}
+	return found
 }
 
 func round2(d time.Duration) float64 { return float64(d.Milliseconds()/10) / 100 }
