@@ -32,7 +32,7 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 	if r.Kind == session.KindInstall {
 		return t.installAnswer(ctx, e, notes)
 	}
-	client, _ := rpc.ClientName(ctx)
+	client := clientOf(ctx)
 	lines := []string{statusLine(r)}
 	lines = append(lines, stateLines(r)...)
 	lines = append(lines, noteLines(notes)...)
@@ -44,7 +44,10 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 	head := strings.Join(lines, "\n") + "\n"
 
 	failed := r.State == session.StateFinished && r.Outcome.Failed()
-	rendered := render.Outputs(r.Outputs, budgetFor(client, maxChars, failed), render.Options{
+	if client.plainExceptions && r.Outcome == session.OutcomeError {
+		failed = false
+	}
+	rendered := render.Outputs(r.Outputs, client.budget(maxChars, failed, head), render.Options{
 		ReadOn:  fmt.Sprintf("get_execution id=%s with lines or pattern reads all of it", r.ID),
 		Reserve: utf8.RuneCountInString(head),
 		Images:  t.images,
@@ -127,6 +130,13 @@ func (t *tools) others(e *session.Execution) (lines []string, delivered []func()
 				lines = append(lines, fmt.Sprintf("[late output of %s, after its end:]", o.ID), text, "[end of late output]")
 			}
 			delivered = append(delivered, o.Delivered)
+			continue
+		}
+		if o.State != session.StateFinished {
+			if words := strings.Join(nonEmptyOf(struckWords(o), clockWords(o)), "; "); words != "" {
+				lines = append(lines, fmt.Sprintf("[note: %s is %s: %s. get_execution id=%s shows it]", o.ID, o.State, words, o.ID))
+			}
+			delivered = append(delivered, o.StopsTold)
 			continue
 		}
 		lines = append(lines, fmt.Sprintf("[earlier run %s ended: %s after %s%s; no answer has shown its result yet: get_execution id=%s shows it]", o.ID, outcomeWords(o), seconds(o.Elapsed), because(o), o.ID))

@@ -110,7 +110,7 @@ func (a *arguments) look(name, want string, rules []argumentRule) (any, argument
 		if f.required {
 			text := "is missing: " + want + " is required."
 			for _, other := range slices.Sorted(maps.Keys(a.values)) {
-				if similar(other, name) {
+				if nearest(other, []string{name}) != "" {
 					text += fmt.Sprintf(" You sent %s: did you mean %q?", quote(other), name)
 					break
 				}
@@ -337,11 +337,11 @@ func (a *arguments) err() error {
 const maxUnknown = 5
 
 // notes tells of arguments that were ignored. Call it after the last argument
-// was asked for.
+// was asked for. What hosts add for themselves is no argument of the model's.
 func (a *arguments) notes() []string {
 	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(a.values)) {
-		if !slices.Contains(a.known, name) {
+		if a.values[name] != nil && !slices.Contains(a.known, name) && !slices.Contains(hostArguments, name) {
 			unknown = append(unknown, name)
 		}
 	}
@@ -351,14 +351,11 @@ func (a *arguments) notes() []string {
 			notes = append(notes, fmt.Sprintf("ignored %d more unknown arguments", len(unknown)-i))
 			break
 		}
-		note := fmt.Sprintf("ignored unknown argument %s; known: %s", quote(name), strings.Join(a.known, ", "))
-		for _, known := range a.known {
-			if similar(name, known) {
-				note += fmt.Sprintf("; did you mean %q?", known)
-				break
-			}
+		if meant := nearest(name, a.known); meant != "" {
+			notes = append(notes, fmt.Sprintf("ignored unknown argument %s: did you mean %q?", quote(name), meant))
+		} else {
+			notes = append(notes, fmt.Sprintf("ignored unknown argument %s; known: %s", quote(name), strings.Join(a.known, ", ")))
 		}
-		notes = append(notes, note)
 	}
 	return notes
 }

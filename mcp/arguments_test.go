@@ -190,7 +190,7 @@ func TestArgumentsAllProblemsAtOnce(t *testing.T) {
 	if err := a.err(); err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
-	note := `ignored unknown argument "sesion"; known: code, wait_seconds, session; did you mean "session"?`
+	note := `ignored unknown argument "sesion": did you mean "session"?`
 	if notes := a.notes(); len(notes) != 1 || notes[0] != note {
 		t.Errorf("notes %q", notes)
 	}
@@ -228,6 +228,54 @@ func TestSimilar(t *testing.T) {
 		if got := similar(tt.a, tt.b); got != tt.want {
 			t.Errorf("similar(%q, %q) = %v", tt.a, tt.b, got)
 		}
+	}
+}
+
+// TestNearest: a name that is none of ours, and the one that is meant.
+func TestNearest(t *testing.T) {
+	run := []string{"code", "filename", "session", "wait_seconds", "timeout_seconds", "expect_generation", "max_output_chars"}
+	poll := []string{"id", "wait_seconds", "since", "lines", "pattern"}
+	for _, tt := range []struct {
+		name  string
+		known []string
+		want  string
+	}{
+		{"timeout", run, "timeout_seconds"},
+		{"timeout_ms", run, "timeout_seconds"},
+		{"timeoutSeconds", run, "timeout_seconds"},
+		{"cell_timeout", run, "timeout_seconds"},
+		{"time_out", run, "timeout_seconds"},
+		{"wait", run, "wait_seconds"},
+		{"waitMs", run, "wait_seconds"},
+		{"max_chars", run, "max_output_chars"},
+		{"sessionId", run, "session"},
+		{"session_name", run, "session"},
+		{"python_code", run, "code"},
+		{"script", run, "code"},
+		{"source", run, "code"},
+		{"generation", run, "expect_generation"},
+		{"file_name", run, "filename"},
+		{"execution_id", poll, "id"},
+		{"regex", poll, "pattern"},
+		{"line", poll, "lines"},
+		{"description", run, ""},
+		{"temperature", run, ""},
+		{"max_tokens", run, ""},
+		{"", run, ""},
+		{"\xff\xfe", run, ""},
+	} {
+		if got := nearest(tt.name, tt.known); got != tt.want {
+			t.Errorf("nearest(%q) = %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestHostArguments: what a host adds for itself, and null, is no slip of the model.
+func TestHostArguments(t *testing.T) {
+	a := argumentsOf(t, `{"code":"1","wait_for_previous":true,"task_progress":"- [ ] x","toolCallId":"call_1","chatInput":"hi","unset":null}`)
+	a.String("code")
+	if notes := a.notes(); len(notes) > 0 {
+		t.Errorf("notes %q", notes)
 	}
 }
 

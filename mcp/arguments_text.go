@@ -63,45 +63,6 @@ func quoteAll(texts []string) []string {
 	return quoted
 }
 
-// similar reports whether one name is probably a slip for the other: other
-// case or separators (waitSeconds), or a letter or two.
-func similar(a, b string) bool {
-	if len(a) > 64 || len(b) > 64 {
-		return false
-	}
-	a, b = bare(a), bare(b)
-	allowed := 2
-	if min(len(a), len(b)) <= 4 {
-		allowed = 1
-	}
-	return a != "" && editDistance(a, b) <= allowed
-}
-
-func bare(name string) string {
-	return strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(strings.ToLower(name))
-}
-
-// editDistance is Levenshtein's, by bytes.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
 // pythonList reads a list of strings as Python prints it: ['a', "it's"].
 // Some clients send str(list) where JSON is wanted.
 func pythonList(text string) ([]any, bool) {

@@ -1,9 +1,15 @@
 package mcp
 
 import (
+	"context"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 )
 
 // What an answer may hold where nothing else is known. All lengths were
@@ -33,27 +39,152 @@ const (
 	lineBytes       = 900_000
 )
 
-// budgetFor returns the budget for an answer to the client that calls itself
-// clientName. MaxOutputChars is what the call asked for, 0 when it asked for
-// nothing; it goes before the client's own limit. IsError says that the run
-// failed.
-func budgetFor(clientName string, maxOutputChars int, isError bool) render.Budget {
+// client is what is known of one client where it differs from others. The zero
+// value is a client of which nothing is known.
+type client struct {
+	// name is what a word of the client's name in the handshake begins with.
+	name string
+	// characters is what an answer's text may hold, 0 for defaultCharacters.
+	characters int
+	// hard is what it may hold whatever max_output_chars says, because the client
+	// hides or cuts what is longer; hardWithImage where the answer has an image. 0
+	// for maxCharacters.
+	hard, hardWithImage int
+	// utf8Bytes and jsonCharacters bound the text in the units in which the client
+	// counts; 0 does not.
+	utf8Bytes, jsonCharacters int
+	// namesImages: images are only named, for the client shows the model their base64.
+	namesImages bool
+	// plainExceptions: a Python exception is no error result, for the client shows
+	// those escaped or twice. The status line says that it failed.
+	plainExceptions bool
+	// silentCancels: a cancel by its clock and one by a person have the same words.
+	silentCancels bool
+}
+
+// clients are the clients that differ, each with its evidence: what was measured
+// with scripted models in November 2026. The first that fits is taken.
+var clients = []client{
+	// Codex 0.169, 0.171 (codex-mcp-client): a text after an image is removed when
+	// those before it overflow. Its clock and ESC both cancel with "MCP request
+	// cancelled by caller".
+	{name: "codex", characters: codexCharacters, hardWithImage: codexCharacters, silentCancels: true},
+	// Copilot CLI 1.0.102 (copilot-cli): a result of over 20,000 bytes goes into a
+	// file, and the model is shown its first 500 characters.
+	{name: "copilot", characters: 19_000, hard: 19_000, utf8Bytes: 19_000},
+	// Qwen Code 0.24 (qwen-cli-mcp-client-…): over 25,000 characters go into a file,
+	// 2,000 are shown; an error result is shown twice.
+	{name: "qwen", characters: 24_000, hard: 24_000, plainExceptions: true},
+	// Gemini CLI 0.61 (gemini-cli-mcp-client-…): an error result is shown as JSON,
+	// its images as base64 in it.
+	{name: "gemini", plainExceptions: true},
+	// Cline CLI 3.0 (@cline/core): 4,000 + 4,000 characters of the whole result as
+	// JSON are shown, images as base64 in it.
+	{name: "cline", characters: 6_500, hard: 6_500, jsonCharacters: 7_600, namesImages: true},
+}
+
+// clientNamed returns what is known of the client of that name in the handshake.
+func clientNamed(name string) client {
+	// Gemini CLI and Qwen Code add the name that the user gave this server.
+	name, _, _ = strings.Cut(strings.ToLower(name), "-mcp-client")
+	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
+	for _, c := range clients {
+		for _, word := range words {
+			if strings.HasPrefix(word, c.name) {
+				return c
+			}
+		}
+	}
+	return client{}
+}
+
+// clientOf returns what is known of the client of the call that ctx belongs to.
+func clientOf(ctx context.Context) client { return clientNamed(rpc.ClientFrom(ctx).Name) }
+
+// most is how many characters the call may have that asked for so many, 0 for none.
+func (c client) most(maxOutputChars int) int {
+	if maxOutputChars <= 0 {
+		return orDefault(c.characters, defaultCharacters)
+	}
+	return min(max(maxOutputChars, minCharacters), orDefault(c.hard, maxCharacters))
+}
+
+func orDefault(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
+
+// budget returns the budget for what a run put out, below a head of ours.
+// MaxOutputChars is what the call asked
+// for, 0 when it asked for nothing; it goes before the client's own limit where
+// the client shows more. IsError says that the answer is an error result if it
+// carries no image.
+func (c client) budget(maxOutputChars int, isError bool, head string) render.Budget {
 	b := render.Budget{
-		Characters:      defaultCharacters,
-		ErrorCharacters: errorCharacters,
+		Characters:      c.most(maxOutputChars),
 		IsError:         isError,
 		ImageCount:      imageCount,
 		ImageBytes:      imageBytes,
 		TotalImageBytes: totalImageBytes,
 		LineBytes:       lineBytes,
 	}
-	// "codex-mcp-client" and others of that family.
-	if strings.Contains(strings.ToLower(clientName), "codex") {
-		b.Characters = codexCharacters
+	if c.utf8Bytes > 0 {
+		b.UTF8Bytes = c.utf8Bytes - len(head)
 	}
-	if maxOutputChars > 0 {
-		b.Characters = min(max(maxOutputChars, minCharacters), maxCharacters)
+	if c.jsonCharacters > 0 {
+		b.JSONCharacters = c.jsonCharacters - render.JSONCharacters(head)
 	}
-	b.ErrorCharacters = min(b.ErrorCharacters, b.Characters)
+	b.ErrorCharacters = min(errorCharacters, b.Characters)
+	b.ImageCharacters = min(orDefault(c.hardWithImage, maxCharacters), b.Characters)
+	if c.namesImages {
+		b.ImageCount = 0
+	}
 	return b
+}
+
+// tooLong reports whether the client would hide a part of text, in the unit in which
+// it counts: what text has, and what it may have.
+func (c client) tooLong(text string) (have, room int, yes bool) {
+	for _, unit := range []struct{ limit, have int }{
+		{c.hard, utf8.RuneCountInString(text)},
+		{c.utf8Bytes, len(text)},
+		{c.jsonCharacters, render.JSONCharacters(text)},
+	} {
+		if unit.limit > 0 && unit.have > unit.limit {
+			return unit.have, unit.limit, true
+		}
+	}
+	return 0, 0, false
+}
+
+// fit cuts what the client would not show out of the middle of an answer that is
+// one text: the last resort, for answers that are not made within a budget.
+func (c client) fit(result *mcp.CallToolResult) {
+	if result == nil || len(result.Content) != 1 {
+		return
+	}
+	text, ok := result.Content[0].(mcp.TextContent)
+	if !ok {
+		return
+	}
+	for n := utf8.RuneCountInString(text.Text); ; {
+		have, room, long := c.tooLong(text.Text)
+		if !long {
+			break
+		}
+		n = n * room / (have + 1) * 19 / 20
+		text.Text = cutMiddle(text.Text, n)
+	}
+	result.Content[0] = text
+}
+
+// hostArguments are arguments that hosts put into each tool's schema, or their
+// models into each call, for the host itself, and that reach servers all the same.
+var hostArguments = []string{
+	"wait_for_previous", // Gemini CLI 0.61 and what is built on it: for its scheduler
+	"task_progress",     // Cline (its issue 9684): for its list of tasks
+	"toolCallId",        // n8n's MCP Client Tool (its issue 21500)
+	"chatInput",         // n8n's (its issue 22787)
 }

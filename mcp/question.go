@@ -22,6 +22,15 @@ const maxQuestions = 8
 // answerID names the one answer of an input-required result.
 const answerID = "answer"
 
+const (
+	// Nobody reads a question and refuses it faster. Hosts without a person refuse
+	// within 10 ms: `claude -p` cancels, `codex exec` and `copilot -p` decline.
+	fastestPerson = 500 * time.Millisecond
+	// holdForms is for how long a connection is not asked by form again that has
+	// shown nobody a question.
+	holdForms = 10 * time.Minute
+)
+
 // converse waits for the execution and, where the client can show a form, puts
 // the questions of the code to the person. It returns a result when the answer
 // has to come with a retry of the call (the stateless era), else nil: the
@@ -39,21 +48,37 @@ func (t *tools) converse(ctx context.Context, a *arguments, e *session.Execution
 		}
 		asked++
 		form := questionForm(r)
+		begun := time.Now()
 		if client.Modern {
-			state := questionState(r, asked)
+			state := questionState(r, asked, begun)
 			return server.NewInputRequestBuilder(state).Elicit(answerID, form).ToolResult(), notes
 		}
 		asking, cancel := context.WithDeadline(ctx, deadline)
 		answer, err := t.server.RequestElicitation(asking, mcp.ElicitationRequest{Params: form})
+		late := asking.Err() != nil
 		cancel()
 		if err != nil {
-			// The person took longer than the call may, or the client failed: the
-			// code goes on waiting, send_input answers it.
+			// The person took longer than the call may, or gave the call up, or the
+			// client failed: the code goes on waiting, send_input answers it.
 			t.log.Info("asking the person", "id", r.ID, "err", err)
+			t.givenUp(ctx, e)
+			if !late {
+				notes = append(notes, t.unasked(ctx, fmt.Sprintf("the form failed: %v", err)))
+			}
 			return nil, notes
 		}
-		notes = append(notes, t.give(ctx, e, r.Question, answer)...)
+		more, again := t.give(ctx, e, r.Question, answer, time.Since(begun))
+		notes = append(notes, more...)
+		if !again {
+			asked = maxQuestions
+		}
 	}
+}
+
+// unasked keeps the client from being asked by form for a while, and says so.
+func (t *tools) unasked(ctx context.Context, why string) string {
+	rpc.HoldElicitation(ctx, holdForms)
+	return "the client showed nobody the question (" + why + "), so the code still waits: ask the person in your own words if need be; send_input answers"
 }
 
 // questionForm asks for one line of text.
@@ -69,23 +94,26 @@ func questionForm(r session.Report) mcp.ElicitationParams {
 			"properties": map[string]any{
 				answerID: map[string]any{"type": "string", "title": "Answer", "description": "One line, given to input()"},
 			},
-			"required": []string{answerID},
+			// Not required: an empty line is an answer.
 		},
 	}
 }
 
 // questionState names the question a retry answers: execution, number of the
-// question in the run, number asked in this call. It is looked up, not trusted:
-// an answer to any other question than the one that waits is dropped.
-func questionState(r session.Report, asked int) string {
-	return fmt.Sprintf("%s %d %d", r.ID, r.Question, asked)
+// question in the run, number asked in this call, when. It is looked up, not
+// trusted: an answer to any other question than the one that waits is dropped.
+func questionState(r session.Report, asked int, at time.Time) string {
+	return fmt.Sprintf("%s %d %d %d", r.ID, r.Question, asked, at.UnixMilli())
 }
+
+// stateFields is how many fields a questionState has.
+const stateFields = 4
 
 // resumed returns the execution that a retried call goes on with, or nil when the
 // call is a first one. The code of such a call is never run again.
 func (t *tools) resumed(a *arguments) *session.Execution {
 	fields := strings.Fields(a.request.Params.RequestState)
-	if len(fields) != 3 {
+	if len(fields) != stateFields {
 		return nil
 	}
 	e, err := t.sessions.Execution(fields[0])
@@ -99,7 +127,7 @@ func (t *tools) resumed(a *arguments) *session.Execution {
 // the call has asked before.
 func (t *tools) retried(ctx context.Context, a *arguments, e *session.Execution, notes *[]string) int {
 	fields := strings.Fields(a.request.Params.RequestState)
-	if len(fields) != 3 || fields[0] != e.ID() {
+	if len(fields) != stateFields || fields[0] != e.ID() {
 		return 0
 	}
 	question, _ := strconv.Atoi(fields[1])
@@ -107,39 +135,56 @@ func (t *tools) retried(ctx context.Context, a *arguments, e *session.Execution,
 	if err != nil || asked < 0 || asked > maxQuestions {
 		asked = maxQuestions
 	}
+	begun, err := strconv.ParseInt(fields[3], 10, 64)
+	if err != nil {
+		return maxQuestions
+	}
 	if answer := server.ElicitationResponse(a.request.Params.InputResponses, answerID); answer != nil {
-		*notes = append(*notes, t.give(ctx, e, question, answer)...)
+		more, again := t.give(ctx, e, question, answer, time.Since(time.UnixMilli(begun)))
+		*notes = append(*notes, more...)
+		if !again {
+			return maxQuestions
+		}
 	}
 	return asked
 }
 
-// give hands the person's answer to the code. One who declines or closes the
-// form stops the code, as Ctrl-C at the prompt would.
-func (t *tools) give(ctx context.Context, e *session.Execution, question int, answer *mcp.ElicitationResult) []string {
+// give hands the answer to a form to the code, and reports whether it may be asked
+// for another one. A person who declines stops the code, as Ctrl-C at the prompt
+// would; a form that was closed, or refused faster than a person could, answers
+// nothing.
+func (t *tools) give(ctx context.Context, e *session.Execution, question int, answer *mcp.ElicitationResult, took time.Duration) (notes []string, again bool) {
 	r := e.Report(-1)
 	if r.State != session.StateWaiting || r.Question != question {
-		return []string{"an answer came for a question that the code does not ask any more"}
+		return []string{"an answer came for a question that the code does not ask any more"}, true
 	}
-	if answer.Action != mcp.ElicitationResponseActionAccept {
-		if _, err := e.Session().Interrupt(context.WithoutCancel(ctx), e, session.Stop{By: session.ByRefusal}); err != nil {
-			return []string{"the person declined to answer, and the code could not be interrupted: " + explain(err)}
+	switch {
+	case answer.Action == mcp.ElicitationResponseActionAccept:
+		if err := e.Answer(oneAnswer(answer.Content)); err != nil {
+			return []string{"giving the answer: " + explain(err)}, true
 		}
-		return []string{"the person declined to answer: the code was interrupted at the question"}
+		return nil, true
+	case took < fastestPerson:
+		return []string{t.unasked(ctx, fmt.Sprintf("it answered %q within %s", answer.Action, seconds(took)))}, false
+	case answer.Action != mcp.ElicitationResponseActionDecline:
+		rpc.HoldElicitation(ctx, holdForms)
+		return []string{"the question was closed without an answer, so the code still waits: send_input answers"}, false
 	}
-	content, _ := answer.Content.(map[string]any)
-	line, ok := content[answerID].(string)
-	if !ok {
-		return []string{"the client sent a form without an answer"}
+	stopped, err := e.Session().Interrupt(context.WithoutCancel(ctx), e, session.Stop{By: session.ByRefusal})
+	switch {
+	case err != nil:
+		return []string{"the person declined to answer, and the code could not be interrupted: " + explain(err)}, false
+	case !stopped:
+		return []string{"the person declined to answer; the code was interrupted and goes on all the same"}, false
 	}
-	if err := e.Answer(oneAnswer(line)); err != nil {
-		return []string{"giving the answer: " + explain(err)}
-	}
-	return nil
+	return nil, false // the line about what stopped it says so
 }
 
-// oneAnswer is what input() gets: one line.
-func oneAnswer(text string) string {
-	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(text)
+// oneAnswer is what input() gets for a form's content: one line, empty when the
+// field is absent, for forms leave out what is empty.
+func oneAnswer(content any) string {
+	fields, _ := content.(map[string]any)
+	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(plain(fields[answerID]))
 }
 
 func (t *tools) sendInput() tool {

@@ -46,7 +46,6 @@ func New(c Config) *Server {
 			server.WithToolCapabilities(false),
 			server.WithInstructions(instructions),
 			server.WithLogger(c.Log),
-			server.WithElicitation(),
 		),
 	}
 	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: render.NewGate()}
@@ -200,6 +199,7 @@ func (t tool) handler(first *notices) server.ToolHandlerFunc {
 		a := newArguments(request)
 		result := t.handle(ctx, a)
 		first.addTo(ctx, result)
+		clientOf(ctx).fit(result)
 		return result, nil
 	}
 }

@@ -69,6 +69,9 @@ func stateLines(r session.Report) []string {
 		}
 		add("running, not failed: do not send the code again; get_execution id=%s shows what is new, interrupt_execution id=%s stops it", r.ID, r.ID)
 	case session.StateWaiting:
+		if words := strings.Join(nonEmptyOf(struckWords(r), clockWords(r)), "; "); words != "" && !r.Told {
+			add("note: %s; the code asks all the same", words)
+		}
 		lines = append(lines, questionLine(r))
 	case session.StateFinished:
 		lines = append(lines, finishedLines(r)...)

@@ -18,7 +18,11 @@ func stopWords(s session.Stop) string {
 	case session.ByCall:
 		return "interrupt_execution interrupted it after " + after
 	case session.ByCancel:
-		return fmt.Sprintf("the client cancelled its call after %s%s, which interrupted it", after, reasonWords(s))
+		words := fmt.Sprintf("the client cancelled its call after %s%s, which interrupted it", after, reasonWords(s))
+		if s.Guessed {
+			words += "; that was taken for a person's stop: if it was the client's own time limit, run the code again with wait_seconds below that limit"
+		}
+		return words
 	case session.ByRefusal:
 		return fmt.Sprintf("it was interrupted after %s because its question was declined", after)
 	case session.ByForce:
@@ -30,7 +34,11 @@ func stopWords(s session.Stop) string {
 	case session.ByServer:
 		return fmt.Sprintf("the server ended its kernel after %s because it ends itself", after)
 	case session.ByClock:
-		return fmt.Sprintf("the client stopped waiting for it after %s%s, which did not interrupt it", after, reasonWords(s))
+		words := fmt.Sprintf("the client stopped waiting for it after %s%s, which did not interrupt it", after, reasonWords(s))
+		if s.Guessed {
+			words += "; that was taken for the client's own time limit: if a person wanted it stopped, call interrupt_execution"
+		}
+		return words
 	}
 	return fmt.Sprintf("%s stopped it after %s", s.By, after)
 }
@@ -60,10 +68,14 @@ func struckWords(r session.Report) string {
 
 // because is struckWords for the middle of a sentence.
 func because(r session.Report) string {
-	if struck := struckWords(r); struck != "" {
-		return " (" + struck + ")"
+	struck := struckWords(r)
+	if struck == "" {
+		struck = clockWords(r)
 	}
-	return ""
+	if struck == "" {
+		return ""
+	}
+	return " (" + struck + ")"
 }
 
 // stopLine says what tried to end a finished run, and what the code made of it. It
@@ -102,9 +114,17 @@ func orUnknown(struck string) string {
 
 // clockLine says that the client's own clock ended the waiting only.
 func clockLine(r session.Report) string {
+	if words := clockWords(r); words != "" && !r.Told {
+		return "[note: " + words + "]"
+	}
+	return ""
+}
+
+// clockWords says that the client's own clock ended the waiting, "" if it did not.
+func clockWords(r session.Report) string {
 	for _, s := range r.Stops {
-		if s.By == session.ByClock && !r.Told {
-			return fmt.Sprintf("[note: %s]", stopWords(s))
+		if s.By == session.ByClock {
+			return stopWords(s)
 		}
 	}
 	return ""

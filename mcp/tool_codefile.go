@@ -20,8 +20,8 @@ const pathWords = "The file: its full path or just its name. It must lie in the 
 // maxArgument bounds one argument of a script, in bytes, as Linux does.
 const maxArgument = 128 << 10
 
-// maxReadCharacters bounds what read_code_file returns.
-const maxReadCharacters = 30_000
+// maxReadHead is room for the lines above the text in read_code_file's answer.
+const maxReadHead = 500
 
 func (t *tools) initializeCodeFile() tool {
 	return tool{
@@ -115,7 +115,7 @@ func (t *tools) readCodeFile() tool {
 	}
 }
 
-func (t *tools) handleReadCodeFile(_ context.Context, a *arguments) *mcp.CallToolResult {
+func (t *tools) handleReadCodeFile(ctx context.Context, a *arguments) *mcp.CallToolResult {
 	path := a.String("file_path", required, nonEmpty)
 	offset := a.Integer("offset", 0, between(-1e9, 1e9))
 	limit := a.Integer("limit", 0, between(0, 1e9))
@@ -130,12 +130,12 @@ func (t *tools) handleReadCodeFile(_ context.Context, a *arguments) *mcp.CallToo
 	if err != nil {
 		return errorResult(explain(err))
 	}
-	return textResult(showText(text, a.notes()))
+	return textResult(showText(text, a.notes(), clientOf(ctx).most(0)))
 }
 
 // showText is a status line and the text, in whole lines within the limit.
-func showText(text codefile.Text, notes []string) string {
-	content, last := fitLines(text.Content, text.First, text.Last, maxReadCharacters)
+func showText(text codefile.Text, notes []string, limit int) string {
+	content, last := fitLines(text.Content, text.First, text.Last, limit-maxReadHead)
 	lines := "no lines"
 	if text.First > 0 {
 		lines = fmt.Sprintf("lines %d-%d of %d", text.First, last, text.Lines)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
@@ -37,8 +36,7 @@ const listRest = 4
 // shortly: by its directory and names, which are enough to choose it by.
 func (t *tools) listEnvironments(ctx context.Context, a *arguments, s *session.Session) *mcp.CallToolResult {
 	list := t.sessions.Environments(ctx)
-	client, _ := rpc.ClientName(ctx)
-	budget := budgetFor(client, 0, false).Characters
+	budget := clientOf(ctx).most(0)
 	c := s.Config()
 	answer := object{
 		"status":  "success",

@@ -23,10 +23,10 @@ const (
 )
 
 const (
-	sessionWords    = "Session to use: a separate Python with its own variables. Default \"default\", shared by all conversations of this client: name your own to keep apart."
+	sessionWords    = "Session to use: a separate Python with its own variables. Default \"default\", which all share that use this server (often other conversations and subagents of the client): name your own to keep apart."
 	timeoutWords    = "Interrupt the run when it has run so long, in seconds. Default: never."
 	generationWords = "Run only if the session's kernel is of this generation (status line; 1 when it shows none), so that no code runs without the variables it counts on. Default: any."
-	charactersWords = "The most characters of text in the answer, from 400 to 200,000. Default 30,000 (11,000 where the client shows no more); an error result has at most 10,000."
+	charactersWords = "The most characters of text in the answer, from 400 to 200,000. Default 30,000, fewer where the client shows fewer; an error result has at most 10,000."
 	waitWords       = "How long this call may take at most, in seconds, everything included (environment, kernel start, queue, run). Default 45, from 0 to 3600. The run goes on afterwards. Keep it under 50 unless you know that the client waits longer."
 )
 
@@ -35,9 +35,9 @@ func (t *tools) executeCode() tool {
 		name:  "execute_code",
 		title: "Run Python",
 		description: "Run Python code in a persistent IPython kernel. Variables, imports and the working directory stay between calls of the same session until the kernel ends; the status line of each answer tells the generation, and says when state was lost. " +
-			"The answer holds stdout, stderr, displays, images, the value of the last expression and tracebacks, in order of arrival. Top-level await, IPython magics (%timeit, %%bash) and !shell work. " +
-			"It returns after wait_seconds at the latest with what there is, and the run goes on: a status \"running\" is not a failure, do not send the code again; use get_execution with the id of the status line, or interrupt_execution. Calls of one session run one after the other, sessions side by side. " +
-			"Runs with the user's rights, without a sandbox.",
+			"The answer holds stdout, stderr, displays, images, the value of the last expression and tracebacks, in order of arrival. A [cut: …] line tells what was left out and how to read it. A printed line that looks like one of ours is shown with a backslash: \\[ok. Top-level await, IPython magics (%timeit, %%bash) and !shell work. " +
+			"It answers after wait_seconds at the latest, and the run goes on: \"running\" is no failure, do not send the code again; use get_execution with the id of the status line, or interrupt_execution. Calls of one session run one after the other, sessions side by side. " +
+			"No sandbox: it has the user's rights.",
 		arguments: []argument{
 			{name: "code", kind: "string", required: true, description: "Python source, plain, without a Markdown fence. At most 4 MiB."},
 			{name: "filename", kind: "string", description: "Name to store the code under, in the code storage directory, before it runs; tracebacks then name that file. A new file never overwrites another: on a clash it gets a number. Default: the code is not stored as a file."},
@@ -141,8 +141,7 @@ func (t *tools) findRunning(id, name string) (*session.Execution, error) {
 }
 
 // wait waits until the execution has ended, asks, the deadline is reached, or
-// the client gives the call up. A client whose own clock ran out ends only the
-// waiting; any other cancel means that the person wants the run stopped.
+// the client gives the call up.
 func (t *tools) wait(ctx context.Context, e *session.Execution, deadline time.Time) {
 	waiting, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
@@ -152,17 +151,7 @@ func (t *tools) wait(ctx context.Context, e *session.Execution, deadline time.Ti
 		go reportProgress(p, e, done)
 	}
 	e.Wait(waiting)
-	reason, cancelled := rpc.CancelReason(ctx)
-	switch {
-	case !cancelled || e.Finished():
-	case rpc.TimedOut(reason):
-		e.GivenUp(reason)
-	default:
-		t.log.Info("interrupting: the client cancelled", "id", e.ID(), "reason", reason)
-		if _, err := e.Session().Interrupt(context.WithoutCancel(ctx), e, session.Stop{By: session.ByCancel, Reason: reason}); err != nil {
-			t.log.Warn("interrupting", "id", e.ID(), "err", err)
-		}
-	}
+	t.givenUp(ctx, e)
 }
 
 // reportProgress tells once a second how far the run is.
@@ -177,7 +166,7 @@ func reportProgress(p *rpc.Progress, e *session.Execution, done <-chan struct{})
 			return
 		case <-tick.C:
 			at := e.Progress()
-			p.Report(at.Elapsed.Seconds(), progressWords(at))
+			p.Report(round2(at.Elapsed), progressWords(at))
 		}
 	}
 }
@@ -194,7 +183,7 @@ func progressWords(p session.Progress) string {
 		words = append(words, string(p.State))
 	}
 	if p.Memory > 0 {
-		words = append(words, render.ByteSize(p.Memory))
+		words = append(words, "memory "+render.ByteSize(p.Memory))
 	}
 	return strings.Join(words, " | ")
 }

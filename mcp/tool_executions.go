@@ -17,7 +17,7 @@ func (t *tools) getExecution() tool {
 	return tool{
 		name:  "get_execution",
 		title: "Look at a run",
-		description: "Show the state of a run and what it has put out since the last answer that showed it, images included: poll a run that was still running, or read the result of one whose call was given up. Waits until the run has ended or wait_seconds are over. " +
+		description: "Show the state and result of a run of Python code, with what it has put out since the last answer that showed it, images included: poll one that was still running, or whose call was given up. Waits until the run has ended or wait_seconds are over. " +
 			"With lines or pattern it shows numbered lines of the run's whole log instead, at once, however large it is. Changes nothing.",
 		arguments: []argument{
 			{name: "id", kind: "string", description: "Id of the run, from a status line; or the name of a session for its newest run. Default: the newest run of session \"default\"."},

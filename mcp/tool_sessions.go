@@ -11,7 +11,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
-	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -152,7 +151,7 @@ func (t *tools) handleInspectVariables(ctx context.Context, a *arguments) *mcp.C
 	}
 	lines := append([]string{fmt.Sprintf("[ok | session=%s | %d variables]", s.Name(), v.Count)}, noteLines(a.notes())...)
 	text := strings.Join(lines, "\n") + "\n"
-	return textResult(text + cutMiddle(orNothing(v.Text), defaultCharacters-len(text)))
+	return textResult(text + cutMiddle(orNothing(v.Text), clientOf(ctx).most(0)-len(text)))
 }
 
 // linesTime bounds a search through a log.
@@ -163,8 +162,7 @@ const linesTime = 20 * time.Second
 func (t *tools) showLines(ctx context.Context, e *session.Execution, q session.LineQuery, notes []string) *mcp.CallToolResult {
 	ctx, cancel := context.WithTimeout(ctx, linesTime)
 	defer cancel()
-	client, _ := rpc.ClientName(ctx)
-	budget := budgetFor(client, 0, false).Characters
+	budget := clientOf(ctx).most(0)
 	q.MaxBytes = budget
 	found, err := e.Lines(ctx, q)
 	r := e.Report(-1)

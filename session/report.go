@@ -147,6 +147,23 @@ func (r Report) Mentioned() {
 	r.note(&r.execution.mentioned)
 }
 
+// StopsTold notes that an answer about another execution has told what tried to
+// end this one, which has not ended.
+func (r Report) StopsTold() {
+	s := r.execution.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.stopsToldLocked()
+}
+
+// stopsToldLocked is StopsTold. The caller must hold session.mu.
+func (r Report) stopsToldLocked() {
+	e := r.execution
+	if e.state != StateFinished && len(e.stops) == len(r.Stops) { // else there is more to tell
+		e.session.untold = slices.DeleteFunc(e.session.untold, func(o *Execution) bool { return o == e })
+	}
+}
+
 // note moves one of the execution's cursors to the end of the report.
 func (r Report) note(cursor *Cursor) {
 	e := r.execution
@@ -161,6 +178,7 @@ func (r Report) note(cursor *Cursor) {
 			e.running.Forget()
 		}
 	}
+	r.stopsToldLocked()
 	e.toldLocked()
 }
 

@@ -43,6 +43,8 @@ type Stop struct {
 	Limit time.Duration
 	// Reason is in the client's own words, of ByCancel and ByClock; may be "".
 	Reason string
+	// Guessed says that the client's words do not tell ByCancel from ByClock.
+	Guessed bool
 }
 
 // maxStops bounds what is kept of attempts on one run: the first ones tell why.
@@ -61,14 +63,17 @@ func (e *Execution) noteLocked(stop Stop) {
 		stop.After = time.Since(e.running.Started())
 	}
 	e.stops = append(e.stops, stop)
+	if stop.By == ByCancel || stop.By == ByClock {
+		e.tellLocked() // nobody waits for it any more: the next answer says what was done
+	}
 }
 
 // GivenUp notes that the client's own clock ended the call that waited for e. It
 // ends nothing.
-func (e *Execution) GivenUp(reason string) {
+func (e *Execution) GivenUp(by Stop) {
 	e.session.mu.Lock()
 	defer e.session.mu.Unlock()
-	e.noteLocked(Stop{By: ByClock, Reason: reason})
+	e.noteLocked(by)
 }
 
 // endLocked is the one place that decides how a run ended, from what the kernel

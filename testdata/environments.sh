@@ -132,11 +132,6 @@ make_conda() { # the program conda needs a Python 3.6, which make.py looks for o
     quietly conda env "PATH=$path" UV="$cache/tools/bin/uv" "$python" testdata/conda/make.py "$cache/conda" testdata/python/ipykernel7.txt
 }
 
-# Two commands at once must not make the same thing: the later one waits.
-if command -v flock >/dev/null; then
-    exec 9>"$cache/.lock"
-    flock 9
-fi
 find_python
 once tools testdata/python/tools.txt make_tools
 for name in "$@"; do

@@ -71,6 +71,11 @@ type program struct {
 	storage string
 	under   string // a program that starts the server, or ""
 
+	// client and capabilities are what it says in the handshake; nil is a plain test.
+	client, capabilities map[string]any
+	// asked answers the server's requests: a result, or an error. nil answers none.
+	asked func(method string, params json.RawMessage) (result map[string]any, err *rpcError)
+
 	mu      sync.Mutex // protects the fields below
 	next    int
 	replies map[int]chan reply
@@ -152,7 +157,14 @@ func launchBuilt(t testing.TB, settings ...string) *program {
 func testProgram(t testing.TB) string { return required(t, "MCE_TEST_PROGRAM", "built program") }
 
 func (p *program) shakeHands() {
-	p.request("initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "test", "version": "1"}})
+	client, capabilities := p.client, p.capabilities
+	if client == nil {
+		client = map[string]any{"name": "test", "version": "1"}
+	}
+	if capabilities == nil {
+		capabilities = map[string]any{}
+	}
+	p.request("initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": client})
 	p.notify("notifications/initialized", nil)
 }
 
@@ -260,8 +272,9 @@ func (p *program) read(stdout io.Reader) {
 		}
 		var message struct {
 			JSONRPC string
-			ID      *int
+			ID      json.RawMessage
 			Method  string
+			Params  json.RawMessage
 			reply
 		}
 		if err := json.Unmarshal(line, &message); err != nil || message.JSONRPC != "2.0" {
@@ -271,12 +284,20 @@ func (p *program) read(stdout io.Reader) {
 		if len(line) > 900_000 {
 			p.t.Errorf("stdout: a line of %d bytes", len(line))
 		}
+		if message.ID != nil && message.Method != "" && p.asked != nil {
+			go p.answer(message.ID, message.Method, message.Params)
+		}
 		if message.ID == nil || message.Method != "" {
 			continue
 		}
+		var id int
+		if err := json.Unmarshal(message.ID, &id); err != nil {
+			p.t.Errorf("stdout: a reply to no request of ours: %.200q", line)
+			continue
+		}
 		p.mu.Lock()
-		c := p.replies[*message.ID]
-		delete(p.replies, *message.ID)
+		c := p.replies[id]
+		delete(p.replies, id)
 		p.mu.Unlock()
 		if c == nil {
 			p.t.Errorf("stdout: a reply to no request: %.200q", line)
@@ -284,6 +305,20 @@ func (p *program) read(stdout io.Reader) {
 		}
 		c <- message.reply
 	}
+}
+
+// answer answers a request of the server.
+func (p *program) answer(id json.RawMessage, method string, params json.RawMessage) {
+	reply := map[string]any{"jsonrpc": "2.0", "id": id}
+	if result, err := p.asked(method, params); err != nil {
+		reply["error"] = map[string]any{"code": err.Code, "message": err.Message}
+	} else {
+		reply["result"] = result
+	}
+	line, _ := json.Marshal(reply)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, _ = p.stdin.Write(append(line, '\n')) // the server may have ended
 }
 
 // send writes a request and returns where its reply will come.

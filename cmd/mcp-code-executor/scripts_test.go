@@ -7,14 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // inScripts are the settings for the environment with what scripts import.
@@ -29,65 +26,40 @@ type scriptEnd struct {
 	Status         int
 }
 
-// quickScripts are one script of each kind, for make test.
-func quickScripts() []string {
-	return []string{"argparse_ok", "asyncio_run", "atexit", "encodings", "exit_status", "exit_text", "file_relative",
-		"multiprocessing_spawn", "process_pool", "raises", "signals", "stdin", "threads", "unittest_fails"}
-}
-
-// TestScripts: a script ends as `python FILE` ends it.
+// TestScripts: a script is run by `python FILE`, by execute_code_file with fresh and,
+// unless it is about a process's end or stdin, in a session. All end alike.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testScripts(t, func(name string) bool { return slices.Contains(quickScripts(), name) })
-}
-
-// TestMatrixScripts: the same for all the scripts.
-func TestMatrixScripts(t *testing.T) {
-	testneeds.All(t)
-	t.Parallel()
-	testScripts(t, func(string) bool { return true })
-}
-
-// testScripts runs each chosen script by `python FILE`, by execute_code_file with
-// fresh and, unless it is about a process's end or stdin, in a session. All end alike.
-func testScripts(t *testing.T, chosen func(name string) bool) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "scripts", "run_*.py"))
+	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "scripts", "*.py"))
 	if err != nil || len(files) < 30 {
 		t.Fatalf("%d scripts (%v)", len(files), err)
 	}
 	p := launch(t, inScripts(t)...)
 	p.run("'a session'") // the storage is there
 	for _, file := range files {
-		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "run_"), ".py")
-		if !chosen(name) {
-			continue
-		}
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run(name, func(t *testing.T) { p.endsAsPython(t, file, source) })
-	}
-}
-
-// endsAsPython holds one script against the oracle. Its first line may say its
-// arguments, or that it is not for a session.
-func (p *program) endsAsPython(t *testing.T, file string, source []byte) {
-	first, _, _ := strings.Cut(string(source), "\n")
-	var argv []string
-	if words, ok := strings.CutPrefix(first, "# arguments: "); ok {
-		argv = strings.Fields(words)
-	}
-	path := filepath.Join(p.storage, filepath.Base(file))
-	want := p.plainPython(t, path, source, argv)
-	for _, fresh := range []bool{true, false} {
-		if !fresh && first == "# alone" {
-			continue
+		first, _, _ := strings.Cut(string(source), "\n")
+		words, _ := strings.CutPrefix(first, "# arguments: ")
+		var argv []string
+		if words != first {
+			argv = strings.Fields(words)
 		}
-		got := p.asScript(t, path, source, argv, fresh)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("fresh=%t (-python FILE +ours)\n%s", fresh, diff)
-		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".py"), func(t *testing.T) {
+			path := filepath.Join(p.storage, filepath.Base(file))
+			want := p.plainPython(t, path, source, argv)
+			for _, fresh := range []bool{true, false} {
+				if !fresh && first == "# alone" {
+					continue
+				}
+				got := p.asScript(t, path, source, argv, fresh)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("fresh=%t (-python FILE +ours)\n%s", fresh, diff)
+				}
+			}
+		})
 	}
 }
 

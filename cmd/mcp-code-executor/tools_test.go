@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden files of the tools")
 // What all tools together may take: they are in every request to a model.
 const (
 	maxTools      = 16
-	maxToolsBytes = 18_000
+	maxToolsBytes = 16_900
 	// maxDescription keeps a tool's words below what hosts cut.
 	maxDescription = 1200
 )
@@ -131,7 +131,7 @@ func TestTools(t *testing.T) {
 		}
 	}
 	words := map[string][]string{
-		"execute_code": {"shared by all conversations", "do not send the code again", "Keep it under 50"},
+		"execute_code": {"which all share that use this server", "\\\\[ok", "[cut: …]", "do not send the code again", "Keep it under 50"},
 	}
 	for i, tool := range tools {
 		for _, part := range words[tool.Name] {

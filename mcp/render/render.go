@@ -264,14 +264,13 @@ func (r *renderer) finish() Result {
 	chars := r.budget.chars(r.countImages()) - r.options.Reserve
 	note := func(gone size) string { return cutNote(gone, r.options.ReadOn) }
 	var p page
-	for range 4 {
+	for range 8 {
 		p = layout(r.text, max(chars, 200), note)
-		have := encodedSize(p.lines)
-		room := r.budget.LineBytes - imageBytes - lineOverhead
-		if r.budget.LineBytes == 0 || have <= room {
+		have, room, long := r.budget.tooLong(p.lines, imageBytes)
+		if !long {
 			break
 		}
-		chars = min(chars, total(p.lines)) * max(room, 1) / (have + 1) * 19 / 20
+		chars = min(chars, total(p.lines)) * room / (have + 1) * 19 / 20
 	}
 	return r.blocks(p)
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 )
 
@@ -16,7 +17,15 @@ import (
 type Cancelled struct {
 	// Reason is what the client gave, or "".
 	Reason string
+	// After is the time between the line of the call and that of its cancel.
+	After time.Duration
+	// Earlier is the same of the connection's earlier cancels, oldest first, the
+	// last maxEarlier of them. It must not be changed.
+	Earlier []time.Duration
 }
+
+// maxEarlier bounds how many cancels a connection remembers.
+const maxEarlier = 16
 
 func (c *Cancelled) Error() string {
 	if c.Reason == "" {
@@ -25,32 +34,11 @@ func (c *Cancelled) Error() string {
 	return "cancelled by the client: " + c.Reason
 }
 
-// CancelReason reports whether the client cancelled the call that ctx belongs
-// to, and the reason it gave. A connection that ended is no cancel.
-func CancelReason(ctx context.Context) (reason string, cancelled bool) {
-	var c *Cancelled
-	if errors.As(context.Cause(ctx), &c) {
-		return c.Reason, true
-	}
-	return "", false
-}
-
-// TimedOut reports whether a cancel with this reason means that the client only
-// stopped waiting: SDKs send a cancel when their own timer fires, and the
-// reason alone tells it from a person's ("AbortError: user-cancel"). No reason
-// counts as a time-out, because interrupting work nobody meant to stop is the
-// worse mistake.
-func TimedOut(reason string) bool {
-	reason = strings.ToLower(strings.TrimSpace(reason))
-	if reason == "" {
-		return true
-	}
-	for _, words := range []string{"timed out", "timed-out", "timeout", "time-out", "time out", "deadline"} {
-		if strings.Contains(reason, words) {
-			return true
-		}
-	}
-	return false
+// CancelOf returns how the client cancelled the call that ctx belongs to, nil if
+// it did not. A connection that ended is no cancel.
+func CancelOf(ctx context.Context) *Cancelled {
+	c, _ := errors.AsType[*Cancelled](context.Cause(ctx))
+	return c
 }
 
 // Client is what the client of a call said about itself.
@@ -62,8 +50,29 @@ type Client struct {
 	// all this in the request itself, and answers no requests of ours; ask
 	// with an input-required result.
 	Modern bool
-	// Elicitation means that the client can put a question to its user.
+	// Elicitation means that the client can put a question to its user by form,
+	// and has not failed to do so lately: see [HoldElicitation].
 	Elicitation bool
+}
+
+// showsForms reads a capability: one that names no mode is form mode alone
+// (2025-11-25, client/elicitation, "Capabilities").
+func showsForms(c *mcp.ElicitationCapability) bool {
+	return c != nil && (c.Form != nil || c.URL == nil)
+}
+
+// HoldElicitation keeps the connection of the call that ctx belongs to from being
+// asked by form for d: [Client].Elicitation is false so long.
+func HoldElicitation(ctx context.Context, d time.Duration) {
+	if call, ok := ctx.Value(callKey{}).(*call); ok {
+		call.conn.noForms.Store(time.Now().Add(d).UnixNano())
+	}
+}
+
+// held reports whether the connection must not be asked by form now.
+func held(ctx context.Context) bool {
+	call, ok := ctx.Value(callKey{}).(*call)
+	return ok && time.Now().UnixNano() < call.conn.noForms.Load()
 }
 
 // ClientFrom returns what is known about the client of the call that ctx
@@ -75,7 +84,7 @@ func ClientFrom(ctx context.Context) Client {
 		if info.ClientInfo != nil {
 			client.Name, client.Version = info.ClientInfo.Name, info.ClientInfo.Version
 		}
-		client.Elicitation = info.ClientCapabilities != nil && info.ClientCapabilities.Elicitation != nil
+		client.Elicitation = info.ClientCapabilities != nil && showsForms(info.ClientCapabilities.Elicitation) && !held(ctx)
 		return client
 	}
 	session, ok := server.ClientSessionFromContext(ctx).(server.SessionWithClientInfo)
@@ -87,7 +96,7 @@ func ClientFrom(ctx context.Context) Client {
 		Name:            info.Name,
 		Version:         info.Version,
 		ProtocolVersion: server.RequestProtocolVersion(ctx),
-		Elicitation:     session.GetClientCapabilities().Elicitation != nil,
+		Elicitation:     showsForms(session.GetClientCapabilities().Elicitation) && !held(ctx),
 	}
 }
 
@@ -123,6 +132,7 @@ type call struct {
 	key      string
 	method   string
 	tool     string
+	begun    time.Time // when its line was read
 	modern   bool
 	progress *Progress // nil without a progress token
 	conn     *connection

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -44,6 +45,9 @@ type connection struct {
 	// notified means that something may have gone through notifications.
 	notified atomic.Bool
 
+	// noForms is until when the client is not asked by form, in nanoseconds.
+	noForms atomic.Int64
+
 	initialized     atomic.Bool
 	logLevel        atomic.Value // mcp.LoggingLevel
 	clientInfo      atomic.Value // mcp.Implementation
@@ -59,6 +63,8 @@ type connection struct {
 	asked     int
 	delivered <-chan struct{}  // closed when the last delivery with callbacks is done
 	turns     map[string]*turn // by queue: the last turn taken
+	// cancels is after how long calls were cancelled; replaced, never changed.
+	cancels []time.Duration
 }
 
 var (

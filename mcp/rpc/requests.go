@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
@@ -76,7 +78,7 @@ func (c *connection) notifyHandlers(ctx context.Context, m *message) {
 // start registers a request as in flight, now, so that a cancel in the next
 // line finds it, and runs it.
 func (c *connection) start(ctx context.Context, m *message) {
-	call := &call{id: m.id, key: m.key, method: m.method, tool: m.params.Name, modern: m.modern(), conn: c}
+	call := &call{id: m.id, key: m.key, method: m.method, tool: m.params.Name, begun: time.Now(), modern: m.modern(), conn: c}
 	if token := m.params.Meta.ProgressToken; token != nil && !isNull(token) {
 		call.progress = &Progress{conn: c, call: call, token: token}
 	}
@@ -190,18 +192,23 @@ func (c *connection) cancelCall(m *message) {
 		c.log.Warn("cancel without a request id")
 		return
 	}
+	cancelled := &Cancelled{Reason: reasonText(m.params.Reason)}
+	now := time.Now()
 	c.mu.Lock()
 	call := c.calls[key]
 	if call != nil {
 		call.cancelled.Store(true)
 		c.freeIDLocked(call)
+		cancelled.After, cancelled.Earlier = now.Sub(call.begun), c.cancels
+		recent := c.cancels[max(0, len(c.cancels)+1-maxEarlier):]
+		c.cancels = append(slices.Clone(recent), cancelled.After)
 	}
 	c.mu.Unlock()
 	// initialize must not be cancelled; it runs in this loop, so it never is.
 	if call == nil {
 		return
 	}
-	call.cancel(&Cancelled{Reason: reasonText(m.params.Reason)})
+	call.cancel(cancelled)
 }
 
 // reasonText reads a reason leniently: it should be a string.

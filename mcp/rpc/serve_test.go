@@ -403,23 +403,3 @@ func TestAfterDelivery(t *testing.T) {
 		p.hangUp()
 	})
 }
-
-func TestTimedOut(t *testing.T) {
-	for reason, want := range map[string]bool{
-		"":  true,
-		" ": true,
-		"McpError: MCP error -32001: Request timed out":          true,
-		"SdkError: Request timed out":                            true,
-		"TimeoutError: The operation was aborted due to timeout": true,
-		"context deadline exceeded":                              true,
-		"AbortError: user-cancel":                                false,
-		"AbortError: This operation was aborted":                 false,
-		"caller cancelled":                                       false,
-		"context canceled":                                       false,
-		"User requested cancellation":                            false,
-	} {
-		if got := TimedOut(reason); got != want {
-			t.Errorf("TimedOut(%q) = %v", reason, got)
-		}
-	}
-}

@@ -58,6 +58,7 @@ func newToy(options ...server.ServerOption) *toy {
 		"ask":      s.ask,
 		"after":    s.after,
 		"who":      s.who,
+		"hold":     s.hold,
 		"queue":    s.queue,
 	} {
 		s.AddTool(mcp.NewTool(name), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -83,10 +84,21 @@ func (s *toy) sleep(ctx context.Context, a mcp.CallToolRequest) (*mcp.CallToolRe
 
 func (s *toy) block(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	<-ctx.Done()
-	reason, cancelled := CancelReason(ctx)
-	s.reasons <- cancelledCall{reason, cancelled}
+	if c := CancelOf(ctx); c != nil {
+		s.reasons <- cancelledCall{c.Reason, true}
+	} else {
+		s.reasons <- cancelledCall{"", false}
+	}
 	s.causes <- context.Cause(ctx)
 	return mcp.NewToolResultText("unblocked"), nil
+}
+
+// holdTime is for how long hold keeps a connection from being asked.
+const holdTime = time.Minute
+
+func (s *toy) hold(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	HoldElicitation(ctx, holdTime)
+	return mcp.NewToolResultText("held"), nil
 }
 
 func (s *toy) beDeaf(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {

@@ -74,13 +74,20 @@ await main("ts-elicit.mjs v1|legacy|auto form|none SECRET SERVER [ARGUMENT...]",
     says(answer, "got abcdefghijklm");
     check(asked.length === 14, `${asked.length - 1} questions for 13 prompts`);
 
-    for (const action of ["decline", "cancel"]) {
-      person = () => ({ action });
-      answer = await call("execute_code", { code: "try: input('sure? ')\nexcept KeyboardInterrupt: print('refused in the cell'); raise" });
-      is(answer, "interrupted");
-      says(answer, "declined");
-      says(answer, "refused in the cell");
+    // A field left empty is an empty line.
+    for (const content of [{}, { answer: "" }]) {
+      person = () => ({ action: "accept", content });
+      answer = await call("execute_code", { code: "print('got', repr(input('press Enter ')))" });
+      is(answer, "ok");
+      says(answer, "got ''");
     }
+
+    // A person who reads the question and declines stops the code.
+    person = () => new Promise((resolve) => setTimeout(resolve, 800, { action: "decline" }));
+    answer = await call("execute_code", { code: "try: input('sure? ')\nexcept KeyboardInterrupt: print('refused in the cell'); raise" });
+    is(answer, "interrupted");
+    says(answer, "declined");
+    says(answer, "refused in the cell");
 
     // A person who thinks longer than the call may take: the code goes on waiting.
     if (era !== "auto") {
@@ -90,6 +97,21 @@ await main("ts-elicit.mjs v1|legacy|auto form|none SECRET SERVER [ARGUMENT...]",
       says(answer, "thinking? ");
       is(await call("send_input", { text: "done" }), "ok");
     }
+
+    // A client without a person declines at once: the code waits, and nobody is
+    // asked by form again.
+    person = () => ({ action: "decline" });
+    answer = await call("execute_code", { code: "print('hello', input('name? '))" });
+    is(answer, "waiting for input");
+    says(answer, "showed nobody the question");
+    says(answer, "send_input");
+    const forms = asked.length;
+    answer = await call("send_input", { text: "Ada" });
+    is(answer, "ok");
+    says(answer, "hello Ada");
+    is(await call("execute_code", { code: "print('hello', input('name? '))" }), "waiting for input");
+    check(asked.length === forms, "asked by form again");
+    is(await call("send_input", { text: "Ada" }), "ok");
   }
 
   async function without() {
