@@ -110,6 +110,9 @@ func explainStart(e *session.StartError) string {
 }
 
 func explainUnknownExecution(e *session.UnknownExecutionError) string {
+	if e.Elsewhere {
+		return fmt.Sprintf("there is no execution %q in this server: it is of an earlier one, or of one beside it. A server's sessions end with it: run what you need again", e.ID)
+	}
 	if e.Latest == "" {
 		return fmt.Sprintf("there is no execution %q: nothing has been run since the server started", e.ID)
 	}

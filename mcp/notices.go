@@ -3,12 +3,15 @@ package mcp
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
 // notices are sentences about the server itself that the first answer tells,
@@ -16,6 +19,29 @@ import (
 type notices struct {
 	sentences []string
 	told      atomic.Bool
+}
+
+// killedWords says that the server before this one was killed.
+func killedWords(sessions *session.Manager) []string {
+	if sessions == nil {
+		return nil
+	}
+	ago, yes := sessions.Killed()
+	if !yes {
+		return nil
+	}
+	return []string{fmt.Sprintf("the server was started anew: earlier sessions are gone, with their variables (the one before it was killed; its last run began %s). Set up what you need again", agoWords(ago))}
+}
+
+// agoWords says how long ago something was, as far as that is known.
+func agoWords(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return "in the last minutes"
+	case d < 2*time.Hour:
+		return fmt.Sprintf("about %d minutes ago", int(d.Minutes()))
+	}
+	return fmt.Sprintf("about %d hours ago", int(d.Hours()))
 }
 
 // addTo puts the notices into a result: as lines below the status line, as a

@@ -49,7 +49,7 @@ func New(c Config) *Server {
 		),
 	}
 	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: render.NewGate()}
-	first := &notices{sentences: c.Notices}
+	first := &notices{sentences: append(slices.Clone(c.Notices), killedWords(c.Sessions)...)}
 	for _, tool := range t.table() {
 		s.mcp.AddTool(tool.definition(), tool.handler(first))
 		if tool.queues {

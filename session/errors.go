@@ -25,6 +25,8 @@ func (e *UnknownSessionError) Error() string {
 type UnknownExecutionError struct {
 	ID     string
 	Latest string // the newest known id, "" if there is none
+	// Elsewhere says that the id is of another server, an earlier one as a rule.
+	Elsewhere bool
 }
 
 func (e *UnknownExecutionError) Error() string {

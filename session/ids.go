@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 )
 
@@ -14,6 +15,7 @@ import (
 // characters are claimed by a file in the state directory, so that ids stay
 // unique there for ever, over restarts and servers side by side.
 type ids struct {
+	dir    string
 	prefix string
 	n      atomic.Int64
 }
@@ -24,7 +26,7 @@ const letters = "abcdefghjkmnpqrstuvwxyz23456789"
 func newIDs(stateDir string) (*ids, error) {
 	dir := filepath.Join(stateDir, "starts")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return &ids{prefix: randomPrefix()}, fmt.Errorf("claiming an id: %w", err)
+		return &ids{dir: dir, prefix: randomPrefix()}, fmt.Errorf("claiming an id: %w", err)
 	}
 	for {
 		prefix := randomPrefix()
@@ -33,10 +35,21 @@ func newIDs(stateDir string) (*ids, error) {
 		case errors.Is(err, fs.ErrExist):
 			continue
 		case err != nil:
-			return &ids{prefix: prefix}, fmt.Errorf("claiming an id: %w", err)
+			return &ids{dir: dir, prefix: prefix}, fmt.Errorf("claiming an id: %w", err)
 		}
-		return &ids{prefix: prefix}, f.Close()
+		return &ids{dir: dir, prefix: prefix}, f.Close()
 	}
+}
+
+// elsewhere reports whether an id is of another server with the same state
+// directory, an earlier one as a rule.
+func (i *ids) elsewhere(id string) bool {
+	prefix, _, ok := strings.Cut(id, "-")
+	if !ok || len(prefix) != len(i.prefix) || strings.Trim(prefix, letters) != "" || prefix == i.prefix {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(i.dir, prefix))
+	return err == nil
 }
 
 func randomPrefix() string {

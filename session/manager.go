@@ -37,6 +37,9 @@ type Config struct {
 	// directory, or tells why it cannot be used. It is called when needed.
 	Storage  func() (*codefile.Store, error)
 	StateDir string
+	// Place is where the client works, in any form: a server is told of one that was
+	// killed in the same place. "" tells of none.
+	Place string
 	// IdleLimit ends the kernel of a session that has been idle so long; 0 never.
 	IdleLimit time.Duration
 	Log       *slog.Logger
@@ -46,6 +49,7 @@ type Config struct {
 type Manager struct {
 	config Config
 	ids    *ids
+	marks  *marks
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // preparations
@@ -70,6 +74,7 @@ func NewManager(c Config) *Manager {
 	return &Manager{
 		config:        c,
 		ids:           ids,
+		marks:         newMarks(c.StateDir, ids.prefix, c.Place),
 		ctx:           ctx,
 		cancel:        cancel,
 		sessions:      map[string]*Session{},
@@ -190,19 +195,20 @@ func (m *Manager) Sessions() []*Session {
 // Execution returns the execution with that id.
 func (m *Manager) Execution(id string) (*Execution, error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if e := m.executions[id]; e != nil {
+	e, latest := m.executions[id], ""
+	if n := len(m.order); n > 0 {
+		latest = m.order[n-1]
+	}
+	m.mu.Unlock()
+	if e != nil {
 		return e, nil
 	}
-	err := &UnknownExecutionError{ID: id}
-	if n := len(m.order); n > 0 {
-		err.Latest = m.order[n-1]
-	}
-	return nil, err
+	return nil, &UnknownExecutionError{ID: id, Latest: latest, Elsewhere: m.ids.elsewhere(id)}
 }
 
 // adopt gives an execution its id and remembers it.
 func (m *Manager) adopt(e *Execution) {
+	defer m.marks.ran()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e.id = m.ids.next()
@@ -221,6 +227,7 @@ func (m *Manager) adopt(e *Execution) {
 // their atexit handlers run, and are killed then; with ctx done already they
 // are killed at once. Nothing of ours is left when it returns.
 func (m *Manager) Close(ctx context.Context) {
+	m.marks.close() // first: some clients kill within half a second
 	m.mu.Lock()
 	m.closed = true
 	sessions := slices.Collect(maps.Values(m.sessions))

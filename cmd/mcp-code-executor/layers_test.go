@@ -58,7 +58,7 @@ var layers = []layer{
 	{"session/pyenv/provision", []string{"session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/kinds", "session/pyenv/packaging"},
 		"it decides how an environment gets a kernel; the others do it"},
 	{"session/export", []string{"kernel/jupyter", "kernel/record"}, "an export reads the record and nothing that runs"},
-	{"session", []string{"kernel", "kernel/guard", "kernel/jupyter", "kernel/record", "session/codefile", "session/export",
+	{"session", []string{"kernel", "kernel/flock", "kernel/guard", "kernel/jupyter", "kernel/record", "session/codefile", "session/export",
 		"session/pyenv", "session/pyenv/install", "session/pyenv/packaging", "session/pyenv/provision"},
 		"policy: it knows both kernels and environments, but neither sockets nor words"},
 	{"mcp/render", []string{"kernel/jupyter"}, "it shows outputs, whoever asks: an export or a viewer uses it too"},

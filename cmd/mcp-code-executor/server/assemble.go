@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
@@ -56,6 +57,7 @@ func Assemble(getenv func(string) string, version string, log *slog.Logger) (*Pa
 		Environment: s.Environment,
 		Storage:     sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(places.Storage) }),
 		StateDir:    places.State,
+		Place:       strings.Join(near(places.Storage), "\x00"),
 		IdleLimit:   s.IdleLimit,
 		Log:         log,
 	})

@@ -1,0 +1,104 @@
+package session
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestMarks: a server is told of one that was killed in the same place, in the last
+// hours, and of no other.
+func TestMarks(t *testing.T) {
+	dir := t.TempDir()
+	files := func() int {
+		entries, _ := os.ReadDir(filepath.Join(dir, "running"))
+		return len(entries)
+	}
+	server := func(name, place string) *marks {
+		m := newMarks(dir, name, place)
+		t.Cleanup(m.close)
+		return m
+	}
+	kill := func(m *marks) { m.file.Close() } // as the end of its process does
+	expect := func(what string, m *marks, want int) {
+		t.Helper()
+		if got := len(m.left()); got != want {
+			t.Errorf("%s: %d killed servers, want %d", what, got, want)
+		}
+	}
+
+	first := server("aaaa", "/project")
+	expect("nothing has run", first, 0)
+	if files() != 0 {
+		t.Error("a file before the first run")
+	}
+	first.ran()
+	first.ran()
+	second := server("bbbb", "/project")
+	expect("the first lives", second, 0)
+	expect("it is not told of itself", first, 0)
+	first.close()
+	first.ran()
+	expect("the first has closed", second, 0)
+	if files() != 0 {
+		t.Error("a file after the close")
+	}
+
+	second.ran()
+	kill(second)
+	third := server("cccc", "/project")
+	expect("the second was killed", third, 1)
+	expect("told until something runs", third, 1)
+	expect("elsewhere", server("dddd", "/other"), 0)
+	third.ran()
+	expect("its place is taken", server("eeee", "/project"), 0)
+
+	kill(third)
+	old := time.Now().Add(-markMemory - time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, "running", "cccc"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	m := &Manager{marks: newMarks(dir, "ffff", "/project")}
+	if ago, yes := m.Killed(); yes {
+		t.Errorf("told of one killed %v ago", ago)
+	}
+	other := server("gggg", "/other")
+	other.ran()
+	if files() != 1 {
+		t.Errorf("%d files: an old one of another place should go", files())
+	}
+	none := server("hhhh", "")
+	none.ran()
+	if files() != 1 {
+		t.Error("a file without a place")
+	}
+}
+
+// TestElsewhere: ids of other servers are known as such.
+func TestElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	earlier, err := newIDs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := newIDs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]bool{
+		earlier.next():       true,
+		now.next():           false,
+		"":                   false,
+		"nonsense":           false,
+		"../x-1":             false,
+		"....-1":             false,
+		"default":            false,
+		earlier.prefix:       false,
+		earlier.prefix + "-": true,
+	} {
+		if got := now.elsewhere(id); got != want {
+			t.Errorf("%q: %v", id, got)
+		}
+	}
+}
