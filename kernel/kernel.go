@@ -163,7 +163,7 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	session := uuid.NewString()
 	k.codec = jupyter.NewCodec([]byte(info.Key), session, "mcp-code-executor")
 
-	options := launch.Options{Sidecar: k.spec.Sidecar, NoPrelude: host.PlainPython, Pipes: guard.Pipes, Unsent: filepath.Join(k.dir, "unsent")}
+	options := launch.Options{Sidecar: k.spec.Sidecar, Code: k.spec.Code, NoPrelude: host.PlainPython, Pipes: guard.Pipes, Unsent: filepath.Join(k.dir, "unsent")}
 	if err := launch.MakeUnsent(options.Unsent); err != nil {
 		k.log.Warn("what the kernel has not sent when it dies will be lost", "err", err)
 		options.Unsent = ""
@@ -187,6 +187,7 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 		Generation:    k.spec.Generation,
 		Environment:   k.spec.Environment,
 		Python:        k.spec.Python,
+		Dir:           k.spec.Dir,
 		ServerVersion: host.Version,
 		Started:       time.Now(),
 		PID:           k.info.PID,

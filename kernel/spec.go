@@ -103,6 +103,9 @@ type Spec struct {
 	Env []string
 	// Dir is the working directory.
 	Dir string
+	// Code is a directory of the user's modules that is not Dir: it comes right
+	// behind the working directory on sys.path. Usually empty.
+	Code string
 	// Sidecar is a directory appended to sys.path that holds ipykernel when
 	// the environment has none; usually empty.
 	Sidecar string

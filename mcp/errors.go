@@ -43,6 +43,7 @@ func explain(err error) string {
 		tooMany     *session.TooManySessionsError
 		full        *session.QueueFullError
 		storage     *codefile.StorageError
+		work        *session.WorkDirError
 		busy        *session.BusyError
 		generation  *session.GenerationError
 		restarts    *session.RestartsError
@@ -55,7 +56,7 @@ func explain(err error) string {
 	case errors.As(err, &notFound):
 		return err.Error() + ". get_environment_config with list: true shows what is on this machine, configure_environment chooses from it"
 	case errors.As(err, &start):
-		return explainStart(start)
+		return explainStart(start) + startVariables(err)
 	case errors.As(err, &unknownExec):
 		return explainUnknownExecution(unknownExec)
 	case errors.As(err, &unknownSess):
@@ -83,6 +84,8 @@ func explain(err error) string {
 		return fmt.Sprintf("nothing was run: the kernel of session %q has died %d times without one run that finished. The code, or the environment, kills it. Call stop_session with restart: true to start another one, and run less in it", restarts.Session, restarts.Deaths)
 	case errors.As(err, &storage):
 		return "code storage: " + err.Error() + ". CODE_STORAGE_DIR says where code files are kept"
+	case errors.As(err, &work):
+		return "nothing was run: " + work.Error() + ". Make that directory, or set WORK_DIR to another one in the client's configuration of this server and restart it"
 	case errors.As(err, &busy):
 		return fmt.Sprintf("the environment was not changed: session %q has been running %s for %s (%q). Wait for it, interrupt it with interrupt_execution id=%s, or send force: true, which ends it", busy.Session, busy.Running, seconds(busy.Since), busy.Line, busy.Running)
 	case errors.Is(err, errEnvironmentNotReady):
@@ -105,8 +108,18 @@ func explainStart(e *session.StartError) string {
 			fmt.Fprintf(&b, ". Its last lines:\n%s", tail)
 		}
 	}
-	b.WriteString("\nThe code was not run. The next call tries again; if it fails the same way the environment is broken: check it in a terminal with `python -m ipykernel_launcher --version`")
+	b.WriteString("\nThe code was not run. The next call tries again; if it fails the same way, check the environment in a terminal with `python -m ipykernel_launcher --version`")
 	return b.String()
+}
+
+// startVariables names what may be the cause of a failed start and is easily put
+// right.
+func startVariables(err error) string {
+	with, ok := errors.AsType[*session.StartVariablesError](err)
+	if !ok {
+		return ""
+	}
+	return "\nThese variables change how Python starts; try without them first: " + cutMiddle(strings.Join(with.Variables, ", "), 500)
 }
 
 func explainUnknownExecution(e *session.UnknownExecutionError) string {

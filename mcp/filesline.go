@@ -22,7 +22,7 @@ func filesLine(r session.Report) string {
 		}
 		words[i] = fmt.Sprintf("%s (%s, %s)", fileName(f.Name), state, render.ByteSize(f.Size))
 	}
-	line := "[files: " + strings.Join(words, ", ")
+	line := "[files changed meanwhile: " + strings.Join(words, ", ")
 	if more := r.FilesTotal - len(r.Files); more > 0 {
 		line += fmt.Sprintf(", and %d more", more)
 	}

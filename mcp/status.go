@@ -24,6 +24,9 @@ func statusLine(r session.Report) string {
 		}
 		fields = append(fields, env)
 	}
+	if r.WorkDir != "" {
+		fields = append(fields, "dir="+fileName(r.WorkDir))
+	}
 	if r.Generation > 1 {
 		fields = append(fields, fmt.Sprintf("generation=%d", r.Generation))
 	}

@@ -82,16 +82,18 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *arguments) *m
 	case done.Kept:
 		message += ". The session is in it already: its kernel, variables and imports are kept (stop_session with restart: true starts a new kernel)"
 	}
-	return jsonResult(withNotes(object{
+	answer := object{
 		"status":   "success",
 		"message":  message,
 		"previous": configObject(done.Previous),
 		"current":  configObject(c),
 		"session":  s.Name(),
 		"python":   done.Environment.Python,
-		"version":  done.Environment.Info.Version,
-		"lost":     done.Lost,
-	}, a))
+	}
+	if done.Lost {
+		answer["lost"] = true
+	}
+	return jsonResult(withNotes(answer, a))
 }
 
 // needs asks for the argument that belongs to the type.
@@ -106,9 +108,18 @@ func needs(a *arguments, c pyenv.Config) {
 	}
 }
 
-// configObject is a configuration with the predecessor's keys.
+// configObject is a configuration with the predecessor's keys, as far as they are set.
 func configObject(c pyenv.Config) object {
-	return object{"type": c.Type, "conda_name": c.CondaName, "venv_path": c.VenvPath, "uv_venv_path": c.UVVenvPath}
+	o := object{}
+	for name, value := range map[string]string{"type": c.Type, "conda_name": c.CondaName, "venv_path": c.VenvPath, "uv_venv_path": c.UVVenvPath} {
+		if value != "" {
+			o[name] = value
+		}
+	}
+	if len(o) == 0 {
+		o["type"] = managedType
+	}
+	return o
 }
 
 func (t *tools) getEnvironmentConfig() tool {
@@ -150,10 +161,11 @@ func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *arguments) *m
 		"state_dir":      t.sessions.StateDir(),
 		"environment":    t.describeEnvironment(ctx, s),
 		"storage":        t.describeStorage(),
+		"work_dir":       t.describeWorkDir(),
 		"records":        t.recordWords(),
 	}
 	if !c.Configured() {
-		answer["not_configured"] = "no environment is chosen (ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH are unset): a managed environment in this program's data directory is used, made on first use with ipykernel, numpy, pandas and matplotlib. get_environment_config with list: true shows what else is on this machine"
+		answer["not_configured"] = "no environment is chosen (ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH are unset): a managed environment in this program's data directory is used, made on first use with numpy, pandas, matplotlib and a few more. get_environment_config with list: true shows what else is on this machine"
 	}
 	return jsonResult(withNotes(answer, a))
 }
@@ -202,4 +214,13 @@ func (t *tools) describeStorage() object {
 		return object{"works": false, "error": explain(err)}
 	}
 	return object{"works": true, "directory": storage.Dir()}
+}
+
+// describeWorkDir tells where code runs and what decided it, or why it cannot.
+func (t *tools) describeWorkDir() object {
+	work, err := t.sessions.WorkDir()
+	if err != nil {
+		return object{"works": false, "error": explain(err)}
+	}
+	return object{"directory": work.Path, "chosen_by": work.By}
 }

@@ -84,3 +84,15 @@ func (e *QueueFullError) Error() string {
 
 // StartError says why a kernel did not start.
 type StartError = kernel.StartError
+
+// StartVariablesError is a kernel that did not start while variables are set that
+// change how Python starts: the cause may lie in them.
+type StartVariablesError struct {
+	Variables []string // NAME=VALUE
+	Err       error
+}
+
+func (e *StartVariablesError) Error() string { return e.Err.Error() }
+
+// Unwrap gives what happened.
+func (e *StartVariablesError) Unwrap() error { return e.Err }

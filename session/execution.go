@@ -105,6 +105,7 @@ type Execution struct {
 	python     string        // version
 	idle       time.Duration // of OutcomeNotRun: the idle limit that ended the kernel
 	notices    []string      // of preparing: "installed ipykernel …"
+	workDir    string        // of the session's first kernel, when this started it
 	outcome    Outcome
 	err        error // of OutcomeFailed
 	exit       *Exit

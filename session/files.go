@@ -107,24 +107,16 @@ func lookSoon(dir string) (listing, bool) {
 	}
 }
 
-// madeFiles compares two listings of a directory and returns at most
-// maxFilesNamed files, the newest first, and how many there are.
-// What is in ignored, as absolute paths, is left out.
-func madeFiles(before, after listing, ignored []string) (files []MadeFile, total int) {
-	for _, path := range ignored {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
-		}
-		if name, err := filepath.Rel(after.dir, path); err == nil {
-			delete(after.files, name)
-		}
-	}
+// madeFile is a file with the time that it was written.
+type madeFile struct {
+	MadeFile
+	time time.Time
+}
+
+// madeFiles compares two listings of a directory.
+func madeFiles(before, after listing) []madeFile {
 	since := before.taken.Add(-filesTimeMargin)
-	type found struct {
-		MadeFile
-		time time.Time
-	}
-	var all []found
+	var all []madeFile
 	for name, mark := range after.files {
 		old, known := before.files[name]
 		switch {
@@ -133,9 +125,14 @@ func madeFiles(before, after listing, ignored []string) (files []MadeFile, total
 		case !known && !before.whole && mark.time.Before(since):
 			continue // it may have been there
 		}
-		all = append(all, found{MadeFile{Name: name, Size: mark.size, New: !known && before.whole}, mark.time})
+		all = append(all, madeFile{MadeFile{Name: name, Size: mark.size, New: !known && before.whole}, mark.time})
 	}
-	slices.SortFunc(all, func(a, b found) int {
+	return all
+}
+
+// newest returns at most maxFilesNamed files, the newest of all, by name.
+func newest(all []madeFile) (files []MadeFile) {
+	slices.SortFunc(all, func(a, b madeFile) int {
 		// Many files can have one tick of the file system's clock: the last by name.
 		return cmp.Or(b.time.Compare(a.time), strings.Compare(b.Name, a.Name))
 	})
@@ -143,32 +140,86 @@ func madeFiles(before, after listing, ignored []string) (files []MadeFile, total
 		files = append(files, f.MadeFile)
 	}
 	slices.SortFunc(files, func(a, b MadeFile) int { return strings.Compare(a.Name, b.Name) })
-	return files, len(all)
+	return files
 }
 
-// watchFiles looks at a kernel's working directory. The function it returns
-// looks again and returns what is different, but for the files in ignored. A
-// file system that has answered quickly is trusted to go on: a goroutine that
-// could be given up costs a warm call more than the look itself.
-func watchFiles(pid int, storage string, trusted *bool) func(ignored []string) ([]MadeFile, int) {
-	look := func(dir string) (listing, bool) {
-		if *trusted {
+// watchFiles looks at the working directory of the session's kernel before a run.
+// The function it returns looks again and tells what is different, but for the files
+// in stored, absolute paths, and what git ignores.
+func (s *Session) watchFiles(pid int, start string) func(stored []string) ([]MadeFile, int) {
+	dir, begun := workingDir(pid, start), time.Now()
+	after := s.watchDir(dir)
+	return func(stored []string) ([]MadeFile, int) {
+		all := after(begun)
+		for _, path := range stored {
+			if real, err := filepath.EvalSymlinks(path); err == nil {
+				path = real
+			}
+			if name, err := filepath.Rel(dir, path); err == nil {
+				all = slices.DeleteFunc(all, func(f madeFile) bool { return f.Name == name })
+			}
+		}
+		if len(all) > 0 && s.manager.config.Provisioner != nil {
+			var names []string
+			for _, f := range all {
+				names = append(names, f.Name)
+			}
+			ignored := s.manager.config.Provisioner.Installer.Finder.Host.GitIgnored(s.ctx, dir, names)
+			all = slices.DeleteFunc(all, func(f madeFile) bool { return ignored[f.Name] })
+		}
+		return newest(all), len(all)
+	}
+}
+
+// watchDir is watched by the system where that can be, and listed elsewhere. A file
+// system that has answered quickly is trusted to go on: a goroutine that could be
+// given up costs a warm call more than the look itself.
+func (s *Session) watchDir(dir string) func(begun time.Time) []madeFile {
+	if s.watch == nil || s.watch.dir != dir {
+		s.watch.close()
+		s.watch = watchSoon(dir)
+	}
+	if w := s.watch; w != nil {
+		w.drain()
+		return func(begun time.Time) []madeFile {
+			files, ok := w.made(begun)
+			if !ok { // events were lost: what is newer than the run
+				if after, ok := lookSoon(dir); ok {
+					return madeFiles(listing{dir: dir, taken: begun}, after)
+				}
+			}
+			return files
+		}
+	}
+	look := func() (listing, bool) {
+		if s.quickFiles {
 			return listFiles(dir), true
 		}
 		return lookSoon(dir)
 	}
-	dir := workingDir(pid, storage)
-	before, ok := look(dir)
-	*trusted = ok && time.Since(before.taken) < 2*maxFilesTime
-	if !ok {
-		return func([]string) ([]MadeFile, int) { return nil, 0 }
-	}
-	return func(ignored []string) ([]MadeFile, int) {
-		after, ok := look(dir)
+	before, ok := look()
+	s.quickFiles = ok && time.Since(before.taken) < 2*maxFilesTime
+	return func(time.Time) []madeFile {
 		if !ok {
-			return nil, 0
+			return nil
 		}
-		return madeFiles(before, after, ignored)
+		if after, ok := look(); ok {
+			return madeFiles(before, after)
+		}
+		return nil
+	}
+}
+
+// watchSoon is newFileWatch that gives up on a file system that hangs.
+func watchSoon(dir string) *fileWatch {
+	result := make(chan *fileWatch, 1)
+	go func() { result <- newFileWatch(dir) }()
+	select {
+	case w := <-result:
+		return w
+	case <-time.After(20 * maxFilesTime):
+		go func() { (<-result).close() }()
+		return nil
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -39,6 +40,8 @@ func TestMadeFiles(t *testing.T) {
 		}
 	}
 	before := listFiles(dir)
+	watch := newFileWatch(dir)
+	defer watch.close()
 	put(t, dir, "plot.png", "png")
 	put(t, dir, "grows.csv", "ab")
 	put(t, dir, "again.bin", "54321") // only its time tells
@@ -50,13 +53,29 @@ func TestMadeFiles(t *testing.T) {
 	os.Remove(filepath.Join(dir, "gone.txt"))
 	os.Rename(filepath.Join(dir, "moved.txt"), filepath.Join(dir, "here.txt"))
 
-	got, total := madeFiles(before, listFiles(dir), []string{filepath.Join(dir, "stored.py")})
+	made := madeFiles(before, listFiles(dir))
 	want := []MadeFile{
 		{"again.bin", 5, false}, {filepath.Join("data", "out", "deep.csv"), 2, true}, {"grows.csv", 2, false},
-		{"here.txt", 5, true}, {"plot.png", 3, true},
+		{"here.txt", 5, true}, {"plot.png", 3, true}, {"stored.py", 4, true},
 	}
-	if diff := cmp.Diff(want, got); diff != "" || total != len(want) {
-		t.Errorf("%d files (-want +got)\n%s", total, diff)
+	if diff := cmp.Diff(want, newest(made)); diff != "" {
+		t.Errorf("listed (-want +got)\n%s", diff)
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	watched, ok := watch.made(before.taken)
+	if diff := cmp.Diff(want, newest(watched)); diff != "" || !ok {
+		t.Errorf("watched, %t (-want +got)\n%s", ok, diff)
+	}
+	// The next run begins where this one ended.
+	begun := time.Now()
+	put(t, dir, "plot.png", "again")
+	put(t, dir, "tmp", "whole")
+	os.Rename(filepath.Join(dir, "tmp"), filepath.Join(dir, "same.txt"))
+	watched, _ = watch.made(begun)
+	if diff := cmp.Diff([]MadeFile{{"plot.png", 5, false}, {"same.txt", 5, false}}, newest(watched)); diff != "" {
+		t.Errorf("second run (-want +got)\n%s", diff)
 	}
 }
 
@@ -85,7 +104,8 @@ func TestManyFiles(t *testing.T) {
 		put(t, dir, fmt.Sprintf("f%05d", i), "changed")
 	}
 	after := listFiles(dir)
-	files, total := madeFiles(before, after, nil)
+	all := madeFiles(before, after)
+	files, total := newest(all), len(all)
 	if len(files) > maxFilesNamed || total > 50 {
 		t.Errorf("%d of %d files", len(files), total)
 	}
@@ -93,5 +113,29 @@ func TestManyFiles(t *testing.T) {
 		if f.New {
 			t.Errorf("%s is called new", f.Name)
 		}
+	}
+}
+
+// BenchmarkWatch is what a run pays for knowing its files, in an empty project and
+// in one of 50,000 files.
+func BenchmarkWatch(b *testing.B) {
+	for _, files := range []int{0, 50_000} {
+		b.Run(fmt.Sprint(files), func(b *testing.B) {
+			dir := b.TempDir()
+			for i := range files {
+				sub := filepath.Join(dir, fmt.Sprintf("d%03d", i/100))
+				if i%100 == 0 {
+					os.Mkdir(sub, 0o700)
+				}
+				os.WriteFile(filepath.Join(sub, fmt.Sprint(i)), nil, 0o600)
+			}
+			s := &Session{manager: &Manager{}}
+			defer func() { s.watch.close() }()
+			s.watchFiles(os.Getpid(), dir) // the first run of a session pays for the look
+			s.watchDir(dir)
+			for b.Loop() {
+				s.watchDir(dir)(time.Now())
+			}
+		})
 	}
 }

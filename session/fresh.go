@@ -40,6 +40,7 @@ func (m *Manager) openFresh(s *Session) (*Session, error) {
 		return nil, &TooManySessionsError{Limit: maxSessions}
 	}
 	f := newSession(m, s.name+" (fresh kernel)", config)
+	f.alone = true
 	m.fresh[f] = true
 	return f, nil
 }

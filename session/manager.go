@@ -33,9 +33,12 @@ type Config struct {
 	Host        *kernel.Host
 	Provisioner *provision.Provisioner
 	Environment pyenv.Config // of sessions that chose none
-	// Storage opens the code storage, whose directory is the kernels' working
-	// directory, or tells why it cannot be used. It is called when needed.
-	Storage  func() (*codefile.Store, error)
+	// Storage opens the code storage, or tells why it cannot be used. It is called
+	// when needed.
+	Storage func() (*codefile.Store, error)
+	// WorkDir tells the kernels' working directory; nil is the code storage. It is
+	// called for each kernel.
+	WorkDir  func() WorkDir
 	StateDir string
 	// Place is where the client works, in any form: a server is told of one that was
 	// killed in the same place. "" tells of none.

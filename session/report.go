@@ -26,6 +26,7 @@ type Report struct {
 
 	Environment string // label, "" while unknown
 	Python      string // version
+	WorkDir     string // of the run that started the session's first kernel: files are relative to it
 	Generation  int
 	Elapsed     time.Duration // since it was sent to the kernel, or asked for
 	Count       int
@@ -89,7 +90,7 @@ func (e *Execution) Report(since Cursor) Report {
 		execution:  e,
 	}
 	if !e.told {
-		r.Notices = e.notices
+		r.Notices, r.WorkDir = e.notices, e.workDir
 	}
 	if r.Environment, r.Python = e.env, e.python; r.Environment == "" && s.env != nil {
 		r.Environment, r.Python = s.env.Label(), s.env.Info.Version

@@ -19,6 +19,7 @@ import (
 //  2. one watcher per kernel, started with the kernel, ended by its death.
 type Session struct {
 	name    string
+	alone   bool // of one run, without a place in the list
 	manager *Manager
 	log     *slog.Logger
 	ctx     context.Context // ends with close
@@ -26,6 +27,7 @@ type Session struct {
 	wake    chan struct{} // buffered 1: the queue has something
 	// quickFiles belongs to the worker: its working directory answers quickly.
 	quickFiles bool
+	watch      *fileWatch // the worker's too, until close
 	wg         sync.WaitGroup
 
 	mu         sync.Mutex // protects the fields below
@@ -225,7 +227,7 @@ func (s *Session) run(e *Execution) {
 		s.failLocked(e, err)
 		return
 	}
-	made := watchFiles(k.Info().PID, k.Dir(), &s.quickFiles)
+	made := s.watchFiles(k.Info().PID, k.Dir())
 	running, err := k.Begin(s.kernelRequest(e))
 	if err != nil {
 		s.died(k) // it died while idle; the watcher may not have seen it yet
@@ -376,4 +378,5 @@ func (s *Session) close(ctx context.Context) {
 		k.Shutdown(ctx)
 	}
 	s.wg.Wait()
+	s.watch.close()
 }

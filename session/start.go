@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 )
 
 // ready returns the session's kernel, started when there is none. It resolves
@@ -31,6 +32,10 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
+	work, err := s.manager.workDir(storage)
+	if err != nil {
+		return nil, err
+	}
 	env, err := s.manager.environment(e.ctx, config, func(line string) { s.activity(e, line) })
 	if err != nil {
 		return nil, err
@@ -43,15 +48,23 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	s.mu.Lock()
 	next := s.generation + 1
 	s.mu.Unlock()
+	code := storage.Dir()
+	if sameDir(code, work.Path) {
+		code = "" // the working directory is on sys.path as it is
+	}
 	k, err = kernel.Start(e.ctx, c.Host, kernel.Spec{
 		Python:      env.Python,
 		Env:         env.Vars,
-		Dir:         storage.Dir(),
+		Dir:         work.Path,
+		Code:        code,
 		Sidecar:     env.Sidecar,
 		Session:     s.name,
 		Generation:  next,
 		Environment: env.Label(),
 	})
+	if variables := pyenv.AtStart(env.Vars); err != nil && len(variables) > 0 {
+		err = &StartVariablesError{Variables: variables, Err: err}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +75,14 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		return nil, ErrClosed
 	}
 	s.kernel, s.env, s.generation = k, env, next
+	if next == 1 && !s.alone {
+		e.workDir = work.Path
+	}
 	if next > 1 {
 		e.notices = append(e.notices, fmt.Sprintf("new kernel, generation %d: the variables and imports of generation %d are gone", next, next-1))
+	}
+	if env.Made != "" {
+		e.notices = append(e.notices, env.Made)
 	}
 	if notice != "" {
 		e.notices = append(e.notices, notice)

@@ -59,6 +59,9 @@ func readEntry(t *testing.T, name string, file []byte) config.Entry {
 	if name == "codex" {
 		return readTOML(t, string(file))
 	}
+	if name == "opencode" {
+		return readOpencode(t, file)
+	}
 	key := "mcpServers"
 	if name == "vscode" {
 		key = "servers"
@@ -71,10 +74,55 @@ func readEntry(t *testing.T, name string, file []byte) config.Entry {
 		t.Fatalf("%s", file)
 	}
 	e := content[key][config.ServerName]
-	if want := map[string]string{"vscode": "stdio", "claude-code": "stdio"}[name]; e.Type != want {
+	if want := map[string]string{"vscode": "stdio", "claude-code": "stdio", "copilot": "local"}[name]; e.Type != want {
 		t.Errorf("type %q, want %q", e.Type, want)
 	}
 	return e
+}
+
+// readOpencode reads an entry of opencode, whose command is a list.
+func readOpencode(t *testing.T, file []byte) config.Entry {
+	t.Helper()
+	var content struct {
+		MCP map[string]struct {
+			Type        string
+			Command     []string
+			Environment map[string]string
+		}
+	}
+	if err := json.Unmarshal(file, &content); err != nil || len(content.MCP) != 1 {
+		t.Fatalf("%v in %s", err, file)
+	}
+	e := content.MCP[config.ServerName]
+	if e.Type != "local" || len(e.Command) == 0 {
+		t.Fatalf("%s", file)
+	}
+	return config.Entry{Command: e.Command[0], Args: e.Command[1:], Env: e.Environment}
+}
+
+// TestConfigWorkDir: where the client has a word for the project it is WORK_DIR,
+// unless a directory is chosen; no other entry names one.
+func TestConfigWorkDir(t *testing.T) {
+	for _, c := range config.Clients() {
+		for _, set := range []string{"", "WORK_DIR", "CODE_STORAGE_DIR"} {
+			var out, errs bytes.Buffer
+			getenv := func(name string) string { return map[string]string{"HOME": "/home/me", set: "/chosen"}[name] }
+			if status := run(t.Context(), []string{"config", c.Name}, getenv, nil, &out, &errs); status != 0 {
+				t.Fatalf("status %d: %s", status, errs.String())
+			}
+			e := readEntry(t, c.Name, out.Bytes())
+			want := map[string]string{}
+			switch {
+			case set != "":
+				want[set] = "/chosen"
+			case c.Name == "vscode" || c.Name == "cursor":
+				want["WORK_DIR"] = "${workspaceFolder}"
+			}
+			if !maps.Equal(e.Env, want) {
+				t.Errorf("%s with %s: %q", c.Name, set, e.Env)
+			}
+		}
+	}
 }
 
 // readTOML reads the little TOML that is printed: tables and strings.
@@ -111,7 +159,7 @@ func TestConfigUnknownClient(t *testing.T) {
 		if status := run(t.Context(), append([]string{"config"}, args...), func(string) string { return "" }, nil, &out, &errs); status != exitUsage || out.Len() > 0 {
 			t.Errorf("%q: status %d, %s", args, status, out.String())
 		}
-		if strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), "claude-desktop, claude-code, cursor, vscode, codex") {
+		if strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), "claude-desktop, claude-code, cursor, vscode, codex, gemini, qwen, opencode, copilot, cline") {
 			t.Errorf("%q: %s", args, errs.String())
 		}
 	}

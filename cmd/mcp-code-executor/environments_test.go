@@ -232,7 +232,7 @@ func TestConfigure(t *testing.T) {
 	}
 	// One session alone.
 	o := p.done("configure_environment", args{"type": "venv-uv", "uv_venv_path": dir(second), "session": "mine"})
-	if o["lost"] != false || o["session"] != "mine" {
+	if o["lost"] != nil || o["session"] != "mine" {
 		t.Errorf("a session without a kernel: %v", o)
 	}
 	where("mine", second)
@@ -252,7 +252,7 @@ func TestConfigure(t *testing.T) {
 	// The one it is in, said in another way: nothing is lost.
 	p.run("kept = 41")
 	o = p.done("configure_environment", args{"type": "venv-uv", "uv_venv_path": second})
-	if o["lost"] != false || !strings.Contains(o["message"].(string), "are kept") {
+	if o["lost"] != nil || !strings.Contains(o["message"].(string), "are kept") {
 		t.Errorf("the same: %v", o)
 	}
 	if r := p.run("print(kept + 1)"); strings.TrimSpace(r.rest()) != "42" {

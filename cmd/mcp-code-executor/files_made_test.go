@@ -10,7 +10,7 @@ import (
 // filesLine is the line of an answer that names files.
 func filesLine(r result) string {
 	for line := range strings.Lines(r.text()) {
-		if strings.HasPrefix(line, "[files: ") {
+		if strings.HasPrefix(line, "[files changed meanwhile: ") {
 			return strings.TrimSpace(line)
 		}
 	}
@@ -22,14 +22,14 @@ func TestFilesMade(t *testing.T) {
 	p := launch(t, inVenv(t)...)
 	for _, step := range []struct{ code, want string }{
 		{"1", ""},
-		{"open('out.csv', 'w').write('a,b\\n')", "[files: out.csv (new, 4 bytes)]"},
+		{"open('out.csv', 'w').write('a,b\\n')", "[files changed meanwhile: out.csv (new, 4 bytes)]"},
 		{"import os; os.makedirs('plots/a'); open('plots/a/x.bin', 'wb').write(bytes(34_000)); open('out.csv', 'a').write('1,2\\n')",
-			"[files: out.csv (changed, 8 bytes), " + filepath.Join("plots", "a", "x.bin") + " (new, 34 kB)]"},
+			"[files changed meanwhile: out.csv (changed, 8 bytes), " + filepath.Join("plots", "a", "x.bin") + " (new, 34 kB)]"},
 		{"len(open('out.csv').read())", ""},
-		{"open('odd, name]\\n', 'w').close()", `[files: "odd, name]\n" (new, 0 bytes)]`},
+		{"open('odd, name]\\n', 'w').close()", `[files changed meanwhile: "odd, name]\n" (new, 0 bytes)]`},
 		{"for i in range(30): open(f'many{i:02}', 'w').close()", ", many29 (new, 0 bytes), and 10 more]"},
 		{"os.mkdir('below'); os.chdir('below')", ""},
-		{"open('here.txt', 'w').close()", "[files: here.txt (new, 0 bytes)]"},
+		{"open('here.txt', 'w').close()", "[files changed meanwhile: here.txt (new, 0 bytes)]"},
 	} {
 		got := filesLine(p.run(step.code))
 		if got != step.want && (step.want == "" || !strings.HasSuffix(got, step.want)) {
@@ -41,7 +41,7 @@ func TestFilesMade(t *testing.T) {
 	if got := filesLine(r); strings.Contains(got, "stored") {
 		t.Errorf("%q", got)
 	}
-	if r := p.call("execute_code", args{"code": "open('last.txt', 'w').close(); 1/0"}); filesLine(r) != "[files: last.txt (new, 0 bytes)]" {
+	if r := p.call("execute_code", args{"code": "open('last.txt', 'w').close(); 1/0"}); filesLine(r) != "[files changed meanwhile: last.txt (new, 0 bytes)]" {
 		t.Errorf("after an exception:\n%s", r.text())
 	}
 }

@@ -46,6 +46,9 @@ type Options struct {
 	Pipes string
 	// Unsent is the path of a file that MakeUnsent made. Empty for none.
 	Unsent string
+	// Code is a directory of the user's modules that is not the working directory:
+	// it comes right behind it on sys.path. Empty for none.
+	Code string
 	// NoPrelude leaves the display settings of pandas, numpy and matplotlib and
 	// the size of Out as they are.
 	NoPrelude bool
@@ -125,6 +128,9 @@ func Args(python, script, connectionFile string, o Options) []string {
 	}
 	if o.Unsent != "" {
 		args = append(args, "--mce-unsent="+o.Unsent)
+	}
+	if o.Code != "" {
+		args = append(args, "--mce-code="+o.Code)
 	}
 	if o.NoPrelude {
 		args = append(args, "--mce-no-prelude")

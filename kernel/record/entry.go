@@ -30,6 +30,7 @@ type Info struct {
 	Generation    int       `json:"generation"`
 	Environment   string    `json:"environment,omitempty"`
 	Python        string    `json:"python,omitempty"`
+	Dir           string    `json:"dir,omitempty"` // the working directory it was started in
 	Kernel        string    `json:"kernel,omitempty"`
 	ServerVersion string    `json:"server_version,omitempty"`
 	Started       time.Time `json:"started"`

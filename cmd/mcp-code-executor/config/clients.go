@@ -15,6 +15,9 @@ type Client struct {
 	Files       func(home string) []string // the user's file first
 	snippet     func(e Entry) string
 	after       func(e Entry) string // what else to say, or nil
+	// project is the client's word for the directory that is open, "" where it has
+	// none: most clients without one start servers in the project.
+	project string
 }
 
 // Clients are those whose configuration is known, see docs/clients.md.
@@ -36,17 +39,59 @@ func Clients() []Client {
 			Files: func(home string) []string {
 				return []string{filepath.Join(home, ".cursor", "mcp.json"), ".cursor/mcp.json in a project"}
 			},
+			project: workspaceFolder,
 			snippet: func(e Entry) string { return jsonSnippet("mcpServers", e) }},
 		{Name: "vscode", Title: "VS Code", Key: "servers",
 			Files: func(home string) []string {
 				return []string{applicationFile(home, "Code", "User", "mcp.json"), ".vscode/mcp.json in a workspace"}
 			},
+			project: workspaceFolder,
 			snippet: func(e Entry) string { e.Type = "stdio"; return jsonSnippet("servers", e) }},
 		{Name: "codex", Title: "Codex",
 			Files:   func(home string) []string { return []string{filepath.Join(home, ".codex", "config.toml")} },
 			snippet: tomlSnippet},
+		{Name: "gemini", Title: "Gemini CLI", Key: "mcpServers",
+			Files: func(home string) []string {
+				return []string{filepath.Join(home, ".gemini", "settings.json"), ".gemini/settings.json in a project"}
+			},
+			snippet: func(e Entry) string { return jsonSnippet("mcpServers", e) }},
+		{Name: "qwen", Title: "Qwen Code", Key: "mcpServers",
+			Files: func(home string) []string {
+				return []string{filepath.Join(home, ".qwen", "settings.json"), ".qwen/settings.json in a project"}
+			},
+			snippet: func(e Entry) string { return jsonSnippet("mcpServers", e) }},
+		{Name: "opencode", Title: "opencode",
+			Files: func(home string) []string {
+				return []string{filepath.Join(home, ".config", "opencode", "opencode.json"), "opencode.json in a project"}
+			},
+			snippet: opencodeSnippet,
+			after: func(Entry) string {
+				return "opencode 2 has its servers one level deeper, in \"mcp\": {\"servers\": {…}}."
+			}},
+		{Name: "copilot", Title: "Copilot CLI", Key: "mcpServers",
+			Files: func(home string) []string {
+				return []string{filepath.Join(home, ".copilot", "mcp-config.json"), ".mcp.json in a project"}
+			},
+			snippet: func(e Entry) string {
+				e.Type, e.Tools = "local", []string{"*"}
+				return jsonSnippet("mcpServers", e)
+			}},
+		{Name: "cline", Title: "Cline", Key: "mcpServers",
+			Files: func(home string) []string {
+				return []string{filepath.Join(home, ".cline", "data", "settings", "cline_mcp_settings.json")}
+			},
+			snippet: func(e Entry) string { e.Timeout = clineTimeout; return jsonSnippet("mcpServers", e) },
+			after: func(Entry) string {
+				return "In the extension: MCP Servers, Configure, Configure MCP Servers. It starts servers in no project: set WORK_DIR there."
+			}},
 	}
 }
+
+// workspaceFolder is what VS Code, and what is made of it, fills in.
+const workspaceFolder = "${workspaceFolder}"
+
+// clineTimeout is how long Cline is to wait for an answer, in seconds; it waits 60.
+const clineTimeout = 300
 
 // Names are the clients' names.
 func Names() []string {

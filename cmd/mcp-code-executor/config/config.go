@@ -20,6 +20,8 @@ type Entry struct {
 	Command string            `json:"command"`
 	Args    []string          `json:"args,omitempty"`
 	Env     map[string]string `json:"env,omitempty"`
+	Tools   []string          `json:"tools,omitempty"`   // that may be used
+	Timeout int               `json:"timeout,omitempty"` // seconds
 }
 
 // ServerName is what the server is called in a client.
@@ -40,7 +42,10 @@ func (c Client) Print(getenv func(string) string, stdout, stderr io.Writer) int 
 			e.Env[s.Name] = value
 		}
 	}
-	fmt.Fprintf(stderr, "%s: this goes into %s", c.Title, strings.Join(c.Files(home), ", or "))
+	if c.project != "" && e.Env["WORK_DIR"] == "" && e.Env["CODE_STORAGE_DIR"] == "" {
+		e.Env["WORK_DIR"] = c.project
+	}
+	fmt.Fprintf(stderr, "%s: add this to %s; keep what else is in the file", c.Title, strings.Join(c.Files(home), ", or to "))
 	if c.after != nil {
 		fmt.Fprintf(stderr, "\n%s", c.after(e))
 	}
@@ -63,12 +68,25 @@ func (c Client) Print(getenv func(string) string, stdout, stderr io.Writer) int 
 
 // jsonSnippet is the entry under the client's key.
 func jsonSnippet(key string, e Entry) string {
+	return indented(map[string]any{key: map[string]Entry{ServerName: e}})
+}
+
+func indented(v any) string {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	encoder.Encode(map[string]any{key: map[string]Entry{ServerName: e}}) // strings alone cannot fail
+	encoder.Encode(v) // strings alone cannot fail
 	return b.String()
+}
+
+// opencodeSnippet is the entry as opencode keeps it.
+func opencodeSnippet(e Entry) string {
+	entry := map[string]any{"type": "local", "command": append([]string{e.Command}, e.Args...), "enabled": true}
+	if len(e.Env) > 0 {
+		entry["environment"] = e.Env
+	}
+	return indented(map[string]any{"mcp": map[string]any{ServerName: entry}})
 }
 
 // tomlSnippet is the entry as Codex keeps it. TOML's strings take JSON's escapes.

@@ -105,7 +105,7 @@ func (d *doctor) examine(ctx context.Context) {
 	index := d.askIndex(ctx, env) // answers while the kernel works
 	switch {
 	case !storage:
-		d.report.skip("kernel", "needs the code storage: it is the working directory")
+		d.report.skip("kernel", "needs the code storage and the working directory")
 	default:
 		bounded, cancel := context.WithTimeout(ctx, doctorTime)
 		d.checkKernel(bounded, env)

@@ -131,6 +131,12 @@ func (d *doctor) checkStorage() bool {
 		return false
 	}
 	d.report.ok("storage", "%s: a file was written, read and removed", store.Dir())
+	work, err := d.parts.Sessions.WorkDir()
+	if err != nil {
+		d.report.fail("work dir", err, advice{command: "mkdir -p " + server.FindPlaces(d.getenv).WorkDir.Path + ", or set WORK_DIR to another directory"})
+		return false
+	}
+	d.report.ok("work dir", "%s, by %s", work.Path, work.By)
 	d.checkRecords()
 	return true
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -56,8 +55,9 @@ func Assemble(getenv func(string) string, version string, log *slog.Logger) (*Pa
 		Provisioner: provisioner,
 		Environment: s.Environment,
 		Storage:     sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(places.Storage) }),
+		WorkDir:     func() session.WorkDir { return places.WorkDir },
 		StateDir:    places.State,
-		Place:       strings.Join(near(places.Storage), "\x00"),
+		Place:       strings.Join(near(places), "\x00"),
 		IdleLimit:   s.IdleLimit,
 		Log:         log,
 	})
@@ -80,21 +80,18 @@ func NewProvisioner(getenv func(string) string, environ func() []string, runner 
 	})
 	p.KernelInstall = s.KernelInstall
 	p.Installer.UVInstall = s.UVInstall
-	p.Installer.Finder.Near = near(places.Storage)
+	p.Installer.Finder.Near = near(places)
 	return p
 }
 
 // near lists where the user works: where the client started us, and where code
 // runs. A client that knows no project starts servers anywhere.
-func near(storage string) []string {
+func near(p Places) []string {
 	var dirs []string
 	if wd, err := os.Getwd(); err == nil {
 		dirs = append(dirs, wd)
 	}
-	if abs, err := filepath.Abs(storage); err == nil {
-		dirs = append(dirs, abs)
-	}
-	return dirs
+	return append(dirs, p.WorkDir.Path, absolute(p.Storage))
 }
 
 // Close ends everything. Kernels may exit by themselves until ctx ends.

@@ -7,13 +7,15 @@ import (
 	"runtime"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
 // Places are where files of ours lie.
 type Places struct {
 	Home    string
-	Storage string // code files, the kernels' working directory
+	Storage string // code files
+	WorkDir session.WorkDir
 	Data    string // managed environment
 	State   string // records
 }
@@ -40,10 +42,13 @@ func FindPlaces(getenv func(string) string) Places {
 	}
 	p.Data = filepath.Join(data, "mcp-code-executor")
 	p.State = filepath.Join(state, "mcp-code-executor")
-	p.Storage = (&host.Host{Home: p.Home}).ExpandHome(settings.Read(getenv).Storage)
+	set := settings.Read(getenv)
+	p.Storage = (&host.Host{Home: p.Home}).ExpandHome(set.Storage)
 	if p.Storage == "" {
 		p.Storage = filepath.Join(p.Data, "code")
 	}
+	dir, by := ChooseWorkDir(startOf(getenv, set, p))
+	p.WorkDir = session.WorkDir{Path: dir, By: by, Set: by == ByWorkDir}
 	return p
 }
 

@@ -13,6 +13,7 @@ import (
 
 // Settings are the values in force.
 type Settings struct {
+	WorkDir     string       // WORK_DIR as given, "" for the default place
 	Storage     string       // CODE_STORAGE_DIR as given, "" for the default place
 	Environment pyenv.Config // ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH
 	// KernelInstall is "auto", "env", "sidecar" or "never".

@@ -51,9 +51,15 @@ func (s Setting) IsPath(value string) bool {
 func Table() []Setting {
 	return []Setting{
 		{
+			Name: "WORK_DIR", Kind: Path, Default: "the project in which the client started the server", Values: "a path",
+			Does:   "the working directory of code: files are relative to it",
+			Readme: "the working directory of code: files are relative to it ([how the default is found](docs/clients.md#where-code-runs))",
+			read:   readWorkDir,
+		},
+		{
 			Name: "CODE_STORAGE_DIR", Kind: Path, Default: "`code` in the data directory", Values: "a path",
-			Does:   "where code files are kept, and the working directory of code",
-			Readme: "where code files are kept, and the working directory of code; made when missing",
+			Does:   "where code files are kept; when set, code runs there too, unless WORK_DIR is set",
+			Readme: "where code files are kept; made when missing. When set, code runs there too, unless `WORK_DIR` is set",
 			read:   func(s *Settings, value string) *Problem { s.Storage = value; return nil },
 		},
 		{

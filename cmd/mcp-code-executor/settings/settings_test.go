@@ -30,6 +30,9 @@ func TestValues(t *testing.T) {
 	}
 	text := func(values ...string) []string { return values }
 	for _, test := range []row{
+		{"WORK_DIR", none, "", false},
+		{"WORK_DIR", text(" ~/shop ", "~/shop"), "~/shop", false},
+		{"WORK_DIR", text("${workspaceFolder}", "${PWD}/x"), "", true},
 		{"CODE_STORAGE_DIR", none, "", false},
 		{"CODE_STORAGE_DIR", text(" ~/code ", "~/code"), "~/code", false},
 		{"ENV_TYPE", none, "", false},
@@ -71,7 +74,7 @@ func TestValues(t *testing.T) {
 		for _, value := range test.values {
 			s := Read(variables(map[string]string{test.setting: value}))
 			got := map[string]any{
-				"CODE_STORAGE_DIR": s.Storage, "ENV_TYPE": s.Environment.Type, "CONDA_ENV_NAME": s.Environment.CondaName,
+				"WORK_DIR": s.WorkDir, "CODE_STORAGE_DIR": s.Storage, "ENV_TYPE": s.Environment.Type, "CONDA_ENV_NAME": s.Environment.CondaName,
 				"VENV_PATH": s.Environment.VenvPath, "UV_VENV_PATH": s.Environment.UVVenvPath, "KERNEL_INSTALL": s.KernelInstall,
 				"UV_INSTALL": s.UVInstall, "ENV_DENY": s.EnvDeny, "HISTORY": s.History, "PRELUDE": s.Prelude,
 				"SESSION_IDLE_LIMIT": s.IdleLimit, "LOG_LEVEL": s.LogLevel,

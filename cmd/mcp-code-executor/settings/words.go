@@ -27,6 +27,17 @@ func isOn(value string) bool {
 	return slices.Contains([]string{"on", "yes", "true", "1", "always", "enabled", "enable", "y", "t"}, strings.ToLower(value))
 }
 
+// readWorkDir takes any path but one whose variable the client has not filled in,
+// as some do where no folder is open.
+func readWorkDir(s *Settings, value string) *Problem {
+	if strings.Contains(value, "${") {
+		return &Problem{Reason: "holds a variable that the client has not filled in", Effect: "it is ignored",
+			Fix: "open a folder in the client, or set WORK_DIR to the project's path"}
+	}
+	s.WorkDir = value
+	return nil
+}
+
 func readKernelInstall(s *Settings, value string) *Problem {
 	switch word := strings.ToLower(value); {
 	case slices.Contains([]string{auto, "env", "sidecar"}, word):

@@ -6,7 +6,8 @@ SIDECAR = "--mce-sidecar="
 NO_PRELUDE = "--mce-no-prelude"
 PIPES = "--mce-pipes="
 UNSENT = "--mce-unsent="
-OURS = (SIDECAR, NO_PRELUDE, PIPES, UNSENT)
+CODE = "--mce-code="
+OURS = (SIDECAR, NO_PRELUDE, PIPES, UNSENT, CODE)
 
 
 def arguments(argv):

@@ -34,8 +34,20 @@ def hide_cwd():
     return restore
 
 
+CODE = []  # directories of code files that are not the working directory
+
+
+def add_code(directories):
+    """Puts them behind the working directory, which is before all that is installed."""
+    CODE.extend(directories)
+    first = [i for i, entry in enumerate(sys.path) if is_cwd(entry)]
+    installed = [i for i, entry in enumerate(sys.path) if entry.endswith(("site-packages", "dist-packages"))]
+    at = first[0] + 1 if first else min(installed, default=len(sys.path))
+    sys.path[at:at] = [directory for directory in directories if directory not in sys.path]
+
+
 class InstalledFirst:
-    """Finds the packages in LAZY as if the working directory were not on sys.path."""
+    """Finds the packages in LAZY as if the user's own directories were not on sys.path."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -43,7 +55,7 @@ class InstalledFirst:
             return None
         from importlib.machinery import PathFinder
 
-        return PathFinder.find_spec(name, [e for e in sys.path if not is_cwd(e)], target)
+        return PathFinder.find_spec(name, [e for e in sys.path if e not in CODE and not is_cwd(e)], target)
 
 
 class SidecarFirst:

@@ -73,6 +73,7 @@ def main():
     if sidecar:
         sys.path.append(sidecar)
         sys.meta_path.insert(0, paths.SidecarFirst(sidecar))
+    code = options.value(ours, options.CODE)
 
     try:
         kernelapp = import_ipykernel()
@@ -98,6 +99,7 @@ def main():
         before(app, "init_sockets", "pieces", messages.split_streams)
         before(app, "init_heartbeat", "nodrop", messages.set_nodrop)
         before(app, "init_path", "restore-cwd", restore_cwd)
+        before(app, "init_shell", "code", lambda app: paths.add_code([code] if code else []))
         app.initialize(argv)
         # Here the shell is up and no request has been read.
         step("argv", sys.argv.__delitem__, slice(1, None))  # code may read it

@@ -1,0 +1,82 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+)
+
+// WorkDir is where code runs: files are relative to it.
+type WorkDir struct {
+	Path string
+	// By says what decided it: a setting's name, or a few words.
+	By string
+	// Set says that a person has set it: then it must be there.
+	Set bool
+}
+
+// WorkDirError says that the working directory that was set cannot be used.
+type WorkDirError struct {
+	WorkDir WorkDir
+	Err     error
+}
+
+func (e *WorkDirError) Error() string {
+	reason := e.Err.Error()
+	switch {
+	case errors.Is(e.Err, fs.ErrNotExist):
+		reason = "is not there"
+	case errors.Is(e.Err, fs.ErrPermission):
+		reason = "may not be entered"
+	}
+	return fmt.Sprintf("%s=%s %s", e.WorkDir.By, e.WorkDir.Path, reason)
+}
+
+// Unwrap gives the cause.
+func (e *WorkDirError) Unwrap() error { return e.Err }
+
+// WorkDir tells where the next kernel will run code.
+func (m *Manager) WorkDir() (WorkDir, error) {
+	storage, err := m.config.Storage()
+	if err != nil {
+		return WorkDir{}, err
+	}
+	return m.workDir(storage)
+}
+
+// workDir is the working directory for a kernel that starts now. One that a
+// person has set is an error when it is not there: code would read and write
+// elsewhere. Another one is passed by.
+func (m *Manager) workDir(storage *codefile.Store) (WorkDir, error) {
+	if m.config.WorkDir == nil {
+		return WorkDir{Path: storage.Dir()}, nil
+	}
+	w := m.config.WorkDir()
+	info, err := os.Stat(w.Path)
+	switch {
+	case err == nil && info.IsDir():
+		return w, nil
+	case err == nil:
+		err = errors.New("is no directory")
+	}
+	if w.Set {
+		return w, &WorkDirError{WorkDir: w, Err: err}
+	}
+	return WorkDir{Path: storage.Dir(), By: w.By}, nil
+}
+
+// sameDir reports whether two paths lead to the same directory.
+func sameDir(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
