@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -80,11 +81,11 @@ func lineQuery(a *arguments) *session.LineQuery {
 	return &q
 }
 
-var lineRange = regexp.MustCompile(`^(\d{0,15})\s*(-?)\s*(\d{0,15})$`)
+var lineRange = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\d{0,15})\s*(-?)\s*(\d{0,15})$`) })
 
 // parseLines reads "100-200", "100-", "100" and "-50".
 func parseLines(text string, q *session.LineQuery) bool {
-	m := lineRange.FindStringSubmatch(text)
+	m := lineRange().FindStringSubmatch(text)
 	if m == nil {
 		return false
 	}

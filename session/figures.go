@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
@@ -135,9 +136,9 @@ func scriptPage(v jupyter.Value, libraries, before, after string) []byte {
 }
 
 var (
-	bokehVersion = regexp.MustCompile(`"version":"([0-9A-Za-z.]{1,20})"`)
-	bokehRoots   = regexp.MustCompile(`"roots":\{("[^{}]+)\}`)
-	bokehRoot    = regexp.MustCompile(`"[\w-]+":"([\w-]+)"`)
+	bokehVersion = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"version":"([0-9A-Za-z.]{1,20})"`) })
+	bokehRoots   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"roots":\{("[^{}]+)\}`) })
+	bokehRoot    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"[\w-]+":"([\w-]+)"`) })
 )
 
 // bokehPage is a page for the script bokeh sends to notebooks: it draws into
@@ -147,7 +148,7 @@ func bokehPage(v jupyter.Value) []byte {
 	if err != nil || len(script) > maxFigure {
 		return nil
 	}
-	version := bokehVersion.FindSubmatch(script)
+	version := bokehVersion().FindSubmatch(script)
 	if version == nil {
 		return nil
 	}
@@ -156,8 +157,8 @@ func bokehPage(v jupyter.Value) []byte {
 	for _, part := range []string{"", "-widgets", "-tables"} {
 		fmt.Fprintf(&page, bokehScripts, part, version[1])
 	}
-	for _, roots := range bokehRoots.FindAllSubmatch(script, -1) {
-		for _, root := range bokehRoot.FindAllSubmatch(roots[1], -1) {
+	for _, roots := range bokehRoots().FindAllSubmatch(script, -1) {
+		for _, root := range bokehRoot().FindAllSubmatch(roots[1], -1) {
 			fmt.Fprintf(&page, "<div id=%q></div>", root[1])
 		}
 	}

@@ -312,6 +312,7 @@ func TestStateRule(t *testing.T) {
 	}{
 		{`import "errors"; var ErrGone = errors.New("gone")`, ""},
 		{`import "regexp"; var form = regexp.MustCompile("^a$")`, ""},
+		{`import "sync"; var table = sync.OnceValue(func() int { return 1 })`, ""},
 		{`var table = []struct{ a, b string }{{"x", "y"}}; func f() string { return table[0].a }`, ""},
 		{`import _ "embed"` + "\n//go:embed x.txt\nvar text string", ""},
 		{`var names = []string{"a"}; func f() { names := names; names[0] = "b" }`, ""}, // a local of that name
@@ -411,7 +412,8 @@ func docText(g *ast.CommentGroup) string {
 }
 
 // constantValue holds for literals, for tables of such (no pointers, nothing of
-// sync), and for calls that make an error, a regular expression or a replacer.
+// sync), and for calls that make an error, a regular expression or a replacer,
+// also when they are made at their first use.
 func constantValue(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.BasicLit, *ast.Ident, *ast.SelectorExpr:
@@ -430,12 +432,15 @@ func constantValue(e ast.Expr) bool {
 		}
 		return !slices.ContainsFunc(e.Elts, func(e ast.Expr) bool { return !constantValue(e) })
 	case *ast.CallExpr:
+		if f, ok := e.Fun.(*ast.Ident); ok && f.Name == "lazily" {
+			return true
+		}
 		s, ok := e.Fun.(*ast.SelectorExpr)
 		if !ok {
 			return false
 		}
 		x, ok := s.X.(*ast.Ident)
-		return ok && slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer"}, x.Name+"."+s.Sel.Name)
+		return ok && slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer", "sync.OnceValue"}, x.Name+"."+s.Sel.Name)
 	}
 	return false
 }

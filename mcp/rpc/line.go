@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"sync"
 )
 
 // How much of a refused line is kept: enough to find the request's id.
@@ -90,7 +91,7 @@ func (l *lineReader) skip(read []byte, ended bool) error {
 
 // lastID matches an id that is the last member of a message. Quotes inside a
 // JSON string are escaped, so only members can look like this.
-var lastID = regexp.MustCompile(`,\s*"id"\s*:\s*(-?[0-9]+|"[^"\\]*")\s*}\s*$`)
+var lastID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`,\s*"id"\s*:\s*(-?[0-9]+|"[^"\\]*")\s*}\s*$`) })
 
 // id finds the id of the message without reading all of it, so that the client
 // does not wait for ever. Some clients send the id first, some last. nil if
@@ -119,7 +120,7 @@ func (e *longLineError) id() json.RawMessage {
 	}
 	// {"a":{"id":1}} ends in two braces and does not match; {"a":[{"x":1,"id":1}
 	// cannot be the end of a whole message.
-	if m := lastID.FindSubmatch(e.tail); m != nil {
+	if m := lastID().FindSubmatch(e.tail); m != nil {
 		return m[1]
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"unicode"
 	"unicode/utf8"
@@ -218,14 +219,14 @@ func (s *Store) outside(path string) error {
 
 // runPlain matches paths that IPython's %run takes as they are. Others it would
 // split, or expand as $variables and {expressions}.
-var runPlain = regexp.MustCompile(`^[\pL\pN/_.,@+=~:-]+$`)
+var runPlain = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN/_.,@+=~:-]+$`) })
 
 // runLine is a line of code that runs the file in the session's namespace.
 func runLine(path string) string {
-	if runPlain.MatchString(path) {
+	if runPlain().MatchString(path) {
 		return "%run " + path
 	}
-	if runPlain.MatchString(strings.ReplaceAll(path, " ", "")) {
+	if runPlain().MatchString(strings.ReplaceAll(path, " ", "")) {
 		return `%run "` + path + `"`
 	}
 	return fmt.Sprintf("import runpy; globals().update(runpy.run_path(%s, run_name='__main__'))", pythonString(path))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
@@ -98,12 +99,14 @@ func (f *Finder) Check(ctx context.Context, env *Environment, names []string) ([
 }
 
 // moduleForm is what Python can import; "_cffi_backend" is no distribution's name.
-var moduleForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
+var moduleForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
+})
 
 // parseChecked takes module names besides requirements.
 func parseChecked(name string) (packaging.Requirement, error) {
 	name = strings.TrimSpace(name)
-	if len(name) <= packaging.MaxRequirement && moduleForm.MatchString(name) {
+	if len(name) <= packaging.MaxRequirement && moduleForm().MatchString(name) {
 		return packaging.Requirement{Name: name}, nil
 	}
 	return packaging.ParseRequirement(name)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 )
 
 // ConfigError says that a setting cannot be used.
@@ -47,14 +48,14 @@ func Unquote(s string) string {
 }
 
 // secret is the user part of a URL.
-var secret = regexp.MustCompile(`(://)[^/\s@'"]+@`)
+var secret = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(://)[^/\s@'"]+@`) })
 
 // Redact takes passwords and tokens out of URLs.
 func Redact(text string) string {
 	if !strings.Contains(text, "@") {
 		return text
 	}
-	return secret.ReplaceAllString(text, "${1}****@")
+	return secret().ReplaceAllString(text, "${1}****@")
 }
 
 func Redacted(argv []string) []string {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
@@ -110,7 +111,7 @@ func (in *installation) lackedByChannels(tool string) (lacking, rest []packaging
 		return nil, nil
 	}
 	named := map[string]bool{}
-	for _, m := range lackedName.FindAllStringSubmatch(in.tail, -1) {
+	for _, m := range lackedName().FindAllStringSubmatch(in.tail, -1) {
 		named[packaging.NormalizeName(m[1]+m[2]+m[3])] = true
 	}
 	for _, r := range in.reqs {
@@ -124,7 +125,9 @@ func (in *installation) lackedByChannels(tool string) (lacking, rest []packaging
 }
 
 // lackedName finds names in the words of conda, and of libmamba's solver.
-var lackedName = regexp.MustCompile(`(?m)^\s*- ([A-Za-z0-9._-]+)|nothing provides (?:requested )?([A-Za-z0-9._-]+)|([A-Za-z0-9._-]+)[^\n]* does not exist`)
+var lackedName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^\s*- ([A-Za-z0-9._-]+)|nothing provides (?:requested )?([A-Za-z0-9._-]+)|([A-Za-z0-9._-]+)[^\n]* does not exist`)
+})
 
 func names(reqs []packaging.Requirement) string {
 	var list []string

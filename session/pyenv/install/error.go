@@ -79,33 +79,33 @@ func refuseInstall(env *pyenv.Environment) error {
 // pip ends with the same "No matching distribution found" as for a misspelt name,
 // only the retries before it differ; so the network comes before it.
 var signs = []struct {
-	reason Reason
-	form   *regexp.Regexp
+	reason  Reason
+	pattern string
 }{
-	{ReasonDiskFull, regexp.MustCompile(`(?i)no space left on device|disk quota exceeded|errno 28\b|NoSpaceLeftError|os error 28\b|not enough space on the disk`)},
-	{ReasonManaged, regexp.MustCompile(`(?i)externally[- ]managed|EnvironmentIsFrozenError`)},
-	{ReasonHash, regexp.MustCompile(`Hash mismatch|DO NOT MATCH THE HASHES|ChecksumMismatchError`)},
-	{ReasonConflict, regexp.MustCompile(`ResolutionImpossible|Unsatisfiable(Error|SpecError)|Double requirement given|conflicting URLs`)},
-	{ReasonLogin, regexp.MustCompile(`(?i)401 (Client|Unauthorized|Error)|403 (Client|Forbidden)|lack of valid authentication|HTTP error 40[13]`)},
-	{ReasonNotFound, regexp.MustCompile(`(?i)404 (Client|Not Found)|HTTP error 404|Repository not found`)},
-	{ReasonNetwork, regexp.MustCompile(`(?i)NewConnectionError|NameResolutionError|Retrying \(Retry|temporary failure in name resolution|` +
+	{ReasonDiskFull, `(?i)no space left on device|disk quota exceeded|errno 28\b|NoSpaceLeftError|os error 28\b|not enough space on the disk`},
+	{ReasonManaged, `(?i)externally[- ]managed|EnvironmentIsFrozenError`},
+	{ReasonHash, `Hash mismatch|DO NOT MATCH THE HASHES|ChecksumMismatchError`},
+	{ReasonConflict, `ResolutionImpossible|Unsatisfiable(Error|SpecError)|Double requirement given|conflicting URLs`},
+	{ReasonLogin, `(?i)401 (Client|Unauthorized|Error)|403 (Client|Forbidden)|lack of valid authentication|HTTP error 40[13]`},
+	{ReasonNotFound, `(?i)404 (Client|Not Found)|HTTP error 404|Repository not found`},
+	{ReasonNetwork, `(?i)NewConnectionError|NameResolutionError|Retrying \(Retry|temporary failure in name resolution|` +
 		`error sending request|Failed to fetch|CondaHTTPError|CONNECTION FAILED|ConnectTimeoutError|ReadTimeoutError|IncompleteRead|` +
 		`end of file before message length|error (reading a body|decoding response body)|` +
-		`dns error|operation timed out|connection (refused|reset|aborted)|network was disabled|SSLError|unable to access 'https`)},
-	{ReasonPython, regexp.MustCompile(`(?i)requires a different python|that require a different python version|does not satisfy Python|requires Python ?[<>=!~]`)},
-	{ReasonNotFound, regexp.MustCompile(`(?i)No matching distribution found|was not found in the package registry|was not found in the provided package locations|` +
-		`Packages?NotFoundError|Package missing in current|there (are no versions|is no version) of|nothing provides`)},
-	{ReasonBuild, regexp.MustCompile(`(?i)failed building wheel|failed to build|metadata-generation-failed|subprocess-exited-with-error|` +
-		`build backend returned an error`)},
-	{ReasonCorrupt, regexp.MustCompile(`(?i)invalid wheel|not a supported wheel|is invalid\.|bad zip|not a zip|Failed to (extract|read|unzip)|has an invalid`)},
-	{ReasonPermission, regexp.MustCompile(`(?i)permission denied|errno 13\b|os error 13\b|NotWritableError|access is denied|read-only file system`)},
-	{ReasonConflict, regexp.MustCompile(`(?i)conflicting dependencies|requirements are unsatisfiable|no solution found|are incompatible`)},
+		`dns error|operation timed out|connection (refused|reset|aborted)|network was disabled|SSLError|unable to access 'https`},
+	{ReasonPython, `(?i)requires a different python|that require a different python version|does not satisfy Python|requires Python ?[<>=!~]`},
+	{ReasonNotFound, `(?i)No matching distribution found|was not found in the package registry|was not found in the provided package locations|` +
+		`Packages?NotFoundError|Package missing in current|there (are no versions|is no version) of|nothing provides`},
+	{ReasonBuild, `(?i)failed building wheel|failed to build|metadata-generation-failed|subprocess-exited-with-error|` +
+		`build backend returned an error`},
+	{ReasonCorrupt, `(?i)invalid wheel|not a supported wheel|is invalid\.|bad zip|not a zip|Failed to (extract|read|unzip)|has an invalid`},
+	{ReasonPermission, `(?i)permission denied|errno 13\b|os error 13\b|NotWritableError|access is denied|read-only file system`},
+	{ReasonConflict, `(?i)conflicting dependencies|requirements are unsatisfiable|no solution found|are incompatible`},
 }
 
 // classify tells a failure's reason from the installer's output.
 func classify(output string) Reason {
 	for _, sign := range signs {
-		if sign.form.MatchString(output) {
+		if regexp.MustCompile(sign.pattern).MatchString(output) {
 			return sign.reason
 		}
 	}

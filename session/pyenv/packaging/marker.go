@@ -1,7 +1,6 @@
 package packaging
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -10,9 +9,9 @@ import (
 type markerParser struct{ rest string }
 
 var (
-	markerWord   = regexp.MustCompile(`^[a-z_.]+`)
-	markerString = regexp.MustCompile(`^("[^"\\]*"|'[^'\\]*')`)
-	markerOp     = regexp.MustCompile(`^(===|==|!=|<=|>=|~=|<|>|in\b|not +in\b)`)
+	markerWord   = lazily(`^[a-z_.]+`)
+	markerString = lazily(`^("[^"\\]*"|'[^'\\]*')`)
+	markerOp     = lazily(`^(===|==|!=|<=|>=|~=|<|>|in\b|not +in\b)`)
 )
 
 // markerNames are the variables of markers, with the names before PEP 508.
@@ -61,16 +60,16 @@ func (p *markerParser) term() bool {
 	if !p.value() {
 		return false
 	}
-	op := markerOp.FindString(p.rest)
+	op := markerOp().FindString(p.rest)
 	p.rest = p.rest[len(op):]
 	return op != "" && p.value()
 }
 
 func (p *markerParser) value() bool {
 	p.space()
-	found := markerString.FindString(p.rest)
+	found := markerString().FindString(p.rest)
 	if found == "" {
-		found = markerWord.FindString(p.rest)
+		found = markerWord().FindString(p.rest)
 		if !slices.Contains(markerNames(), found) {
 			return false
 		}
@@ -83,7 +82,7 @@ func (p *markerParser) value() bool {
 // take consumes a whole word.
 func (p *markerParser) take(word string) bool {
 	p.space()
-	if markerWord.FindString(p.rest) != word {
+	if markerWord().FindString(p.rest) != word {
 		return false
 	}
 	p.rest = p.rest[len(word):]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -80,7 +79,7 @@ func localOrRequirement(text, dir string, files Files) (Requirement, error) {
 }
 
 // localName holds no character that an installer takes for more than a path.
-var localName = regexp.MustCompile(`^[A-Za-z0-9._+/-]+$`)
+var localName = lazily(`^[A-Za-z0-9._+/-]+$`)
 
 func localRequirement(text, dir string, files Files) (Requirement, error) {
 	bad := func(reason string) (Requirement, error) {
@@ -95,7 +94,7 @@ func localRequirement(text, dir string, files Files) (Requirement, error) {
 		}
 		name = before
 	}
-	if !localName.MatchString(name) {
+	if !localName().MatchString(name) {
 		return bad("is a path with characters that installers read as something else; rename it")
 	}
 	if files == nil {
@@ -176,7 +175,7 @@ type logicalLine struct {
 
 // comment is pip's: at the beginning or after white space, so that a URL may hold
 // a "#".
-var comment = regexp.MustCompile(`(^|\s+)#.*$`)
+var comment = lazily(`(^|\s+)#.*$`)
 
 // logicalLines joins what a backslash continues, drops comments and empty lines.
 func logicalLines(text string) []logicalLine {
@@ -187,13 +186,13 @@ func logicalLines(text string) []logicalLine {
 		if first == 0 {
 			first = i + 1
 		}
-		whole := comment.MatchString(line)
+		whole := comment().MatchString(line)
 		if rest, more := strings.CutSuffix(line, `\`); more && !whole {
 			joined.WriteString(rest + " ")
 			continue
 		}
 		joined.WriteString(line)
-		if s := strings.TrimSpace(comment.ReplaceAllString(joined.String(), "")); s != "" {
+		if s := strings.TrimSpace(comment().ReplaceAllString(joined.String(), "")); s != "" {
 			lines = append(lines, logicalLine{first, s})
 		}
 		joined.Reset()
@@ -206,14 +205,14 @@ func logicalLines(text string) []logicalLine {
 }
 
 var (
-	fileOption = regexp.MustCompile(`^(-r|--requirement|-c|--constraint|-e|--editable)(?:\s+|=|$)\s*(.*)$`)
-	hashOption = regexp.MustCompile(`\s--hash(?:=|\s+)(\S+)`)
-	hashForm   = regexp.MustCompile(`^(sha256|sha384|sha512):[0-9a-fA-F]{64,128}$`)
+	fileOption = lazily(`^(-r|--requirement|-c|--constraint|-e|--editable)(?:\s+|=|$)\s*(.*)$`)
+	hashOption = lazily(`\s--hash(?:=|\s+)(\S+)`)
+	hashForm   = lazily(`^(sha256|sha384|sha512):[0-9a-fA-F]{64,128}$`)
 )
 
 func (rr *requirementsReader) line(name, text string, constraints bool, within []string) error {
 	dir := path.Dir(name)
-	if m := fileOption.FindStringSubmatch(text); m != nil {
+	if m := fileOption().FindStringSubmatch(text); m != nil {
 		switch {
 		case m[2] == "":
 			return fmt.Errorf("%s has no file behind it", m[1])
@@ -227,13 +226,13 @@ func (rr *requirementsReader) line(name, text string, constraints bool, within [
 		return fmt.Errorf("the option %s is not taken; an index or a folder of wheels is set in the server's environment (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS)", option)
 	}
 	var hashes []string
-	for _, m := range hashOption.FindAllStringSubmatch(text, -1) {
-		if !hashForm.MatchString(m[1]) {
+	for _, m := range hashOption().FindAllStringSubmatch(text, -1) {
+		if !hashForm().MatchString(m[1]) {
 			return fmt.Errorf("%q is no hash like sha256:…", head(m[1]))
 		}
 		hashes = append(hashes, m[1])
 	}
-	text = strings.TrimSpace(hashOption.ReplaceAllString(text, ""))
+	text = strings.TrimSpace(hashOption().ReplaceAllString(text, ""))
 	r, err := localOrRequirement(text, dir, rr.files)
 	if err != nil {
 		return err

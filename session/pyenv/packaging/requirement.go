@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -80,25 +81,31 @@ func (e *RequirementError) Error() string {
 }
 
 var (
-	distName    = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?`)
-	specifier   = regexp.MustCompile(`^(===|==|!=|<=|>=|~=|<|>)\s*([A-Za-z0-9.*+!_-]+)\s*`)
-	looksBare   = regexp.MustCompile(`^(git\+)?https://`)
-	hasScheme   = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*):`)
-	fileEnding  = regexp.MustCompile(`(?i)\.(whl|zip|tar|gz|bz2|xz|tgz|egg|txt|toml)$`)
-	separators  = regexp.MustCompile(`[-_.]+`)
-	urlSafe     = regexp.MustCompile(`^[A-Za-z0-9._~:/?#@!&*+,=%()\[\]-]+$`)
-	urlHost     = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:.]+$`)
-	condaSingle = regexp.MustCompile(`^=\s*([0-9][A-Za-z0-9.]*)$`)
-	bareVersion = regexp.MustCompile(`^v?[0-9][A-Za-z0-9.]*$`)
+	distName    = lazily(`^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?`)
+	specifier   = lazily(`^(===|==|!=|<=|>=|~=|<|>)\s*([A-Za-z0-9.*+!_-]+)\s*`)
+	looksBare   = lazily(`^(git\+)?https://`)
+	hasScheme   = lazily(`^([A-Za-z][A-Za-z0-9+.-]*):`)
+	fileEnding  = lazily(`(?i)\.(whl|zip|tar|gz|bz2|xz|tgz|egg|txt|toml)$`)
+	separators  = lazily(`[-_.]+`)
+	urlSafe     = lazily(`^[A-Za-z0-9._~:/?#@!&*+,=%()\[\]-]+$`)
+	urlHost     = lazily(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:.]+$`)
+	condaSingle = lazily(`^=\s*([0-9][A-Za-z0-9.]*)$`)
+	bareVersion = lazily(`^v?[0-9][A-Za-z0-9.]*$`)
 )
 
+// lazily compiles a pattern when it is first used: package variables are made in
+// every process, each guard too, which reads no requirement.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 // IsName reports whether text is a distribution's name, or an extra's.
-func IsName(text string) bool { return text != "" && distName.FindString(text) == text }
+func IsName(text string) bool { return text != "" && distName().FindString(text) == text }
 
 // NormalizeName gives the form of a distribution's name that is compared (PEP
 // 503): "Ruamel.Yaml_Clib" is "ruamel-yaml-clib".
 func NormalizeName(name string) string {
-	return strings.ToLower(separators.ReplaceAllString(name, "-"))
+	return strings.ToLower(separators().ReplaceAllString(name, "-"))
 }
 
 // ParseRequirement parses a PEP 508 requirement, or a bare https or git+https
@@ -116,20 +123,20 @@ func parseRequirement(s string) (r Requirement, reason, suggestion string) {
 	if reason := refusedOutright(s); reason != "" {
 		return r, reason, ""
 	}
-	if looksBare.MatchString(s) {
+	if looksBare().MatchString(s) {
 		reason := r.parseURL(s)
 		return r, reason, ""
 	}
-	r.Name = distName.FindString(s)
+	r.Name = distName().FindString(s)
 	rest := strings.TrimLeft(s[len(r.Name):], " ")
-	switch scheme := hasScheme.FindStringSubmatch(s); {
+	switch scheme := hasScheme().FindStringSubmatch(s); {
 	case scheme != nil:
 		return r, "has the scheme " + scheme[1] + ", only https and git+https are taken", ""
 	case r.Name == "":
 		return r, "does not begin with a package's name", ""
 	case rest != "" && (rest[0] == '/' || rest[0] == '\\'):
 		return r, "looks like a path; local files and directories are not taken", ""
-	case fileEnding.MatchString(r.Name):
+	case fileEnding().MatchString(r.Name):
 		return r, "looks like a file; name the packages themselves", ""
 	}
 	if strings.HasPrefix(rest, "[") {
@@ -193,17 +200,17 @@ func (r *Requirement) parseSpecifiers(s string) (reason, suggestion string) {
 	if s == "" {
 		return "", ""
 	}
-	if m := condaSingle.FindStringSubmatch(s); m != nil {
+	if m := condaSingle().FindStringSubmatch(s); m != nil {
 		return `has a single "=", which is conda's way`, r.Name + "==" + m[1]
 	}
-	if bareVersion.MatchString(s) {
+	if bareVersion().MatchString(s) {
 		return "has no operator before the version", r.Name + "==" + strings.TrimPrefix(s, "v")
 	}
 	if strings.HasPrefix(s, "(") && strings.HasSuffix(s, ")") {
 		s = strings.TrimSpace(s[1 : len(s)-1])
 	}
 	for {
-		m := specifier.FindStringSubmatch(s)
+		m := specifier().FindStringSubmatch(s)
 		if m == nil {
 			return fmt.Sprintf("has %q where a version like >=1.0 is expected", head(s)), ""
 		}
@@ -236,7 +243,7 @@ func (r *Requirement) parseURL(s string) (reason string) {
 			return "has a space in its URL"
 		}
 	}
-	scheme := hasScheme.FindStringSubmatch(address)
+	scheme := hasScheme().FindStringSubmatch(address)
 	switch {
 	case scheme == nil:
 		return "has no https or git+https URL"
@@ -244,11 +251,11 @@ func (r *Requirement) parseURL(s string) (reason string) {
 		return "has the scheme " + scheme[1] + ", only https and git+https are taken"
 	case strings.Contains(address, ";"):
 		return `has a ";" in its URL; a marker needs a space before it`
-	case !urlSafe.MatchString(address):
+	case !urlSafe().MatchString(address):
 		return "has a character in its URL that has to be percent-encoded"
 	}
 	u, err := url.Parse(strings.TrimPrefix(address, "git+"))
-	if err != nil || u.Opaque != "" || !urlHost.MatchString(u.Hostname()) || strings.HasSuffix(u.Host, ":") {
+	if err != nil || u.Opaque != "" || !urlHost().MatchString(u.Hostname()) || strings.HasSuffix(u.Host, ":") {
 		return "has a URL without a proper host"
 	}
 	if len(u.Path) < 2 {

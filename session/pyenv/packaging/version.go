@@ -3,7 +3,6 @@ package packaging
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -20,7 +19,7 @@ type pep440 struct {
 	local   []string
 }
 
-var pep440Form = regexp.MustCompile(`^v?(?:(\d+)!)?(\d+(?:\.\d+)*)` +
+var pep440Form = lazily(`^v?(?:(\d+)!)?(\d+(?:\.\d+)*)` +
 	`(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?(\d*))?` +
 	`(?:-(\d+)|[-_.]?(post|rev|r)[-_.]?(\d*))?` +
 	`(?:[-_.]?(dev)[-_.]?(\d*))?` +
@@ -28,7 +27,7 @@ var pep440Form = regexp.MustCompile(`^v?(?:(\d+)!)?(\d+(?:\.\d+)*)` +
 
 // parseVersion reads a version; ok is false for what PEP 440 does not know.
 func parseVersion(text string) (v pep440, ok bool) {
-	m := pep440Form.FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
+	m := pep440Form().FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
 	if m == nil {
 		return pep440{}, false
 	}

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
@@ -223,14 +224,16 @@ func withoutUserConstraint(environ []string) []string {
 
 // pinVersion is a version every installer can read in a constraint; Debian has
 // others.
-var pinVersion = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?(\+[a-z0-9.]+)?$`)
+var pinVersion = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?(\+[a-z0-9.]+)?$`)
+})
 
 // pinsOf lists what env has as constraints. An ipykernel it has is one that is
 // too old or half removed: that one does not count.
 func pinsOf(env *pyenv.Environment) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(env.Info.Dists)) {
-		if version := env.Info.Dists[name]; name != "ipykernel" && pinVersion.MatchString(version) && packaging.IsName(name) {
+		if version := env.Info.Dists[name]; name != "ipykernel" && pinVersion().MatchString(version) && packaging.IsName(name) {
 			fmt.Fprintf(&b, "%s==%s\n", strings.ReplaceAll(name, "_", "-"), version)
 		}
 	}
