@@ -114,7 +114,7 @@ func startOnce(ctx context.Context, host *Host, spec Spec) (*Kernel, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
 	defer cancel()
 
-	parent, err := host.runtimeDir()
+	parent, err := host.run.get(host.RuntimePlaces)
 	if err != nil {
 		return nil, &StartError{Phase: "making a private directory", Err: err}
 	}
@@ -156,7 +156,8 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	if err := jupyter.WriteConnectionFile(file, info); err != nil {
 		return &StartError{Phase: "writing its connection file", Err: err}
 	}
-	script, err := launch.Write(filepath.Join(filepath.Dir(k.dir), "launch"))
+	private := filepath.Dir(k.dir) // the server's
+	script, err := launch.Write(filepath.Join(private, "launch"))
 	if err != nil {
 		return &StartError{Phase: "writing its launcher", Err: err}
 	}
@@ -182,7 +183,7 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	k.process = guarded
 	k.oom = newOOMCounter(guarded.Pid())
 	k.info.PID = k.process.Pid()
-	k.record = host.newRecord(record.Info{
+	k.record = host.newRecord(private, record.Info{
 		Session:       k.spec.Session,
 		Generation:    k.spec.Generation,
 		Environment:   k.spec.Environment,

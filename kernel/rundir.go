@@ -6,10 +6,48 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 )
 
 // runDirPrefix begins the names of our private directories.
 const runDirPrefix = "mce-"
+
+// runDir is a server's private directory. It is safe for concurrent use.
+type runDir struct {
+	mu     sync.Mutex // protects the fields below
+	path   string     // "" before the first kernel
+	closed bool
+}
+
+// get returns the directory, made at the first kernel's start: a server that is
+// only listed by a client makes nothing. It is made again when something that cleans
+// temporary files has taken it: kernels that run have what they need of it.
+func (d *runDir) get(places []string) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return "", ErrDead
+	}
+	if d.path != "" && keepRunDir(d.path) == nil {
+		return d.path, nil
+	}
+	path, err := makeRuntimeDir(places...)
+	if err == nil {
+		d.path = path
+	}
+	return path, err
+}
+
+// remove removes the directory; none is made afterwards.
+func (d *runDir) remove() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	if d.path == "" {
+		return nil
+	}
+	return os.RemoveAll(d.path)
+}
 
 // makeRuntimeDir makes the private directory (0700) that holds the sockets of
 // this server's kernels. It takes the first of the places given, and then the

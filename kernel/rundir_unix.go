@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,6 +27,19 @@ func lockRunDir(dir string) error {
 		return err
 	}
 	return os.Rename(path+".new", path)
+}
+
+// keepRunDir fails when the directory is there no more. One that has lost only its
+// lock, a small old file, is locked again: else nobody would ever sweep it.
+func keepRunDir(dir string) error {
+	// Whoever finds the name free may have made another directory of it.
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !ownedByUs(info) {
+		return fmt.Errorf("%s is not ours (%v)", dir, err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "lock")); err == nil {
+		return nil
+	}
+	return lockRunDir(dir)
 }
 
 // lockFree reports whether a lock file is there and nobody holds it. A directory

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -30,10 +29,8 @@ type Host struct {
 	// PlainPython leaves out launch.py's prelude.
 	PlainPython bool
 
-	once   sync.Once
-	dir    string
-	dirErr error
-	sweep  sync.Once
+	run   runDir
+	sweep sync.Once
 
 	transport transport
 }
@@ -63,19 +60,13 @@ func (h *Host) sweepRecords() {
 	})
 }
 
-// runtimeDir makes the private directory at the first kernel's start: a server
-// that is only listed by a client makes nothing.
-func (h *Host) runtimeDir() (string, error) {
-	h.once.Do(func() { h.dir, h.dirErr = makeRuntimeDir(h.RuntimePlaces...) })
-	return h.dir, h.dirErr
-}
-
-// newRecord makes the record of one kernel. A disk that does not take it stops
-// no work: the record is kept in memory then, bounded, and says so.
-func (h *Host) newRecord(info record.Info) *record.Record {
+// newRecord makes the record of one kernel; private is the directory it is made in
+// where no history is kept. A disk that does not take it stops no work: the record
+// is kept in memory then, bounded, and says so.
+func (h *Host) newRecord(private string, info record.Info) *record.Record {
 	dir, options := h.RecordDir, record.Options{}
 	if dir == "" {
-		dir, options.Ephemeral = filepath.Join(h.dir, "records"), true
+		dir, options.Ephemeral = filepath.Join(private, "records"), true
 	}
 	r, err := record.Create(dir, info, options)
 	h.sweepRecords() // its own record is locked by now
@@ -87,13 +78,7 @@ func (h *Host) newRecord(info record.Info) *record.Record {
 }
 
 // Close removes the private directory. Every kernel must be closed before.
-func (h *Host) Close() error {
-	h.once.Do(func() { h.dirErr = ErrDead })
-	if h.dir == "" {
-		return nil
-	}
-	return os.RemoveAll(h.dir)
-}
+func (h *Host) Close() error { return h.run.remove() }
 
 // Spec says how to start one kernel process.
 type Spec struct {

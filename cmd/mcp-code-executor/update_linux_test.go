@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -56,5 +57,38 @@ func replaceProgram(t *testing.T, p *program, file string, program []byte) {
 		if exe, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "exe")); err != nil || !bytes.Equal(exe, program) {
 			t.Errorf("guard %d is another program (%v)", pid, err)
 		}
+	}
+}
+
+// TestCleanedTemporaryFiles: what removes old temporary files takes the server's
+// private directory too. Kernels that run go on, new ones start.
+func TestCleanedTemporaryFiles(t *testing.T) {
+	for _, history := range []string{"on", "off"} {
+		t.Run("history "+history, func(t *testing.T) {
+			t.Parallel()
+			p := launch(t, append(inVenv(t), "HISTORY="+history)...)
+			r := p.call("execute_code", args{"code": "from ipykernel.kernelapp import IPKernelApp as A; print(A.instance().abs_connection_file)"})
+			private := filepath.Dir(filepath.Dir(strings.TrimSpace(r.rest())))
+			if !strings.HasPrefix(filepath.Base(private), "mce-") {
+				t.Fatalf("no private directory: %s", r.text())
+			}
+			if err := os.RemoveAll(private); err != nil {
+				t.Fatal(err)
+			}
+			for _, session := range []string{"default", "new", "newer"} {
+				if r := p.call("execute_code", args{"code": "print(40 + 2)", "session": session}); r.IsError || r.rest() != "42" {
+					t.Errorf("%s: %s", session, r.text())
+				}
+			}
+			if r := p.call("stop_session", args{"restart": true}); r.IsError {
+				t.Error(r.text())
+			}
+			if r := p.call("execute_code", args{"code": "print(40 + 2)"}); r.IsError || r.rest() != "42" {
+				t.Errorf("restarted: %s", r.text())
+			}
+			if _, err := os.Lstat(private); err == nil {
+				t.Error("the directory is made again under its old name")
+			}
+		})
 	}
 }
