@@ -6,8 +6,8 @@
 // [Kernel] is one process: there is no restart, a new process is a new Kernel,
 // and whoever holds one is told by [Kernel.Done] that its variables are gone.
 //
-// [Kernel.Execute] sends one execute_request and returns its [Execution], which
-// goes on whoever waits for it. What it prints and shows is appended to the
+// [Kernel.Begin] sends one execute_request and returns its [Execution], which
+// [Execution.Finish] sees to its end. What it prints and shows is appended to the
 // kernel's record as it arrives; an Execution holds positions in that record
 // and no output, so memory stays flat whatever is printed.
 //

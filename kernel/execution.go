@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -104,15 +103,6 @@ type Execution struct {
 	changed      chan struct{} // closed at the next change; nil when nobody waits
 }
 
-// Execute is Begin with a goroutine that finishes the execution.
-func (k *Kernel) Execute(r Request) (*Execution, error) {
-	e, err := k.Begin(r)
-	if err == nil {
-		go e.Finish()
-	}
-	return e, err
-}
-
 // Begin writes the code to the record, sends it and returns its execution, which
 // the caller must Finish. One execution at a time: ErrBusy when one is in
 // flight, ErrDead when the process is gone; nothing was sent then.
@@ -206,14 +196,8 @@ func (k *Kernel) Current() *Execution {
 	return k.current
 }
 
-// ID returns the id it was requested with.
-func (e *Execution) ID() string { return e.id }
-
-// Done is closed when the result is known. Output can still arrive afterwards.
-func (e *Execution) Done() <-chan struct{} { return e.done }
-
-// Ending is closed at the first sign that the code has ended, a moment before
-// Done: there is time to look around. It may never be closed when the kernel dies.
+// Ending is closed at the first sign that the code has ended, a moment before the
+// result is known: there is time to look around. It may never be closed when the kernel dies.
 func (e *Execution) Ending() <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -376,15 +360,4 @@ func (e *Execution) Answer(value string) error {
 	}
 	msg.ParentHeader = *parent
 	return k.send(msg)
-}
-
-// Wait returns when the execution is done or ctx ends; ctx ends the waiting,
-// never the run.
-func (e *Execution) Wait(ctx context.Context) error {
-	select {
-	case <-e.done:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

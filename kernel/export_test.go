@@ -44,3 +44,32 @@ func Holds(e *Execution) bool {
 	defer e.mu.Unlock()
 	return e.kernel != nil || e.reply != nil || e.errorOutput != nil
 }
+
+// Execute is Begin with a goroutine that finishes the execution.
+func (k *Kernel) Execute(r Request) (*Execution, error) {
+	e, err := k.Begin(r)
+	if err == nil {
+		go e.Finish()
+	}
+	return e, err
+}
+
+// Record returns the kernel's record; it can be read after Close too.
+func (k *Kernel) Record() *record.Record { return k.record }
+
+// ID returns the id it was requested with.
+func (e *Execution) ID() string { return e.id }
+
+// Done is closed when the result is known. Output can still arrive afterwards.
+func (e *Execution) Done() <-chan struct{} { return e.done }
+
+// Wait returns when the execution is done or ctx ends; ctx ends the waiting,
+// never the run.
+func (e *Execution) Wait(ctx context.Context) error {
+	select {
+	case <-e.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

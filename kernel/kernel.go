@@ -27,9 +27,7 @@ import (
 //  2. the watcher, started by Start, which waits for the process and then
 //     closes the connections and fails what is in flight;
 //  3. the syncer, started by Start, ended by Close, which brings the record to
-//     the disk;
-//  4. one for an execution of Execute, which finishes it; who calls Begin does
-//     that himself.
+//     the disk.
 //
 // Close ends them all and waits.
 type Kernel struct {
@@ -329,9 +327,6 @@ func (k *Kernel) Info() Info { return k.info }
 
 // Dir is the working directory the kernel was started in.
 func (k *Kernel) Dir() string { return k.spec.Dir }
-
-// Record returns the kernel's record; it can be read after Close too.
-func (k *Kernel) Record() *record.Record { return k.record }
 
 // Shutdown asks the kernel to exit, so that its atexit handlers run, and closes
 // it when it is gone or ctx ends. A busy kernel answers a shutdown_request but

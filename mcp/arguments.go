@@ -73,7 +73,6 @@ type argumentField struct {
 	limited            bool
 	min, max           float64
 	choices            []string
-	hint               string
 }
 
 // required: the call is refused without the argument.
@@ -94,9 +93,6 @@ func between(lo, hi float64) argumentRule {
 func oneOf(choices ...string) argumentRule {
 	return func(f *argumentField) { f.choices = choices }
 }
-
-// hint is the next step, a whole sentence that ends any problem of the argument.
-func hint(sentence string) argumentRule { return func(f *argumentField) { f.hint = sentence } }
 
 // look notes the name as known and finds the value; false if there is none.
 func (a *arguments) look(name, want string, rules []argumentRule) (any, argumentField, bool) {
@@ -125,9 +121,6 @@ func (a *arguments) look(name, want string, rules []argumentRule) (any, argument
 func (a *arguments) problem(name string, f argumentField, text string) {
 	if a.unusable {
 		return
-	}
-	if f.hint != "" {
-		text += " " + f.hint
 	}
 	a.problems = append(a.problems, strconv.Quote(name)+" "+text)
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/spelling"
 )
 
 // otherNames are what other programs' tools call our arguments, where no word of
@@ -88,30 +90,9 @@ func similar(a, b string) bool {
 	if min(len(a), len(b)) <= 4 {
 		allowed = 1
 	}
-	return a != "" && editDistance(a, b) <= allowed
+	return a != "" && spelling.Distance(a, b) <= allowed
 }
 
 func bare(name string) string {
 	return strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(strings.ToLower(name))
-}
-
-// editDistance is Levenshtein's, by bytes.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

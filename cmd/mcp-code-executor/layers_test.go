@@ -44,26 +44,26 @@ var layers = []layer{
 	{"kernel/kerneltest", []string{"kernel/guard", "kernel/jupyter", "kernel/zmq"}, "a scripted kernel stands where the process and the wire are"},
 	{"kernel", []string{"kernel/jupyter", "kernel/zmq", "kernel/launch", "kernel/guard", "kernel/record", "kernel/flock"},
 		"mechanism: it knows no environment, no session, no MCP"},
-	{"session/codefile", []string{"kernel/flock"}, "files are confined without knowing what runs them"},
+	{"session/spelling", nil, "how far names are apart is known without knowing what they name"},
+	{"session/codefile", []string{"kernel/flock", "session/spelling"}, "files are confined without knowing what runs them"},
 	{"session/pyenv/packaging", nil, "versions and requirements are read without a machine, an environment or a process"},
 	{"session/pyenv/host", []string{"kernel/flock"}, "programs are started in one place, which does not know why"},
 	{"session/pyenv/pyenvtest", []string{"kernel/testneeds", "session/pyenv/host"}, "it makes environments for tests of all the others"},
 	{"session/pyenv/conda", []string{"session/pyenv/host"}, "where conda keeps things is known without choosing among them"},
 	{"session/pyenv/kinds", []string{"session/pyenv/conda", "session/pyenv/host", "session/pyenv/packaging"},
 		"a kind of environment is a file that says how one is known, where it lies, how it is activated"},
-	{"session/pyenv", []string{"session/pyenv/conda", "session/pyenv/host", "session/pyenv/kinds", "session/pyenv/packaging"},
+	{"session/pyenv", []string{"session/pyenv/conda", "session/pyenv/host", "session/pyenv/kinds", "session/pyenv/packaging", "session/spelling"},
 		"environments are found, activated and listed without changing any, and without knowing kernels"},
 	{"session/pyenv/install", []string{"session/pyenv", "session/pyenv/host", "session/pyenv/kinds", "session/pyenv/packaging"},
 		"packages are installed into an environment that was found, without knowing kernels"},
 	{"session/pyenv/provision", []string{"session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/kinds", "session/pyenv/packaging"},
 		"it decides how an environment gets a kernel; the others do it"},
-	{"session/export", []string{"kernel/jupyter", "kernel/record"}, "an export reads the record and nothing that runs"},
-	{"session", []string{"kernel", "kernel/flock", "kernel/guard", "kernel/jupyter", "kernel/record", "session/codefile", "session/export",
+	{"session", []string{"kernel", "kernel/flock", "kernel/guard", "kernel/jupyter", "kernel/record", "session/codefile",
 		"session/pyenv", "session/pyenv/install", "session/pyenv/packaging", "session/pyenv/provision"},
 		"policy: it knows both kernels and environments, but neither sockets nor words"},
 	{"mcp/render", []string{"kernel/jupyter"}, "it shows outputs, whoever asks: an export or a viewer uses it too"},
 	{"mcp/rpc", nil, "it carries requests and answers, whatever tools are behind it: a second transport uses it too"},
-	{"mcp", []string{"mcp/render", "mcp/rpc", "session", "session/codefile", "session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/kinds", "session/pyenv/packaging", "session/pyenv/provision", "session/export", "kernel/jupyter"},
+	{"mcp", []string{"mcp/render", "mcp/rpc", "session", "session/codefile", "session/spelling", "session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/kinds", "session/pyenv/packaging", "session/pyenv/provision", "kernel/jupyter"},
 		"words: of a kernel it knows the outputs, never a socket or a process"},
 	{"cmd/mcp-code-executor/terminal", nil, "it draws a line, whatever that says"},
 	{"cmd/mcp-code-executor/settings", []string{"session/pyenv", "session/pyenv/host"}, "the table says what was set, and starts nothing"},
@@ -138,8 +138,10 @@ func packages(t *testing.T, system string) []*goPackage {
 }
 
 func TestLayers(t *testing.T) {
+	there := map[string]bool{}
 	for _, system := range systems {
 		for _, p := range packages(t, system) {
+			there[p.name()] = true
 			i := slices.IndexFunc(layers, func(l layer) bool { return l.pkg == p.name() })
 			if i < 0 {
 				t.Errorf("%s has no rule: say in layers what it may import, and why", p.name())
@@ -158,6 +160,11 @@ func TestLayers(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+	for _, l := range layers {
+		if !there[l.pkg] {
+			t.Errorf("%s has a rule and is not there", l.pkg)
 		}
 	}
 }

@@ -48,9 +48,6 @@ func NewCodec(key []byte, session, username string) *Codec {
 	return &Codec{key: append([]byte(nil), key...), session: session, username: username}
 }
 
-// Session is the session id in the headers of our messages.
-func (c *Codec) Session() string { return c.session }
-
 // NewMessage makes a message of ours with a new id. A nil content becomes {}.
 func (c *Codec) NewMessage(ch Channel, msgType string, content any) (*Message, error) {
 	m := &Message{Channel: ch, Header: c.complete(Header{MsgID: NewMsgID(), MsgType: msgType})}

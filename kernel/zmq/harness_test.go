@@ -56,7 +56,7 @@ func startProcess(t *testing.T, python string) *kernel {
 	if err := jupyter.WriteConnectionFile(file, k.info); err != nil {
 		t.Fatal(err)
 	}
-	k.codec = jupyter.NewCodec([]byte(k.info.Key), "test-session", "test")
+	k.codec = jupyter.NewCodec([]byte(k.info.Key), testSession, "test")
 	k.cmd = exec.Command(python, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", file, "--HistoryManager.hist_file=:memory:")
 	k.cmd.Env = append(os.Environ(), "IPYTHONDIR="+filepath.Join(dir, "i"))
 	k.cmd.Dir = dir
@@ -72,12 +72,15 @@ func (k *kernel) kill() {
 	k.cmd.Wait()
 }
 
+// testSession is the session in our messages' headers, and our identity.
+const testSession = "test-session"
+
 // open dials every channel.
 func (k *kernel) open() {
 	k.t.Helper()
 	for _, ch := range []jupyter.Channel{jupyter.IOPub, jupyter.Shell, jupyter.Control, jupyter.Stdin, jupyter.Heartbeat} {
 		network, address := k.info.Address(ch)
-		o := Options{Network: network, Address: address, Identity: k.codec.Session()}
+		o := Options{Network: network, Address: address, Identity: testSession}
 		if ch == jupyter.IOPub {
 			o.Type = Sub
 		}

@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/spelling"
 )
 
 // Path gives the absolute path of a code file named by its name, its path
@@ -151,6 +153,9 @@ func (s *Store) openError(path string, err error) error {
 // near gives existing names close to the one asked for.
 func (s *Store) near(path string) []string {
 	want := strings.ToLower(strings.TrimSuffix(filepath.Base(path), ".py"))
+	if len(want) > MaxName {
+		return nil
+	}
 	type candidate struct {
 		name string
 		far  int
@@ -162,7 +167,7 @@ func (s *Store) near(path string) []string {
 		if isTemp(name) || len(stem) > MaxName {
 			continue
 		}
-		far := distance(want, stem)
+		far := spelling.Distance(want, stem)
 		if strings.HasPrefix(stem, want+"_") { // plot → plot_2
 			far = 1
 		}
@@ -181,31 +186,6 @@ func (s *Store) near(path string) []string {
 		near = append(near, c.name)
 	}
 	return near
-}
-
-// distance is Levenshtein's, in bytes; what is far by length alone is not
-// computed.
-func distance(a, b string) int {
-	if d := len(a) - len(b); d > 60 || d < -60 || len(a) > MaxName {
-		return 1 << 20
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // outside makes the error for a path that leads out.
