@@ -52,7 +52,7 @@ var codeCases = []codeCase{
 	{number: 8, name: "shadowed builtin", code: "print = 5"},
 	{number: 9, name: "shadowed builtin fails", code: "print(1)", outcome: raised, ename: "TypeError", output: "<error TypeError: 'int' object is not callable>"},
 	{number: 10, name: "shadowed builtin heals", code: "del print\nprint(1)", output: "1\n"},
-	{number: 13, name: "isatty and fileno", code: "import sys\nsys.stdout.isatty(), sys.stdout.fileno() > 0, hasattr(sys.stdout, 'buffer')", output: `<execute_result \(False, True, True\)>`},
+	{number: 13, name: "isatty, fileno and buffer", code: "import sys\nsys.stdout.isatty(), sys.stdout.fileno() > 0, hasattr(sys.stdout, 'buffer')", output: `<execute_result \(False, True, True\)>`},
 
 	// Text and displays.
 	{number: 20, name: "carriage returns", code: "import time\nfor i in range(4): print(f'\\r{i*25}%', end='', flush=True); time.sleep(.02)\nprint()", output: "\r0%\r25%\r50%\r75%\n"},

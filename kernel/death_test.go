@@ -72,7 +72,7 @@ func TestSpoiled(t *testing.T) {
 			name, code string
 		}{
 			{140, "time.sleep replaced", "import time; time.sleep = lambda *a: 1/0"},
-			{141, "sys.stdout replaced", "import sys; sys.stdout = 5"},
+			{141, "sys.stdout replaced by something that is no stream", "import sys; sys.stdout = 5"},
 			{142, "sys.stdout closed", "import sys; sys.stdout.close()"},
 		} {
 			t.Run(fmt.Sprintf("%d %s", test.number, test.name), func(t *testing.T) {

@@ -55,7 +55,7 @@ func TestProtocolPage(t *testing.T) {
 // numberedCases are the cases of this package's tables.
 func numberedCases(t *testing.T) map[int]string {
 	cases := map[int]string{}
-	for _, m := range regexp.MustCompile(`(?m)^\t+\{(?:number: )?(\d+), (?:name: )?"([^"]+)", `).FindAllStringSubmatch(testSource(t), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\t+\{(?:number: )?(\d+), (?:name: )?"([^"]+)", `).FindAllStringSubmatch(sourceOf(t, "*_test.go"), -1) {
 		n, _ := strconv.Atoi(m[1])
 		if cases[n] != "" {
 			t.Errorf("number %d is %q and %q", n, cases[n], m[2])
@@ -70,9 +70,13 @@ func numberedCases(t *testing.T) map[int]string {
 
 // testSource is the text of all tests of kernel, mcp and cmd.
 func testSource(t *testing.T) string {
+	return sourceOf(t, "*_test.go", "*/*_test.go", "../mcp/*_test.go", "../mcp/*/*_test.go", "../cmd/*/*_test.go")
+}
+
+func sourceOf(t *testing.T, patterns ...string) string {
 	t.Helper()
 	var b strings.Builder
-	for _, pattern := range []string{"*_test.go", "*/*_test.go", "../mcp/*_test.go", "../mcp/*/*_test.go", "../cmd/*/*_test.go"} {
+	for _, pattern := range patterns {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
