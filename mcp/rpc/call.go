@@ -100,12 +100,6 @@ func ClientFrom(ctx context.Context) Client {
 	}
 }
 
-// ClientName returns the client's name and version, "" if it gave none.
-func ClientName(ctx context.Context) (name, version string) {
-	client := ClientFrom(ctx)
-	return client.Name, client.Version
-}
-
 // AfterDelivery registers fn to run when the answer of the call that ctx belongs
 // to was completely written. It never runs when there is no answer (the call
 // was cancelled) or writing it failed. No later tool call of the same
