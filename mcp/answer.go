@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"iter"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
@@ -33,23 +35,23 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 		return t.installAnswer(ctx, e, notes)
 	}
 	client := clientOf(ctx)
-	lines := []string{statusLine(r)}
-	lines = append(lines, stateLines(r)...)
+	lines := stateLines(r)
 	lines = append(lines, noteLines(notes)...)
 	if r.Err != nil {
 		lines = append(lines, explain(r.Err))
 	}
 	others, delivered := t.others(e)
 	lines = append(lines, others...)
-	head := strings.Join(lines, "\n") + "\n"
-
+	head := func(cut bool) string {
+		return strings.Join(append([]string{statusLine(r, cut)}, lines...), "\n") + "\n"
+	}
 	failed := r.State == session.StateFinished && r.Outcome.Failed()
 	if client.plainExceptions && r.Outcome == session.OutcomeError {
 		failed = false
 	}
-	rendered := render.Outputs(r.Outputs, client.budget(maxChars, failed, head), render.Options{
+	rendered := render.Outputs(shownOutputs(r), client.budget(maxChars, failed, head(true)), render.Options{
 		ReadOn:  fmt.Sprintf("get_execution id=%s with lines or pattern reads all of it", r.ID),
-		Reserve: utf8.RuneCountInString(head),
+		Reserve: utf8.RuneCountInString(head(true)),
 		Images:  t.images,
 	})
 	rpc.AfterDelivery(ctx, func() {
@@ -58,7 +60,7 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 			d()
 		}
 	})
-	result := &mcp.CallToolResult{Content: content(head, rendered, r)}
+	result := &mcp.CallToolResult{Content: content(head(rendered.Cut), rendered, r)}
 	// One host drops every image of an error result, another turns them into
 	// text: an answer with an image is a normal result whose status tells.
 	result.IsError = failed && rendered.Images == 0
@@ -68,7 +70,7 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 // content joins head and output: one text block when there is no image.
 func content(head string, rendered render.Result, r session.Report) []mcp.Content {
 	if len(rendered.Blocks) == 0 {
-		return []mcp.Content{mcp.NewTextContent(head + noOutput(r))}
+		return []mcp.Content{mcp.NewTextContent(strings.TrimSuffix(head+noOutput(r), "\n"))}
 	}
 	var blocks []mcp.Content
 	for _, b := range rendered.Blocks {
@@ -99,17 +101,41 @@ func endLines(blocks []mcp.Content) []mcp.Content {
 	return blocks
 }
 
-// noOutput is what stands for an empty output: an answer is never empty.
+// shownOutputs are the outputs of a report but for the question that the code waits
+// with: a line below the status has it.
+func shownOutputs(r session.Report) iter.Seq2[jupyter.Output, error] {
+	if r.State != session.StateWaiting {
+		return r.Outputs
+	}
+	return func(yield func(jupyter.Output, error) bool) {
+		var question *jupyter.Output
+		for o, err := range r.Outputs {
+			if question != nil && !yield(*question, nil) {
+				return
+			}
+			question = nil
+			if err == nil && o.Type == jupyter.OutputInputRequest {
+				question = &o
+				continue
+			}
+			if !yield(o, err) {
+				return
+			}
+		}
+	}
+}
+
+// noOutput is what stands for an empty output of code that has run, or runs. Of
+// other states the lines below the status say enough.
 func noOutput(r session.Report) string {
+	running := r.State == session.StateRunning
 	switch {
-	case r.State != session.StateFinished && r.State != session.StateRunning:
-		return "[no output yet]"
+	case !running && (r.State != session.StateFinished || !r.Outcome.Ran()):
+		return ""
 	case r.From > r.Start:
 		return "[no new output]"
-	case r.State == session.StateRunning:
+	case running:
 		return "[no output yet]"
-	case !r.Outcome.Ran():
-		return "[no output: it did not run]"
 	}
 	return "[no output]"
 }
@@ -139,7 +165,7 @@ func (t *tools) others(e *session.Execution) (lines []string, delivered []func()
 			delivered = append(delivered, o.StopsTold)
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("[earlier run %s ended: %s after %s%s; no answer has shown its result yet: get_execution id=%s shows it]", o.ID, outcomeWords(o), seconds(o.Elapsed), because(o), o.ID))
+		lines = append(lines, fmt.Sprintf("[earlier run %s ended: %s after %s%s; get_execution id=%s shows its result]", o.ID, outcomeWords(o), seconds(o.Elapsed), because(o), o.ID))
 		delivered = append(delivered, o.Mentioned)
 	}
 	return lines, delivered

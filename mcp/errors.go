@@ -66,9 +66,9 @@ func explain(err error) string {
 		return fmt.Sprintf("there is no session %q; open sessions: %s. execute_code with session=%q opens it", unknownSess.Name, strings.Join(unknownSess.Known, ", "), unknownSess.Name)
 	case errors.As(err, &tooMany):
 		if len(tooMany.Idle) == 0 {
-			return fmt.Sprintf("%d sessions are open and all are busy; that is the limit. Use one of them, or wait", tooMany.Limit)
+			return fmt.Sprintf("%d sessions are open, which is the limit, and all are busy. Use one of them, wait, or end one with stop_session", tooMany.Limit)
 		}
-		return fmt.Sprintf("%d sessions are open; that is the limit. Idle ones that can be used: %s", tooMany.Limit, strings.Join(tooMany.Idle, ", "))
+		return fmt.Sprintf("%d sessions are open, which is the limit. Use one of them, or end one that is not needed with stop_session. Idle: %s", tooMany.Limit, strings.Join(tooMany.Idle, ", "))
 	case errors.As(err, &full):
 		return fmt.Sprintf("session %q is busy: %s has been running for %s (%q) and %d calls wait behind it; that is the limit. Nothing was queued. Wait with get_execution id=%s, or stop it with interrupt_execution id=%s", full.Session, full.Running, seconds(full.Since), full.Line, full.Limit, full.Running, full.Running)
 	case errors.As(err, &generation):

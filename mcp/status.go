@@ -8,16 +8,21 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
-// statusLine is the first line of every answer about an execution: outcome,
-// seconds, execution count, session, environment, id, cursor. It comes first
-// because hosts cut the end and the middle of long answers, never the head.
-func statusLine(r session.Report) string {
+// statusLine is the first line of every answer about an execution. It comes first
+// because hosts cut the end and the middle of long answers, never the head. Some
+// hosts show a person little more than its beginning, and a model pays for it in
+// each answer: so the outcome leads, and what goes without saying is left out.
+// The cursor is for those who read on: in a run that goes on, or what was cut.
+func statusLine(r session.Report, cut bool) string {
 	fields := []string{outcomeWords(r), seconds(r.Elapsed)}
 	if r.Count > 0 {
 		fields = append(fields, fmt.Sprintf("In[%d]", r.Count))
 	}
-	fields = append(fields, "session="+r.Session)
-	if r.Environment != "" {
+	fields = append(fields, "id="+r.ID)
+	if r.Session != session.DefaultName {
+		fields = append(fields, "session="+r.Session)
+	}
+	if r.Environment != "" && r.NewKernel {
 		env := "env=" + r.Environment
 		if r.Python != "" {
 			env += " (Python " + r.Python + ")"
@@ -30,7 +35,9 @@ func statusLine(r session.Report) string {
 	if r.Generation > 1 {
 		fields = append(fields, fmt.Sprintf("generation=%d", r.Generation))
 	}
-	fields = append(fields, "id="+r.ID, fmt.Sprintf("cursor=%d", r.To))
+	if cut || r.State != session.StateFinished && r.To > 0 {
+		fields = append(fields, fmt.Sprintf("cursor=%d", r.To))
+	}
 	return "[" + strings.Join(fields, " | ") + "]"
 }
 
@@ -62,15 +69,17 @@ func stateLines(r session.Report) []string {
 		if what == "" {
 			what = "getting ready"
 		}
-		add("preparing: %s. The code has not run yet. It will run by itself: do not send the code again; get_execution id=%s shows it", what, r.ID)
+		add("preparing: %s. The code will run by itself after that: do not send the code again; get_execution id=%s shows it", what, r.ID)
 	case session.StateRunning:
 		if struck := struckWords(r); struck != "" {
-			add("interrupting: %s; the code has not ended so far. interrupt_execution id=%s with force: true kills the kernel and loses the session's variables", struck, r.ID)
+			add("interrupting: %s; the code has not ended so far, and may not heed it. get_execution id=%s shows what is new; interrupt_execution with force: true kills the kernel and loses the session's variables", struck, r.ID)
 		}
 		if line := clockLine(r); line != "" {
 			lines = append(lines, line)
 		}
-		add("running, not failed: do not send the code again; get_execution id=%s shows what is new, interrupt_execution id=%s stops it", r.ID, r.ID)
+		if struckWords(r) == "" {
+			add("running, not failed: do not send the code again; get_execution id=%s shows what is new, interrupt_execution stops it", r.ID)
+		}
 	case session.StateWaiting:
 		if words := strings.Join(nonEmptyOf(struckWords(r), clockWords(r)), "; "); words != "" && !r.Told {
 			add("note: %s; the code asks all the same", words)
@@ -91,6 +100,9 @@ func stateLines(r session.Report) []string {
 	return lines
 }
 
+// goneWords is what the end of a kernel means.
+const goneWords = "Its variables and imports are gone; the next execute_code starts a new kernel"
+
 func finishedLines(r session.Report) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, "["+fmt.Sprintf(format, args...)+"]") }
@@ -99,15 +111,15 @@ func finishedLines(r session.Report) []string {
 	}
 	switch r.Outcome {
 	case session.OutcomeDied:
-		add("died: the kernel ended during this run: %s. Its variables and imports are gone; the next execute_code starts a new kernel", exitWords(r.Exit))
+		add("died: the kernel ended during this run: %s. %s", exitWords(r.Exit), goneWords)
 	case session.OutcomeExited:
-		add("state lost: the code ended the kernel (%s). Its variables and imports are gone; the next execute_code starts a new kernel", exitWords(r.Exit))
+		add("state lost: the code ended the kernel (%s). %s", exitWords(r.Exit), goneWords)
 	case session.OutcomeNotRun:
 		if r.Idle > 0 {
-			add("state lost, this code was NOT run: the session had been idle for %s, its limit (SESSION_IDLE_LIMIT), so its kernel was ended. Its variables and imports are gone; send it again with whatever must be set up first: the next execute_code starts a new kernel", r.Idle)
+			add("state lost, this code was NOT run: the session had been idle for %s, its limit (SESSION_IDLE_LIMIT), so its kernel was ended. %s: send the code again with whatever must be set up first", r.Idle, goneWords)
 			break
 		}
-		add("state lost, this code was NOT run: the session's kernel had died before (%s). Its variables and imports are gone; send it again with whatever must be set up first: the next execute_code starts a new kernel", exitWords(r.Exit))
+		add("state lost, this code was NOT run: the session's kernel had died before (%s). %s: send the code again with whatever must be set up first", exitWords(r.Exit), goneWords)
 	case session.OutcomeCancelled:
 		add("cancelled before it ran: nothing of this code was executed")
 	}
@@ -144,9 +156,9 @@ func exitLine(r session.Report) string {
 // questionLine says what the code asks and how to answer.
 func questionLine(r session.Report) string {
 	if r.Password {
-		return fmt.Sprintf("[waiting for input: the code asks for a password: %q. A person should set it outside the conversation: an environment variable in this server's configuration, or the keyring package. send_input id=%s would pass it through the conversation; interrupt_execution id=%s gives up]", r.Prompt, r.ID, r.ID)
+		return fmt.Sprintf("[waiting for input: the code asks for a password: %q. A person should set it outside the conversation: an environment variable in this server's configuration, or the keyring package. send_input id=%s would pass it through the conversation; interrupt_execution gives up]", r.Prompt, r.ID)
 	}
-	return fmt.Sprintf("[waiting for input: %q. send_input id=%s answers, interrupt_execution id=%s gives up]", r.Prompt, r.ID, r.ID)
+	return fmt.Sprintf("[waiting for input: %q. send_input id=%s answers, interrupt_execution gives up]", r.Prompt, r.ID)
 }
 
 // exitWords says how a kernel's process ended.

@@ -17,6 +17,17 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
+// counted is "1 session" or "2 sessions".
+func counted(n int, noun string) string { return plural(n, noun, noun+"s") }
+
+// plural is a number with the noun that it needs.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // noteLines are notes as lines of an answer.
 func noteLines(notes []string) []string {
 	lines := make([]string, len(notes))

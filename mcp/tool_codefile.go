@@ -216,7 +216,7 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *arguments) *mcp.Ca
 	}
 	file, err := storage.Path(path)
 	if err != nil {
-		return errorResult(explain(err))
+		return errorResult("nothing was run: " + explain(err))
 	}
 	s, err := t.sessions.Open(name)
 	if err != nil {

@@ -78,11 +78,11 @@ func (t *tools) handleExecuteCode(ctx context.Context, a *arguments) *mcp.CallTo
 	if a.Given("filename") {
 		storage, err := t.sessions.Storage()
 		if err != nil {
-			return errorResult(explain(err))
+			return errorResult("the code was not run: " + explain(err))
 		}
 		file, err := storage.Create(filename, code, t.sessions.Shadows(ctx))
 		if err != nil {
-			return errorResult(explain(err))
+			return errorResult("the code was not run: " + explain(err))
 		}
 		request.File = file.Path
 		t.sessions.FileChanged(file.Path)

@@ -29,7 +29,10 @@ func (t *tools) handleListSessions(_ context.Context, a *arguments) *mcp.CallToo
 		return errorResult(err.Error())
 	}
 	sessions := t.sessions.Sessions()
-	lines := []string{fmt.Sprintf("[ok | %d sessions open]", len(sessions))}
+	lines := []string{fmt.Sprintf("[ok | %s]", counted(len(sessions), "session"))}
+	if len(sessions) == 0 {
+		lines[0] = "[ok | no session is open: execute_code opens one]"
+	}
 	lines = append(lines, noteLines(a.notes())...)
 	summaries := make([]string, len(sessions))
 	var wg sync.WaitGroup
@@ -37,16 +40,15 @@ func (t *tools) handleListSessions(_ context.Context, a *arguments) *mcp.CallToo
 		wg.Go(func() { summaries[i] = summaryLine(s.Summary()) })
 	}
 	wg.Wait()
-	lines = append(lines, summaries...)
-	if len(sessions) == 0 {
-		lines = append(lines, "[no session is open: execute_code opens one]")
-	}
-	return textResult(strings.Join(lines, "\n"))
+	return textResult(strings.Join(append(lines, summaries...), "\n"))
 }
 
 // summaryLine tells of one session in one line.
 func summaryLine(s session.Summary) string {
-	fields := []string{s.Name, s.State}
+	fields := []string{s.Name}
+	if s.State != "idle" { // which its idle time says
+		fields = append(fields, s.State)
+	}
 	if s.Running != "" {
 		fields = append(fields, fmt.Sprintf("id=%s since %s", s.Running, seconds(s.RunningFor)))
 	} else {
@@ -65,7 +67,7 @@ func summaryLine(s session.Summary) string {
 		fields = append(fields, fmt.Sprintf("pid=%d", s.PID))
 	}
 	if s.Usage.Processes > 0 {
-		fields = append(fields, fmt.Sprintf("%d processes, %s, CPU %s", s.Usage.Processes, render.ByteSize(s.Usage.Memory), seconds(s.Usage.CPU)))
+		fields = append(fields, fmt.Sprintf("%s, %s, CPU %s", plural(s.Usage.Processes, "process", "processes"), render.ByteSize(s.Usage.Memory), seconds(s.Usage.CPU)))
 	}
 	if s.RecordDir != "" {
 		fields = append(fields, "record="+s.RecordDir)
@@ -100,14 +102,16 @@ func (t *tools) handleStopSession(ctx context.Context, a *arguments) *mcp.CallTo
 	if name == "" {
 		name = session.DefaultName
 	}
-	lines := []string{fmt.Sprintf("[ok | session=%s stopped]", name)}
+	done := "stopped"
 	if restart {
-		lines[0] = fmt.Sprintf("[ok | session=%s restarted: its next run gets a new kernel]", name)
+		done = "restarted: its next run gets a new kernel"
 	}
+	if !had {
+		done += "; it had no kernel"
+	}
+	lines := []string{fmt.Sprintf("[ok | session=%s %s]", name, done)}
 	if had {
 		lines = append(lines, "[state lost: its variables and imports are gone; what was queued was not run]")
-	} else {
-		lines = append(lines, "[note: it had no kernel]")
 	}
 	return textResult(strings.Join(append(lines, noteLines(a.notes())...), "\n"))
 }
@@ -149,9 +153,33 @@ func (t *tools) handleInspectVariables(ctx context.Context, a *arguments) *mcp.C
 	if variable != "" && v.Count == 0 {
 		return errorResult(fmt.Sprintf("session %q has no variable %q; it has: %s", s.Name(), variable, orNothing(strings.Join(v.Names, ", "))))
 	}
-	lines := append([]string{fmt.Sprintf("[ok | session=%s | %d variables]", s.Name(), v.Count)}, noteLines(a.notes())...)
+	fields := []string{"ok"}
+	if s.Name() != session.DefaultName {
+		fields = append(fields, "session="+s.Name())
+	}
+	if variable == "" {
+		fields = append(fields, counted(v.Count, "variable"))
+	}
+	lines := append([]string{"[" + strings.Join(fields, " | ") + "]"}, noteLines(a.notes())...)
 	text := strings.Join(lines, "\n") + "\n"
 	return textResult(text + cutMiddle(orNothing(v.Text), clientOf(ctx).most(0)-len(text)))
+}
+
+// linesWords says how many lines are shown, of how many.
+func linesWords(shown int, matched int64, pattern bool) string {
+	words := counted(shown, "line")
+	switch {
+	case int64(shown) < matched:
+		words = fmt.Sprintf("%d of %d lines", shown, matched)
+		if pattern {
+			words += " that match"
+		}
+	case pattern && shown == 1:
+		words += " matches"
+	case pattern:
+		words += " match"
+	}
+	return words
 }
 
 // linesTime bounds a search through a log.
@@ -167,7 +195,7 @@ func (t *tools) showLines(ctx context.Context, e *session.Execution, q session.L
 	found, err := e.Lines(ctx, q)
 	r := e.Report(-1)
 	var b strings.Builder
-	b.WriteString(strings.Join(append([]string{statusLine(r)}, noteLines(notes)...), "\n") + "\n")
+	b.WriteString(strings.Join(append([]string{statusLine(r, false)}, noteLines(notes)...), "\n") + "\n")
 	if err != nil {
 		fmt.Fprintf(&b, "[note: the search was not finished (%v): what was found until then]\n", err)
 	}
@@ -184,7 +212,7 @@ func (t *tools) showLines(ctx context.Context, e *session.Execution, q session.L
 		lines.WriteString(text)
 		shown++
 	}
-	fmt.Fprintf(&b, "[output: %d lines of the %d that match, of %d in the log]\n", shown, found.Matched, found.Total)
+	fmt.Fprintf(&b, "[output: %s, of %d in the log]\n", linesWords(shown, found.Matched, q.Pattern != nil), found.Total)
 	b.WriteString(lines.String())
 	return textResult(strings.TrimRight(b.String(), "\n"))
 }

@@ -28,6 +28,7 @@ type Report struct {
 	Python      string // version
 	WorkDir     string // of the run that started the session's first kernel: files are relative to it
 	Generation  int
+	NewKernel   bool          // no answer has named this environment and kernel
 	Elapsed     time.Duration // since it was sent to the kernel, or asked for
 	Count       int
 	ErrorName   string // the exception's type, of OutcomeError
@@ -95,6 +96,7 @@ func (e *Execution) Report(since Cursor) Report {
 	if r.Environment, r.Python = e.env, e.python; r.Environment == "" && s.env != nil {
 		r.Environment, r.Python = s.env.Label(), s.env.Info.Version
 	}
+	r.NewKernel = s.named.lacks(r)
 	if e.state == StateQueued {
 		r.Place = s.queue.place(e)
 		r.Ahead = s.aheadLocked(e)
@@ -139,6 +141,23 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 // next one shows what came after it.
 func (r Report) Delivered() {
 	r.note(&r.execution.delivered)
+	s := r.execution.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.named.lacks(r) && r.Generation >= s.named.generation { // not an older kernel's
+		s.named = named{r.Environment, r.Python, r.Generation}
+	}
+}
+
+// named is the environment and the kernel that the session's answers have named.
+type named struct {
+	environment, python string
+	generation          int
+}
+
+// lacks reports whether r is of a kernel, or an environment, that was not named.
+func (n named) lacks(r Report) bool {
+	return r.Environment != n.environment || r.Python != n.python || r.Generation > n.generation
 }
 
 // Mentioned notes that an answer has named the execution and its end without

@@ -31,8 +31,17 @@ func (m *Manager) Shadows(ctx context.Context) codefile.Shadows {
 			return "", false
 		}
 		if s := statuses[0]; s.Via == pyenv.ViaDistribution || s.Via == pyenv.ViaImport || s.Via == pyenv.ViaPath {
-			return "the package " + s.Name + " " + s.Version, true
+			return installedModule(s), true
 		}
 		return "", false
 	}
+}
+
+// installedModule names what has a module: a bare file on sys.path, such as
+// Debian's sitecustomize, has no version.
+func installedModule(s pyenv.PackageStatus) string {
+	if s.Version == "" {
+		return "the installed module " + s.Name
+	}
+	return "the package " + s.Name + " " + s.Version
 }

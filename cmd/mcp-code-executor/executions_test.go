@@ -163,14 +163,14 @@ for i in range(100): print("more", i)
 		args  args
 		parts []string
 	}{
-		{args{"lines": "25000-25002"}, []string{"25000: line 25000 x", "25001: line 25001 x", "25002: line 25002 x", "3 lines of the 3 that match, of 50001 in the log"}},
-		{args{"lines": "50001-"}, []string{"50001: ERROR here", "1 lines of the 1"}},
-		{args{"lines": "7"}, []string{"7: line 7 x", "1 lines"}},
+		{args{"lines": "25000-25002"}, []string{"25000: line 25000 x", "25001: line 25001 x", "25002: line 25002 x", "[output: 3 lines, of 50001 in the log]"}},
+		{args{"lines": "50001-"}, []string{"50001: ERROR here", "[output: 1 line, of"}},
+		{args{"lines": "7"}, []string{"7: line 7 x", "1 line,"}},
 		{args{"lines": "-2"}, []string{"50000: line 50000", "50001: ERROR here", "2 lines"}},
-		{args{"pattern": "(?i)error"}, []string{"50001: ERROR here", "1 lines of the 1 that match, of 50001"}},
-		{args{"pattern": "line 4999[89] "}, []string{"49998: line 49998", "49999: line 49999", "2 lines"}},
+		{args{"pattern": "(?i)error"}, []string{"50001: ERROR here", "[output: 1 line matches, of 50001"}},
+		{args{"pattern": "line 4999[89] "}, []string{"49998: line 49998", "49999: line 49999", "2 lines match"}},
 		{args{"pattern": "line", "lines": "-3"}, []string{"50000: line 50000"}},
-		{args{"pattern": "nowhere"}, []string{"0 lines of the 0"}},
+		{args{"pattern": "nowhere"}, []string{"0 lines match"}},
 		{args{"lines": "999999-"}, []string{"0 lines"}},
 	} {
 		test.args["id"] = id

@@ -25,8 +25,8 @@ func TestSessions(t *testing.T) {
 	p.call("execute_code", args{"session": "other", "code": "1", "wait_seconds": 0})
 	r := p.call("list_sessions", nil)
 	for _, want := range []string{
-		`2 sessions open`,
-		`default \| idle \| idle for [\d.]+ s \| env=.*\(Python 3[\d.]+\) \| generation=1 \| pid=\d+ \| \d+ processes, [\d.]+ MB, CPU [\d.]+ s \| record=/`,
+		`\[ok \| 2 sessions\]`,
+		`default \| idle for [\d.]+ s \| env=.*\(Python 3[\d.]+\) \| generation=1 \| pid=\d+ \| \d+ processes, [\d.]+ MB, CPU [\d.]+ s \| record=/`,
 		`other \| running \| id=` + id + ` since [\d.]+ s \| 1 queued \| .* \| generation=1 \| pid=\d+ \| \d+ processes, [23]\d\d MB`,
 	} {
 		if !regexp.MustCompile(want).MatchString(r.text()) {
@@ -39,7 +39,7 @@ func TestSessions(t *testing.T) {
 	if r := p.call("get_execution", args{"id": id}); strings.HasPrefix(r.text(), "[running") {
 		t.Errorf("what ran in it: %s", r.text())
 	}
-	if r := p.call("list_sessions", nil); strings.Contains(r.text(), "other |") || !strings.Contains(r.text(), "1 sessions open") {
+	if r := p.call("list_sessions", nil); strings.Contains(r.text(), "other |") || !strings.Contains(r.text(), "[ok | 1 session]") {
 		t.Errorf("after the stop: %s", r.text())
 	}
 	if r := p.run("x"); r.rest() != "Out[2]: 1" {

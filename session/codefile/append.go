@@ -28,7 +28,7 @@ func (s *Store) Append(path, content string) (File, error) {
 	}
 	f, rel, err := s.open(path, os.O_WRONLY|os.O_APPEND)
 	if err != nil {
-		return File{}, err
+		return File{}, instead(err, func(string) string { return "code that is run with execute_code can write to any file" })
 	}
 	defer f.Close()
 	mu := s.writer(rel)

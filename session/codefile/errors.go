@@ -1,6 +1,7 @@
 package codefile
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -24,14 +25,26 @@ func (e *NameError) Error() string {
 type NotFoundError struct {
 	Path string   // as it was asked for
 	Near []string // names that exist and are close to it, best first, at most three
+	// Storage is the directory that was searched, Names what it holds, at most ten
+	// of Total. They are told when nothing is near.
+	Storage string
+	Names   []string
+	Total   int
 }
 
 func (e *NotFoundError) Error() string {
 	s := "there is no code file " + quote(e.Path)
 	if len(e.Near) > 0 {
-		s += fmt.Sprintf("; did you mean %s?", strings.Join(e.Near, ", "))
+		return s + fmt.Sprintf("; did you mean %s?", strings.Join(e.Near, ", "))
 	}
-	return s
+	if len(e.Names) > 0 {
+		s += fmt.Sprintf("; the code storage %s has: %s", e.Storage, strings.Join(e.Names, ", "))
+		if more := e.Total - len(e.Names); more > 0 {
+			s += fmt.Sprintf(", and %d more", more)
+		}
+		return s
+	}
+	return s + fmt.Sprintf("; the code storage %s has no files", e.Storage)
 }
 
 // NotRegularError says that something is there that is no plain file of one
@@ -49,12 +62,24 @@ func (e *NotRegularError) Error() string {
 type OutsideError struct {
 	Path    string // as it was asked for
 	Storage string // the storage directory
-	Run     string // the line of code that runs that file instead
+	File    string // its absolute path
+	Instead string // how to do without this tool what was wanted, "" if unknown
 }
 
 func (e *OutsideError) Error() string {
-	return fmt.Sprintf("%s lies outside the code storage %s, and only files in it can be used; "+
-		"to run that file, run this code: %s", quote(e.Path), e.Storage, e.Run)
+	s := fmt.Sprintf("%s is outside the code storage %s, and this tool uses only files in it", quote(e.Path), e.Storage)
+	if e.Instead != "" {
+		s += "; " + e.Instead
+	}
+	return s
+}
+
+// instead adds to err, when it is an [*OutsideError], what to do instead.
+func instead(err error, words func(file string) string) error {
+	if e, ok := errors.AsType[*OutsideError](err); ok {
+		e.Instead = words(e.File)
+	}
+	return err
 }
 
 // StorageError says that the storage directory, or the disk below it, failed.

@@ -26,7 +26,7 @@ import (
 func (s *Store) Path(path string) (string, error) {
 	f, rel, err := s.open(path, os.O_RDONLY)
 	if err != nil {
-		return "", err
+		return "", instead(err, func(file string) string { return "to run that file, run this code: " + runLine(file) })
 	}
 	f.Close()
 	return filepath.Join(s.dir, rel), nil
@@ -137,9 +137,9 @@ func (s *Store) openError(path string, err error) error {
 	case s.escapes != nil && errors.Is(err, s.escapes):
 		return s.outside(path)
 	case errors.Is(err, fs.ErrNotExist):
-		return &NotFoundError{Path: path, Near: s.near(path)}
+		return s.notFound(path)
 	case errors.Is(err, syscall.ENOTDIR):
-		return &NotFoundError{Path: path}
+		return s.notFound(path)
 	case errors.Is(err, syscall.EISDIR):
 		return &NotRegularError{Path: path, Kind: "a directory"}
 	case errors.Is(err, syscall.ENXIO): // a FIFO or socket that was swapped in
@@ -148,6 +148,32 @@ func (s *Store) openError(path string, err error) error {
 		return &NotRegularError{Path: path, Kind: "a loop of symbolic links"}
 	}
 	return &StorageError{Path: path, Reason: "cannot be opened: " + plain(err), Err: err}
+}
+
+// Bounds on the files an error names: how many, and in how many bytes.
+const (
+	maxNames      = 10
+	maxNamesBytes = 600
+)
+
+// notFound makes the error for a file that is not there.
+func (s *Store) notFound(path string) error {
+	e := &NotFoundError{Path: path, Near: s.near(path), Storage: s.dir}
+	names, _ := s.names()
+	names = slices.DeleteFunc(names, isTemp)
+	slices.Sort(names)
+	e.Total = len(names)
+	size := 0
+	for _, name := range names {
+		if strings.ContainsFunc(name, unusable) {
+			name = quote(name)
+		}
+		if size += len(name); len(e.Names) == maxNames || size > maxNamesBytes {
+			break
+		}
+		e.Names = append(e.Names, name)
+	}
+	return e
 }
 
 // near gives existing names close to the one asked for.
@@ -194,7 +220,7 @@ func (s *Store) outside(path string) error {
 	if !filepath.IsAbs(path) {
 		abs = filepath.Join(s.dir, path)
 	}
-	return &OutsideError{Path: path, Storage: s.dir, Run: runLine(abs)}
+	return &OutsideError{Path: path, Storage: s.dir, File: abs}
 }
 
 // runPlain matches paths that IPython's %run takes as they are. Others it would

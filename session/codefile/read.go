@@ -41,7 +41,7 @@ type Text struct {
 func (s *Store) Read(path string, offset, limit int) (Text, error) {
 	f, rel, err := s.open(path, os.O_RDONLY)
 	if err != nil {
-		return Text{}, err
+		return Text{}, instead(err, func(string) string { return "code that is run with execute_code can read any file" })
 	}
 	defer f.Close()
 	info, err := f.Stat()
