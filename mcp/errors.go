@@ -124,7 +124,7 @@ func startVariables(err error) string {
 
 func explainUnknownExecution(e *session.UnknownExecutionError) string {
 	if e.Elsewhere {
-		return fmt.Sprintf("there is no execution %q in this server: it is of an earlier one, or of one beside it. A server's sessions end with it: run what you need again", e.ID)
+		return fmt.Sprintf("there is no execution %q in this server: another server gave it that id, or it ran before this server was started. Sessions end with their server: run what you need again", e.ID)
 	}
 	if e.Latest == "" {
 		return fmt.Sprintf("there is no execution %q: nothing has been run since the server started", e.ID)

@@ -175,7 +175,7 @@ func (t *tools) give(ctx context.Context, e *session.Execution, question int, an
 	case err != nil:
 		return []string{"the person declined to answer, and the code could not be interrupted: " + explain(err)}, false
 	case !stopped:
-		return []string{"the person declined to answer; the code was interrupted and goes on all the same"}, false
+		return []string{"the person declined to answer; the code was interrupted, but goes on"}, false
 	}
 	return nil, false // the line about what stopped it says so
 }
@@ -195,7 +195,7 @@ func (t *tools) sendInput() tool {
 		arguments: []argument{
 			{name: "text", kind: "string", required: true, description: "The line, without line end; may be empty."},
 			{name: "id", kind: "string", description: "Id of the run. Default: what the session runs now."},
-			{name: "session", kind: "string", description: "Session meant when id is left out. Default \"default\"."},
+			{name: "session", kind: "string", description: "Session, if id is left out. Default \"default\"."},
 			{name: "wait_seconds", kind: "number", description: "How long to wait for what comes next. Default 45, from 0 to 3600."},
 		},
 		hints:  hints{destructive: true, openWorld: true},

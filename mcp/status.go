@@ -82,7 +82,7 @@ func stateLines(r session.Report) []string {
 		}
 	case session.StateWaiting:
 		if words := strings.Join(nonEmptyOf(struckWords(r), clockWords(r)), "; "); words != "" && !r.Told {
-			add("note: %s; the code asks all the same", words)
+			add("note: %s; the code still asks", words)
 		}
 		lines = append(lines, questionLine(r))
 	case session.StateFinished:

@@ -32,7 +32,7 @@ func stopWords(s session.Stop) string {
 	case session.ByEnvironment:
 		return "configure_environment ended its kernel after " + after
 	case session.ByServer:
-		return fmt.Sprintf("the server ended its kernel after %s because it ends itself", after)
+		return fmt.Sprintf("the server ended its kernel after %s because it is shutting down", after)
 	case session.ByClock:
 		words := fmt.Sprintf("the client stopped waiting for it after %s%s, which did not interrupt it", after, reasonWords(s))
 		if s.Guessed {
@@ -161,7 +161,7 @@ func queuedLines(r session.Report) []string {
 
 func codeWords(line string) string {
 	if line == "" {
-		return "code without a line of its own"
+		return "code without a statement"
 	}
 	return fmt.Sprintf("%q", line)
 }

@@ -27,7 +27,7 @@ func (t *tools) initializeCodeFile() tool {
 	return tool{
 		name:  "initialize_code_file",
 		title: "Create a code file",
-		description: "Create a new file in the code storage directory, for code that is longer than one call should be: continue it with append_to_code_file, run it with execute_code_file, or import it as a module from execute_code. " +
+		description: "Create a file in the code storage directory, for code that is too long for one call: continue it with append_to_code_file, run it with execute_code_file, or import it as a module in execute_code. " +
 			"The name asked for is used when it is free, otherwise a numbered one: use the file_path of the answer. A name that would hide a module of Python or an installed package is refused.",
 		arguments: []argument{
 			{name: "content", kind: "string", required: true, description: "The first content of the file; may be empty. At most 4 MiB."},
@@ -72,7 +72,7 @@ func (t *tools) appendToCodeFile() tool {
 	return tool{
 		name:        "append_to_code_file",
 		title:       "Append to a code file",
-		description: "Append text to a file in the code storage directory, as it is: no newline is added. A module that was imported from the file is loaded again before the session's next run.",
+		description: "Append text to a file in the code storage directory. No newline is added. A module that was imported from the file is loaded again before the session's next run.",
 		arguments: []argument{
 			{name: "file_path", kind: "string", required: true, description: pathWords},
 			{name: "content", kind: "string", required: true, description: "What to append. At most 4 MiB a call."},
@@ -104,11 +104,11 @@ func (t *tools) readCodeFile() tool {
 	return tool{
 		name:        "read_code_file",
 		title:       "Read a code file",
-		description: "Read a file in the code storage directory. The answer is one status line and then the text as it is.",
+		description: "Read a file in the code storage directory. The answer is a status line, then the unchanged text.",
 		arguments: []argument{
 			{name: "file_path", kind: "string", required: true, description: pathWords},
-			{name: "offset", kind: "number", description: "Lines to leave out at the beginning; a negative number counts from the end, -20 gives the last 20. Default 0."},
-			{name: "limit", kind: "number", description: "The most lines to return. Default: as many as fit into 30,000 characters."},
+			{name: "offset", kind: "number", description: "Lines to skip at the beginning; a negative number counts from the end: -20 shows the last 20. Default 0."},
+			{name: "limit", kind: "number", description: "Maximum number of lines. Default: as many as fit into 30,000 characters."},
 		},
 		hints:  hints{readOnly: true, idempotent: true},
 		handle: t.handleReadCodeFile,

@@ -17,7 +17,7 @@ func (t *tools) configureEnvironment() tool {
 	return tool{
 		name:  "configure_environment",
 		title: "Choose the Python environment",
-		description: "Put a session into another conda, venv or uv environment. It is tried first: when it does not work everything stays as it was. When it works, and the session is not in it already, the session's kernel is ended, with its variables, and the next execute_code starts one there. " +
+		description: "Put a session into another conda, venv or uv environment. It is tried first; if it does not work, nothing changes. If it works, and the session is not in it already, the session's kernel is ended, its variables are lost, and the next execute_code starts a kernel there. " +
 			"With session it concerns that session; without, the default session and those opened later. Refused while code runs, unless force is set.",
 		arguments: []argument{
 			{name: "type", kind: "string", required: true, enum: environmentTypes(), description: "Kind of environment; venv-uv is a venv made by uv, managed the server's own default."},
@@ -25,7 +25,7 @@ func (t *tools) configureEnvironment() tool {
 			{name: "venv_path", kind: "string", description: "With venv: directory of the environment or its project, a python, or a name that get_environment_config lists."},
 			{name: "uv_venv_path", kind: "string", description: "With venv-uv: the same."},
 			{name: "session", kind: "string", description: "Session to change. Default: the default session and those opened later."},
-			{name: "force", kind: "boolean", description: "true: also while code runs, which is ended. Default false."},
+			{name: "force", kind: "boolean", description: "true: even while code runs; the run is ended. Default false."},
 		},
 		hints:  hints{destructive: true, idempotent: true},
 		handle: t.handleConfigureEnvironment,
@@ -126,7 +126,7 @@ func (t *tools) getEnvironmentConfig() tool {
 	return tool{
 		name:        "get_environment_config",
 		title:       "Show the Python environment",
-		description: "Show which Python environment a session uses and whether it works: kind, paths, Python and ipykernel versions, warnings, the code storage and the record directory. With list it tells which environments are on this machine instead. Starts no kernel.",
+		description: "Show which Python environment a session uses and whether it works: kind, paths, Python and ipykernel versions, warnings, working directory, code storage and record directory. With list, shows the environments on this machine instead. Starts no kernel.",
 		arguments: []argument{
 			{name: "session", kind: "string", description: "Session to show. Default \"default\"."},
 			{name: "list", kind: "boolean", description: "true: list the environments and Pythons on this machine, near ones first, each with the arguments for configure_environment. Default false."},

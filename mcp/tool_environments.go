@@ -25,7 +25,7 @@ type environmentRow struct {
 	Near      bool    `json:"near,omitempty"`
 	Current   bool    `json:"current,omitempty"`
 	Broken    string  `json:"broken,omitempty"`
-	Mend      string  `json:"mend,omitempty"`
+	Mend      string  `json:"fix,omitempty"`
 	Configure object  `json:"configure,omitempty"`
 }
 

@@ -23,24 +23,24 @@ const (
 )
 
 const (
-	sessionWords    = "Session to use: a separate Python with its own variables. Default \"default\", which all share that use this server (often other conversations and subagents of the client): name your own to keep apart."
-	timeoutWords    = "Interrupt the run when it has run so long, in seconds. Default: never."
-	generationWords = "Run only if the session's kernel is of this generation (status line; 1 when it shows none), so that no code runs without the variables it counts on. Default: any."
-	charactersWords = "The most characters of text in the answer, from 400 to 200,000. Default 30,000, fewer where the client shows fewer; an error result has at most 10,000."
-	waitWords       = "How long this call may take at most, in seconds, everything included (environment, kernel start, queue, run). Default 45, from 0 to 3600. The run goes on afterwards. Keep it under 50 unless you know that the client waits longer."
+	sessionWords    = "Session: a Python of its own, with its own variables. Default \"default\", shared by everyone who uses this server (subagents, often other conversations): name your own to keep apart."
+	timeoutWords    = "Interrupt the run after so many seconds. Default: never."
+	generationWords = "Run only if the session's kernel has this generation (in the status line; 1 if it shows none), so that code never runs without the variables it needs. Default: any."
+	charactersWords = "Maximum characters of text in the answer, 400 to 200,000. Default 30,000, fewer if the client shows fewer; at most 10,000 in an error result."
+	waitWords       = "Answer after so many seconds at the latest, counting everything (environment, kernel start, queue, run); the run then goes on. Default 45, 0 to 3600. Keep it under 50 unless you know that the client waits longer."
 )
 
 func (t *tools) executeCode() tool {
 	return tool{
 		name:  "execute_code",
 		title: "Run Python",
-		description: "Run Python code in a persistent IPython kernel. Variables, imports and the working directory stay between calls of the same session until the kernel ends; the status line of each answer tells the generation, and says when state was lost. " +
-			"The answer holds stdout, stderr, displays, images, the value of the last expression and tracebacks, in order of arrival. A [cut: …] line tells what was left out and how to read it. A printed line that looks like one of ours is shown with a backslash: \\[ok. Top-level await, IPython magics (%timeit, %%bash) and !shell work. " +
-			"It answers after wait_seconds at the latest, and the run goes on: \"running\" is no failure, do not send the code again; use get_execution with the id of the status line, or interrupt_execution. Calls of one session run one after the other, sessions side by side. " +
-			"No sandbox: it has the user's rights.",
+		description: "Run Python code in a persistent IPython kernel. Variables, imports and the working directory stay between calls of the same session until the kernel ends; the status line says when state was lost. " +
+			"The answer has stdout, stderr, displays, images, the value of the last expression and tracebacks, in order. A [cut: …] line says what was left out and how to read it. A printed line that looks like one of the server's is shown with a backslash: \\[ok. Top-level await, IPython magics (%timeit, %%bash) and !shell work. " +
+			"It answers after wait_seconds at the latest, and the run goes on: \"running\" is not a failure, do not send the code again; use get_execution with the id in the status line, or interrupt_execution. Runs in one session take turns; sessions run side by side. " +
+			"No sandbox: code has the user's rights.",
 		arguments: []argument{
-			{name: "code", kind: "string", required: true, description: "Python source, plain, without a Markdown fence. At most 4 MiB."},
-			{name: "filename", kind: "string", description: "Name to store the code under, in the code storage directory, before it runs; tracebacks then name that file. A new file never overwrites another: on a clash it gets a number. Default: the code is not stored as a file."},
+			{name: "code", kind: "string", required: true, description: "Python source code, without a Markdown fence. At most 4 MiB."},
+			{name: "filename", kind: "string", description: "Store the code under this name in the code storage directory before it runs; tracebacks then name the file. Never overwrites a file: if the name is taken, it gets a number. Default: not stored."},
 			{name: "session", kind: "string", description: sessionWords},
 			{name: "wait_seconds", kind: "number", description: waitWords},
 			{name: "timeout_seconds", kind: "number", description: timeoutWords},

@@ -18,14 +18,14 @@ func (t *tools) getExecution() tool {
 	return tool{
 		name:  "get_execution",
 		title: "Look at a run",
-		description: "Show the state and result of a run of Python code, with what it has put out since the last answer that showed it, images included: poll one that was still running, or whose call was given up. Waits until the run has ended or wait_seconds are over. " +
+		description: "Show the state and result of a run of Python code, and its output since the last answer, images included. Use it to poll a run that was still running, or whose call was given up. Waits until the run ends or wait_seconds are over. " +
 			"With lines or pattern it shows numbered lines of the run's whole log instead, at once, however large it is. Changes nothing.",
 		arguments: []argument{
 			{name: "id", kind: "string", description: "Id of the run, from a status line; or the name of a session for its newest run. Default: the newest run of session \"default\"."},
 			{name: "wait_seconds", kind: "number", description: "How long to wait for the end of the run. Default 45, from 0 to 3600; 0 answers at once."},
-			{name: "since", kind: "number", description: "Cursor from an earlier status line: show the output after it, 0 for all of it. Default: after the last answer that was delivered."},
+			{name: "since", kind: "number", description: "Show the output after this cursor of an earlier status line; 0 shows all. Default: after the last answer."},
 			{name: "lines", kind: "string", description: "Lines of the log: \"100-200\", \"100-\", or \"-50\" for the last 50."},
-			{name: "pattern", kind: "string", description: "Only lines that match this regular expression (RE2), with their numbers; (?i) ignores case."},
+			{name: "pattern", kind: "string", description: "Numbered lines of the log that match this regular expression (RE2); (?i) ignores case."},
 		},
 		hints:  hints{readOnly: true, idempotent: true},
 		always: true,
@@ -71,7 +71,7 @@ func lineQuery(a *arguments) *session.LineQuery {
 	if pattern != "" {
 		re, err := regexp.Compile(pattern)
 		if err != nil {
-			a.problem("pattern", argumentField{}, fmt.Sprintf("is no regular expression: %s. Escape characters that are meant as themselves with a backslash; lookarounds and backreferences do not exist in RE2.", strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
+			a.problem("pattern", argumentField{}, fmt.Sprintf("is not a regular expression: %s. Escape characters that are meant as themselves with a backslash; lookarounds and backreferences do not exist in RE2.", strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
 		}
 		q.Pattern = re
 	}
@@ -130,11 +130,11 @@ func (t *tools) interruptExecution() tool {
 	return tool{
 		name:  "interrupt_execution",
 		title: "Interrupt a run",
-		description: "Stop what a session runs, like Ctrl-C: KeyboardInterrupt is raised in the code, variables are kept. A run that has not started is taken out of the queue and never runs; an installation is ended. " +
+		description: "Stop running code like Ctrl-C: it raises KeyboardInterrupt, and variables are kept. A queued run is taken out of the queue and never runs; an installation is ended. " +
 			"The answer says \"interrupted\" only when the kernel has proved that it answers again. Code stuck in a C call, or that swallows KeyboardInterrupt, may not be interruptible: then the answer says so, and force kills the kernel.",
 		arguments: []argument{
 			{name: "id", kind: "string", description: "Id of the run, from a status line. Default: what the session runs now."},
-			{name: "session", kind: "string", description: "Session meant when id is left out. Default \"default\"."},
+			{name: "session", kind: "string", description: "Session, if id is left out. Default \"default\"."},
 			{name: "force", kind: "boolean", description: "true: if it cannot be interrupted, kill the kernel; the session's variables are lost. Default false."},
 		},
 		hints:  hints{destructive: true, idempotent: true},

@@ -24,13 +24,13 @@ func (t *tools) installDependencies() tool {
 	return tool{
 		name:  "install_dependencies",
 		title: "Install packages",
-		description: "Install Python packages into the session's environment, with the tool that suits it (uv, pip or conda). The answer tells old and new versions, and which of them an already running kernel must be restarted for. " +
+		description: "Install Python packages into the session's environment, with the tool that suits it (uv, pip or conda). The answer has the old and new versions, and says for which of them a running kernel must be restarted. " +
 			"It returns after wait_seconds at the latest, and the installation goes on: get_execution with the id shows it, interrupt_execution stops it.",
 		arguments: []argument{
 			{name: "packages", kind: "array", description: "Requirements as pip takes them: \"pandas\", \"pandas>=2\", \"requests[socks]\", \"name @ https://…\", or a wheel or project in the code storage directory: \"./dist/x-1.0-py3-none-any.whl\". Options (-r, --index-url) are refused."},
 			{name: "file", kind: "string", description: "A file in the code storage directory that lists packages: \"requirements.txt\", \"pyproject.toml\", with an extra or group \"pyproject.toml[dev]\". Give packages, file or both."},
-			{name: "session", kind: "string", description: "Session whose environment is meant. Default \"default\"."},
-			{name: "upgrade", kind: "boolean", description: "true: take the newest version also of what is installed. Default false."},
+			{name: "session", kind: "string", description: "Session whose environment to use. Default \"default\"."},
+			{name: "upgrade", kind: "boolean", description: "true: also upgrade what is installed to the newest version. Default false."},
 			{name: "wait_seconds", kind: "number", description: waitWords},
 		},
 		hints:  hints{destructive: true, openWorld: true},
@@ -97,7 +97,11 @@ func (t *tools) installAnswer(ctx context.Context, e *session.Execution, notes [
 	}
 	if r.State != session.StateFinished {
 		answer["status"] = string(r.State)
-		answer["message"] = fmt.Sprintf("%s: %s. It goes on by itself: do not send it again; get_execution id=%s shows it, interrupt_execution id=%s stops it", r.State, r.Activity, r.ID, r.ID)
+		doing := string(r.State)
+		if r.Activity != "" {
+			doing += ": " + r.Activity
+		}
+		answer["message"] = fmt.Sprintf("%s. It goes on by itself: do not send it again; get_execution id=%s shows it, interrupt_execution id=%s stops it", doing, r.ID, r.ID)
 		return jsonResult(answer)
 	}
 	if r.Installed.Environment != nil {
@@ -208,10 +212,10 @@ func (t *tools) checkInstalledPackages() tool {
 	return tool{
 		name:        "check_installed_packages",
 		title:       "Check packages",
-		description: "Tell whether packages are installed in the session's environment, and in which version. Takes names as installed (\"scikit-learn\", \"pandas>=2\") or as imported (\"sklearn\", \"cv2\"). Imports nothing and runs beside what the session runs.",
+		description: "Tell whether packages are installed in the session's environment, and which versions. Takes names as installed (\"scikit-learn\", \"pandas>=2\") or as imported (\"sklearn\", \"cv2\"). Imports nothing and runs beside what the session runs.",
 		arguments: []argument{
 			{name: "packages", kind: "array", required: true, description: "Names or requirements."},
-			{name: "session", kind: "string", description: "Session whose environment is meant. Default \"default\"."},
+			{name: "session", kind: "string", description: "Session whose environment to use. Default \"default\"."},
 		},
 		hints:  hints{readOnly: true, idempotent: true},
 		handle: t.handleCheckInstalledPackages,

@@ -18,7 +18,7 @@ func (t *tools) listSessions() tool {
 	return tool{
 		name:        "list_sessions",
 		title:       "List sessions",
-		description: "List the open sessions: state, environment, what runs and since when, queue, memory and CPU, generation, idle time, where the record lies. Answers at once, also while code runs.",
+		description: "List the open sessions: state, environment, what runs and since when, queue, memory, CPU, generation, idle time, record. Answers at once, even while code runs.",
 		hints:       hints{readOnly: true, idempotent: true},
 		handle:      t.handleListSessions,
 	}
@@ -120,7 +120,7 @@ func (t *tools) inspectVariables() tool {
 	return tool{
 		name:        "inspect_variables",
 		title:       "Inspect variables",
-		description: "List a session's variables with type, shape or value, and size; or show one in more depth (a DataFrame's columns with dtype, nulls and range). Runs no code of the user's and leaves _, Out and the history alone. Works while code runs where the kernel can (ipykernel 7).",
+		description: "List a session's variables with type, shape or value, and size; or show one in more depth (a DataFrame's columns with dtype, nulls and range). Runs none of the user's code, and does not change _, Out or the history. Works even while code runs, if the kernel can (ipykernel 7).",
 		arguments: []argument{
 			{name: "name", kind: "string", description: "One variable to show in depth. Default: all of them."},
 			{name: "session", kind: "string", description: "Session to look at. Default \"default\"."},

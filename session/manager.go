@@ -91,7 +91,7 @@ func NewManager(c Config) *Manager {
 // maxName bounds a session's name, in characters.
 const maxName = 64
 
-// validName judges a session's name. It is no regular expression: one with these
+// validName judges a session's name. It is not a regular expression: one with these
 // classes and this repetition takes 2 MB, in every guard too.
 func validName(name string) bool {
 	n := 0

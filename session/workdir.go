@@ -60,7 +60,7 @@ func (m *Manager) workDir(storage *codefile.Store) (WorkDir, error) {
 	case err == nil && info.IsDir():
 		return w, nil
 	case err == nil:
-		err = errors.New("is no directory")
+		err = errors.New("is not a directory")
 	}
 	if w.Set {
 		return w, &WorkDirError{WorkDir: w, Err: err}

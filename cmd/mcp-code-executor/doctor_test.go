@@ -213,10 +213,10 @@ func TestDoctorNamesCauseAndFix(t *testing.T) {
 			return patient{settings: []string{"TMPDIR=" + dir}, mounts: "mount -t tmpfs -o size=4k none " + dir}
 		}, "temporary", true, []string{"is full", "fix: free some space"}},
 		"relative path":   {set("CODE_STORAGE_DIR=code"), "client", true, []string{"CODE_STORAGE_DIR=code is relative", "fix: CODE_STORAGE_DIR=/"}},
-		"wrong idle time": {set("SESSION_IDLE_LIMIT=soon"), "settings", true, []string{`"soon" is no duration`, "fix: SESSION_IDLE_LIMIT=2h"}},
+		"wrong idle time": {set("SESSION_IDLE_LIMIT=soon"), "settings", true, []string{`"soon" is not a duration`, "fix: SESSION_IDLE_LIMIT=2h"}},
 		"wrong words": {set("HISTORY=perhaps", "KERNEL_INSTALL=maybe", "UV_INSTALL=soon", "PRELUDE=x", "LOG_LEVEL=verbose"), "settings", true,
 			[]string{`HISTORY="perhaps" is neither on nor off: no record is kept`, "fix: HISTORY=on or HISTORY=off", `KERNEL_INSTALL="maybe"`, `UV_INSTALL="soon"`, `PRELUDE="x"`, `LOG_LEVEL="verbose"`}},
-		"wrong patterns": {set("ENV_DENY=[x-"), "environment", false, []string{"which is no pattern", "fix: give names and patterns"}},
+		"wrong patterns": {set("ENV_DENY=[x-"), "environment", false, []string{"which is not a pattern", "fix: give names and patterns"}},
 		"no Python": {func(t *testing.T) patient {
 			empty := t.TempDir()
 			return patient{mounts: "mount -t tmpfs none /usr/local\nmount --bind " + empty + " /usr/bin"}
@@ -333,7 +333,7 @@ func TestDoctorClientFiles(t *testing.T) {
 	})
 	found, _ := patient{settings: append(inVenv(t), "HOME="+home)}.examine(t)
 	said := findingsOf(found, "claude-desktop", doctor.VerdictWarn)
-	for _, part := range []string{`server "name": command "mcp-code-executor" is no absolute path`, `server "gone": there is no program`, `server "relative": CODE_STORAGE_DIR=code is relative`, `server "broken": no venv environment "/nowhere/env"`} {
+	for _, part := range []string{`server "name": command "mcp-code-executor" is not an absolute path`, `server "gone": there is no program`, `server "relative": CODE_STORAGE_DIR=code is relative`, `server "broken": no venv environment "/nowhere/env"`} {
 		if !strings.Contains(said, part) {
 			t.Errorf("%q is missing in %s", part, said)
 		}

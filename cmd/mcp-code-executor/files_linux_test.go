@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// TestHostileFiles: what is no file of its own in the storage is refused at
+// TestHostileFiles: what is not a file of its own in the storage is refused at
 // once, by every tool that takes a path, and nothing outside is touched.
 func TestHostileFiles(t *testing.T) {
 	p := launch(t, inVenv(t)...)

@@ -36,7 +36,7 @@ func TestFilesMade(t *testing.T) {
 			t.Errorf("%s: %q, want %q", step.code, got, step.want)
 		}
 	}
-	// Code stored by the call itself is no file of the run's.
+	// Code stored by the call itself is not a file of the run's.
 	r := p.call("execute_code", args{"code": "os.chdir('..'); open('mine.txt', 'w').close()", "filename": "stored"})
 	if got := filesLine(r); strings.Contains(got, "stored") {
 		t.Errorf("%q", got)

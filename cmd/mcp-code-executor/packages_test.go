@@ -158,7 +158,7 @@ func changes(o map[string]any) string {
 	return strings.Join(all, ", ")
 }
 
-// TestPackagesRefused: what is no requirement is refused with its reason; no
+// TestPackagesRefused: what is not a requirement is refused with its reason; no
 // installer is started.
 func TestPackagesRefused(t *testing.T) {
 	dir, settings := makeEnv(t, "venv-uv")

@@ -15,7 +15,7 @@ func TestStatusLine(t *testing.T) {
 	p := launch(t, inVenv(t)...)
 	const id, python = `id=\w+-\d+`, `env=venv[-uv]* \S+ \(Python 3[\d.]+\)`
 	steps := []struct{ name, code, want string }{
-		{"first of a kernel", "x = 1", `\[ok \| [\d.]+ s \| In\[1\] \| ` + id + ` \| ` + python + `\]`},
+		{"first of a session", "x = 1", `\[ok \| [\d.]+ s \| In\[1\] \| ` + id + ` \| ` + python + ` \| dir=\S+\]`},
 		{"the next", "x", `\[ok \| [\d.]+ s \| In\[2\] \| ` + id + `\]`},
 		{"an error", "1/0", `\[error ZeroDivisionError \| [\d.]+ s \| In\[3\] \| ` + id + `\]`},
 		{"cut", "print('x' * 100_000)", `\[ok \| [\d.]+ s \| In\[4\] \| ` + id + ` \| cursor=\d+\]`},
@@ -29,14 +29,14 @@ func TestStatusLine(t *testing.T) {
 		}
 	}
 	r := p.call("execute_code", args{"code": "1", "session": "other"})
-	if want := `^\[ok \| [\d.]+ s \| In\[1\] \| ` + id + ` \| session=other \| ` + python + `\]$`; !regexp.MustCompile(want).MatchString(r.status()) {
+	if want := `^\[ok \| [\d.]+ s \| In\[1\] \| ` + id + ` \| session=other \| ` + python + ` \| dir=\S+\]$`; !regexp.MustCompile(want).MatchString(r.status()) {
 		t.Errorf("another session: %s, want %s", r.status(), want)
 	}
 	r = p.call("execute_code", args{"code": "print('a', flush=True)\ninput('well? ')"})
 	if r.field("cursor") == "" || strings.Count(r.text(), "well?") != 1 || !strings.Contains(r.text(), "send_input id="+r.field("id")) || strings.Contains(r.text(), "no output") {
 		t.Errorf("a question: %s", r.text())
 	}
-	if r := p.call("get_execution", args{"since": 0, "wait_seconds": 0}); strings.Count(r.text(), "well?") != 1 || !strings.Contains(r.text(), "a\n") {
+	if r := p.call("get_execution", args{"since": 0, "wait_seconds": 0}); strings.Count(r.text(), "well?") != 1 || !strings.HasSuffix(r.text(), "\na") {
 		t.Errorf("the question again: %s", r.text())
 	}
 	if r := p.call("send_input", args{"text": "yes"}); r.field("cursor") != "" || strings.Contains(r.text(), "well?") {

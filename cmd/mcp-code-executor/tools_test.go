@@ -131,7 +131,7 @@ func TestTools(t *testing.T) {
 		}
 	}
 	words := map[string][]string{
-		"execute_code": {"which all share that use this server", "\\\\[ok", "[cut: …]", "do not send the code again", "Keep it under 50"},
+		"execute_code": {"shared by everyone who uses this server", "\\\\[ok", "[cut: …]", "do not send the code again", "Keep it under 50"},
 	}
 	for i, tool := range tools {
 		for _, part := range words[tool.Name] {

@@ -66,7 +66,7 @@ func (r *Record) store(exec, mime string, v jupyter.Value, max int) (*value, err
 		if filepath.Dir(v.Path) == filepath.Join(r.dir, filesDir) {
 			return &value{File: filepath.Base(v.Path), Size: v.Size}, nil
 		}
-		return nil, fmt.Errorf("storing value: %s is no file of this record", v.Path)
+		return nil, fmt.Errorf("storing value: %s is not a file of this record", v.Path)
 	}
 	if len(v.Inline) <= max && !isMedia(mime) {
 		return inline(v.Inline), nil

@@ -104,7 +104,7 @@ func list(dir string) (root *os.Root, found []Removed, err error) {
 		return nil, nil, err
 	}
 	for _, e := range entries {
-		if !e.IsDir() || !isRecordName(e.Name()) { // a symlink is no directory here
+		if !e.IsDir() || !isRecordName(e.Name()) { // a symlink is not a directory here
 			continue
 		}
 		st, err := root.Lstat(filepath.Join(e.Name(), journalName))
@@ -146,7 +146,7 @@ func size(root *os.Root, name string) (n int64) {
 func remove(root *os.Root, name string) (bool, error) {
 	path := filepath.Join(name, lockName)
 	if st, err := root.Lstat(path); err == nil && !st.Mode().IsRegular() {
-		return false, fmt.Errorf("%s is no regular file", path)
+		return false, fmt.Errorf("%s is not a regular file", path)
 	}
 	lock, err := root.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

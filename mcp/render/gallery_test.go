@@ -103,8 +103,9 @@ func TestGallery(t *testing.T) {
 	var page strings.Builder
 	page.WriteString(`# What a model gets
 
-Everyday cells, as this server answers them and as they look where streams, ` + "`text/plain`" + ` and tracebacks are passed on as they come. Each name leads to the
-cell and the answer in full (with a budget of 3,000 characters; here it is 30,000). The page is written by ` + "`go test ./mcp/render -run Gallery -update`" + `.
+This page compares what a model gets for everyday code: from this server ("here"), and from a program that passes on streams, ` + "`text/plain`" + ` and
+tracebacks unchanged ("plain"). Each name links to the code and the whole answer (with a limit of 3,000 characters; in this table it is 30,000).
+` + "`go test ./mcp/render -run Gallery -update`" + ` writes this page.
 
 | cell | shows | characters here | images here | lost here | characters plain | lost plain |
 |---|---|--:|--:|---|--:|---|

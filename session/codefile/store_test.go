@@ -72,7 +72,7 @@ func TestCreateManyClashes(t *testing.T) {
 	}
 }
 
-// Names taken by what is no file of ours must not be replaced either.
+// Names taken by what is not a file of ours must not be replaced either.
 func TestCreateReplacesNothing(t *testing.T) {
 	s := open(t)
 	outside := filepath.Join(t.TempDir(), "outside.py")

@@ -93,7 +93,7 @@ func TestCheck(t *testing.T) {
 		{"PIL", PackageStatus{Name: "PIL", Hint: "Pillow"}},
 		{"no-such-thing", PackageStatus{Name: "no-such-thing"}},
 		{"-r x", PackageStatus{Error: `"-r x" is an option; only packages can be given, options of the installer cannot`}},
-		{"a;b", PackageStatus{Error: `"a;b" has "b" after the ";", which is no environment marker`}},
+		{"a;b", PackageStatus{Error: `"a;b" has "b" after the ";", which is not an environment marker`}},
 		{"git+https://h/x", PackageStatus{Error: "a URL has no name to look for; give the package's name"}},
 		{"", PackageStatus{Error: `"" is empty`}},
 	}

@@ -160,7 +160,7 @@ func (d *doctor) checkEntry(ctx context.Context, c config.Client, file, name str
 		d.report.warn(c.Name, where+cause, fix)
 	}
 	if info, err := os.Stat(e.Command); !filepath.IsAbs(e.Command) {
-		bad(fmt.Sprintf("command %q is no absolute path, and clients have almost no PATH", e.Command), `"command": `+config.Quote(ownFile()))
+		bad(fmt.Sprintf("command %q is not an absolute path, and clients have almost no PATH", e.Command), `"command": `+config.Quote(ownFile()))
 	} else if err != nil || info.IsDir() {
 		bad(fmt.Sprintf("there is no program %s", e.Command), `"command": `+config.Quote(ownFile()))
 	}

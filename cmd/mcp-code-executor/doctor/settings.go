@@ -80,7 +80,7 @@ func tryTemporary(dir string) (cause, fix string) {
 	case errors.Is(err, os.ErrNotExist):
 		return "does not exist", "mkdir -p " + dir
 	case err == nil && !info.IsDir():
-		return "is no directory", "remove it"
+		return "is not a directory", "remove it"
 	}
 	err = writeAway(dir)
 	switch {

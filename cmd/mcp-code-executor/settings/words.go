@@ -90,7 +90,7 @@ func readIdleLimit(s *Settings, value string) *Problem {
 		s.IdleLimit = limit
 		return nil
 	}
-	p := &Problem{Reason: "is no duration", Effect: "it is ignored, and idle sessions keep their kernel", Fix: "SESSION_IDLE_LIMIT=2h, 30m or never"}
+	p := &Problem{Reason: "is not a duration", Effect: "it is ignored, and idle sessions keep their kernel", Fix: "SESSION_IDLE_LIMIT=2h, 30m or never"}
 	if strings.Trim(value, "0123456789") == "" {
 		p.Reason = "is a number without a unit"
 		p.Fix = "SESSION_IDLE_LIMIT=" + value + "m for minutes, or " + value + "s for seconds"
@@ -111,7 +111,7 @@ func readLogLevel(s *Settings, value string) *Problem {
 	case word == "error":
 		s.LogLevel = slog.LevelError
 	default:
-		return &Problem{Reason: "is no log level", Effect: "warn is used", Fix: "LOG_LEVEL=debug, info, warn, error or off"}
+		return &Problem{Reason: "is not a log level", Effect: "warn is used", Fix: "LOG_LEVEL=debug, info, warn, error or off"}
 	}
 	return nil
 }

@@ -242,7 +242,7 @@ func (in *installation) explain(changes []Change) *Error {
 		e.ExitCode = exit.ExitCode()
 		e.Reason = classify(in.tail)
 		if in.last.tool == "pip" && e.Reason == ReasonNotFound && strings.Contains(in.tail, "(from versions: none)") {
-			e.Tail += "\npip says the same when the index answers with an error, such as 401 or 500, or with a page that is no index"
+			e.Tail += "\npip says the same when the index answers with an error, such as 401 or 500, or with a page that is not an index"
 		}
 	}
 	for _, r := range in.reqs {

@@ -55,7 +55,7 @@ func projectRequirements(name string, extras []string, files Files) ([]Requireme
 	var p pyproject
 	meta, err := toml.Decode(string(text), &p)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no valid TOML, or lists packages in no standard way: %w", name, err)
+		return nil, fmt.Errorf("%s is not valid TOML, or lists packages in no standard way: %w", name, err)
 	}
 	if !meta.IsDefined("project") && !meta.IsDefined("dependency-groups") {
 		if p.Tool.Poetry != nil {
@@ -145,7 +145,7 @@ func (p *pyproject) named(name string, within []string) ([]string, error) {
 				}
 				texts = append(texts, more...)
 			default:
-				return nil, fmt.Errorf("the group %q holds something that is no requirement", name)
+				return nil, fmt.Errorf("the group %q holds something that is not a requirement", name)
 			}
 		}
 		return texts, nil

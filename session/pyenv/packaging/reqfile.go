@@ -114,7 +114,7 @@ func localRequirement(text, dir string, files Files) (Requirement, error) {
 		}
 		return bad("is a directory without pyproject.toml or setup.py; name a project's directory")
 	case !strings.HasSuffix(name, ".whl") && !strings.HasSuffix(name, ".tar.gz") && !strings.HasSuffix(name, ".zip"):
-		return bad("is no wheel (.whl), source archive (.tar.gz, .zip) or project directory; a list of packages goes into the argument file")
+		return bad("is not a wheel (.whl), source archive (.tar.gz, .zip) or project directory; a list of packages goes into the argument file")
 	}
 	r.Path = abs
 	return r, nil
@@ -228,7 +228,7 @@ func (rr *requirementsReader) line(name, text string, constraints bool, within [
 	var hashes []string
 	for _, m := range hashOption().FindAllStringSubmatch(text, -1) {
 		if !hashForm().MatchString(m[1]) {
-			return fmt.Errorf("%q is no hash like sha256:…", head(m[1]))
+			return fmt.Errorf("%q is not a hash like sha256:…", head(m[1]))
 		}
 		hashes = append(hashes, m[1])
 	}
@@ -258,7 +258,7 @@ func (rr *requirementsReader) editable(text, dir string) error {
 		return err
 	}
 	if strings.HasSuffix(r.Path, ".whl") || strings.HasSuffix(r.Path, ".gz") || strings.HasSuffix(r.Path, ".zip") {
-		return fmt.Errorf("%q is no directory, so it cannot be editable", text)
+		return fmt.Errorf("%q is not a directory, so it cannot be editable", text)
 	}
 	r.Editable = true
 	rr.wanted.Requirements = append(rr.wanted.Requirements, r)

@@ -145,7 +145,7 @@ func parseRequirement(s string) (r Requirement, reason, suggestion string) {
 			return r, `has a "[" without a "]"`, ""
 		}
 		if r.Extras, ok = parseExtras(list); !ok {
-			return r, "has an extra that is no name", ""
+			return r, "has an extra that is not a name", ""
 		}
 		rest = strings.TrimLeft(after, " ")
 	}
@@ -171,7 +171,7 @@ func refusedOutright(s string) string {
 	case len(s) > MaxRequirement:
 		return fmt.Sprintf("has %d bytes, the limit is %d", len(s), MaxRequirement)
 	case strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsControl(r) }):
-		return "holds a character that is no printable ASCII"
+		return "holds a character that is not printable ASCII"
 	case s[0] == '-':
 		return "is an option; only packages can be given, options of the installer cannot"
 	case strings.ContainsAny(s[:1], `./~\`):
@@ -276,7 +276,7 @@ func (r *Requirement) parseMarker(s string) (reason string) {
 	s = strings.TrimSpace(s)
 	p := markerParser{rest: s}
 	if !p.or() || p.rest != "" {
-		return fmt.Sprintf("has %q after the \";\", which is no environment marker", head(s))
+		return fmt.Sprintf("has %q after the \";\", which is not an environment marker", head(s))
 	}
 	r.Marker = s
 	return ""
