@@ -98,7 +98,7 @@ func (a *app) config() *cobra.Command {
 		Use:   "config CLIENT",
 		Short: "print the entry for a client's configuration",
 		Long: `Prints the entry for a client's configuration, with this machine's paths and the
-settings that are in force here, and says which file it goes into. Clients:
+settings that are in force here, and says which file to put it into. Clients:
 ` + known + `.`,
 		ValidArgs: config.Names(),
 		Args: func(_ *cobra.Command, args []string) error {
@@ -120,9 +120,9 @@ settings that are in force here, and says which file it goes into. Clients:
 func (a *app) doctor() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor [--fix] [--json] [--env TYPE=VALUE]",
-		Short: "try everything, and say how to fix what does not work",
-		Long: `Tries everything the server does, with the same settings, and says what does not
-work, why, and the command that fixes it. The exit status is 0 when all works.`,
+		Short: "test everything, and say how to fix what does not work",
+		Long: `Tests everything the server does, with the same settings, and says what does not
+work, why, and which command fixes it. The exit status is 0 if everything works.`,
 		Args: noArguments,
 	}
 	fix := c.Flags().Bool("fix", false, "install ipykernel where it is missing and allowed")
@@ -145,10 +145,10 @@ work, why, and the command that fixes it. The exit status is 0 when all works.`,
 func (a *app) environment() *cobra.Command {
 	return &cobra.Command{
 		Use:   "environment [remove]",
-		Short: "show, or remove, what the program has made",
+		Short: "show or remove what this program has made",
 		Long: `Shows what this program has made in its data directory: the managed environment,
-kernels put beside environments that have none, and uv. remove removes all of it
-that no running server uses; it is made again when it is needed.`,
+kernels beside environments that have none, and uv. "environment remove" removes
+everything that no running server uses. It is made again when it is needed.`,
 		ValidArgs: []string{"remove"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 || len(args) == 1 && args[0] == "remove" {

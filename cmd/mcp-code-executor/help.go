@@ -26,8 +26,8 @@ It is started by an MCP client, without a command. Commands:
 func (a *app) help() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
-		Short: "this text, a command's, or that of the settings",
-		Long:  "Prints what there is to know of a command; help settings explains the settings.",
+		Short: "show this help, or that of a command or the settings",
+		Long:  "Prints the help of a command. \"help settings\" explains the settings.",
 		Args: func(c *cobra.Command, args []string) error {
 			topics := append(commandNames(c.Root()), settingsTopic)
 			if len(args) == 0 || len(args) == 1 && slices.Contains(topics, args[0]) {
