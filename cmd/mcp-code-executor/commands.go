@@ -99,7 +99,7 @@ func (a *app) config() *cobra.Command {
 		Short: "print the entry for a client's configuration",
 		Long: `Prints the entry for a client's configuration, with this machine's paths and the
 settings that are in force here, and says which file to put it into. Clients:
-` + known + `.`,
+` + inLines(config.Names()) + `.`,
 		ValidArgs: config.Names(),
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {

@@ -124,3 +124,20 @@ func wrap(text string, width int) []string {
 	}
 	return lines
 }
+
+// inLines joins names with commas, in lines that fit a terminal.
+func inLines(names []string) string {
+	const width = 80
+	text, column := "", 0
+	for i, name := range names {
+		switch {
+		case i == 0:
+		case column+len(", ")+len(name)+len(".") > width:
+			text, column = text+",\n", 0
+		default:
+			text, column = text+", ", column+len(", ")
+		}
+		text, column = text+name, column+len(name)
+	}
+	return text
+}
