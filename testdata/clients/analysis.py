@@ -10,6 +10,7 @@ word, JSON answers, lists of sessions, and errors without a status line.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,7 +80,8 @@ class Analysis:
         for held in holds:
             if held not in text:
                 self.wrong.append(f"call {self.calls}, {tool}: no {held!r} in\n{text[:1000]}")
-        return text.partition("id=")[2].partition(" ")[0].strip("],\n|")
+        found = re.search(r"\bid=([\w-]+)", text)
+        return found[1] if found else ""
 
     async def run(self, code, *holds, **arguments):
         return await self.call("execute_code", *holds, code=code, **arguments)
@@ -126,7 +128,7 @@ async def wait(a):
     queued = await a.run("threshold * 2", "queued", wait_seconds=0)
     go.touch()
     await a.call("get_execution", "'sampled'", id=run)
-    await a.call("get_execution", "6", id=queued)
+    await a.call("get_execution", ": 6", id=queued)
     run = await a.run("rounds = 0\nwhile True:\n    rounds += 1", "running", wait_seconds=0.5)
     await a.call("interrupt_execution", "interrupted", id=run)
     await a.run("import time\ntime.sleep(60)", "interrupted", "timeout_seconds", timeout_seconds=1)
