@@ -101,26 +101,44 @@ func endLines(blocks []mcp.Content) []mcp.Content {
 	return blocks
 }
 
+// maxAfterQuestion bounds how many outputs are held until it is known whether the
+// question before them is the last.
+const maxAfterQuestion = 100
+
 // shownOutputs are the outputs of a report but for the question that the code waits
-// with: a line below the status has it.
+// with: a line below the status has it. Output that was on its way, or is a
+// thread's, can come after it.
 func shownOutputs(r session.Report) iter.Seq2[jupyter.Output, error] {
 	if r.State != session.StateWaiting {
 		return r.Outputs
 	}
 	return func(yield func(jupyter.Output, error) bool) {
-		var question *jupyter.Output
+		var held []jupyter.Output // a question, and what came after it
+		release := func(held []jupyter.Output) bool {
+			for _, o := range held {
+				if !yield(o, nil) {
+					return false
+				}
+			}
+			return true
+		}
 		for o, err := range r.Outputs {
-			if question != nil && !yield(*question, nil) {
+			question := err == nil && o.Type == jupyter.OutputInputRequest
+			if question || len(held) > maxAfterQuestion {
+				if !release(held) {
+					return
+				}
+				held = nil
+			}
+			switch {
+			case question || err == nil && held != nil:
+				held = append(held, o)
+			case !yield(o, err):
 				return
 			}
-			question = nil
-			if err == nil && o.Type == jupyter.OutputInputRequest {
-				question = &o
-				continue
-			}
-			if !yield(o, err) {
-				return
-			}
+		}
+		if held != nil {
+			release(held[1:])
 		}
 	}
 }

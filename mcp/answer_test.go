@@ -4,37 +4,46 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mark3labs/mcp-go/mcp"
-
-	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
-// TestBlocksJoined: a client may join the blocks with nothing between them; each
-// line is still a line.
-func TestBlocksJoined(t *testing.T) {
-	img := render.Block{Image: []byte("x"), MIME: "image/png"}
-	text := func(s string) render.Block { return render.Block{Text: s} }
-	for name, c := range map[string]struct {
-		blocks []render.Block
-		want   string
+// TestShownOutputs: only the question that waits is left out, wherever output that
+// was on its way has come.
+func TestShownOutputs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		state       session.State
+		given, want string
 	}{
-		"text, image, text": {[]render.Block{text("[image 1]"), img, text("after")}, "[ok]\n[image 1]\nafter"},
-		"image first":       {[]render.Block{img, text("after\n")}, "[ok]\nafter\n"},
-		"image last":        {[]render.Block{text("a"), img}, "[ok]\na\n"},
-		"two texts":         {[]render.Block{text("a"), text("b"), img, img, text("c")}, "[ok]\na\nb\nc"},
-		"text alone":        {[]render.Block{text("a")}, "[ok]\na"},
-		"nothing":           {nil, "[ok]\n[no output]"},
+		{session.StateWaiting, "a ?1", "a"},
+		{session.StateWaiting, "?1 a", "a"},
+		{session.StateWaiting, "a ?1 b ?2 c", "a ?1 b c"},
+		{session.StateWaiting, "a", "a"},
+		{session.StateWaiting, "", ""},
+		{session.StateFinished, "a ?1", "a ?1"},
+		{session.StateWaiting, "?1" + strings.Repeat(" a", maxAfterQuestion+5), "?1" + strings.Repeat(" a", maxAfterQuestion+5)},
 	} {
-		var joined strings.Builder
-		r := session.Report{State: session.StateFinished}
-		for _, b := range content("[ok]\n", render.Result{Blocks: c.blocks}, r) {
-			if block, isText := b.(mcp.TextContent); isText {
-				joined.WriteString(block.Text)
+		outputs := func(yield func(jupyter.Output, error) bool) {
+			for _, text := range strings.Fields(c.given) {
+				o := jupyter.Output{Type: jupyter.OutputStream, Prompt: text}
+				if text[0] == '?' {
+					o.Type = jupyter.OutputInputRequest
+				}
+				if !yield(o, nil) {
+					return
+				}
 			}
 		}
-		if joined.String() != c.want {
-			t.Errorf("%s: %q, want %q", name, joined.String(), c.want)
+		var got []string
+		for o, err := range shownOutputs(session.Report{State: c.state, Outputs: outputs}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, o.Prompt)
+		}
+		if shown := strings.Join(got, " "); shown != c.want {
+			t.Errorf("%s, %.40s: %.60s, want %.60s", c.state, c.given, shown, c.want)
 		}
 	}
 }
