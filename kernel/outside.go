@@ -19,6 +19,7 @@ type outside struct {
 	stream [3]outsideStream
 	noted  string // id of the execution that has been told of a stall
 	early  []byte // what came before the first execution, its end
+	kept   bool   // early has what the file held
 }
 
 // outsideStream is one of the streams, 1 stdout and 2 stderr.
@@ -132,14 +133,9 @@ func (k *Kernel) appendUnsent(e *Execution, stream int, dead bool) {
 func (k *Kernel) takeRest() {
 	k.mu.Lock()
 	e := k.current
-	for stream := 1; stream <= 2; stream++ {
-		if s := &k.outside.stream[stream]; e == nil {
-			k.keepEarlyLocked(s.rest)
-			s.rest = nil
-		}
-	}
 	k.mu.Unlock()
 	if e == nil {
+		k.keepRest()
 		return
 	}
 	for stream := 1; stream <= 2; stream++ {
@@ -153,6 +149,29 @@ func (k *Kernel) takeRest() {
 			k.append(e, streamOutput(stream, string(text)))
 		}
 	}
+}
+
+// keepRest keeps the last words of a kernel that died outside of a run. Those of
+// a start are all of them: its messages have no execution to go to.
+func (k *Kernel) keepRest() {
+	file, err := launch.ReadUnsent(k.outside.file)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for stream := 1; stream <= 2; stream++ {
+		s := &k.outside.stream[stream]
+		if err == nil {
+			seen := s.seen
+			if k.latest == nil && !k.outside.kept {
+				seen = 0
+			}
+			text, total, _ := file.After(stream, seen)
+			s.seen = max(s.seen, total)
+			k.keepEarlyLocked([]byte(text))
+		}
+		k.keepEarlyLocked(append(s.part, s.rest...))
+		s.part, s.rest = nil, nil
+	}
+	k.outside.kept = true
 }
 
 // lastWords is the end of what the process said outside of executions.

@@ -212,7 +212,11 @@ func (t *tools) showLines(ctx context.Context, e *session.Execution, q session.L
 		lines.WriteString(text)
 		shown++
 	}
-	fmt.Fprintf(&b, "[output: %s, of %d in the log]\n", linesWords(shown, found.Matched, q.Pattern != nil), found.Total)
+	wanted := found.Matched
+	if q.Last > 0 && q.Pattern == nil {
+		wanted = min(wanted, int64(q.Last))
+	}
+	fmt.Fprintf(&b, "[output: %s, of %d in the log]\n", linesWords(shown, wanted, q.Pattern != nil), found.Total)
 	b.WriteString(lines.String())
 	return textResult(strings.TrimRight(b.String(), "\n"))
 }

@@ -187,7 +187,7 @@ func TestRunFile(t *testing.T) {
 
 	// In a kernel of its own: nothing seen, nothing left.
 	p.done("initialize_code_file", args{"filename": "alone", "content": "print('x' in globals(), __name__)\nz = 1\n"})
-	if r := p.call("execute_code_file", args{"file_path": "alone", "fresh": true}); r.IsError || strings.TrimSpace(r.rest()) != "False __main__" {
+	if r := p.call("execute_code_file", args{"file_path": "alone", "fresh": true}); r.IsError || strings.TrimSpace(r.rest()) != "[exit status 0]\nFalse __main__" {
 		t.Errorf("fresh: %s", r.text())
 	}
 	if r := p.run("print(x, 'z' in globals())"); strings.TrimSpace(r.rest()) != "41 False" || r.field("generation") != "" {

@@ -111,7 +111,7 @@ type listedRow struct {
 	Kind, Name, Path, Python string
 	Ipykernel                *string
 	Near, Current            bool
-	Broken, Mend             string
+	Broken, Fix              string
 	Configure                args
 }
 
@@ -165,13 +165,13 @@ func TestListAndChoose(t *testing.T) {
 		t.Errorf("bare: %+v", bare)
 	}
 	broken := find(gone)
-	if !strings.Contains(broken.Broken, "/gone/bin") || !strings.Contains(broken.Mend, "venv --clear") || broken.Configure != nil {
+	if !strings.Contains(broken.Broken, "/gone/bin") || !strings.Contains(broken.Fix, "venv --clear") || broken.Configure != nil {
 		t.Errorf("broken: %+v", broken)
 	}
 	work7 := find(filepath.Join(home, ".virtualenvs", "work7"))
 	for _, ask := range []args{work7.Configure, {"type": "venv", "venv_path": "work7"}, {"type": "venv-uv", "uv_venv_path": "work7"}} {
 		o := p.done("configure_environment", ask)
-		if o["version"] != work7.Python {
+		if message, _ := o["message"].(string); !strings.HasSuffix(message, ", Python "+work7.Python) {
 			t.Errorf("%v: %v, the list said %s", ask, o, work7.Python)
 		}
 	}

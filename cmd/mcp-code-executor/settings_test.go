@@ -18,7 +18,7 @@ func wrongSettings() map[string][]string {
 		"KERNEL_INSTALL=perhaps":  {`KERNEL_INSTALL="perhaps"`, "no ipykernel is installed", "KERNEL_INSTALL=auto"},
 		"UV_INSTALL=perhaps":      {`UV_INSTALL="perhaps"`, "uv is not fetched", "UV_INSTALL=auto"},
 		"SESSION_IDLE_LIMIT=30":   {`SESSION_IDLE_LIMIT="30"`, "without a unit", "SESSION_IDLE_LIMIT=30m"},
-		"LOG_LEVEL=verbose":       {`LOG_LEVEL="verbose"`, "no log level", "LOG_LEVEL=debug"},
+		"LOG_LEVEL=verbose":       {`LOG_LEVEL="verbose"`, "is not a log level", "LOG_LEVEL=debug"},
 		"ENV_DENY=[x-":            {`ENV_DENY="[x-"`, "no Python is started", "AWS_*"},
 		"ENV_TYPE=poetry":         {`ENV_TYPE="poetry"`, "no Python is started", "conda, venv or venv-uv"},
 		"CONDA_ENV_NAME=/nowhere": {"ENV_TYPE is not set, and CONDA_ENV_NAME and VENV_PATH are", "set ENV_TYPE"},

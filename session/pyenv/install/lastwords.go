@@ -14,7 +14,7 @@ var retry = regexp.MustCompile(`^WARNING: Retrying \(Retry\(.*after connection b
 
 // afterRetries are pip's last lines when no try reached the index. They say that
 // there is no such package, which nobody knows then.
-var afterRetries = regexp.MustCompile(`^ERROR: (Could not find a version that satisfies|No matching distribution found)`)
+var afterRetries = regexp.MustCompile(`^ERROR: (?:Could not find a version that satisfies|No matching distribution found for (.*))`)
 
 // LastWords is the end of what an installer printed, at most n lines, with tries
 // that did not reach the index told in one line.
@@ -33,17 +33,28 @@ func LastWords(output string, n int) string {
 	if tries == 0 {
 		return host.LastLines(output, n)
 	}
-	kept := lines[:0]
+	kept, wanted := lines[:0], ""
 	for _, line := range lines {
-		if !afterRetries.MatchString(line) {
+		found := afterRetries.FindStringSubmatch(line)
+		switch {
+		case found == nil:
 			kept = append(kept, line)
+		case found[1] != "":
+			wanted = ", looking for " + found[1]
 		}
 	}
-	told := fmt.Sprintf("the package index was not reached in %d tries: %s", tries, cause)
+	told := fmt.Sprintf("the package index was not reached in %s%s: %s", triesWords(tries), wanted, cause)
 	if rest := host.LastLines(strings.Join(kept, "\n"), n-1); rest != "" {
 		return rest + "\n" + told
 	}
 	return told
+}
+
+func triesWords(n int) string {
+	if n == 1 {
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", n)
 }
 
 // causeOf is the innermost reason in urllib3's words.

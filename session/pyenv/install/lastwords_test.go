@@ -13,10 +13,10 @@ func TestLastWords(t *testing.T) {
 	for name, test := range map[string]struct{ output, want string }{
 		"no tries": {"a\nERROR: No matching distribution found for x\n", "a\nERROR: No matching distribution found for x"},
 		"refused": {"Looking in indexes: https://index.test\n" + strings.Repeat(retry("4", refused), 5) + "ERROR: Could not find a version that satisfies the requirement uv (from versions: none)\nERROR: No matching distribution found for uv\n",
-			"Looking in indexes: https://index.test\nthe package index was not reached in 5 tries: [Errno 111] Connection refused"},
-		"no name":   {retry("0", "NameResolutionError(\"HTTPSConnection(host='x', port=443): Failed to resolve 'x' ([Errno -3] Temporary failure in name resolution)\")"), "the package index was not reached in 1 tries: [Errno -3] Temporary failure in name resolution"},
-		"proxy":     {retry("1", "ProxyError('Cannot connect to proxy.', RemoteDisconnected('Remote end closed connection without response'))"), "the package index was not reached in 1 tries: ProxyError('Cannot connect to proxy.', RemoteDisconnected('Remote end closed connection without response"},
-		"timed out": {retry("1", "ConnectTimeoutError(<x>, 'Connection to x timed out. (connect timeout=15)')"), "the package index was not reached in 1 tries: ConnectTimeoutError(<x>, 'Connection to x timed out. (connect timeout=15"},
+			"Looking in indexes: https://index.test\nthe package index was not reached in 5 tries, looking for uv: [Errno 111] Connection refused"},
+		"no name":   {retry("0", "NameResolutionError(\"HTTPSConnection(host='x', port=443): Failed to resolve 'x' ([Errno -3] Temporary failure in name resolution)\")"), "the package index was not reached in 1 try: [Errno -3] Temporary failure in name resolution"},
+		"proxy":     {retry("1", "ProxyError('Cannot connect to proxy.', RemoteDisconnected('Remote end closed connection without response'))"), "the package index was not reached in 1 try: ProxyError('Cannot connect to proxy.', RemoteDisconnected('Remote end closed connection without response"},
+		"timed out": {retry("1", "ConnectTimeoutError(<x>, 'Connection to x timed out. (connect timeout=15)')"), "the package index was not reached in 1 try: ConnectTimeoutError(<x>, 'Connection to x timed out. (connect timeout=15"},
 	} {
 		if got := LastWords(test.output, 8); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
