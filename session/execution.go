@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/session/files"
 )
 
 // State is where an execution is.
@@ -116,7 +117,7 @@ type Execution struct {
 	mentioned  Cursor // up to where an answer has named it without showing it
 	told       bool   // an answer has told the end
 	changed    chan struct{}
-	files      []MadeFile // that the run made, when finished
+	files      []files.Made // that the run made, when finished
 	filesTotal int
 	stored     []string // code files written beside the run: not its own
 }

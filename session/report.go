@@ -8,6 +8,8 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+	"github.com/mcp-code-executor/mcp-code-executor/session/figures"
+	"github.com/mcp-code-executor/mcp-code-executor/session/files"
 )
 
 // Cursor is a position in the record of the kernel that ran an execution: what
@@ -51,7 +53,7 @@ type Report struct {
 	RecordDir  string
 	// Files are files the run made or changed, when finished: the newest 20 of
 	// FilesTotal, by name.
-	Files      []MadeFile
+	Files      []files.Made
 	FilesTotal int
 	RecordErr  error // the record cannot be written
 
@@ -242,7 +244,7 @@ func outputs(rec *record.Record, id string, from, to record.Position) iter.Seq2[
 			if entry.Output == nil {
 				continue
 			}
-			if !yield(*saveFigure(rec.FilesDir(), entry.Exec, entry.Pos, entry.Output), nil) {
+			if !yield(*figures.Save(rec.FilesDir(), entry.Exec, entry.Pos, entry.Output), nil) {
 				return
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/session/files"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 )
 
@@ -25,10 +26,8 @@ type Session struct {
 	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
 	wake    chan struct{} // buffered 1: the queue has something
-	// quickFiles belongs to the worker: its working directory answers quickly.
-	quickFiles bool
-	watch      *fileWatch // the worker's too, until close
-	wg         sync.WaitGroup
+	watcher files.Watcher // the worker's, until close
+	wg      sync.WaitGroup
 
 	mu         sync.Mutex // protects the fields below
 	config     pyenv.Config
@@ -228,7 +227,7 @@ func (s *Session) run(e *Execution) {
 		s.failLocked(e, err)
 		return
 	}
-	made := s.watchFiles(k.Info().PID, k.Dir())
+	made := s.watchFiles(k)
 	running, err := k.Begin(s.kernelRequest(e))
 	if err != nil {
 		s.died(k) // it died while idle; the watcher may not have seen it yet
@@ -379,5 +378,5 @@ func (s *Session) close(ctx context.Context) {
 		k.Shutdown(ctx)
 	}
 	s.wg.Wait()
-	s.watch.close()
+	s.watcher.Close()
 }

@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/files"
 )
 
 // WorkDir is where code runs: files are relative to it.
@@ -66,6 +68,19 @@ func (m *Manager) workDir(storage *codefile.Store) (WorkDir, error) {
 		return w, &WorkDirError{WorkDir: w, Err: err}
 	}
 	return WorkDir{Path: storage.Dir(), By: w.By}, nil
+}
+
+// watchFiles looks at the working directory of the kernel before a run. The function
+// it returns tells what the run made there; stored files are not told, nor what git
+// ignores.
+func (s *Session) watchFiles(k *kernel.Kernel) func(stored []string) ([]files.Made, int) {
+	dir := files.WorkingDir(k.Info().PID, k.Dir())
+	return s.watcher.Begin(dir, func(names []string) map[string]bool {
+		if s.manager.config.Provisioner == nil {
+			return nil
+		}
+		return s.manager.config.Provisioner.Installer.Finder.Host.GitIgnored(s.ctx, dir, names)
+	})
 }
 
 // sameDir reports whether two paths lead to the same directory.

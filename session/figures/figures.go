@@ -1,4 +1,4 @@
-package session
+package figures
 
 import (
 	"bytes"
@@ -25,11 +25,11 @@ const (
 	bokehScripts = `<script src="https://cdn.bokeh.org/bokeh/release/bokeh%[1]s-%[2]s.min.js"></script>`
 )
 
-// saveFigure gives an interactive figure (plotly, vega, bokeh, a map, any HTML that
-// only a browser can draw) a page in dir that a browser can open, as the display's text/html: a model sees no more of
-// it than a description, a person wants to look at it. It returns o when there
-// is none, or when the page cannot be written.
-func saveFigure(dir, exec string, at record.Position, o *jupyter.Output) *jupyter.Output {
+// Save gives an interactive figure a page in dir, named after the execution and its
+// position, as the display's text/html: a model sees no more of it than a description,
+// a person wants to look at it. It returns o when there is none, or when the page
+// cannot be written. It may be called by several goroutines.
+func Save(dir, exec string, at record.Position, o *jupyter.Output) *jupyter.Output {
 	page := figurePage(o)
 	if page == nil || dir == "" {
 		return o

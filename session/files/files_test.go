@@ -1,4 +1,4 @@
-package session
+package files
 
 import (
 	"fmt"
@@ -54,7 +54,7 @@ func TestMadeFiles(t *testing.T) {
 	os.Rename(filepath.Join(dir, "moved.txt"), filepath.Join(dir, "here.txt"))
 
 	made := madeFiles(before, listFiles(dir))
-	want := []MadeFile{
+	want := []Made{
 		{"again.bin", 5, false}, {filepath.Join("data", "out", "deep.csv"), 2, true}, {"grows.csv", 2, false},
 		{"here.txt", 5, true}, {"plot.png", 3, true}, {"stored.py", 4, true},
 	}
@@ -74,7 +74,7 @@ func TestMadeFiles(t *testing.T) {
 	put(t, dir, "tmp", "whole")
 	os.Rename(filepath.Join(dir, "tmp"), filepath.Join(dir, "same.txt"))
 	watched, _ = watch.made(begun)
-	if diff := cmp.Diff([]MadeFile{{"plot.png", 5, false}, {"same.txt", 5, false}}, newest(watched)); diff != "" {
+	if diff := cmp.Diff([]Made{{"plot.png", 5, false}, {"same.txt", 5, false}}, newest(watched)); diff != "" {
 		t.Errorf("second run (-want +got)\n%s", diff)
 	}
 }
@@ -129,12 +129,11 @@ func BenchmarkWatch(b *testing.B) {
 				}
 				os.WriteFile(filepath.Join(sub, fmt.Sprint(i)), nil, 0o600)
 			}
-			s := &Session{manager: &Manager{}}
-			defer func() { s.watch.close() }()
-			s.watchFiles(os.Getpid(), dir) // the first run of a session pays for the look
-			s.watchDir(dir)
+			var w Watcher
+			defer w.Close()
+			w.look(dir) // the first run of a session pays for it
 			for b.Loop() {
-				s.watchDir(dir)(time.Now())
+				w.look(dir)(time.Now())
 			}
 		})
 	}

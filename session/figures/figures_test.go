@@ -1,4 +1,4 @@
-package session
+package figures
 
 import (
 	"os"
@@ -42,7 +42,7 @@ func TestSaveFigure(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			got := saveFigure(dir, "ab12-3", 77, c.out)
+			got := Save(dir, "ab12-3", 77, c.out)
 			if c.want == nil {
 				if got != c.out {
 					t.Errorf("%+v", got)
@@ -64,11 +64,11 @@ func TestSaveFigure(t *testing.T) {
 					t.Errorf("%q is missing in\n%s", part, page)
 				}
 			}
-			again := saveFigure(dir, "ab12-3", 77, c.out)
+			again := Save(dir, "ab12-3", 77, c.out)
 			if again.Data["text/html"].Path != got.Data["text/html"].Path {
 				t.Errorf("a second page: %+v", again.Data)
 			}
-			if saveFigure("", "x", 1, c.out) != c.out || saveFigure(dir+"/absent", "x", 1, c.out) != c.out {
+			if Save("", "x", 1, c.out) != c.out || Save(dir+"/absent", "x", 1, c.out) != c.out {
 				t.Error("without a directory the display is changed")
 			}
 		})

@@ -1,4 +1,4 @@
-package session
+package files
 
 import (
 	"cmp"
@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// MadeFile is a file in the working directory that a run created or changed.
+// Made is a file in the working directory that a run created or changed.
 // Whatever else wrote there meanwhile is among them: nothing tells who wrote.
-type MadeFile struct {
+type Made struct {
 	// Name is relative to the working directory the run began in.
 	Name string
 	Size int64 // bytes
@@ -109,7 +109,7 @@ func lookSoon(dir string) (listing, bool) {
 
 // madeFile is a file with the time that it was written.
 type madeFile struct {
-	MadeFile
+	Made
 	time time.Time
 }
 
@@ -125,31 +125,41 @@ func madeFiles(before, after listing) []madeFile {
 		case !known && !before.whole && mark.time.Before(since):
 			continue // it may have been there
 		}
-		all = append(all, madeFile{MadeFile{Name: name, Size: mark.size, New: !known && before.whole}, mark.time})
+		all = append(all, madeFile{Made{Name: name, Size: mark.size, New: !known && before.whole}, mark.time})
 	}
 	return all
 }
 
 // newest returns at most maxFilesNamed files, the newest of all, by name.
-func newest(all []madeFile) (files []MadeFile) {
+func newest(all []madeFile) (files []Made) {
 	slices.SortFunc(all, func(a, b madeFile) int {
 		// Many files can have one tick of the file system's clock: the last by name.
 		return cmp.Or(b.time.Compare(a.time), strings.Compare(b.Name, a.Name))
 	})
 	for _, f := range all[:min(len(all), maxFilesNamed)] {
-		files = append(files, f.MadeFile)
+		files = append(files, f.Made)
 	}
-	slices.SortFunc(files, func(a, b MadeFile) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(files, func(a, b Made) int { return strings.Compare(a.Name, b.Name) })
 	return files
 }
 
-// watchFiles looks at the working directory of the session's kernel before a run.
-// The function it returns looks again and tells what is different, but for the files
-// in stored, absolute paths, and what git ignores.
-func (s *Session) watchFiles(pid int, start string) func(stored []string) ([]MadeFile, int) {
-	dir, begun := workingDir(pid, start), time.Now()
-	after := s.watchDir(dir)
-	return func(stored []string) ([]MadeFile, int) {
+// Watcher tells which files the runs of one session make. The zero value is ready.
+// It belongs to one goroutine; Close may be called when that has ended.
+type Watcher struct {
+	watch *fileWatch
+	quick bool // the directory answers quickly
+}
+
+// Close ends watching.
+func (w *Watcher) Close() { w.watch.close() }
+
+// Begin looks at dir, a path without links, before a run. The function it returns
+// looks again and tells the newest files that are different, and how many are in
+// all, but for those in stored, absolute paths, and those that ignored names.
+func (w *Watcher) Begin(dir string, ignored func(names []string) map[string]bool) func(stored []string) ([]Made, int) {
+	begun := time.Now()
+	after := w.look(dir)
+	return func(stored []string) ([]Made, int) {
 		all := after(begun)
 		for _, path := range stored {
 			if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -159,30 +169,30 @@ func (s *Session) watchFiles(pid int, start string) func(stored []string) ([]Mad
 				all = slices.DeleteFunc(all, func(f madeFile) bool { return f.Name == name })
 			}
 		}
-		if len(all) > 0 && s.manager.config.Provisioner != nil {
+		if len(all) > 0 {
 			var names []string
 			for _, f := range all {
 				names = append(names, f.Name)
 			}
-			ignored := s.manager.config.Provisioner.Installer.Finder.Host.GitIgnored(s.ctx, dir, names)
-			all = slices.DeleteFunc(all, func(f madeFile) bool { return ignored[f.Name] })
+			unwanted := ignored(names)
+			all = slices.DeleteFunc(all, func(f madeFile) bool { return unwanted[f.Name] })
 		}
 		return newest(all), len(all)
 	}
 }
 
-// watchDir is watched by the system where that can be, and listed elsewhere. A file
+// look has dir watched by the system where that can be, and listed elsewhere. A file
 // system that has answered quickly is trusted to go on: a goroutine that could be
 // given up costs a warm call more than the look itself.
-func (s *Session) watchDir(dir string) func(begun time.Time) []madeFile {
-	if s.watch == nil || s.watch.dir != dir {
-		s.watch.close()
-		s.watch = watchSoon(dir)
+func (w *Watcher) look(dir string) func(begun time.Time) []madeFile {
+	if w.watch == nil || w.watch.dir != dir {
+		w.watch.close()
+		w.watch = watchSoon(dir)
 	}
-	if w := s.watch; w != nil {
-		w.drain()
+	if watch := w.watch; watch != nil {
+		watch.drain()
 		return func(begun time.Time) []madeFile {
-			files, ok := w.made(begun)
+			files, ok := watch.made(begun)
 			if !ok { // events were lost: what is newer than the run
 				if after, ok := lookSoon(dir); ok {
 					return madeFiles(listing{dir: dir, taken: begun}, after)
@@ -191,19 +201,19 @@ func (s *Session) watchDir(dir string) func(begun time.Time) []madeFile {
 			return files
 		}
 	}
-	look := func() (listing, bool) {
-		if s.quickFiles {
+	list := func() (listing, bool) {
+		if w.quick {
 			return listFiles(dir), true
 		}
 		return lookSoon(dir)
 	}
-	before, ok := look()
-	s.quickFiles = ok && time.Since(before.taken) < 2*maxFilesTime
+	before, ok := list()
+	w.quick = ok && time.Since(before.taken) < 2*maxFilesTime
 	return func(time.Time) []madeFile {
 		if !ok {
 			return nil
 		}
-		if after, ok := look(); ok {
+		if after, ok := list(); ok {
 			return madeFiles(before, after)
 		}
 		return nil
@@ -223,9 +233,9 @@ func watchSoon(dir string) *fileWatch {
 	}
 }
 
-// workingDir is where the process is, for code can change that; without Linux's
+// WorkingDir is where the process is, for code can change that; without Linux's
 // /proc it is storage.
-func workingDir(pid int, storage string) string {
+func WorkingDir(pid int, storage string) string {
 	if dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); err == nil {
 		if info, err := os.Stat(dir); err == nil && info.Mode()&fs.ModeDir != 0 {
 			return dir

@@ -1,4 +1,4 @@
-package session
+package files
 
 import (
 	"bytes"
@@ -169,7 +169,7 @@ func (w *fileWatch) made(begun time.Time) (files []madeFile, ok bool) {
 		if !created && known && info.ModTime().Before(begun.Add(-filesTimeMargin)) {
 			continue // opened for writing, and not written
 		}
-		files = append(files, madeFile{MadeFile{Name: name, Size: info.Size(), New: !known && (w.whole || created)}, info.ModTime()})
+		files = append(files, madeFile{Made{Name: name, Size: info.Size(), New: !known && (w.whole || created)}, info.ModTime()})
 		w.know(name)
 	}
 	return files, true
