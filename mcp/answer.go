@@ -11,6 +11,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/clients"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
@@ -34,7 +35,7 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 	if r.Kind == session.KindInstall {
 		return t.installAnswer(ctx, e, notes)
 	}
-	client := clientOf(ctx)
+	client := clients.Of(ctx)
 	lines := stateLines(r)
 	lines = append(lines, noteLines(notes)...)
 	if r.Err != nil {
@@ -46,10 +47,10 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 		return strings.Join(append([]string{statusLine(r, cut)}, lines...), "\n") + "\n"
 	}
 	failed := r.State == session.StateFinished && r.Outcome.Failed()
-	if client.plainExceptions && r.Outcome == session.OutcomeError {
+	if client.PlainExceptions && r.Outcome == session.OutcomeError {
 		failed = false
 	}
-	rendered := render.Outputs(shownOutputs(r), client.budget(maxChars, failed, head(true)), render.Options{
+	rendered := render.Outputs(shownOutputs(r), client.Budget(maxChars, failed, head(true)), render.Options{
 		ReadOn:  fmt.Sprintf("get_execution id=%s with lines or pattern reads all of it", r.ID),
 		Reserve: utf8.RuneCountInString(head(true)),
 		Images:  t.images,

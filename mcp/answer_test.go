@@ -47,3 +47,8 @@ func TestShownOutputs(t *testing.T) {
 		}
 	}
 }
+
+// TestFitNothing: a handler that gave no result, as for a call that was given up.
+func TestFitNothing(t *testing.T) {
+	fit(t.Context(), nil)
+}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/clients"
 )
 
 // TestLargeAnswers: the tools that can answer at length say so to hosts that
@@ -29,7 +31,7 @@ func TestLargeAnswers(t *testing.T) {
 		if err := json.Unmarshal(b, &d); err != nil {
 			t.Fatal(err)
 		}
-		if d.Meta["anthropic/maxResultSizeChars"] == float64(maxCharacters) {
+		if d.Meta["anthropic/maxResultSizeChars"] == float64(clients.MaxCharacters) {
 			large = append(large, tool.name)
 		}
 		if d.InputSchema.Properties["max_output_chars"] != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
@@ -22,7 +23,7 @@ const maxErrorCharacters = 10_000
 // errorResult is a tool result that says what went wrong. It is for the model:
 // a protocol error would not be shown to it.
 func errorResult(text string) *mcp.CallToolResult {
-	text = cutMiddle(text, maxErrorCharacters)
+	text = render.CutMiddle(text, maxErrorCharacters)
 	return &mcp.CallToolResult{Content: []mcp.Content{mcp.NewTextContent(text)}, IsError: true}
 }
 
@@ -119,7 +120,7 @@ func startVariables(err error) string {
 	if !ok {
 		return ""
 	}
-	return "\nThese variables change how Python starts; try without them first: " + cutMiddle(strings.Join(with.Variables, ", "), 500)
+	return "\nThese variables change how Python starts; try without them first: " + render.CutMiddle(strings.Join(with.Variables, ", "), 500)
 }
 
 func explainUnknownExecution(e *session.UnknownExecutionError) string {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 )
 
 // object is a JSON answer. The tools that run no code keep the JSON of the
@@ -52,7 +54,7 @@ func rank(member string) int {
 
 // jsonError is the error result of such a tool.
 func jsonError(err error) *mcp.CallToolResult {
-	r := jsonResult(object{"status": "error", "error": cutMiddle(explain(err), maxErrorCharacters)})
+	r := jsonResult(object{"status": "error", "error": render.CutMiddle(explain(err), maxErrorCharacters)})
 	r.IsError = true
 	return r
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/arguments"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
@@ -35,7 +36,7 @@ const (
 // the questions of the code to the person. It returns a result when the answer
 // has to come with a retry of the call (the stateless era), else nil: the
 // execution has ended, waits for send_input, or the deadline is reached.
-func (t *tools) converse(ctx context.Context, a *arguments, e *session.Execution, deadline time.Time) (*mcp.CallToolResult, []string) {
+func (t *tools) converse(ctx context.Context, a *call, e *session.Execution, deadline time.Time) (*mcp.CallToolResult, []string) {
 	var notes []string
 	asked := t.retried(ctx, a, e, &notes)
 	client := rpc.ClientFrom(ctx)
@@ -111,7 +112,7 @@ const stateFields = 4
 
 // resumed returns the execution that a retried call goes on with, or nil when the
 // call is a first one. The code of such a call is never run again.
-func (t *tools) resumed(a *arguments) *session.Execution {
+func (t *tools) resumed(a *call) *session.Execution {
 	fields := strings.Fields(a.request.Params.RequestState)
 	if len(fields) != stateFields {
 		return nil
@@ -125,7 +126,7 @@ func (t *tools) resumed(a *arguments) *session.Execution {
 
 // retried gives the answer that came with a retry and returns how many questions
 // the call has asked before.
-func (t *tools) retried(ctx context.Context, a *arguments, e *session.Execution, notes *[]string) int {
+func (t *tools) retried(ctx context.Context, a *call, e *session.Execution, notes *[]string) int {
 	fields := strings.Fields(a.request.Params.RequestState)
 	if len(fields) != stateFields || fields[0] != e.ID() {
 		return 0
@@ -184,7 +185,7 @@ func (t *tools) give(ctx context.Context, e *session.Execution, question int, an
 // field is absent, for forms leave out what is empty.
 func oneAnswer(content any) string {
 	fields, _ := content.(map[string]any)
-	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(plain(fields[answerID]))
+	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(arguments.Plain(fields[answerID]))
 }
 
 func (t *tools) sendInput() tool {
@@ -203,15 +204,15 @@ func (t *tools) sendInput() tool {
 	}
 }
 
-func (t *tools) handleSendInput(ctx context.Context, a *arguments) *mcp.CallToolResult {
+func (t *tools) handleSendInput(ctx context.Context, a *call) *mcp.CallToolResult {
 	begun := time.Now()
-	text := a.String("text", required, maxBytes(1<<20))
+	text := a.String("text", arguments.Required, arguments.MaxBytes(1<<20))
 	id, name := a.String("id"), a.String("session")
 	deadline := begun.Add(waitSeconds(a))
 	if strings.ContainsAny(text, "\r\n") {
-		a.problem("text", argumentField{}, "has more than one line: input() takes one line; send the next one when the code asks again.")
+		a.Problem("text", "has more than one line: input() takes one line; send the next one when the code asks again.")
 	}
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
 	e := t.resumed(a)
@@ -231,11 +232,11 @@ func (t *tools) handleSendInput(ctx context.Context, a *arguments) *mcp.CallTool
 }
 
 // finish waits for the execution, asks what it asks, and tells of it.
-func (t *tools) finish(ctx context.Context, a *arguments, e *session.Execution, deadline time.Time, notes []string) *mcp.CallToolResult {
+func (t *tools) finish(ctx context.Context, a *call, e *session.Execution, deadline time.Time, notes []string) *mcp.CallToolResult {
 	result, more := t.converse(ctx, a, e, deadline)
 	if result != nil {
 		return result
 	}
-	notes = append(append(notes, more...), a.notes()...)
+	notes = append(append(notes, more...), a.Notes()...)
 	return t.answerWithin(ctx, e, -1, notes, maxOutput(a))
 }

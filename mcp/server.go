@@ -11,6 +11,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/arguments"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/clients"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
@@ -123,13 +125,13 @@ type tool struct {
 	// always puts the tool into a model's first request where the host would
 	// otherwise make it search for tools.
 	always bool
-	// large lets a host show an answer of maxCharacters whole, where it would
+	// large lets a host show an answer of clients.MaxCharacters whole, where it would
 	// move it to a file otherwise.
 	large bool
 	// queues makes calls for one session begin in the order in which they were
 	// sent: see [rpc.Queued], which the handler must call.
 	queues bool
-	handle func(ctx context.Context, a *arguments) *mcp.CallToolResult
+	handle func(ctx context.Context, a *call) *mcp.CallToolResult
 }
 
 // hints are the four annotations, all of them: the library's defaults say
@@ -186,7 +188,7 @@ func (t tool) definition() mcp.Tool {
 		meta["anthropic/alwaysLoad"] = true
 	}
 	if t.large {
-		meta["anthropic/maxResultSizeChars"] = maxCharacters
+		meta["anthropic/maxResultSizeChars"] = clients.MaxCharacters
 	}
 	if len(meta) > 0 {
 		d.Meta = mcp.NewMetaFromMap(meta)
@@ -196,10 +198,26 @@ func (t tool) definition() mcp.Tool {
 
 func (t tool) handler(first *notices) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		a := newArguments(request)
-		result := t.handle(ctx, a)
+		result := t.handle(ctx, &call{arguments.New(request.Params.Arguments), request})
 		first.addTo(ctx, result)
-		clientOf(ctx).fit(result)
+		fit(ctx, result)
 		return result, nil
+	}
+}
+
+// call is one call of a tool: its arguments, and the request they came in.
+type call struct {
+	*arguments.Decoder
+	request mcp.CallToolRequest
+}
+
+// fit cuts an answer of one text to what the client shows.
+func fit(ctx context.Context, result *mcp.CallToolResult) {
+	if result == nil || len(result.Content) != 1 {
+		return
+	}
+	if text, ok := result.Content[0].(mcp.TextContent); ok {
+		text.Text = clients.Of(ctx).Fit(text.Text)
+		result.Content[0] = text
 	}
 }

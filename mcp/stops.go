@@ -1,11 +1,14 @@
 package mcp
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/clients"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -164,4 +167,24 @@ func codeWords(line string) string {
 		return "code without a statement"
 	}
 	return fmt.Sprintf("%q", line)
+}
+
+// givenUp does what the cancel of the call that waited for e means, if there was
+// one: the client's clock ends only the waiting, a person's stop interrupts.
+func (t *tools) givenUp(ctx context.Context, e *session.Execution) {
+	cancel := rpc.CancelOf(ctx)
+	if cancel == nil || e.Finished() {
+		return
+	}
+	clock, guessed := clients.Of(ctx).ByClock(cancel)
+	stop := session.Stop{By: session.ByCancel, Reason: cancel.Reason, Guessed: guessed}
+	if clock {
+		stop.By = session.ByClock
+		e.GivenUp(stop)
+		return
+	}
+	t.log.Info("interrupting: the client cancelled", "id", e.ID(), "reason", cancel.Reason, "after", cancel.After)
+	if _, err := e.Session().Interrupt(context.WithoutCancel(ctx), e, stop); err != nil {
+		t.log.Warn("interrupting", "id", e.ID(), "err", err)
+	}
 }

@@ -37,17 +37,6 @@ func noteLines(notes []string) []string {
 	return lines
 }
 
-// cutMiddle shortens s to at most n characters, keeping head and tail.
-func cutMiddle(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	const mark = "\n[… cut …]\n"
-	half := (n - len(mark)) / 2
-	return string(r[:half]) + mark + string(r[len(r)-half:])
-}
-
 // firstLines returns the first n lines that are not blank, cleaned for showing.
 func firstLines(s string, n int) string {
 	lines := shownLines(s)

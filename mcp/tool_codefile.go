@@ -9,6 +9,9 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/arguments"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/clients"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
@@ -38,10 +41,10 @@ func (t *tools) initializeCodeFile() tool {
 	}
 }
 
-func (t *tools) handleInitializeCodeFile(ctx context.Context, a *arguments) *mcp.CallToolResult {
-	content := a.String("content", required, maxBytes(maxCode))
+func (t *tools) handleInitializeCodeFile(ctx context.Context, a *call) *mcp.CallToolResult {
+	content := a.String("content", arguments.Required, arguments.MaxBytes(maxCode))
 	filename := a.String("filename")
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return jsonError(err)
 	}
 	storage, err := t.sessions.Storage()
@@ -61,8 +64,8 @@ func (t *tools) handleInitializeCodeFile(ctx context.Context, a *arguments) *mcp
 }
 
 // withNotes adds what was ignored.
-func withNotes(o object, a *arguments) object {
-	if notes := a.notes(); len(notes) > 0 {
+func withNotes(o object, a *call) object {
+	if notes := a.Notes(); len(notes) > 0 {
 		o["notes"] = notes
 	}
 	return o
@@ -82,10 +85,10 @@ func (t *tools) appendToCodeFile() tool {
 	}
 }
 
-func (t *tools) handleAppendToCodeFile(_ context.Context, a *arguments) *mcp.CallToolResult {
-	path := a.String("file_path", required, nonEmpty)
-	content := a.String("content", required, maxBytes(maxCode))
-	if err := a.err(); err != nil {
+func (t *tools) handleAppendToCodeFile(_ context.Context, a *call) *mcp.CallToolResult {
+	path := a.String("file_path", arguments.Required, arguments.NonEmpty)
+	content := a.String("content", arguments.Required, arguments.MaxBytes(maxCode))
+	if err := a.Err(); err != nil {
 		return jsonError(err)
 	}
 	storage, err := t.sessions.Storage()
@@ -115,11 +118,11 @@ func (t *tools) readCodeFile() tool {
 	}
 }
 
-func (t *tools) handleReadCodeFile(ctx context.Context, a *arguments) *mcp.CallToolResult {
-	path := a.String("file_path", required, nonEmpty)
-	offset := a.Integer("offset", 0, between(-1e9, 1e9))
-	limit := a.Integer("limit", 0, between(0, 1e9))
-	if err := a.err(); err != nil {
+func (t *tools) handleReadCodeFile(ctx context.Context, a *call) *mcp.CallToolResult {
+	path := a.String("file_path", arguments.Required, arguments.NonEmpty)
+	offset := a.Integer("offset", 0, arguments.Between(-1e9, 1e9))
+	limit := a.Integer("limit", 0, arguments.Between(0, 1e9))
+	if err := a.Err(); err != nil {
 		return errorResult(explain(err))
 	}
 	storage, err := t.sessions.Storage()
@@ -130,7 +133,7 @@ func (t *tools) handleReadCodeFile(ctx context.Context, a *arguments) *mcp.CallT
 	if err != nil {
 		return errorResult(explain(err))
 	}
-	return textResult(showText(text, a.notes(), clientOf(ctx).most(0)))
+	return textResult(showText(text, a.Notes(), clients.Of(ctx).Most(0)))
 }
 
 // showText is a status line and the text, in whole lines within the limit.
@@ -166,7 +169,7 @@ func fitLines(content string, first, last, limit int) (string, int) {
 		kept, size, n = kept+len(line), size+runes, n+1
 	}
 	if n == 1 && size > limit {
-		return cutMiddle(content[:kept], limit) + "\n", first
+		return render.CutMiddle(content[:kept], limit) + "\n", first
 	}
 	return content[:kept], first + n - 1
 }
@@ -194,16 +197,16 @@ func (t *tools) executeCodeFile() tool {
 	}
 }
 
-func (t *tools) handleExecuteCodeFile(ctx context.Context, a *arguments) *mcp.CallToolResult {
+func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToolResult {
 	begun := time.Now()
-	path := a.String("file_path", required, nonEmpty)
-	argv := a.Strings("arguments", maxBytes(maxArgument))
+	path := a.String("file_path", arguments.Required, arguments.NonEmpty)
+	argv := a.Strings("arguments", arguments.MaxBytes(maxArgument))
 	name := a.String("session")
 	fresh := a.Bool("fresh", false)
 	deadline := begun.Add(waitSeconds(a))
 	limit, expected := timeout(a), generation(a)
 	maxOutput(a)
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
 	if e := t.resumed(a); e != nil { // a retry with an answer: the file runs already

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/arguments"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
@@ -40,9 +41,9 @@ const managedType = string(kinds.Managed)
 // configureTime bounds the look at an environment that is to be configured.
 const configureTime = 45 * time.Second
 
-func (t *tools) handleConfigureEnvironment(ctx context.Context, a *arguments) *mcp.CallToolResult {
+func (t *tools) handleConfigureEnvironment(ctx context.Context, a *call) *mcp.CallToolResult {
 	c := pyenv.Config{
-		Type:       a.String("type", required, nonEmpty, oneOf(environmentTypes()...)),
+		Type:       a.String("type", arguments.Required, arguments.NonEmpty, arguments.OneOf(environmentTypes()...)),
 		CondaName:  a.String("conda_name"),
 		VenvPath:   a.String("venv_path"),
 		UVVenvPath: a.String("uv_venv_path"),
@@ -50,7 +51,7 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *arguments) *m
 	name := a.String("session")
 	force := a.Bool("force", false)
 	needs(a, c)
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return jsonError(err)
 	}
 	if c.Type == managedType {
@@ -97,14 +98,14 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *arguments) *m
 }
 
 // needs asks for the argument that belongs to the type.
-func needs(a *arguments, c pyenv.Config) {
+func needs(a *call, c pyenv.Config) {
 	switch {
 	case c.Type == "conda" && c.CondaName == "":
-		a.problem("conda_name", argumentField{}, "is missing: type conda needs the environment's name or path.")
+		a.Problem("conda_name", "is missing: type conda needs the environment's name or path.")
 	case c.Type == "venv" && c.VenvPath == "":
-		a.problem("venv_path", argumentField{}, "is missing: type venv needs the environment's directory.")
+		a.Problem("venv_path", "is missing: type venv needs the environment's directory.")
 	case c.Type == "venv-uv" && c.UVVenvPath == "":
-		a.problem("uv_venv_path", argumentField{}, "is missing: type venv-uv needs the environment's directory.")
+		a.Problem("uv_venv_path", "is missing: type venv-uv needs the environment's directory.")
 	}
 }
 
@@ -139,10 +140,10 @@ func (t *tools) getEnvironmentConfig() tool {
 // configTime bounds the look at the environment for get_environment_config.
 const configTime = 20 * time.Second
 
-func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *arguments) *mcp.CallToolResult {
+func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *call) *mcp.CallToolResult {
 	name := a.String("session")
 	list := a.Bool("list", false)
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return jsonError(err)
 	}
 	s, err := t.sessions.Open(name)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/clients"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
@@ -34,9 +35,9 @@ const listRest = 4
 
 // listEnvironments tells what is on this machine. What does not fit is named
 // shortly: by its directory and names, which are enough to choose it by.
-func (t *tools) listEnvironments(ctx context.Context, a *arguments, s *session.Session) *mcp.CallToolResult {
+func (t *tools) listEnvironments(ctx context.Context, a *call, s *session.Session) *mcp.CallToolResult {
 	list := t.sessions.Environments(ctx)
-	budget := clientOf(ctx).most(0)
+	budget := clients.Of(ctx).Most(0)
 	c := s.Config()
 	answer := object{
 		"status":  "success",

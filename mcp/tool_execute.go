@@ -8,6 +8,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/arguments"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/clients"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
@@ -55,15 +57,15 @@ func (t *tools) executeCode() tool {
 	}
 }
 
-func (t *tools) handleExecuteCode(ctx context.Context, a *arguments) *mcp.CallToolResult {
+func (t *tools) handleExecuteCode(ctx context.Context, a *call) *mcp.CallToolResult {
 	deadline := time.Now()
-	code := a.String("code", required, nonEmpty, maxBytes(maxCode))
+	code := a.String("code", arguments.Required, arguments.NonEmpty, arguments.MaxBytes(maxCode))
 	filename := a.String("filename")
 	name := a.String("session")
 	deadline = deadline.Add(waitSeconds(a))
 	request := session.Request{Code: code, Timeout: timeout(a), Generation: generation(a)}
 	maxOutput(a)
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
 	if e := t.resumed(a); e != nil { // a retry with an answer: the code runs already
@@ -101,23 +103,23 @@ func (t *tools) handleExecuteCode(ctx context.Context, a *arguments) *mcp.CallTo
 }
 
 // timeout decodes timeout_seconds.
-func timeout(a *arguments) time.Duration {
-	return time.Duration(a.Number("timeout_seconds", 0, between(0, 1e7)) * float64(time.Second))
+func timeout(a *call) time.Duration {
+	return time.Duration(a.Number("timeout_seconds", 0, arguments.Between(0, 1e7)) * float64(time.Second))
 }
 
 // generation decodes expect_generation.
-func generation(a *arguments) int {
-	return int(a.Integer("expect_generation", 0, between(0, 1e9)))
+func generation(a *call) int {
+	return int(a.Integer("expect_generation", 0, arguments.Between(0, 1e9)))
 }
 
 // maxOutput decodes max_output_chars; 0 when it is not given.
-func maxOutput(a *arguments) int {
-	return int(a.Integer("max_output_chars", 0, between(minCharacters, maxCharacters)))
+func maxOutput(a *call) int {
+	return int(a.Integer("max_output_chars", 0, arguments.Between(clients.MinCharacters, clients.MaxCharacters)))
 }
 
 // waitSeconds decodes wait_seconds.
-func waitSeconds(a *arguments) time.Duration {
-	return time.Duration(a.Number("wait_seconds", defaultWait, between(0, maxWait)) * float64(time.Second))
+func waitSeconds(a *call) time.Duration {
+	return time.Duration(a.Number("wait_seconds", defaultWait, arguments.Between(0, maxWait)) * float64(time.Second))
 }
 
 // findRunning returns the execution to interrupt or to answer, nil when there is

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/arguments"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -34,13 +35,13 @@ func (t *tools) getExecution() tool {
 	}
 }
 
-func (t *tools) handleGetExecution(ctx context.Context, a *arguments) *mcp.CallToolResult {
+func (t *tools) handleGetExecution(ctx context.Context, a *call) *mcp.CallToolResult {
 	begun := time.Now()
 	id := a.String("id")
 	deadline := begun.Add(waitSeconds(a))
-	since := a.Integer("since", -1, between(0, 1<<53))
+	since := a.Integer("since", -1, arguments.Between(0, 1<<53))
 	query := lineQuery(a)
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
 	e := t.resumed(a)
@@ -51,19 +52,19 @@ func (t *tools) handleGetExecution(ctx context.Context, a *arguments) *mcp.CallT
 		}
 	}
 	if query != nil {
-		return t.showLines(ctx, e, *query, a.notes())
+		return t.showLines(ctx, e, *query, a.Notes())
 	}
 	result, notes := t.converse(ctx, a, e, deadline)
 	if result != nil {
 		return result
 	}
-	return t.answer(ctx, e, session.Cursor(since), append(notes, a.notes()...))
+	return t.answer(ctx, e, session.Cursor(since), append(notes, a.Notes()...))
 }
 
 // lineQuery decodes lines and pattern, nil when neither is given.
-func lineQuery(a *arguments) *session.LineQuery {
-	lines := strings.TrimSpace(a.String("lines", maxBytes(100)))
-	pattern := a.String("pattern", maxBytes(10_000))
+func lineQuery(a *call) *session.LineQuery {
+	lines := strings.TrimSpace(a.String("lines", arguments.MaxBytes(100)))
+	pattern := a.String("pattern", arguments.MaxBytes(10_000))
 	if lines == "" && pattern == "" {
 		return nil
 	}
@@ -71,12 +72,12 @@ func lineQuery(a *arguments) *session.LineQuery {
 	if pattern != "" {
 		re, err := regexp.Compile(pattern)
 		if err != nil {
-			a.problem("pattern", argumentField{}, fmt.Sprintf("is not a regular expression: %s. Escape characters that are meant as themselves with a backslash; lookarounds and backreferences do not exist in RE2.", strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
+			a.Problem("pattern", fmt.Sprintf("is not a regular expression: %s. Escape characters that are meant as themselves with a backslash; lookarounds and backreferences do not exist in RE2.", strings.TrimPrefix(err.Error(), "error parsing regexp: ")))
 		}
 		q.Pattern = re
 	}
 	if lines != "" && !parseLines(lines, &q) {
-		a.problem("lines", argumentField{}, fmt.Sprintf("is %s: send \"100-200\", \"100-\", \"100\", or \"-50\" for the last 50.", quote(lines)))
+		a.Problem("lines", fmt.Sprintf("is %s: send \"100-200\", \"100-\", \"100\", or \"-50\" for the last 50.", arguments.Quote(lines)))
 	}
 	return &q
 }
@@ -142,10 +143,10 @@ func (t *tools) interruptExecution() tool {
 	}
 }
 
-func (t *tools) handleInterruptExecution(ctx context.Context, a *arguments) *mcp.CallToolResult {
+func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.CallToolResult {
 	id, name := a.String("id"), a.String("session")
 	force := a.Bool("force", false)
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
 	e, err := t.findRunning(id, name)
@@ -156,12 +157,12 @@ func (t *tools) handleInterruptExecution(ctx context.Context, a *arguments) *mcp
 		return textResult("[ok | nothing to interrupt | the session runs nothing now; its variables are kept]")
 	}
 	if e.Finished() {
-		return t.answer(ctx, e, -1, append(a.notes(), "there was nothing to interrupt: this run had ended already"))
+		return t.answer(ctx, e, -1, append(a.Notes(), "there was nothing to interrupt: this run had ended already"))
 	}
 	// The interrupt goes on when this call is given up; its ladder takes 6 s at most.
 	ctx = context.WithoutCancel(ctx)
 	stopped, err := e.Session().Interrupt(ctx, e, session.Stop{By: session.ByCall})
-	notes := a.notes()
+	notes := a.Notes()
 	switch {
 	case stopped:
 	case force:

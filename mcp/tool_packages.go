@@ -10,6 +10,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/arguments"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
@@ -38,24 +40,24 @@ func (t *tools) installDependencies() tool {
 	}
 }
 
-func (t *tools) handleInstallDependencies(ctx context.Context, a *arguments) *mcp.CallToolResult {
+func (t *tools) handleInstallDependencies(ctx context.Context, a *call) *mcp.CallToolResult {
 	begun := time.Now()
 	file := a.String("file")
-	var rules []argumentRule
+	var rules []arguments.Rule
 	if file == "" {
-		rules = []argumentRule{nonEmpty}
+		rules = []arguments.Rule{arguments.NonEmpty}
 	}
 	packages := a.Strings("packages", rules...)
-	if file == "" && packages == nil && a.err() == nil {
-		a.problem("packages", argumentField{}, "is missing, and so is file: give what to install, or a file in the code storage directory that lists it.")
+	if file == "" && packages == nil && a.Err() == nil {
+		a.Problem("packages", "is missing, and so is file: give what to install, or a file in the code storage directory that lists it.")
 	}
 	name := a.String("session")
 	upgrade := a.Bool("upgrade", false)
 	deadline := begun.Add(waitSeconds(a))
 	if len(packages) > maxPackages {
-		a.problem("packages", argumentField{}, fmt.Sprintf("names %d packages: the limit is %d a call.", len(packages), maxPackages))
+		a.Problem("packages", fmt.Sprintf("names %d packages: the limit is %d a call.", len(packages), maxPackages))
 	}
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return jsonError(err)
 	}
 	wanted, err := t.wanted(packages, file)
@@ -71,7 +73,7 @@ func (t *tools) handleInstallDependencies(ctx context.Context, a *arguments) *mc
 		return jsonError(err)
 	}
 	t.wait(ctx, e, deadline)
-	return t.installAnswer(ctx, e, a.notes())
+	return t.installAnswer(ctx, e, a.Notes())
 }
 
 // wanted reads what is to be installed. The storage is opened only for what names
@@ -113,7 +115,7 @@ func (t *tools) installAnswer(ctx context.Context, e *session.Execution, notes [
 		if r.Outcome == session.OutcomeCancelled {
 			answer["status"] = "cancelled"
 		}
-		answer["error"] = cutMiddle(explain(r.Err), maxErrorCharacters)
+		answer["error"] = render.CutMiddle(explain(r.Err), maxErrorCharacters)
 		if left := leftBehind(r.Err); left != "" {
 			answer["message"] = left
 		}
@@ -200,7 +202,7 @@ func warningLines(output string) []string {
 	for line := range strings.Lines(output) {
 		line = strings.TrimSpace(line)
 		if word, _, ok := strings.Cut(line, ":"); ok && strings.EqualFold(word, "warning") && !slices.Contains(found, line) && len(found) < maxWarningLines {
-			found = append(found, cutMiddle(line, 400))
+			found = append(found, render.CutMiddle(line, 400))
 		}
 	}
 	return found
@@ -225,19 +227,19 @@ func (t *tools) checkInstalledPackages() tool {
 // checkTime bounds a check; only an environment that is still being made takes long.
 const checkTime = 45 * time.Second
 
-func (t *tools) handleCheckInstalledPackages(ctx context.Context, a *arguments) *mcp.CallToolResult {
-	packages := a.Strings("packages", required, nonEmpty)
+func (t *tools) handleCheckInstalledPackages(ctx context.Context, a *call) *mcp.CallToolResult {
+	packages := a.Strings("packages", arguments.Required, arguments.NonEmpty)
 	name := a.String("session")
 	if len(packages) > maxPackages {
-		a.problem("packages", argumentField{}, fmt.Sprintf("names %d packages: the limit is %d a call.", len(packages), maxPackages))
+		a.Problem("packages", fmt.Sprintf("names %d packages: the limit is %d a call.", len(packages), maxPackages))
 	}
 	// The answer repeats the names.
 	for i, p := range packages {
 		if len(p) > packaging.MaxRequirement {
-			a.problem("packages", argumentField{}, fmt.Sprintf("has %d bytes as element %d: the limit is %d.", len(p), i+1, packaging.MaxRequirement))
+			a.Problem("packages", fmt.Sprintf("has %d bytes as element %d: the limit is %d.", len(p), i+1, packaging.MaxRequirement))
 		}
 	}
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return jsonError(err)
 	}
 	s, err := t.sessions.Open(name)

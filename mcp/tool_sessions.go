@@ -10,6 +10,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/arguments"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/clients"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
@@ -24,8 +26,8 @@ func (t *tools) listSessions() tool {
 	}
 }
 
-func (t *tools) handleListSessions(_ context.Context, a *arguments) *mcp.CallToolResult {
-	if err := a.err(); err != nil {
+func (t *tools) handleListSessions(_ context.Context, a *call) *mcp.CallToolResult {
+	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
 	sessions := t.sessions.Sessions()
@@ -33,7 +35,7 @@ func (t *tools) handleListSessions(_ context.Context, a *arguments) *mcp.CallToo
 	if len(sessions) == 0 {
 		lines[0] = "[ok | no session is open: execute_code opens one]"
 	}
-	lines = append(lines, noteLines(a.notes())...)
+	lines = append(lines, noteLines(a.Notes())...)
 	summaries := make([]string, len(sessions))
 	var wg sync.WaitGroup
 	for i, s := range sessions { // each goes through the process table
@@ -89,10 +91,10 @@ func (t *tools) stopSession() tool {
 	}
 }
 
-func (t *tools) handleStopSession(ctx context.Context, a *arguments) *mcp.CallToolResult {
+func (t *tools) handleStopSession(ctx context.Context, a *call) *mcp.CallToolResult {
 	name := a.String("session")
 	restart := a.Bool("restart", false)
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
 	had, err := t.sessions.Stop(context.WithoutCancel(ctx), name, restart)
@@ -113,7 +115,7 @@ func (t *tools) handleStopSession(ctx context.Context, a *arguments) *mcp.CallTo
 	if had {
 		lines = append(lines, "[state lost: its variables and imports are gone; what was queued was not run]")
 	}
-	return textResult(strings.Join(append(lines, noteLines(a.notes())...), "\n"))
+	return textResult(strings.Join(append(lines, noteLines(a.Notes())...), "\n"))
 }
 
 func (t *tools) inspectVariables() tool {
@@ -130,10 +132,10 @@ func (t *tools) inspectVariables() tool {
 	}
 }
 
-func (t *tools) handleInspectVariables(ctx context.Context, a *arguments) *mcp.CallToolResult {
-	variable := a.String("name", maxBytes(1000))
+func (t *tools) handleInspectVariables(ctx context.Context, a *call) *mcp.CallToolResult {
+	variable := a.String("name", arguments.MaxBytes(1000))
 	name := a.String("session")
-	if err := a.err(); err != nil {
+	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
 	s, err := t.sessions.Find(name)
@@ -160,9 +162,9 @@ func (t *tools) handleInspectVariables(ctx context.Context, a *arguments) *mcp.C
 	if variable == "" {
 		fields = append(fields, counted(v.Count, "variable"))
 	}
-	lines := append([]string{"[" + strings.Join(fields, " | ") + "]"}, noteLines(a.notes())...)
+	lines := append([]string{"[" + strings.Join(fields, " | ") + "]"}, noteLines(a.Notes())...)
 	text := strings.Join(lines, "\n") + "\n"
-	return textResult(text + cutMiddle(orNothing(v.Text), clientOf(ctx).most(0)-len(text)))
+	return textResult(text + render.CutMiddle(orNothing(v.Text), clients.Of(ctx).Most(0)-len(text)))
 }
 
 // linesWords says how many lines are shown, of how many.
@@ -190,7 +192,7 @@ const linesTime = 20 * time.Second
 func (t *tools) showLines(ctx context.Context, e *session.Execution, q session.LineQuery, notes []string) *mcp.CallToolResult {
 	ctx, cancel := context.WithTimeout(ctx, linesTime)
 	defer cancel()
-	budget := clientOf(ctx).most(0)
+	budget := clients.Of(ctx).Most(0)
 	q.MaxBytes = budget
 	found, err := e.Lines(ctx, q)
 	r := e.Report(-1)

@@ -71,6 +71,17 @@ func FirstRunes(s string, n int) string {
 	return s
 }
 
+// CutMiddle shortens s to at most n characters, keeping head and tail.
+func CutMiddle(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	const mark = "\n[… cut …]\n"
+	half := (n - len(mark)) / 2
+	return string(r[:half]) + mark + string(r[len(r)-half:])
+}
+
 // ByteSize writes a number of bytes for a reader: 812 bytes, 23 kB, 1.4 MB, 2.1 GB.
 func ByteSize(n int64) string {
 	switch {

@@ -1,12 +1,10 @@
-package mcp
+package clients
 
 import (
 	"context"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
@@ -24,9 +22,9 @@ const (
 	// Claude Code cuts an error result of over 11,000 to 5,000 + 5,000.
 	errorCharacters = 10_000
 	// What max_output_chars may reach; Claude Code's own cap is 500,000.
-	maxCharacters = 200_000
+	MaxCharacters = 200_000
 	// Below this an answer cannot say what it left out.
-	minCharacters = 400
+	MinCharacters = 400
 
 	// Claude Code keeps about 16 large images, then drops the rest.
 	imageCount = 5
@@ -39,32 +37,32 @@ const (
 	lineBytes       = 900_000
 )
 
-// client is what is known of one client where it differs from others. The zero
+// Client is what is known of one client where it differs from others. The zero
 // value is a client of which nothing is known.
-type client struct {
+type Client struct {
 	// name is what a word of the client's name in the handshake begins with.
 	name string
 	// characters is what an answer's text may hold, 0 for defaultCharacters.
 	characters int
 	// hard is what it may hold whatever max_output_chars says, because the client
 	// hides or cuts what is longer; hardWithImage where the answer has an image. 0
-	// for maxCharacters.
+	// for MaxCharacters.
 	hard, hardWithImage int
 	// utf8Bytes and jsonCharacters bound the text in the units in which the client
 	// counts; 0 does not.
 	utf8Bytes, jsonCharacters int
 	// namesImages: images are only named, for the client shows the model their base64.
 	namesImages bool
-	// plainExceptions: a Python exception is no error result, for the client shows
+	// PlainExceptions: a Python exception is no error result, for the client shows
 	// those escaped or twice. The status line says that it failed.
-	plainExceptions bool
+	PlainExceptions bool
 	// silentCancels: a cancel by its clock and one by a person have the same words.
 	silentCancels bool
 }
 
 // clients are the clients that differ, each with its evidence: what was measured
 // with scripted models in November 2026. The first that fits is taken.
-var clients = []client{
+var clients = []Client{
 	// Codex 0.169, 0.171 (codex-mcp-client): a text after an image is removed when
 	// those before it overflow. Its clock and ESC both cancel with "MCP request
 	// cancelled by caller".
@@ -74,17 +72,17 @@ var clients = []client{
 	{name: "copilot", characters: 19_000, hard: 19_000, utf8Bytes: 19_000},
 	// Qwen Code 0.24 (qwen-cli-mcp-client-…): over 25,000 characters go into a file,
 	// 2,000 are shown; an error result is shown twice.
-	{name: "qwen", characters: 24_000, hard: 24_000, plainExceptions: true},
+	{name: "qwen", characters: 24_000, hard: 24_000, PlainExceptions: true},
 	// Gemini CLI 0.61 (gemini-cli-mcp-client-…): an error result is shown as JSON,
 	// its images as base64 in it.
-	{name: "gemini", plainExceptions: true},
+	{name: "gemini", PlainExceptions: true},
 	// Cline CLI 3.0 (@cline/core): 4,000 + 4,000 characters of the whole result as
 	// JSON are shown, images as base64 in it.
 	{name: "cline", characters: 6_500, hard: 6_500, jsonCharacters: 7_600, namesImages: true},
 }
 
-// clientNamed returns what is known of the client of that name in the handshake.
-func clientNamed(name string) client {
+// Named returns what is known of the client of that name in the handshake.
+func Named(name string) Client {
 	// Gemini CLI and Qwen Code add the name that the user gave this server.
 	name, _, _ = strings.Cut(strings.ToLower(name), "-mcp-client")
 	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
@@ -95,18 +93,18 @@ func clientNamed(name string) client {
 			}
 		}
 	}
-	return client{}
+	return Client{}
 }
 
-// clientOf returns what is known of the client of the call that ctx belongs to.
-func clientOf(ctx context.Context) client { return clientNamed(rpc.ClientFrom(ctx).Name) }
+// Of returns what is known of the client of the call that ctx belongs to.
+func Of(ctx context.Context) Client { return Named(rpc.ClientFrom(ctx).Name) }
 
-// most is how many characters the call may have that asked for so many, 0 for none.
-func (c client) most(maxOutputChars int) int {
+// Most is how many characters the call may have that asked for so many, 0 for none.
+func (c Client) Most(maxOutputChars int) int {
 	if maxOutputChars <= 0 {
 		return orDefault(c.characters, defaultCharacters)
 	}
-	return min(max(maxOutputChars, minCharacters), orDefault(c.hard, maxCharacters))
+	return min(max(maxOutputChars, MinCharacters), orDefault(c.hard, MaxCharacters))
 }
 
 func orDefault(n, otherwise int) int {
@@ -116,14 +114,13 @@ func orDefault(n, otherwise int) int {
 	return n
 }
 
-// budget returns the budget for what a run put out, below a head of ours.
-// MaxOutputChars is what the call asked
-// for, 0 when it asked for nothing; it goes before the client's own limit where
-// the client shows more. IsError says that the answer is an error result if it
+// Budget returns the budget for what a run put out, below a head of ours.
+// MaxOutputChars is what the call asked for, 0 when it asked for nothing; it goes
+// before the client's own limit where the client shows more. IsError says that the answer is an error result if it
 // carries no image.
-func (c client) budget(maxOutputChars int, isError bool, head string) render.Budget {
+func (c Client) Budget(maxOutputChars int, isError bool, head string) render.Budget {
 	b := render.Budget{
-		Characters:      c.most(maxOutputChars),
+		Characters:      c.Most(maxOutputChars),
 		IsError:         isError,
 		ImageCount:      imageCount,
 		ImageBytes:      imageBytes,
@@ -137,7 +134,7 @@ func (c client) budget(maxOutputChars int, isError bool, head string) render.Bud
 		b.JSONCharacters = c.jsonCharacters - render.JSONCharacters(head)
 	}
 	b.ErrorCharacters = min(errorCharacters, b.Characters)
-	b.ImageCharacters = min(orDefault(c.hardWithImage, maxCharacters), b.Characters)
+	b.ImageCharacters = min(orDefault(c.hardWithImage, MaxCharacters), b.Characters)
 	if c.namesImages {
 		b.ImageCount = 0
 	}
@@ -146,7 +143,7 @@ func (c client) budget(maxOutputChars int, isError bool, head string) render.Bud
 
 // tooLong reports whether the client would hide a part of text, in the unit in which
 // it counts: what text has, and what it may have.
-func (c client) tooLong(text string) (have, room int, yes bool) {
+func (c Client) tooLong(text string) (have, room int, yes bool) {
 	for _, unit := range []struct{ limit, have int }{
 		{c.hard, utf8.RuneCountInString(text)},
 		{c.utf8Bytes, len(text)},
@@ -159,32 +156,15 @@ func (c client) tooLong(text string) (have, room int, yes bool) {
 	return 0, 0, false
 }
 
-// fit cuts what the client would not show out of the middle of an answer that is
+// Fit cuts what the client would not show out of the middle of an answer that is
 // one text: the last resort, for answers that are not made within a budget.
-func (c client) fit(result *mcp.CallToolResult) {
-	if result == nil || len(result.Content) != 1 {
-		return
-	}
-	text, ok := result.Content[0].(mcp.TextContent)
-	if !ok {
-		return
-	}
-	for n := utf8.RuneCountInString(text.Text); ; {
-		have, room, long := c.tooLong(text.Text)
+func (c Client) Fit(text string) string {
+	for n := utf8.RuneCountInString(text); ; {
+		have, room, long := c.tooLong(text)
 		if !long {
-			break
+			return text
 		}
 		n = n * room / (have + 1) * 19 / 20
-		text.Text = cutMiddle(text.Text, n)
+		text = render.CutMiddle(text, n)
 	}
-	result.Content[0] = text
-}
-
-// hostArguments are arguments that hosts put into each tool's schema, or their
-// models into each call, for the host itself, and that reach servers all the same.
-var hostArguments = []string{
-	"wait_for_previous", // Gemini CLI 0.61 and what is built on it: for its scheduler
-	"task_progress",     // Cline (its issue 9684): for its list of tasks
-	"toolCallId",        // n8n's MCP Client Tool (its issue 21500)
-	"chatInput",         // n8n's (its issue 22787)
 }

@@ -1,4 +1,4 @@
-package mcp
+package arguments
 
 import (
 	"slices"
@@ -95,4 +95,13 @@ func similar(a, b string) bool {
 
 func bare(name string) string {
 	return strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(strings.ToLower(name))
+}
+
+// hostArguments are arguments that hosts put into each tool's schema, or their
+// models into each call, for the host itself, and that reach servers all the same.
+var hostArguments = []string{
+	"wait_for_previous", // Gemini CLI 0.61 and what is built on it: for its scheduler
+	"task_progress",     // Cline (its issue 9684): for its list of tasks
+	"toolCallId",        // n8n's MCP Client Tool (its issue 21500)
+	"chatInput",         // n8n's (its issue 22787)
 }

@@ -1,11 +1,9 @@
-package mcp
+package clients
 
 import (
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
@@ -34,7 +32,7 @@ func TestClientNamed(t *testing.T) {
 		"@cline/core":                      "cline",
 		"Cline":                            "cline",
 	} {
-		if got := clientNamed(name).name; got != want {
+		if got := Named(name).name; got != want {
 			t.Errorf("%q: row %q, want %q", name, got, want)
 		}
 	}
@@ -59,7 +57,7 @@ func TestBudget(t *testing.T) {
 		{"@cline/core", 1000, 1000, 1000, 1000},
 		{"gemini-cli-mcp-client-python", 100_000, 100_000, 10_000, 100_000},
 	} {
-		b := clientNamed(test.client).budget(test.asked, true, "")
+		b := Named(test.client).Budget(test.asked, true, "")
 		if b.Characters != test.characters || b.ErrorCharacters != test.errors || b.ImageCharacters != test.withImages || !b.IsError {
 			t.Errorf("%q, asked %d: %+v", test.client, test.asked, b)
 		}
@@ -97,11 +95,11 @@ func TestAnswersAreShownWhole(t *testing.T) {
 	for name, limit := range shows {
 		for _, long := range longTexts {
 			for _, asked := range []int{0, 10_000} {
-				c := clientNamed(name)
+				c := Named(name)
 				outputs := func(yield func(jupyter.Output, error) bool) {
 					yield(jupyter.Output{Type: jupyter.OutputStream, Name: "stdout", Text: jupyter.Value{Inline: []byte(strings.Repeat(long.line, 100_000/len(long.line)) + "the end\n")}}, nil)
 				}
-				r := render.Outputs(outputs, c.budget(asked, false, head), render.Options{ReadOn: "get_execution reads", Reserve: utf8.RuneCountInString(head)})
+				r := render.Outputs(outputs, c.Budget(asked, false, head), render.Options{ReadOn: "get_execution reads", Reserve: utf8.RuneCountInString(head)})
 				text := head + r.Blocks[0].Text
 				if n := inClient(name, text); len(r.Blocks) != 1 || n > limit || n < limit/3 && asked == 0 {
 					t.Errorf("%s, %s, asked %d: %d blocks of %d, the client shows %d", name, long.name, asked, len(r.Blocks), n, limit)
@@ -121,18 +119,13 @@ func TestFit(t *testing.T) {
 			continue // it cuts the middle of such an answer, as we would
 		}
 		for _, long := range longTexts {
-			result := textResult("[ok]\n" + strings.Repeat(long.line, 100_000/len(long.line)) + "the end")
-			clientNamed(name).fit(result)
-			text := result.Content[0].(mcp.TextContent).Text
+			text := Named(name).Fit("[ok]\n" + strings.Repeat(long.line, 100_000/len(long.line)) + "the end")
 			if n := inClient(name, text); n > limit || n < limit/3 || !strings.HasSuffix(text, "the end") || !strings.Contains(text, "… cut …") {
 				t.Errorf("%s, %s: %d characters, the client shows %d", name, long.name, n, limit)
 			}
 		}
 	}
-	short := textResult("[ok]\nfine")
-	clientNamed("@cline/core").fit(short)
-	clientNamed("").fit(nil)
-	if text := short.Content[0].(mcp.TextContent).Text; text != "[ok]\nfine" {
+	if text := Named("@cline/core").Fit("[ok]\nfine"); text != "[ok]\nfine" {
 		t.Errorf("%q", text)
 	}
 }

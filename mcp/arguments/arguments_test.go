@@ -1,4 +1,4 @@
-package mcp
+package arguments
 
 import (
 	"encoding/json"
@@ -7,45 +7,43 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/mark3labs/mcp-go/mcp"
 )
 
 // argumentsOf decodes JSON as the SDK does.
-func argumentsOf(t testing.TB, raw string) *arguments {
+func argumentsOf(t testing.TB, raw string) *Decoder {
 	t.Helper()
-	var request mcp.CallToolRequest
+	var given any
 	if raw != "" {
-		if err := json.Unmarshal([]byte(raw), &request.Params.Arguments); err != nil {
+		if err := json.Unmarshal([]byte(raw), &given); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return newArguments(request)
+	return New(given)
 }
 
 func TestArgumentsAccepted(t *testing.T) {
-	str := func(rules ...argumentRule) func(*arguments) any {
-		return func(a *arguments) any { return a.String("x", rules...) }
+	str := func(rules ...Rule) func(*Decoder) any {
+		return func(a *Decoder) any { return a.String("x", rules...) }
 	}
-	num := func(a *arguments) any { return a.Number("x", 45, between(0, 3600)) }
-	whole := func(a *arguments) any { return a.Integer("x", 7, between(-10, 1e6)) }
-	boolean := func(a *arguments) any { return a.Bool("x", true) }
-	list := func(a *arguments) any { return a.Strings("x") }
+	num := func(a *Decoder) any { return a.Number("x", 45, Between(0, 3600)) }
+	whole := func(a *Decoder) any { return a.Integer("x", 7, Between(-10, 1e6)) }
+	boolean := func(a *Decoder) any { return a.Bool("x", true) }
+	list := func(a *Decoder) any { return a.Strings("x") }
 	for _, tt := range []struct {
 		raw    string
-		decode func(*arguments) any
+		decode func(*Decoder) any
 		want   any
 	}{
-		{`{"x":"a"}`, str(required, nonEmpty, maxBytes(1)), "a"},
-		{`{"x":""}`, str(required), ""},
+		{`{"x":"a"}`, str(Required, NonEmpty, MaxBytes(1)), "a"},
+		{`{"x":""}`, str(Required), ""},
 		{`{"x":null}`, str(), ""},
-		{`{}`, str(nonEmpty), ""},
+		{`{}`, str(NonEmpty), ""},
 		{``, str(), ""},
 		{`null`, str(), ""},
 		{`""`, str(), ""},
 		{`"{\"x\":\"in a string\"}"`, str(), "in a string"},
-		{`{"x":" OVERWRITE "}`, str(oneOf("refuse", "overwrite")), "overwrite"},
-		{`{"x":""}`, str(oneOf("refuse", "overwrite")), ""},
+		{`{"x":" OVERWRITE "}`, str(OneOf("refuse", "overwrite")), "overwrite"},
+		{`{"x":""}`, str(OneOf("refuse", "overwrite")), ""},
 
 		{`{"x":5}`, num, 5.0},
 		{`{"x":5.5}`, num, 5.5},
@@ -87,38 +85,38 @@ func TestArgumentsAccepted(t *testing.T) {
 		if got := tt.decode(a); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s: got %#v, want %#v", tt.raw, got, tt.want)
 		}
-		if err := a.err(); err != nil {
+		if err := a.Err(); err != nil {
 			t.Errorf("%s: %v", tt.raw, err)
 		}
-		if notes := a.notes(); notes != nil {
+		if notes := a.Notes(); notes != nil {
 			t.Errorf("%s: notes %q", tt.raw, notes)
 		}
 	}
 }
 
 func TestArgumentsRefused(t *testing.T) {
-	str := func(rules ...argumentRule) func(*arguments) {
-		return func(a *arguments) { a.String("x", rules...) }
+	str := func(rules ...Rule) func(*Decoder) {
+		return func(a *Decoder) { a.String("x", rules...) }
 	}
-	num := func(a *arguments) { a.Number("x", 45, between(0, 3600)) }
-	whole := func(a *arguments) { a.Integer("x", 7) }
-	boolean := func(a *arguments) { a.Bool("x", true) }
-	list := func(a *arguments) { a.Strings("x", nonEmpty) }
+	num := func(a *Decoder) { a.Number("x", 45, Between(0, 3600)) }
+	whole := func(a *Decoder) { a.Integer("x", 7) }
+	boolean := func(a *Decoder) { a.Bool("x", true) }
+	list := func(a *Decoder) { a.Strings("x", NonEmpty) }
 	for _, tt := range []struct {
 		raw    string
-		decode func(*arguments)
+		decode func(*Decoder)
 		want   []string
 	}{
-		{`{}`, str(required), []string{`"x" is missing`, "a string is required"}},
-		{`{"X":"a"}`, str(required), []string{`"x" is missing`, `did you mean "x"?`}},
+		{`{}`, str(Required), []string{`"x" is missing`, "a string is required"}},
+		{`{"X":"a"}`, str(Required), []string{`"x" is missing`, `did you mean "x"?`}},
 		{`{"x":5}`, str(), []string{`"x" is the number 5`, "a string", `"5"`}},
 		{`{"x":true}`, str(), []string{"the boolean true", "a string"}},
 		{`{"x":["a"]}`, str(), []string{`a list of 1 (["a"])`, "a string"}},
 		{`{"x":{"a":1}}`, str(), []string{`an object ({"a":1})`, "a string"}},
-		{`{"x":" \n"}`, str(nonEmpty), []string{`"x" is empty`}},
-		{`{"x":"abc"}`, str(maxBytes(2)), []string{"3 bytes", "limit is 2 bytes"}},
+		{`{"x":" \n"}`, str(NonEmpty), []string{`"x" is empty`}},
+		{`{"x":"abc"}`, str(MaxBytes(2)), []string{"3 bytes", "limit is 2 bytes"}},
 		{`{"x":"ab\u0000c"}`, str(), []string{"NUL", "byte 2"}},
-		{`{"x":"delete"}`, str(oneOf("refuse", "overwrite")), []string{`the string "delete"`, `one of "refuse", "overwrite"`}},
+		{`{"x":"delete"}`, str(OneOf("refuse", "overwrite")), []string{`the string "delete"`, `one of "refuse", "overwrite"`}},
 		{`{"x":"` + strings.Repeat("é", 500) + `"}`, num, []string{"é…", "a number from 0 to 3600"}},
 
 		{`{"x":"soon"}`, num, []string{`the string "soon"`, "a number from 0 to 3600"}},
@@ -149,14 +147,14 @@ func TestArgumentsRefused(t *testing.T) {
 		{`{"x":{"a":1}}`, list, []string{"an object", "a list of strings"}},
 		{`{"x":5}`, list, []string{"the number 5"}},
 
-		{`[1,2]`, str(required), []string{"a list of 2", "one object"}},
-		{`5`, str(required), []string{"the number 5", "one object"}},
-		{`"x=1"`, str(required), []string{`the string "x=1"`, "one object"}},
+		{`[1,2]`, str(Required), []string{"a list of 2", "one object"}},
+		{`5`, str(Required), []string{"the number 5", "one object"}},
+		{`"x=1"`, str(Required), []string{`the string "x=1"`, "one object"}},
 	} {
 		a := argumentsOf(t, tt.raw)
 		tt.decode(a)
-		err := a.err()
-		var typed *ArgumentError
+		err := a.Err()
+		var typed *Error
 		if !errors.As(err, &typed) || len(typed.Problems) != 1 {
 			t.Errorf("%s: got %v, want one problem", tt.raw, err)
 			continue
@@ -179,7 +177,7 @@ func TestArgumentsRefused(t *testing.T) {
 
 func TestArgumentsAllProblemsAtOnce(t *testing.T) {
 	a := argumentsOf(t, `{"code":5,"wait_seconds":"soon","sesion":"a"}`)
-	a.String("code", required)
+	a.String("code", Required)
 	a.Number("wait_seconds", 45)
 	if session := a.String("session"); session != "" {
 		t.Errorf("session %q", session)
@@ -187,11 +185,11 @@ func TestArgumentsAllProblemsAtOnce(t *testing.T) {
 	want := "Nothing was done, these arguments are wrong:\n" +
 		"- \"code\" is the number 5: send a string, such as \"5\".\n" +
 		"- \"wait_seconds\" is the string \"soon\": send a number."
-	if err := a.err(); err == nil || err.Error() != want {
+	if err := a.Err(); err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 	note := `ignored unknown argument "sesion": did you mean "session"?`
-	if notes := a.notes(); len(notes) != 1 || notes[0] != note {
+	if notes := a.Notes(); len(notes) != 1 || notes[0] != note {
 		t.Errorf("notes %q", notes)
 	}
 	if !a.Given("code") || a.Given("session") {
@@ -206,7 +204,7 @@ func TestArgumentsManyUnknown(t *testing.T) {
 	}
 	a := argumentsOf(t, "{"+strings.Join(members, ",")+"}")
 	a.String("code")
-	notes := a.notes()
+	notes := a.Notes()
 	if len(notes) != maxUnknown+1 || notes[maxUnknown] != "ignored 95 more unknown arguments" {
 		t.Errorf("notes %q", notes)
 	}
@@ -274,7 +272,7 @@ func TestNearest(t *testing.T) {
 func TestHostArguments(t *testing.T) {
 	a := argumentsOf(t, `{"code":"1","wait_for_previous":true,"task_progress":"- [ ] x","toolCallId":"call_1","chatInput":"hi","unset":null}`)
 	a.String("code")
-	if notes := a.notes(); len(notes) > 0 {
+	if notes := a.Notes(); len(notes) > 0 {
 		t.Errorf("notes %q", notes)
 	}
 }
@@ -291,19 +289,19 @@ func FuzzArguments(f *testing.F) {
 		if json.Unmarshal([]byte(raw), &value) != nil {
 			return
 		}
-		a := newArguments(mcp.CallToolRequest{Params: mcp.CallToolParams{Arguments: value}})
-		if s := a.String("s", nonEmpty, maxBytes(100)); len(s) > 100 || strings.ContainsRune(s, 0) {
+		a := New(value)
+		if s := a.String("s", NonEmpty, MaxBytes(100)); len(s) > 100 || strings.ContainsRune(s, 0) {
 			t.Errorf("string %q", s)
 		}
-		if n := a.Number("n", 1, between(0, 10)); !(n >= 0 && n <= 10) {
+		if n := a.Number("n", 1, Between(0, 10)); !(n >= 0 && n <= 10) {
 			t.Errorf("number %v", n)
 		}
-		if i := a.Integer("i", 1, between(0, 10)); i < 0 || i > 10 {
+		if i := a.Integer("i", 1, Between(0, 10)); i < 0 || i > 10 {
 			t.Errorf("integer %v", i)
 		}
 		a.Bool("b", false)
-		a.Strings("l", nonEmpty)
-		text := fmt.Sprint(a.err(), a.notes())
+		a.Strings("l", NonEmpty)
+		text := fmt.Sprint(a.Err(), a.Notes())
 		if len(text) > 10_000 {
 			t.Errorf("%d bytes of words", len(text))
 		}

@@ -1,4 +1,4 @@
-package mcp
+package arguments
 
 import (
 	"encoding/json"
@@ -8,43 +8,39 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// arguments decodes a tool call's arguments. Models and clients send numbers,
+// Decoder decodes a tool call's arguments. Models and clients send numbers,
 // booleans and lists as strings; what is clear is taken, everything else is a
 // problem worded for the model. The schema in the tool list only describes.
 //
-// Ask for each argument by name, then look at err. Absent and null are the
-// same. What was never asked for is unknown: ignored, and told by notes.
-type arguments struct {
+// Ask for each argument by name, then look at Err. Absent and null are the
+// same. What was never asked for is unknown: ignored, and told by Notes.
+type Decoder struct {
 	values   map[string]any
 	known    []string
 	problems []string
-	request  mcp.CallToolRequest
 	// unusable means that the arguments are no object: nothing else is to say.
 	unusable bool
 }
 
-// ArgumentError says what is wrong with a call's arguments, one sentence each,
+// Error says what is wrong with a call's arguments, one sentence each,
 // in words for a model.
-type ArgumentError struct {
+type Error struct {
 	Problems []string
 }
 
-func (e *ArgumentError) Error() string {
+func (e *Error) Error() string {
 	if len(e.Problems) == 1 {
 		return "Nothing was done: the argument " + e.Problems[0]
 	}
 	return "Nothing was done, these arguments are wrong:\n- " + strings.Join(e.Problems, "\n- ")
 }
 
-// newArguments takes the arguments of a call: an object, also one encoded as a
-// string, or nothing.
-func newArguments(request mcp.CallToolRequest) *arguments {
-	a := &arguments{request: request}
-	given := request.Params.Arguments
+// New takes the arguments of a call as JSON decodes them: an object, also one
+// encoded as a string, or nothing.
+func New(given any) *Decoder {
+	a := new(Decoder)
 	if text, ok := given.(string); ok {
 		var decoded any
 		if strings.TrimSpace(text) == "" {
@@ -64,10 +60,10 @@ func newArguments(request mcp.CallToolRequest) *arguments {
 	return a
 }
 
-// argumentRule narrows what an argument may be.
-type argumentRule func(*argumentField)
+// Rule narrows what an argument may be.
+type Rule func(*field)
 
-type argumentField struct {
+type field struct {
 	required, nonEmpty bool
 	maxBytes           int
 	limited            bool
@@ -75,29 +71,29 @@ type argumentField struct {
 	choices            []string
 }
 
-// required: the call is refused without the argument.
-func required(f *argumentField) { f.required = true }
+// Required: the call is refused without the argument.
+func Required(f *field) { f.required = true }
 
-// nonEmpty: a string that is empty or only blanks, or an empty list, is refused.
-func nonEmpty(f *argumentField) { f.nonEmpty = true }
+// NonEmpty: a string that is empty or only blanks, or an empty list, is refused.
+func NonEmpty(f *field) { f.nonEmpty = true }
 
-// maxBytes limits a string, or each string of a list.
-func maxBytes(n int) argumentRule { return func(f *argumentField) { f.maxBytes = n } }
+// MaxBytes limits a string, or each string of a list.
+func MaxBytes(n int) Rule { return func(f *field) { f.maxBytes = n } }
 
-// between limits a number, both ends included.
-func between(lo, hi float64) argumentRule {
-	return func(f *argumentField) { f.limited, f.min, f.max = true, lo, hi }
+// Between limits a number, both ends included.
+func Between(lo, hi float64) Rule {
+	return func(f *field) { f.limited, f.min, f.max = true, lo, hi }
 }
 
-// oneOf limits a string to these words, whatever their case.
-func oneOf(choices ...string) argumentRule {
-	return func(f *argumentField) { f.choices = choices }
+// OneOf limits a string to these words, whatever their case.
+func OneOf(choices ...string) Rule {
+	return func(f *field) { f.choices = choices }
 }
 
 // look notes the name as known and finds the value; false if there is none.
-func (a *arguments) look(name, want string, rules []argumentRule) (any, argumentField, bool) {
+func (a *Decoder) look(name, want string, rules []Rule) (any, field, bool) {
 	a.known = append(a.known, name)
-	var f argumentField
+	var f field
 	for _, rule := range rules {
 		rule(&f)
 	}
@@ -107,33 +103,34 @@ func (a *arguments) look(name, want string, rules []argumentRule) (any, argument
 			text := "is missing: " + want + " is required."
 			for _, other := range slices.Sorted(maps.Keys(a.values)) {
 				if nearest(other, []string{name}) != "" {
-					text += fmt.Sprintf(" You sent %s: did you mean %q?", quote(other), name)
+					text += fmt.Sprintf(" You sent %s: did you mean %q?", Quote(other), name)
 					break
 				}
 			}
-			a.problem(name, f, text)
+			a.Problem(name, text)
 		}
 		return nil, f, false
 	}
 	return value, f, true
 }
 
-func (a *arguments) problem(name string, f argumentField, text string) {
+// Problem adds what else is wrong with an argument: text goes on after its name.
+func (a *Decoder) Problem(name, text string) {
 	if a.unusable {
 		return
 	}
 	a.problems = append(a.problems, strconv.Quote(name)+" "+text)
 }
 
-func (a *arguments) wrong(name string, f argumentField, value any, want string) {
-	a.problem(name, f, fmt.Sprintf("is %s: send %s.", describe(value), want))
+func (a *Decoder) wrong(name string, value any, want string) {
+	a.Problem(name, fmt.Sprintf("is %s: send %s.", describe(value), want))
 }
 
 // Given reports whether the argument is there and not null.
-func (a *arguments) Given(name string) bool { return a.values[name] != nil }
+func (a *Decoder) Given(name string) bool { return a.values[name] != nil }
 
 // String returns a string, "" if absent. NUL characters are always refused.
-func (a *arguments) String(name string, rules ...argumentRule) string {
+func (a *Decoder) String(name string, rules ...Rule) string {
 	want := "a string"
 	value, f, ok := a.look(name, want, rules)
 	if len(f.choices) > 0 {
@@ -146,9 +143,9 @@ func (a *arguments) String(name string, rules ...argumentRule) string {
 	if !isString {
 		switch value.(type) {
 		case float64, bool:
-			want += fmt.Sprintf(", such as %q", plain(value))
+			want += fmt.Sprintf(", such as %q", Plain(value))
 		}
-		a.wrong(name, f, value, want)
+		a.wrong(name, value, want)
 		return ""
 	}
 	if len(f.choices) > 0 {
@@ -158,7 +155,7 @@ func (a *arguments) String(name string, rules ...argumentRule) string {
 			}
 		}
 		if strings.TrimSpace(text) != "" || f.nonEmpty || f.required {
-			a.wrong(name, f, value, want)
+			a.wrong(name, value, want)
 		}
 		return ""
 	}
@@ -169,14 +166,14 @@ func (a *arguments) String(name string, rules ...argumentRule) string {
 }
 
 // checkText applies the rules for strings; where names an element of a list.
-func (a *arguments) checkText(name, where string, f argumentField, text string) (string, bool) {
+func (a *Decoder) checkText(name, where string, f field, text string) (string, bool) {
 	switch nul := strings.IndexByte(text, 0); {
 	case nul >= 0:
-		a.problem(name, f, fmt.Sprintf("%scontains a NUL character (byte %d): remove it.", where, nul))
+		a.Problem(name, fmt.Sprintf("%scontains a NUL character (byte %d): remove it.", where, nul))
 	case f.nonEmpty && strings.TrimSpace(text) == "":
-		a.problem(name, f, where+"is empty: send a string that says something.")
+		a.Problem(name, where+"is empty: send a string that says something.")
 	case f.maxBytes > 0 && len(text) > f.maxBytes:
-		a.problem(name, f, fmt.Sprintf("%sis %d bytes long: the limit is %d bytes.", where, len(text), f.maxBytes))
+		a.Problem(name, fmt.Sprintf("%sis %d bytes long: the limit is %d bytes.", where, len(text), f.maxBytes))
 	default:
 		return text, true
 	}
@@ -184,7 +181,7 @@ func (a *arguments) checkText(name, where string, f argumentField, text string) 
 }
 
 // Number returns a number, absent if there is none. It takes 5, "5" and " 5 ".
-func (a *arguments) Number(name string, absent float64, rules ...argumentRule) float64 {
+func (a *Decoder) Number(name string, absent float64, rules ...Rule) float64 {
 	value, ok := a.number(name, "a number", rules, false)
 	if !ok {
 		return absent
@@ -194,7 +191,7 @@ func (a *arguments) Number(name string, absent float64, rules ...argumentRule) f
 
 // Integer returns a whole number, absent if there is none. It takes 5, 5.0, "5"
 // and " 5 ".
-func (a *arguments) Integer(name string, absent int64, rules ...argumentRule) int64 {
+func (a *Decoder) Integer(name string, absent int64, rules ...Rule) int64 {
 	value, ok := a.number(name, "a whole number", rules, true)
 	if !ok {
 		return absent
@@ -202,10 +199,10 @@ func (a *arguments) Integer(name string, absent int64, rules ...argumentRule) in
 	return int64(value)
 }
 
-func (a *arguments) number(name, want string, rules []argumentRule, whole bool) (float64, bool) {
+func (a *Decoder) number(name, want string, rules []Rule, whole bool) (float64, bool) {
 	value, f, ok := a.look(name, want, rules)
 	if f.limited {
-		want += fmt.Sprintf(" from %s to %s", plain(f.min), plain(f.max))
+		want += fmt.Sprintf(" from %s to %s", Plain(f.min), Plain(f.max))
 	}
 	if !ok {
 		return 0, false
@@ -217,7 +214,7 @@ func (a *arguments) number(name, want string, rules []argumentRule, whole bool) 
 	// Above 2^53 a JSON number is no longer what was sent.
 	if !ok || whole && (number != math.Trunc(number) || math.Abs(number) > 1<<53) ||
 		f.limited && (number < f.min || number > f.max) {
-		a.wrong(name, f, value, want)
+		a.wrong(name, value, want)
 		return 0, false
 	}
 	return number, true
@@ -241,7 +238,7 @@ func asNumber(value any) (float64, bool) {
 
 // Bool returns a boolean, absent if there is none. It takes true, 1, "true",
 // "1", "yes", "on" and their opposites.
-func (a *arguments) Bool(name string, absent bool, rules ...argumentRule) bool {
+func (a *Decoder) Bool(name string, absent bool, rules ...Rule) bool {
 	value, f, ok := a.look(name, "true or false", rules)
 	if !ok {
 		return absent
@@ -250,7 +247,7 @@ func (a *arguments) Bool(name string, absent bool, rules ...argumentRule) bool {
 	case bool:
 		return v
 	case float64, string:
-		switch strings.ToLower(strings.TrimSpace(plain(v))) {
+		switch strings.ToLower(strings.TrimSpace(Plain(v))) {
 		case "true", "1", "yes", "on":
 			return true
 		case "false", "0", "no", "off":
@@ -261,13 +258,13 @@ func (a *arguments) Bool(name string, absent bool, rules ...argumentRule) bool {
 			}
 		}
 	}
-	a.wrong(name, f, value, "true or false")
+	a.wrong(name, value, "true or false")
 	return absent
 }
 
 // Strings returns a list of strings, nil if absent. It takes a list, a list
 // written as JSON or as Python in a string, and one string for a list of one.
-func (a *arguments) Strings(name string, rules ...argumentRule) []string {
+func (a *Decoder) Strings(name string, rules ...Rule) []string {
 	const want = "a list of strings"
 	value, f, ok := a.look(name, want, rules)
 	if !ok {
@@ -275,18 +272,18 @@ func (a *arguments) Strings(name string, rules ...argumentRule) []string {
 	}
 	items, ok := asList(value)
 	if !ok {
-		a.wrong(name, f, value, want)
+		a.wrong(name, value, want)
 		return nil
 	}
 	if len(items) == 0 && (f.nonEmpty || f.required) {
-		a.problem(name, f, "is an empty list: send at least one string.")
+		a.Problem(name, "is an empty list: send at least one string.")
 		return nil
 	}
 	var texts []string
 	for i, item := range items {
 		text, isString := item.(string)
 		if !isString {
-			a.problem(name, f, fmt.Sprintf("has %s as element %d: send %s.", describe(item), i+1, want))
+			a.Problem(name, fmt.Sprintf("has %s as element %d: send %s.", describe(item), i+1, want))
 			return nil
 		}
 		if text, ok = a.checkText(name, fmt.Sprintf("element %d ", i+1), f, text); !ok {
@@ -318,20 +315,20 @@ func asList(value any) ([]any, bool) {
 	return nil, false
 }
 
-// err returns an *ArgumentError with every problem, or nil.
-func (a *arguments) err() error {
+// Err returns an *Error with every problem, or nil.
+func (a *Decoder) Err() error {
 	if len(a.problems) == 0 {
 		return nil
 	}
-	return &ArgumentError{Problems: a.problems}
+	return &Error{Problems: a.problems}
 }
 
-// maxUnknown is how many unknown arguments notes names.
+// maxUnknown is how many unknown arguments Notes names.
 const maxUnknown = 5
 
-// notes tells of arguments that were ignored. Call it after the last argument
+// Notes tells of arguments that were ignored. Call it after the last argument
 // was asked for. What hosts add for themselves is no argument of the model's.
-func (a *arguments) notes() []string {
+func (a *Decoder) Notes() []string {
 	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(a.values)) {
 		if a.values[name] != nil && !slices.Contains(a.known, name) && !slices.Contains(hostArguments, name) {
@@ -345,9 +342,9 @@ func (a *arguments) notes() []string {
 			break
 		}
 		if meant := nearest(name, a.known); meant != "" {
-			notes = append(notes, fmt.Sprintf("ignored unknown argument %s: did you mean %q?", quote(name), meant))
+			notes = append(notes, fmt.Sprintf("ignored unknown argument %s: did you mean %q?", Quote(name), meant))
 		} else {
-			notes = append(notes, fmt.Sprintf("ignored unknown argument %s; known: %s", quote(name), strings.Join(a.known, ", ")))
+			notes = append(notes, fmt.Sprintf("ignored unknown argument %s; known: %s", Quote(name), strings.Join(a.known, ", ")))
 		}
 	}
 	return notes

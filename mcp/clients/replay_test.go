@@ -1,4 +1,4 @@
-package mcp
+package clients
 
 import (
 	"bufio"
@@ -93,7 +93,7 @@ func TestReplay(t *testing.T) {
 // recorded are the lines that a client sent before its first call.
 func recorded(t *testing.T, name string) (lines []string) {
 	t.Helper()
-	file, err := os.Open(filepath.Join("../testdata/clients/recorded", name+".jsonl"))
+	file, err := os.Open(filepath.Join("../../testdata/clients/recorded", name+".jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,12 +144,12 @@ func newReplay(t *testing.T) *replay {
 	s := server.NewMCPServer("test", "1", server.WithToolCapabilities(false))
 	s.AddTool(mcp.NewTool("execute_code"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		<-ctx.Done()
-		saw := seenCancel{client: rpc.ClientFrom(ctx), row: clientOf(ctx).name}
+		saw := seenCancel{client: rpc.ClientFrom(ctx), row: Of(ctx).name}
 		if cancel := rpc.CancelOf(ctx); cancel != nil {
-			saw.clock, saw.guessed = clientOf(ctx).byClock(cancel)
+			saw.clock, saw.guessed = Of(ctx).ByClock(cancel)
 		}
 		r.seen <- saw
-		return textResult("ended"), nil
+		return mcp.NewToolResultText("ended"), nil
 	})
 	go func() { r.done <- rpc.Serve(context.Background(), s, serverIn, io.Discard, rpc.Options{}) }()
 	return r

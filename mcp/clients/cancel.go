@@ -1,12 +1,10 @@
-package mcp
+package clients
 
 import (
-	"context"
 	"strings"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
-	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
 // cancelWords are those with which SDKs cancel a call when their own timer fires:
@@ -23,11 +21,11 @@ const (
 	shortestClock = 2 * time.Second
 )
 
-// byClock reports whether a cancel means that the client only stopped waiting, and
+// ByClock reports whether a cancel means that the client only stopped waiting, and
 // whether that was guessed from the time because its words do not tell. No reason
 // counts as a time-out, because interrupting work nobody meant to stop is the
 // worse mistake.
-func (c client) byClock(cancel *rpc.Cancelled) (clock, guessed bool) {
+func (c Client) ByClock(cancel *rpc.Cancelled) (clock, guessed bool) {
 	reason := strings.ToLower(strings.TrimSpace(cancel.Reason))
 	for _, words := range cancelWords {
 		if strings.Contains(reason, words) {
@@ -56,24 +54,4 @@ func near(d time.Duration, others ...time.Duration) bool {
 		}
 	}
 	return false
-}
-
-// givenUp does what the cancel of the call that waited for e means, if there was
-// one: the client's clock ends only the waiting, a person's stop interrupts.
-func (t *tools) givenUp(ctx context.Context, e *session.Execution) {
-	cancel := rpc.CancelOf(ctx)
-	if cancel == nil || e.Finished() {
-		return
-	}
-	clock, guessed := clientOf(ctx).byClock(cancel)
-	stop := session.Stop{By: session.ByCancel, Reason: cancel.Reason, Guessed: guessed}
-	if clock {
-		stop.By = session.ByClock
-		e.GivenUp(stop)
-		return
-	}
-	t.log.Info("interrupting: the client cancelled", "id", e.ID(), "reason", cancel.Reason, "after", cancel.After)
-	if _, err := e.Session().Interrupt(context.WithoutCancel(ctx), e, stop); err != nil {
-		t.log.Warn("interrupting", "id", e.ID(), "err", err)
-	}
 }

@@ -1,4 +1,4 @@
-package mcp
+package clients
 
 import (
 	"testing"
@@ -56,7 +56,7 @@ func TestByClock(t *testing.T) {
 		for _, e := range test.earlier {
 			c.Earlier = append(c.Earlier, seconds(e))
 		}
-		clock, guessed := clientNamed(test.client).byClock(c)
+		clock, guessed := Named(test.client).ByClock(c)
 		if clock != test.clock || guessed != test.guessed {
 			t.Errorf("%+v: clock %v, guessed %v", test, clock, guessed)
 		}

@@ -1,4 +1,4 @@
-package mcp
+package arguments
 
 import (
 	"encoding/json"
@@ -18,11 +18,11 @@ func describe(value any) string {
 	case nil:
 		return "null"
 	case string:
-		return "the string " + quote(v)
+		return "the string " + Quote(v)
 	case float64:
-		return "the number " + plain(v)
+		return "the number " + Plain(v)
 	case bool:
-		return "the boolean " + plain(v)
+		return "the boolean " + Plain(v)
 	case []any:
 		return fmt.Sprintf("a list of %d (%s)", len(v), shortJSON(v))
 	case map[string]any:
@@ -31,8 +31,8 @@ func describe(value any) string {
 	return "of an unknown kind"
 }
 
-// plain writes a number, boolean or string as a person would.
-func plain(value any) string {
+// Plain writes a number, boolean or string as a person would.
+func Plain(value any) string {
 	switch v := value.(type) {
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
@@ -52,8 +52,8 @@ func shortJSON(value any) string {
 	return render.FirstRunes(string(text), maxShown)
 }
 
-// quote quotes a text from outside, cut to maxShown.
-func quote(text string) string { return strconv.Quote(render.FirstRunes(text, maxShown)) }
+// Quote quotes a text from outside, cut to maxShown.
+func Quote(text string) string { return strconv.Quote(render.FirstRunes(text, maxShown)) }
 
 func quoteAll(texts []string) []string {
 	quoted := make([]string, len(texts))
