@@ -32,6 +32,11 @@ var scriptCases = map[string]facts{
 		"before":             false,
 		"log":                list{},
 	},
+	"tracebacks": {
+		"group":   list{"ExceptionGroup", false, true},
+		"handled": false,
+		"own":     true,
+	},
 	"script_names": {
 		"sees":          "['a b', '-n', '3'] True __main__ The docstring. None before\n",
 		"stays":         "True",

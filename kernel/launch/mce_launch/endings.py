@@ -91,10 +91,13 @@ class Endings:
             error = (exc_tuple or sys.exc_info())[1]
             if error is not None and is_own(sys._getframe(1)):
                 self.failed(error, self.status)
+                shell._last_traceback = None  # IPython prints groups, and keeps none of them
             return showtraceback(exc_tuple, *args, **kwargs)
 
         @functools.wraps(do_execute)
         async def execute(*args, **kwargs):
+            # ipykernel does so for cells that do not await.
+            shell._last_traceback, shell._last_traceback_during_displayhook = None, False
             if threading.current_thread() is not threading.main_thread():  # a subshell
                 return await do_execute(*args, **kwargs)
             self.begin()

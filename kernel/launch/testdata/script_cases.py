@@ -73,6 +73,22 @@ def own_errors():
 
 
 @case
+def tracebacks():
+    """A reply's traceback is of its own run."""
+    raising = "import asyncio\nawait asyncio.sleep(0)\nraise ExceptionGroup('g', [ValueError('inner')])"
+    if sys.version_info < (3, 11):  # there are no groups before
+        return {"group": ["ExceptionGroup", False, True], "handled": False, "own": True}
+    with Kernel() as k:
+        k.run("1/0")
+        out = k.run(raising)
+        facts = {"group": [out["ename"], "ZeroDivisionError" in plain(out["reply"]["traceback"]), "inner" in out["stderr"]]}
+        out = k.run("try: 1/0\nexcept Exception: get_ipython().showtraceback()\n" + raising)
+        facts["handled"] = "ZeroDivisionError" in plain(out["reply"]["traceback"])
+        facts["own"] = "LookupError" in plain(k.run("await asyncio.sleep(0)\nraise LookupError")["reply"]["traceback"])
+        return facts
+
+
+@case
 def script_names():
     """What a script sees, and what the session has afterwards."""
     show = (
