@@ -81,7 +81,7 @@ var codeCases = []codeCase{
 	{number: 41, name: "surrogate in an exception", code: "raise ValueError('\\ud800')", outcome: raised, ename: "ValueError", output: "<error ValueError: \ufffd>"},
 	{number: 42, name: "unknown magic", code: "%nosuch", outcome: raised, ename: "UsageError", output: "(?s).*nosuch.*"},
 	{number: 43, name: "failing repr", code: "class R:\n    def __repr__(self): raise RuntimeError('no repr')\nR()", outcome: raised, ename: "RuntimeError", output: "(?s).*<error RuntimeError: no repr>.*"},
-	{number: 44, name: "failing rich repr", code: "class H:\n    def __repr__(self): return 'plain'\n    def _repr_html_(self): raise RuntimeError('no html')\nH()", outcome: raised, ename: "RuntimeError", output: "<error RuntimeError: no html><execute_result plain>"},
+	{number: 44, name: "failing rich repr", code: "class H:\n    def __repr__(self): return 'plain'\n    def _repr_html_(self): raise RuntimeError('no html')\nH()", output: "<error RuntimeError: no html><execute_result plain>"},
 	{number: 45, name: "cause", code: "try: 1/0\nexcept Exception as e: raise ValueError('outer') from e", outcome: raised, ename: "ValueError", output: "<error ValueError: outer>"},
 	{number: 46, name: "exception group", code: "e = ExceptionGroup('eg', [ValueError(1), TypeError(2)])\ne.add_note('a note')\nraise e", outcome: raised, ename: "ExceptionGroup", output: `.*eg \(2 sub-exceptions\).*`},
 	{number: 47, name: "syntax error", code: "def (", outcome: raised, ename: "SyntaxError", output: "<error SyntaxError: .*>"},

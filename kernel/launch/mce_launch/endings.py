@@ -18,6 +18,8 @@ STATUS = "mce_exit_status"
 OWN = ("IPython.", "ipykernel.", "matplotlib_inline.")
 # Callbacks that are registered with IPython.
 CALLBACKS = "IPython.core.events"
+# A representation of a value: the code goes on without it.
+FORMATTERS = "IPython.core.formatters"
 
 
 def exit_status(code):
@@ -39,6 +41,7 @@ class Endings:
         self.raised = False
         self.status = None
         self.error = None
+        self.unformatted = None
 
     def exited(self, code):
         """The run ends here with SystemExit, whose code this is."""
@@ -86,10 +89,12 @@ class Endings:
         def show(exc_tuple=None, *args, **kwargs):
             if exc_tuple is None and kwargs.get("exception_only"):
                 error = sys.exc_info()[1]
-                if isinstance(error, SystemExit):  # of a cell, or of %run
+                if isinstance(error, SystemExit) and not in_inner_cell(sys._getframe(1)):  # of a cell, or of %run
                     return self.exited(error.code)
-            error = (exc_tuple or sys.exc_info())[1]
-            if error is not None and is_own(sys._getframe(1)):
+            error, caller = (exc_tuple or sys.exc_info())[1], sys._getframe(1)
+            if module(caller) == FORMATTERS:
+                self.unformatted = error, (caller.f_locals.get("args") or [None])[0]
+            elif error is not None and is_own(caller):
                 self.failed(error, self.status)
                 shell._last_traceback = None  # IPython prints groups, and keeps none of them
             return showtraceback(exc_tuple, *args, **kwargs)
@@ -106,12 +111,46 @@ class Endings:
         shell.showtraceback = show
         kernel.do_execute = execute
         step("advice", quiet_exit)
+        step("unformatted", self.watch_values, shell.displayhook)
+
+    def watch_values(self, displayhook):
+        """The run's value that cannot be shown in any way is an error of the run."""
+        compute_format_data = displayhook.compute_format_data
+
+        def compute(value):
+            self.unformatted = None
+            data, metadata = compute_format_data(value)
+            if not data and self.unformatted and self.unformatted[1] is value:
+                self.failed(self.unformatted[0])
+            self.unformatted = None
+            return data, metadata
+
+        displayhook.compute_format_data = compute
+
+
+def module(frame):
+    return frame.f_globals.get("__name__") or ""
 
 
 def is_own(caller):
     """Whether who shows an error does it for the run's own code."""
-    name = caller.f_globals.get("__name__") or ""
-    return name.startswith(OWN) and name != CALLBACKS
+    name = module(caller)
+    return name.startswith(OWN) and name != CALLBACKS and not in_inner_cell(caller)
+
+
+def in_inner_cell(frame):
+    """Whether this is in a cell that the run's code runs by get_ipython().run_cell,
+    which tells the code of an error and lets it go on. Magics run cells as well
+    (%%capture): those are the run's."""
+    cells = []  # inner to outer: whether something else than IPython has called it
+    while frame:
+        name, caller = frame.f_code.co_name, frame.f_back
+        if name in ("run_cell", "run_cell_async") and module(frame).startswith(OWN):
+            cells.append(caller is not None and not module(caller).startswith(OWN))
+        elif name == "run_cell_magic" and module(frame).startswith(OWN):
+            cells.clear()
+        frame = caller
+    return any(cells[:-1])  # the outermost is the run, called by asyncio if it awaits
 
 
 def quiet_exit():

@@ -46,6 +46,27 @@ def exits():
         return facts
 
 
+BAD = (
+    "class R:\n    def __repr__(self): raise RuntimeError('odd')\n"
+    "class H:\n    def _repr_html_(self): raise LookupError('odd')\n"
+    "class B(R, H): pass\n"
+    "class D:\n    def _ipython_display_(self): display(R()); print('shown')\n"
+)
+# Errors that are shown: of the run, or of what its code goes on from.
+SHOWN = {
+    "html": "H()",
+    "displayed": "display(R()); print('after')",
+    "displays": "D()",
+    "awaited": "import asyncio\nawait asyncio.sleep(0)\nH()",
+    "no_way": "B()",
+    "cell": "r = get_ipython().run_cell('1/0'); print(r.success)",
+    "awaited_cell": "r = await get_ipython().run_cell_async('1/0', transformed_cell='1/0'); print(r.success)",
+    "exiting_cell": "r = get_ipython().run_cell('raise SystemExit(3)'); print(r.success)",
+    "captured": "get_ipython().run_cell_magic('capture', '', '1/0')",
+    "after_cell": "r = get_ipython().run_cell('1/0'); {}['missing']",
+}
+
+
 @case
 def own_errors():
     """Only the run's own code makes it an error."""
@@ -59,6 +80,9 @@ def own_errors():
             "time": ending(k.run("%%time\n1/0"))[:3],
             "repr": ending(k.run("class R:\n    def __repr__(self): raise RuntimeError('odd')\nR()"))[:3],
         }
+        for name, code in SHOWN.items():
+            out = k.run(BAD + code)
+            facts[name] = [out["reply"]["mce_raised"], out["status"], out.get("error", {}).get("ename"), out["stdout"]]
         write(os.path.join(k.cwd, "bad.py"), "{}['missing']\n")
         facts["run"] = ending(k.run("%run bad.py"))[:3]
         k.run("def after(*args): raise LookupError('old extension')\nget_ipython().events.register('post_run_cell', after)")
