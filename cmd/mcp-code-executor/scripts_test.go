@@ -189,6 +189,7 @@ func TestExit(t *testing.T) {
 	}
 	for _, c := range []struct{ code, want string }{
 		{"sys.exit(3)", "[exit status 3: the code ended with SystemExit; the session's variables are kept]\n[no output]"},
+		{"exit(3)\nprint('on')", "[exit status 3: the code ended with SystemExit; the session's variables are kept]\n[no output]"},
 		{"sys.exit('no such table')", "[exit status 1: the code ended with SystemExit; the session's variables are kept]\n[stderr]\nno such table"},
 		{"import asyncio\nawait asyncio.sleep(0)\nraise SystemExit(4)", "[exit status 4: the code ended with SystemExit; the session's variables are kept]\n[no output]"},
 	} {

@@ -111,6 +111,7 @@ class Endings:
         shell.showtraceback = show
         kernel.do_execute = execute
         step("advice", quiet_exit)
+        step("exiter", exit_with, type(shell.exiter))
         step("unformatted", self.watch_values, shell.displayhook)
 
     def watch_values(self, displayhook):
@@ -151,6 +152,19 @@ def in_inner_cell(frame):
             cells.clear()
         frame = caller
     return any(cells[:-1])  # the outermost is the run, called by asyncio if it awaits
+
+
+def exit_with(kind):
+    """exit(N) and quit(N) are sys.exit(N); IPython takes N for whether to keep the
+    kernel. Without an argument they end the kernel."""
+    original = kind.__call__
+
+    def __call__(self, code=original):  # that is: none
+        if code is not original:
+            sys.exit(code)
+        original(self)
+
+    kind.__call__ = __call__
 
 
 def quiet_exit():

@@ -33,6 +33,13 @@ EXITS = {
     "raised": "raise SystemExit(4)",
     "nested": "def f():\n    try: 1/0\n    except Exception: raise SystemExit(5)\nf()",
     "awaits": "import asyncio, sys\nawait asyncio.sleep(0)\nsys.exit(6)",
+    "exit": "exit(1); print('on')",
+    "quit": "def f(): quit(3)\nf()",
+    "exit_zero": "exit(code=0)",
+    "exit_none": "exit(None)",
+    "exit_text": "exit('no such table')",
+    "exit_awaits": "import asyncio\nawait asyncio.sleep(0)\nexit(2)",
+    "exit_module": "import os; quit(os.EX_USAGE)",
     "magic": "%time import sys; sys.exit(8)",
 }
 
@@ -42,6 +49,8 @@ def exits():
     with Kernel() as k:
         facts = {name: ending(k.run("kept = 1\n" + code)) for name, code in EXITS.items() if not code.startswith("%")}
         facts["kept"] = k.result("kept")
+        out = k.run("exit")
+        facts["ends"] = [out["status"], out["reply"]["payload"], k.process.wait(10)]
         facts["log"] = k.log()
         return facts
 
