@@ -173,7 +173,7 @@ func exitWords(e *session.Exit) string {
 	case e.Killed:
 		return "it was killed by this server"
 	case e.Signal == 9:
-		return e.String() + ": killed from outside, by a person or for lack of memory"
+		return e.String() + ": killed (by itself, a person, a resource limit or for lack of memory)"
 	case e.Signal == 11 || e.Signal == 6 || e.Signal == 7 || e.Signal == 4:
 		return e.String() + ": native code crashed"
 	}

@@ -50,7 +50,7 @@ func TestDeathRunning(t *testing.T) {
 			name, code, status string
 			parts              []string
 		}{
-			{"SIGKILL", "os.kill(os.getpid(), signal.SIGKILL)", "died", []string{"killed from outside", "variables and imports are gone"}},
+			{"SIGKILL", "os.kill(os.getpid(), signal.SIGKILL)", "died", []string{"killed (by itself, a person, a resource limit or for lack of memory)", "variables and imports are gone"}},
 			{"SIGSEGV", "import ctypes; ctypes.string_at(0)", "died", []string{"native code crashed", "variables and imports are gone"}},
 			{"SIGABRT", "os.abort()", "died", []string{"native code crashed"}},
 			{"os._exit(23)", "os._exit(23)", "died", []string{"23", "variables and imports are gone"}},
@@ -97,7 +97,7 @@ func TestDeathIdle(t *testing.T) {
 			signal     syscall.Signal
 			parts      []string
 		}{
-			{"SIGKILL", "", syscall.SIGKILL, []string{"killed from outside"}},
+			{"SIGKILL", "", syscall.SIGKILL, []string{"killed (by itself, a person, a resource limit or for lack of memory)"}},
 			{"SIGSEGV", "", syscall.SIGSEGV, []string{"native code crashed"}},
 			{"os._exit(23)", "import threading, os; threading.Timer(0.2, os._exit, [23]).start()", 0, []string{"23"}},
 		} {
