@@ -103,6 +103,14 @@ func stateLines(r session.Report) []string {
 // goneWords is what the end of a kernel means.
 const goneWords = "Its variables and imports are gone; the next execute_code starts a new kernel"
 
+// lostWords says what is lost with the kernel of a run.
+func lostWords(r session.Report) string {
+	if r.Fresh {
+		return "It was a kernel for this run alone (fresh), not the session's"
+	}
+	return goneWords
+}
+
 func finishedLines(r session.Report) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, "["+fmt.Sprintf(format, args...)+"]") }
@@ -111,9 +119,9 @@ func finishedLines(r session.Report) []string {
 	}
 	switch r.Outcome {
 	case session.OutcomeDied:
-		add("died: the kernel ended during this run: %s. %s", exitWords(r.Exit), goneWords)
+		add("died: the kernel ended during this run: %s. %s", exitWords(r.Exit), lostWords(r))
 	case session.OutcomeExited:
-		add("state lost: the code ended the kernel (%s). %s", exitWords(r.Exit), goneWords)
+		add("state lost: the code ended the kernel (%s). %s", exitWords(r.Exit), lostWords(r))
 	case session.OutcomeNotRun:
 		if r.Idle > 0 {
 			add("state lost, this code was NOT run: the session had been idle for %s, its limit (SESSION_IDLE_LIMIT), so its kernel was ended. %s: send the code again with whatever must be set up first", r.Idle, goneWords)

@@ -91,6 +91,9 @@ func stopLine(r session.Report) string {
 			kept = "the session's variables and imports are gone"
 		}
 	}
+	if r.Fresh {
+		kept = "its variables are gone, as it had a kernel of its own (fresh)"
+	}
 	switch {
 	case r.Outcome == session.OutcomeInterrupted && r.Caught:
 		return fmt.Sprintf("[interrupted: %s. The code caught the interrupt and ended without an error, so its work may be incomplete; %s]", orUnknown(struck), kept)

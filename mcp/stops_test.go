@@ -1,0 +1,34 @@
+package mcp
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+// TestKeptAfterStop: what a stopped run leaves behind is told as it is.
+func TestKeptAfterStop(t *testing.T) {
+	limit := []session.Stop{{By: session.ByLimit, Limit: time.Second, After: time.Second}}
+	for _, c := range []struct {
+		name       string
+		report     session.Report
+		want, miss string
+	}{
+		{"in the session", session.Report{Outcome: session.OutcomeInterrupted, Stops: limit}, "the session's variables are kept", "are gone"},
+		{"fresh", session.Report{Outcome: session.OutcomeInterrupted, Stops: limit, Fresh: true}, "a kernel of its own (fresh)", "kept"},
+		{"fresh, an error", session.Report{Outcome: session.OutcomeError, Stops: limit, Fresh: true}, "a kernel of its own (fresh)", "kept"},
+		{"the kernel ended", session.Report{Outcome: session.OutcomeInterrupted, Stops: []session.Stop{{By: session.ByForce}}}, "the session's variables and imports are gone", "kept"},
+		{"died", session.Report{Outcome: session.OutcomeDied}, "the next execute_code starts a new kernel", "fresh"},
+		{"fresh, died", session.Report{Outcome: session.OutcomeDied, Fresh: true}, "not the session's", "starts a new kernel"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.report.State = session.StateFinished
+			got := strings.Join(finishedLines(c.report), "\n")
+			if !strings.Contains(got, c.want) || strings.Contains(got, c.miss) {
+				t.Errorf("%q is missing, or %q is not, in\n%s", c.want, c.miss, got)
+			}
+		})
+	}
+}
