@@ -145,20 +145,19 @@ func queuedLines(r session.Report) []string {
 	}
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, "["+fmt.Sprintf(format, args...)+"]") }
-	more := ""
-	if r.Place > 0 {
-		more = fmt.Sprintf(", %d more in the queue before it", r.Place)
-	}
-	what := string(a.State)
 	if a.State == session.StateWaiting {
-		what = "running"
 		asks := fmt.Sprintf("asks %q", render.FirstRunes(a.Prompt, 200))
 		if a.Password {
 			asks = fmt.Sprintf("asks for a password: %q", render.FirstRunes(a.Prompt, 200))
 		}
-		add("session waiting for input: %s %s. This code has NOT run and waits behind it: answer with send_input id=%s, or give it up with interrupt_execution id=%s; then this code runs by itself", a.ID, asks, a.ID, a.ID)
+		add("session waiting for input: %s %s. This code has NOT run and waits behind it: answer with send_input id=%s, or give it up with interrupt_execution id=%s; then this code runs by itself. interrupt_execution id=%s takes this code out of the queue", a.ID, asks, a.ID, a.ID, r.ID)
+	} else {
+		more := ""
+		if r.Place > 0 {
+			more = fmt.Sprintf("; then %d more before this code", r.Place)
+		}
+		add("queued behind %s: %s, %s for %s so far%s. It will run by itself: do not send it again; get_execution id=%s shows it. interrupt_execution id=%s stops what runs, id=%s takes this code out of the queue", a.ID, codeWords(a.Line), a.State, seconds(a.For), more, r.ID, a.ID, r.ID)
 	}
-	add("queued behind %s%s: %s, %s for %s so far. It will run by itself: do not send it again; get_execution id=%s shows it. interrupt_execution id=%s stops what runs, id=%s takes this code out of the queue", a.ID, more, codeWords(a.Line), what, seconds(a.For), r.ID, a.ID, r.ID)
 	if a.Same != "" {
 		add("note: this is the same code as that of %s, which has not ended: if it was sent again by mistake, interrupt_execution id=%s takes this one out, and get_execution id=%s follows the other", a.Same, r.ID, a.Same)
 	}

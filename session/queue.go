@@ -59,7 +59,7 @@ type Ahead struct {
 	ID    string
 	State State // StatePreparing, StateRunning or StateWaiting
 	For   time.Duration
-	// Line is the first line of its code that says something, shortened.
+	// Line is the first line of its code that says what it does, shortened.
 	Line string
 	// Prompt is what it asks, of StateWaiting.
 	Prompt   string
@@ -111,21 +111,38 @@ func (r Request) same(other Request) bool {
 // maxCodeLine bounds a line of code that is told, in characters.
 const maxCodeLine = 80
 
-// line is the first line of the code that is neither blank nor a comment, or the
-// first one there is.
+// line is the line of the code that tells most about it: the first that is neither
+// blank nor a comment nor an import; for want of one the first that is no comment,
+// or the first there is.
 func (r Request) line() string {
-	first := ""
+	first, firstImport, open := "", "", false
 	for line := range strings.Lines(r.Code) {
 		line = strings.TrimSpace(line)
-		if first == "" {
-			first = line
-		}
-		if line != "" && !strings.HasPrefix(line, "#") {
-			first = line
-			break
+		switch {
+		case open: // names of an import, up to its closing parenthesis
+			open = !strings.Contains(line, ")")
+		case line == "" || strings.HasPrefix(line, "#"):
+			if first == "" {
+				first = line
+			}
+		case !importOnly(line):
+			return cutLine(line)
+		default:
+			if firstImport == "" {
+				firstImport = line
+			}
+			open = strings.Contains(line, "(") && !strings.Contains(line, ")")
 		}
 	}
+	if firstImport != "" {
+		first = firstImport
+	}
 	return cutLine(first)
+}
+
+// importOnly tells a line that imports and does nothing else.
+func importOnly(line string) bool {
+	return (strings.HasPrefix(line, "import ") || strings.HasPrefix(line, "from ")) && !strings.Contains(line, ";")
 }
 
 func cutLine(s string) string {

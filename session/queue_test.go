@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -102,5 +103,30 @@ func TestIDsWithoutDirectory(t *testing.T) {
 	}
 	if a, b := ids.next(), ids.next(); a == b {
 		t.Errorf("the id %s came twice", a)
+	}
+}
+
+func TestCodeLine(t *testing.T) {
+	long := strings.Repeat("x", maxCodeLine)
+	for code, want := range map[string]string{
+		"":                             "",
+		"\n \n":                        "",
+		"step(1)":                      "step(1)",
+		"\n# a comment\nstep(1)  # it": "step(1)  # it",
+		"import time\nstep(1)":         "step(1)",
+		"import a\n\n# c\nfrom b import c\n  x = 1": "x = 1",
+		"import time; time.sleep(9)\nx":             "import time; time.sleep(9)",
+		"from a import (\n    b,\n    c,\n)\nb(c)":  "b(c)",
+		"from a import (b)\nb(1)":                   "b(1)",
+		"# a comment\nimport time":                  "import time",
+		"import a\nimport b":                        "import a",
+		"# nothing":                                 "# nothing",
+		"important = 1":                             "important = 1",
+		"%%bash\nls":                                "%%bash",
+		long + "yz":                                 long + "…",
+	} {
+		if got := (Request{Code: code}).line(); got != want {
+			t.Errorf("%q: %q, want %q", code, got, want)
+		}
 	}
 }

@@ -228,7 +228,7 @@ func TestQueue(t *testing.T) {
 		busy++
 	}
 	queued := p.call("get_execution", args{"wait_seconds": 0})
-	if !strings.HasPrefix(queued.text(), "[queued | ") || !strings.Contains(queued.text(), "queued behind "+id+", 63 more in the queue before it: \"step(1)\", running for ") {
+	if !strings.HasPrefix(queued.text(), "[queued | ") || !strings.Contains(queued.text(), "queued behind "+id+": \"step(1)\", running for ") || !strings.Contains(queued.text(), "; then 63 more before this code.") {
 		t.Errorf("the last in the queue: %s", queued.text())
 	}
 	if list := p.call("list_sessions", nil).text(); !strings.Contains(list, "64 queued") || !strings.Contains(list, "id="+id) {

@@ -143,6 +143,9 @@ func TestQueuedBehindQuestion(t *testing.T) {
 			}
 		}
 		queued := r.field("id")
+		if !strings.Contains(r.text(), "interrupt_execution id="+queued+" takes this code out of the queue") || strings.Contains(r.text(), "queued behind") {
+			t.Errorf("how to take it out of the queue, and nothing else:\n%s", r.text())
+		}
 		if r := p.call("get_execution", args{"id": queued, "wait_seconds": 3600}); !strings.Contains(r.text(), "[session waiting for input: ") {
 			t.Errorf("%s", r.text())
 		}
@@ -175,7 +178,7 @@ func TestQueuedBehind(t *testing.T) {
 	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	p.run("1" + step)
-	const code = "\n# a comment\nstep(1)  # " + "waits"
+	const code = "\n# a comment\nimport time\nstep(1)  # " + "waits"
 	first := p.call("execute_code", args{"code": code, "wait_seconds": 0}).field("id")
 	other := p.call("execute_code", args{"code": "other = 1", "wait_seconds": 0})
 	again := p.call("execute_code", args{"code": code + "\n", "wait_seconds": 0})
