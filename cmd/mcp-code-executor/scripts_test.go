@@ -202,7 +202,7 @@ func TestExit(t *testing.T) {
 	if !strings.HasSuffix(strings.TrimSpace(r.text()), filepath.Join(p.storage, "named.py")) {
 		t.Errorf("__file__: %s", r.text())
 	}
-	if r := p.run("x, '__file__' in globals()"); r.rest() != "Out[8]: (1, False)" {
+	if r := p.run("x, '__file__' in globals()"); r.rest() != "Out[9]: (1, False)" {
 		t.Errorf("afterwards: %s", r.text())
 	}
 }
