@@ -85,6 +85,7 @@ def main():
     step("argv", as_launcher, kernelapp)
     step("lazy", sys.meta_path.insert, 0, paths.InstalledFirst)
     step("textio", textio.complete_streams)
+    step("open", textio.open_descriptors)
     step("colors", environment.keep_colors)
     backend = environment.Backend()
     step("filename", codenames.name_code)

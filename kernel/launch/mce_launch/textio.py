@@ -115,6 +115,16 @@ def complete_streams():
     OutStream.detach = buffer
 
 
+def open_descriptors():
+    """IPython's open refuses 0, 1 and 2, which a terminal needs; here they are pipes.
+    %reset sets it again, so it is replaced where it comes from."""
+    import builtins
+
+    from IPython.core import interactiveshell
+
+    interactiveshell._modified_open = builtins.open
+
+
 def finish_bytes(app):
     """At the end of a cell."""
 

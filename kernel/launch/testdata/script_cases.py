@@ -273,7 +273,10 @@ def bytes_and_encodings():
             "back": k.run("sys.stdout.reconfigure(encoding='utf-8', errors='strict', line_buffering=True); print('\u00e9', sys.stdout.encoding)")["stdout"],
             "newline": k.run("sys.stdout.reconfigure(newline='\\r\\n'); print('x'); sys.stdout.reconfigure(newline='\\n'); print('y')")["stdout"],
             "wrong": ending(k.run("sys.stdout.reconfigure(encoding='no-such')"))[:3],
+            "descriptor": k.run("with open(sys.stdout.fileno(), 'w', closefd=False) as f: f.write('by number\\n')\nimport time; time.sleep(1)")["stdout"],
+            "stdin": k.result("open(sys.stdin.fileno(), closefd=False).read()"),
             "children": k.run("import subprocess; x = subprocess.run(['echo', 'child'], stdout=sys.stdout.buffer.fileno() and 1)")["stdout"],
+            "reset": k.result("%reset -f\nopen is __import__('builtins').open"),
             "log": [line for line in k.log() if line != "child"],
         }
 
