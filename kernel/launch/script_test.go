@@ -81,7 +81,7 @@ var scriptCases = map[string]facts{
 		"file":        "written",
 		"closes":      0.0,
 		"log":         list{},
-		"interrupted": list{true, 130.0, "KeyboardInterrupt", "ready\nstill\n", ""},
+		"interrupted": list{true, 130.0, "KeyboardInterrupt", "ready\nstill\n", "", "KeyboardInterrupt\n"},
 		"raises":      list{true, 1.0, "KeyError", "before\n"},
 		"forks":       list{false, 0.0, "", "child\n0\n", ""},
 	},

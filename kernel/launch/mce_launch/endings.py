@@ -154,6 +154,13 @@ def in_inner_cell(frame):
     return any(cells[:-1])  # the outermost is the run, called by asyncio if it awaits
 
 
+def show_name(shell, error):
+    """Shows an error that no line of the user's code has raised. IPython's
+    exception_only advises to use %tb, which would show the kernel's lines."""
+    kind = type(error)
+    shell._showtraceback(kind, error, shell.InteractiveTB.get_exception_only(kind, error))
+
+
 def exit_with(kind):
     """exit(N) and quit(N) are sys.exit(N); IPython takes N for whether to keep the
     kernel. Without an argument they end the kernel."""

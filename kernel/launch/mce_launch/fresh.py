@@ -7,6 +7,7 @@ of atexit run, the module's variables go.
 
 import sys
 
+from .endings import show_name
 from .report import step
 
 
@@ -54,7 +55,7 @@ class Process:
                 part()
             except KeyboardInterrupt as error:  # as Python: what is left still ends
                 self.endings.failed(error, 130)
-                self.shell.showtraceback(exception_only=True)
+                show_name(self.shell, error)
 
     def join_threads(self):
         """As threading._shutdown, which takes an interrupt for an error of its own."""

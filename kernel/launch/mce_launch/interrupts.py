@@ -2,6 +2,7 @@
 
 import signal
 
+from .endings import show_name
 from .report import step
 
 
@@ -123,9 +124,8 @@ def failed(kernel, error, count):
     """The reply for an error outside the user's code: plain ipykernel sends
     none (an interrupt around the cell, a NUL in the source)."""
     shell = kernel.shell
-    kernel_error = (type(error), error, error.__traceback__)
     shell._last_traceback = None
-    step("reply", lambda: shell.showtraceback(kernel_error, exception_only=True))
+    step("reply", show_name, shell, error)
     return {
         "status": "error",
         "ename": type(error).__name__,

@@ -189,7 +189,8 @@ def script_alone():
     with Scripts() as k:
         text = "import atexit, threading\natexit.register(print, 'still')\nthreading.Thread(target=lambda: print('ready', flush=True) or threading.Event().wait(60)).start()"
         text += "\nthreading.current_thread()\n"
-        facts["interrupted"] = ending(k.script(text, alone=True, interrupt=1))
+        out = k.script(text, alone=True, interrupt=1)
+        facts["interrupted"] = ending(out) + [plain(out["error"]["traceback"])]
         k.process.kill()
     with Scripts() as k:
         facts["raises"] = ending(k.script("import atexit\natexit.register(lambda: 1/0)\natexit.register(print, 'before')\nraise KeyError('k')", alone=True))[:4]
