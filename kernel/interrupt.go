@@ -36,7 +36,7 @@ func (k *Kernel) Interrupt(ctx context.Context) (stopped bool, err error) {
 		case ended && e.Result().Exit != nil:
 			return true, nil
 		case ended:
-			return k.Probe(ctx, probePatience), nil
+			return k.answersAfter(ctx, w), nil
 		case ctx.Err() != nil:
 			return false, context.Cause(ctx)
 		}
@@ -76,6 +76,22 @@ func (k *Kernel) endsWithin(ctx context.Context, e *Execution, nudge *waiter) bo
 		return true
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// answersAfter reports whether shell answers again, by the nudge or by a request of
+// its own. The nudge counts: it was sent before whatever runs next, which takes the
+// kernel at once and keeps the second request waiting.
+func (k *Kernel) answersAfter(ctx context.Context, nudge *waiter) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	probed := make(chan bool, 1)
+	go func() { probed <- k.Probe(ctx, probePatience) }()
+	select {
+	case <-nudge.idle:
+		return true
+	case answers := <-probed:
+		return answers
 	}
 }
 

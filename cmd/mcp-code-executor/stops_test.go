@@ -251,3 +251,25 @@ func pace(t *testing.T, milliseconds int) {
 	case <-t.Context().Done():
 	}
 }
+
+// TestInterruptedBeforeQueued: the next in the queue takes the kernel as soon as a
+// run is interrupted, which is no silence of the kernel's.
+func TestInterruptedBeforeQueued(t *testing.T) {
+	t.Parallel()
+	eachKernel(t, func(t *testing.T, p *program) {
+		const code = "print('in', flush=True)\nwhile True: pass"
+		var ids []string
+		for range 6 {
+			ids = append(ids, p.call("execute_code", args{"code": code, "wait_seconds": 0}).field("id"))
+		}
+		for _, id := range ids {
+			for r := (result{}); !strings.Contains(r.text(), "\nin"); {
+				r = p.call("get_execution", args{"id": id, "wait_seconds": 0.1, "since": 0})
+			}
+			r := p.call("interrupt_execution", args{"id": id})
+			if !strings.HasPrefix(r.text(), "[interrupted | ") || strings.Contains(r.text(), "has not answered") {
+				t.Errorf("%s", r.text())
+			}
+		}
+	})
+}
