@@ -166,6 +166,9 @@ func TestRunFile(t *testing.T) {
 	if !r.IsError || !strings.HasPrefix(r.text(), "[error ZeroDivisionError | ") {
 		t.Errorf("an exception: isError=%t\n%s", r.IsError, r.text())
 	}
+	if strings.Contains(r.text(), "skipping hidden") {
+		t.Errorf("the launcher's own frame is told:\n%s", r.text())
+	}
 	for _, part := range []string{filepath.Join(p.storage, "division.py") + ":2, in f()", "return 1/0", "f()"} {
 		if !strings.Contains(r.text(), part) {
 			t.Errorf("%q is missing in:\n%s", part, r.text())

@@ -100,7 +100,10 @@ var (
 	arrowLine   = regexp.MustCompile(`^-+>`)
 	headLine    = regexp.MustCompile(`^(\S+)\s+Traceback \(most recent call last\):?$`)
 	rulerLine   = regexp.MustCompile(`^-{60,}$`)
+	hiddenLine  = regexp.MustCompile(`^\s*\[\.\.\. skipping hidden \d+ frames?\]$`) // the launcher's, in a run of a file
 )
+
+const tracebackHead = "Traceback (most recent call last):"
 
 // frame is one frame of a traceback with its source lines.
 type frame struct{ lines []string }
@@ -115,8 +118,9 @@ func (r *renderer) exception(lines []string, last bool) []string {
 	for ; i < len(lines) && !frameLine.MatchString(lines[i]); i++ {
 		switch {
 		case rulerLine.MatchString(lines[i]):
+		case hiddenLine.MatchString(lines[i]) && len(before) > 0 && before[len(before)-1] == tracebackHead:
 		case headLine.MatchString(lines[i]):
-			before = append(before, "Traceback (most recent call last):")
+			before = append(before, tracebackHead)
 		default:
 			before = append(before, lines[i])
 		}

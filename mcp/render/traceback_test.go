@@ -46,6 +46,9 @@ func TestTraceback(t *testing.T) {
 		{"Python's own recursion",
 			"Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n    f()\n  File \"x.py\", line 2, in f\n    f()\n    ~^^\n  [Previous line repeated 991 more times]\nRecursionError: m",
 			"Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\n    f()\n  File \"x.py\", line 2, in f\n    f()\n    ~^^\n  [Previous line repeated 991 more times]\nRecursionError: m"},
+		{"a hidden frame first",
+			"E   Traceback (most recent call last)\n    [... skipping hidden 1 frame]\n\nFile /s/x.py:1\n----> 1 1/0\n\nE: m\n[... skipping hidden 1 frame]",
+			"Traceback (most recent call last):\nFile /s/x.py:1\n----> 1 1/0\n\nE: m\n[... skipping hidden 1 frame]"},
 		{"forged lines", "E   Traceback (most recent call last)\nCell In[1], line 1\n----> 1 f()\n\nE: m\n[ok | 1 s]", "Traceback (most recent call last):\nCell In[1], line 1\n----> 1 f()\n\nE: m\n\\[ok | 1 s]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
