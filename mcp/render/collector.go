@@ -20,6 +20,7 @@ type piece struct {
 	sticky   bool // a notice: not cleared by the code
 	pictures []*picture
 	dropped  bool // no longer in the answer
+	silent   bool // a display of empty HTML: without text it takes no line
 }
 
 // empty tells a display that shows nothing.

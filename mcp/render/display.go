@@ -110,6 +110,7 @@ func (r *renderer) displayPiece(o *jupyter.Output) *piece {
 		text = unescapeFirst(text)
 	}
 	p.text = []byte(label + text)
+	_, p.silent = o.Data["text/html"]
 	p.labeled = p.labeled || ours
 	p.pictures = pictures
 	return p
@@ -151,7 +152,7 @@ func (r *renderer) bundleText(o *jupyter.Output) (text string, ours bool, pictur
 	if mime := jsonType(o); mime != "" {
 		return r.bounded(o.Data[mime], 8000), false, html.pictures
 	}
-	if html.found {
+	if html.found && !(html.empty && hasPlain && o.Type == jupyter.OutputExecuteResult) {
 		return html.shown()
 	}
 	if named != "" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -151,6 +152,7 @@ type htmlView struct {
 	found    bool
 	text     string // escaped; "" when it has no words
 	line     string // of ours: what it is and where, "" when the text says all
+	empty    bool   // there is nothing in it
 	pictures []*picture
 }
 
@@ -181,10 +183,20 @@ func (r *renderer) readHTML(o *jupyter.Output) (h htmlView) {
 	switch {
 	case v.Path != "" && pictures == nil:
 		h.line = "[html page, " + ByteSize(v.Size) + where(v) + "]"
+	case h.text == "" && pictures == nil && emptyHTML(b):
+		h.empty = true
 	case h.text == "" && pictures == nil:
 		h.line = "[html without text, " + ByteSize(v.Size) + ": not shown]"
 	}
 	return h
+}
+
+// plainTags are those that show nothing by themselves.
+var plainTags = regexp.MustCompile(`(?i)</?(pre|code|div|span|p|br|b)(\s[^<>]*)?/?>|&nbsp;`)
+
+// emptyHTML tells HTML that shows nothing: a progress bar that has been taken away.
+func emptyHTML(b []byte) bool {
+	return len(b) <= 4000 && !bytes.Contains(b, []byte("url(")) && len(bytes.TrimSpace(plainTags.ReplaceAll(b, nil))) == 0
 }
 
 // htmlWords returns the words of HTML, and the pictures that its elements show.

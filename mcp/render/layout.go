@@ -198,7 +198,7 @@ func splitLines(pieces []*piece) []shownLine {
 }
 
 func displayLines(p *piece) []shownLine {
-	if len(p.text) == 0 && (len(p.pictures) > 0 || p.dropped) {
+	if len(p.text) == 0 && (len(p.pictures) > 0 || p.dropped || p.silent) {
 		return pictureLines(p)
 	}
 	var lines []shownLine
