@@ -46,6 +46,8 @@ type Result struct {
 	Started, Ended time.Time
 	// Ename and Evalue are the exception's, when the code raised.
 	Ename, Evalue string
+	// WentOn says that an error was shown which is not the run's: its Outcome is ok.
+	WentOn bool
 	// Interrupted says that it was sent an interrupt before its code had ended. What
 	// the code made of that is the Outcome: it may have caught it and ended well.
 	Interrupted bool

@@ -192,6 +192,8 @@ func (e *Execution) concludeReply(reply *jupyter.ExecuteReply, iopubError *jupyt
 			e.kernel.append(e, jupyter.Output{Type: jupyter.OutputError, Ename: reply.Ename, Evalue: reply.Evalue, Text: jupyter.TextValue(text)})
 		}
 		e.concludeError(reply.Ename, reply.Evalue, result)
+	case iopubError != nil && reply.Status == jupyter.StatusOK:
+		result.WentOn = true
 	case reply.Status != jupyter.StatusOK: // unreadable, or refused as too large
 		result.Outcome, result.NoReply = OutcomeError, true
 	}

@@ -118,6 +118,10 @@ func finishedLines(r session.Report) []string {
 		lines = append(lines, line)
 	}
 	switch r.Outcome {
+	case session.OutcomeOK:
+		if r.WentOn {
+			add("note: an error was shown, but the code went on to its end")
+		}
 	case session.OutcomeDied:
 		add("died: the kernel ended during this run: %s. %s", exitWords(r.Exit), lostWords(r))
 	case session.OutcomeExited:

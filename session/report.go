@@ -34,6 +34,7 @@ type Report struct {
 	Elapsed     time.Duration // since it was sent to the kernel, or asked for
 	Count       int
 	ErrorName   string // the exception's type, of OutcomeError
+	WentOn      bool   // see kernel.Result
 	// ExitStatus is what a process would have exited with: set when the code ended
 	// with SystemExit, for a script that failed, and for each Fresh run.
 	ExitStatus *int
@@ -121,7 +122,7 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 		result := e.running.Result()
 		r.Elapsed = result.Ended.Sub(result.Started)
 		r.Count, r.ErrorName = result.ExecutionCount, result.Ename
-		r.NoReply, r.OutputLost = result.NoReply, result.OutputLost
+		r.NoReply, r.OutputLost, r.WentOn = result.NoReply, result.OutputLost, result.WentOn
 	} else if p := e.running.Waiting(); p != nil {
 		r.State, r.Prompt, r.Password, r.Question = StateWaiting, p.Text, p.Password, p.Number
 	}

@@ -223,4 +223,11 @@ func TestOwnErrors(t *testing.T) {
 		t.Errorf("an error of the code's besides: %s", r.text())
 	}
 	p.run("get_ipython().events.unregister('post_run_cell', after)\ntry: 1/0\nexcept Exception: get_ipython().showtraceback()")
+	const note = "[note: an error was shown, but the code went on to its end]\n"
+	if r := p.run("class R:\n    def __repr__(self): raise LookupError('odd')\ndisplay(R()); print('after')"); !strings.Contains(r.text(), note) || !strings.HasSuffix(strings.TrimSpace(r.text()), "after") {
+		t.Errorf("a display that failed: %s", r.text())
+	}
+	if r := p.run("1"); strings.Contains(r.text(), "note:") {
+		t.Errorf("no error, and a note: %s", r.text())
+	}
 }
