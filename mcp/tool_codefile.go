@@ -2,7 +2,10 @@ package mcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -219,7 +222,7 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 	}
 	file, err := storage.Path(path)
 	if err != nil {
-		return errorResult("nothing was run: " + explain(err))
+		return errorResult("nothing was run: " + explain(t.inWorkDir(err)))
 	}
 	s, err := t.sessions.Open(name)
 	if err != nil {
@@ -235,6 +238,27 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 		return errorResult(explain(err))
 	}
 	return t.finish(ctx, a, e, deadline, nil)
+}
+
+// inWorkDir adds to the error for a file that is not in the storage that it lies in
+// the directory where code runs.
+func (t *tools) inWorkDir(err error) error {
+	e, missing := errors.AsType[*codefile.NotFoundError](err)
+	if !missing || !filepath.IsLocal(e.Path) {
+		return err
+	}
+	work, failed := t.sessions.WorkDir()
+	if failed != nil {
+		return err
+	}
+	for _, name := range []string{e.Path, e.Path + ".py"} {
+		file := filepath.Join(work.Path, name)
+		if info, failed := os.Stat(file); failed == nil && info.Mode().IsRegular() {
+			e.WorkFile = file
+			break
+		}
+	}
+	return err
 }
 
 // scriptCode runs a file in the session's namespace, by the launcher.

@@ -174,3 +174,22 @@ _x = 5`)
 		t.Errorf("%s", text)
 	}
 }
+
+// TestFileInWorkDir: a file that lies where code runs is no code file, and the error
+// says how to run it.
+func TestFileInWorkDir(t *testing.T) {
+	t.Parallel()
+	dir := project(t)
+	put(t, dir, "plan.py", "print(6 * 7)")
+	p := launch(t, append(inVenv(t), "WORK_DIR="+dir)...)
+	run := "%run " + filepath.Join(dir, "plan.py")
+	for _, name := range []string{"plan.py", "plan"} {
+		refused(t, name, p.call("execute_code_file", args{"file_path": name}), "nothing was run", "in the working directory", run)
+	}
+	if r := p.call("execute_code_file", args{"file_path": "other.py"}); strings.Contains(r.text(), "working directory") {
+		t.Errorf("%s", r.text())
+	}
+	if r := p.run(run); !strings.HasSuffix(r.text(), "\n42") {
+		t.Errorf("%s", r.text())
+	}
+}

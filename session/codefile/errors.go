@@ -30,10 +30,16 @@ type NotFoundError struct {
 	Storage string
 	Names   []string
 	Total   int
+	// WorkFile is the absolute path of such a file in the directory where code
+	// runs, "" for none.
+	WorkFile string
 }
 
 func (e *NotFoundError) Error() string {
 	s := "there is no code file " + quote(e.Path)
+	if e.WorkFile != "" {
+		return s + fmt.Sprintf(" in the code storage %s, but there is one in the working directory; to run that file, run this code: %s", e.Storage, runLine(e.WorkFile))
+	}
 	if len(e.Near) > 0 {
 		return s + fmt.Sprintf("; did you mean %s?", strings.Join(e.Near, ", "))
 	}
