@@ -131,7 +131,7 @@ func TestWantRefused(t *testing.T) {
 		{nil, "loop.txt", []string{"loop.txt", "names itself", "loop2.txt"}},
 		{nil, "index.txt", []string{"index.txt, line 2", "--index-url", "PIP_INDEX_URL"}},
 		{nil, "out.txt", []string{"out.txt, line 3", "../out.txt", "line 4", "$(id)"}},
-		{nil, "badhash.txt", []string{"line 1", "md5:00", "no hash"}},
+		{nil, "badhash.txt", []string{"line 1", "md5:00", "not a hash"}},
 		{nil, "latin.txt", []string{"UTF-8"}},
 		{nil, "badc.txt", []string{"badc.txt, line 1", "badc2.txt, line 1", "constraint"}},
 		{nil, "big.txt", []string{"1048576"}},
