@@ -151,7 +151,6 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 		k.unregister(e)
 		return nil, fmt.Errorf("%w: %w", ErrDead, err)
 	}
-	k.wg.Add(1) // Finish
 	k.dirty()
 	return e, nil
 }
@@ -174,6 +173,7 @@ func (k *Kernel) register(e *Execution) error {
 	}
 	k.current, k.latest = e, e
 	k.executions[e.msgID] = e
+	k.wg.Add(1) // until Finish or unregister; Close, which sets closed first, waits for it
 	return nil
 }
 
@@ -182,6 +182,7 @@ func (k *Kernel) unregister(e *Execution) {
 	defer k.mu.Unlock()
 	k.current, k.latest = nil, nil
 	k.forgetLocked(e)
+	k.wg.Done()
 }
 
 // forgetLocked parts the kernel from an execution that may outlive it by hours.

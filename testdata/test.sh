@@ -9,7 +9,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 go=${GO:-go}
-need="kernel7 kernel6 old virtualenv client node conda"
+need="kernel7 kernel6 scripts old virtualenv client node conda"
 [ "${1:-}" != matrices ] || need="kernel7 kernel6 scripts pythons virtualenv client node conda"
 [ "${1:-}" != matrices ] || export MCE_TEST_ALL=1
 export MCE_TEST_LEFT_OUT="$PWD/.cache/left-out"
