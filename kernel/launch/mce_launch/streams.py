@@ -173,6 +173,9 @@ def stream_class(base, pipes, memory):
                 stream = watched.get(number)
                 if stream is not None:
                     stream._mce_take_all()
+            for stream in list(watched.values()):
+                with stream._mce_reading:  # its thread may have read and not yet handed on
+                    pass
 
         # --- prints
 
