@@ -170,7 +170,7 @@ func TestMadeOnce(t *testing.T) {
 	var answers []chan reply
 	for range 3 {
 		p := launch(t, append(settings, home)...)
-		_, answer := p.begin("execute_code", args{"code": code, "wait_seconds": 0.5})
+		_, answer := p.begin("execute_code", args{"code": code, "wait_seconds": 2})
 		servers, answers = append(servers, p), append(answers, answer)
 	}
 	ids := make([]string, len(servers))
