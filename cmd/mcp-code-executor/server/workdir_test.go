@@ -24,7 +24,7 @@ func TestStartDirectories(t *testing.T) {
 		{"Claude Code, a subdirectory", "darwin", "/Users/ana/Documents/shop/api", true},
 		{"Claude Code on Windows", "windows", `C:\Users\ana\source\shop`, true},
 		{"Claude Code in WSL, on a disk of Windows", "linux", "/mnt/c/Users/ana/shop", true},
-		{"Codex CLI", "linux", "/work/shop", true},
+		{"Codex CLI", "linux", "/data/shop", true},
 		{"Codex, a working tree of its app", "darwin", "/Users/ana/.codex/worktrees/4f1a/shop", true},
 		{"Cursor, a working tree of an agent", "linux", "/home/ana/.cursor/worktrees/shop/abc12", true},
 		{"Claude Desktop's code tab, a working tree", "darwin", "/Users/ana/.claude-worktrees/shop/brave-owl", true},
