@@ -162,7 +162,7 @@ func loggedUV(t testing.TB, seconds string) (settings []string, calls func(line 
 // code each was given runs once, though no call waited for it.
 func TestMadeOnce(t *testing.T) {
 	t.Parallel()
-	settings, calls := loggedUV(t, "1")
+	settings, calls := loggedUV(t, "6")
 	home := "HOME=" + t.TempDir()
 	proof := filepath.Join(t.TempDir(), "proof")
 	code := fmt.Sprintf("import sys, numpy\nwith open(%q, 'a') as f: f.write('ran\\n')\nprint(sys.prefix)", proof)
