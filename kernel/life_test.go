@@ -52,6 +52,7 @@ func TestInterruptedCode(t *testing.T) {
 			{106, "one C call", "print('in', flush=True); time.sleep(.2)\nsum(range(3 * 10**7))", kernel.OutcomeInterrupted, "in\n<error KeyboardInterrupt: >", 500 * time.Millisecond},
 			{107, "regular expression", "print('in', flush=True); time.sleep(.2)\nre.match(r'(a+)+$', 'a' * 40 + 'b')", kernel.OutcomeInterrupted, "in\n<error KeyboardInterrupt: >", 500 * time.Millisecond},
 			{108, "shell command", "print('in', flush=True)\n!echo up; sleep 100", kernel.OutcomeOK, `in\nup\r?\n\^C(\r?\n)?`, 0},
+			{115, "once more while it is shown", "import os; tb = get_ipython().InteractiveTB\ndef once(*given, **named):\n    del tb.structured_traceback; os.kill(os.getpid(), signal.SIGINT); time.sleep(.1)\n    return tb.structured_traceback(*given, **named)\ntb.structured_traceback = once\nprint('in', flush=True); time.sleep(100)", kernel.OutcomeInterrupted, "in\n<error KeyboardInterrupt: >", 0},
 			{109, "child process", "p = subprocess.Popen(['sleep', '100'])\nprint('in', flush=True)\np.wait()", kernel.OutcomeInterrupted, "in\n<error KeyboardInterrupt: >", 0},
 		} {
 			t.Run(fmt.Sprintf("%d %s", test.number, test.name), func(t *testing.T) {

@@ -23,7 +23,7 @@ import (
 const (
 	toldWithin = 1 * time.Second
 	nextWithin = 5 * time.Second
-	busyFactor = 4
+	busyFactor = 10
 )
 
 // nextCall checks that a session works after its kernel's end: with a new kernel,

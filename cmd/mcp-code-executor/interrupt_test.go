@@ -49,7 +49,7 @@ func interrupt(t *testing.T, p *program, a args) (r result, took, slowest time.D
 	slowest = <-listing
 	// The wanted bounds are 6 s and 50 ms; a machine that does something else
 	// besides may need longer, and must not fail for it.
-	if took > 2*interruptLimit || slowest > 2*time.Second {
+	if took > 2*interruptLimit || slowest > 10*time.Second {
 		t.Errorf("the interrupt took %s, list_sessions meanwhile %s", took, slowest)
 	}
 	return r, took, slowest

@@ -97,8 +97,8 @@ func TestManyFiles(t *testing.T) {
 	before := listFiles(dir)
 	took := time.Since(begun)
 	t.Logf("looked at %d entries in %s", len(before.files), took)
-	if before.whole || len(before.files) > maxFilesLooked+256 || took > 20*maxFilesTime {
-		t.Errorf("%d files, whole=%t, %s", len(before.files), before.whole, took)
+	if before.whole || len(before.files) > maxFilesLooked+256 {
+		t.Errorf("%d files, whole=%t", len(before.files), before.whole)
 	}
 	for i := range 50 {
 		put(t, dir, fmt.Sprintf("f%05d", i), "changed")

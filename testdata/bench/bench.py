@@ -1,7 +1,7 @@
 """Speed and memory of the server, as a table. A target that is missed is marked;
 only a run that failed ends with a status other than 0.
 
-Usage: python bench.py SERVER VENV [NAME...]     of start warm kernel memory end
+Usage: python bench.py SERVER VENV [NAME...]     of start warm kernel ping memory end
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 import life
 import warm
 
-NAMES = ["start", "warm", "kernel", "memory", "end"]
+NAMES = ["start", "warm", "kernel", "ping", "memory", "end"]
 
 
 def row(what, value, unit, target=None):
@@ -39,6 +39,10 @@ def measure(name, run):
         row(f"median of the {warm.ROUNDS} rounds' ratios", rounds, "")
     elif name == "kernel":
         row("first call of a session (a new kernel), median of 5", life.kernel_start(*run) * 1e3, "ms")
+    elif name == "ping":
+        idle, printing = life.ping(*run)
+        row(f"ping, idle, 99 % of {life.PINGS}", idle * 1e3, "ms")
+        row(f"ping while lines are printed, 99 % of {life.PINGS}", printing * 1e3, "ms", 50)
     elif not sys.platform.startswith("linux"):
         print(f"{name}: measured on Linux only")
     elif name == "memory":

@@ -13,6 +13,8 @@ KERNELS = 5
 ENDS = 5
 MEMORIES = 5
 FLOOD = "print('x' * 200_000_000)"
+PINGS = 300
+TRICKLE = "for i in range(10**9): print(i, flush=True)"
 
 
 def start(command, venv, place):
@@ -95,6 +97,25 @@ def rise(command, venv, place):
         Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # the peak starts anew
         server.run(FLOOD, wait_seconds=110)
         return resident(server.pid, "VmHWM") - before
+
+
+def ping(command, venv, place):
+    """Seconds within which 99 % of pings are answered: idle, and while lines are printed."""
+    with Server(command, venv, place) as server:
+        server.run("1")
+        idle = pings(server)
+        server.run(TRICKLE, outcome="running", wait_seconds=0.2)
+        return idle, pings(server)
+
+
+def pings(server):
+    took = []
+    for _ in range(PINGS):
+        begun = time.perf_counter()
+        server.request("ping")
+        took.append(time.perf_counter() - begun)
+        time.sleep(0.01)
+    return statistics.quantiles(took, n=100)[-1]
 
 
 def end(command, venv, place, busy, how):

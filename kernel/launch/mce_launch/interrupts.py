@@ -1,9 +1,16 @@
 """Interrupts lead to an answer."""
 
+import functools
 import signal
+import sys
+import threading
 
 from .endings import show_name
 from .report import step
+
+
+def in_main_thread():
+    return threading.current_thread() is threading.main_thread()
 
 
 class Interrupts:
@@ -18,6 +25,7 @@ class Interrupts:
                             a call that blocks gets KeyboardInterrupt: at once
                             in the cell itself, on the second signal in a task
                             it waits for
+    while one is shown      once nothing, see show_once
     """
 
     def __init__(self):
@@ -43,16 +51,11 @@ class Interrupts:
     def install(self):
         import asyncio
         import contextlib
-        import functools
-        import threading
 
         from ipykernel.ipkernel import IPythonKernel
 
         interrupts = self
         runs_code = {"complete_request", "inspect_request", "comm_open", "comm_msg"}
-
-        def in_main_thread():
-            return threading.current_thread() is threading.main_thread()
 
         def pre_handler_hook(kernel):
             if not in_main_thread():  # a subshell
@@ -135,6 +138,29 @@ def failed(kernel, error, count):
         "user_expressions": {},
         "payload": [],
     }
+
+
+def show_once(app):
+    """The second of two signals is not a second error of the same run: SIGINT does
+    once nothing while a KeyboardInterrupt is shown."""
+    showtraceback, raises = app.shell.showtraceback, signal.default_int_handler
+
+    def ignore_once(signum, frame):
+        signal.signal(signal.SIGINT, raises)
+
+    @functools.wraps(showtraceback)
+    def show(exc_tuple=None, *args, **kwargs):
+        error = (exc_tuple or sys.exc_info())[1]
+        armed = in_main_thread() and signal.getsignal(signal.SIGINT) is raises
+        if not armed or not isinstance(error, KeyboardInterrupt):
+            return showtraceback(exc_tuple, *args, **kwargs)
+        try:
+            signal.signal(signal.SIGINT, ignore_once)
+            return showtraceback(exc_tuple, *args, **kwargs)
+        finally:
+            signal.signal(signal.SIGINT, raises)
+
+    app.shell.showtraceback = show
 
 
 def keep_loop():

@@ -112,6 +112,7 @@ def main():
         step("debugger", quiet_debugger, app)
         step("loop", interrupts.keep_loop)
         step("refresh", imports.refresh_imports, app)
+        step("interrupt", interrupts.show_once, app)  # endings' must be the outer one
         ends, user_loops = endings.Endings(), loops.Loops()
         step("endings", ends.install, app)
         step("loops", user_loops.install, app, after)
