@@ -112,7 +112,7 @@ class Kernel:
 
     def run(self, code, metadata=None, interrupt=0, stall=0, limit=LIMIT, on_busy=None):
         """Runs a cell. interrupt: how many signals may be sent, the first when
-        the cell prints "ready", the others 2 s after the one before."""
+        the cell prints "ready", the others 5 s after the one before."""
         out = {"signals": 0, "png": 0, "sizes": []}
         text = {"stdout": [], "stderr": []}
         # As the server: with stop_on_error ipykernel 6 aborts what comes right after an error.
@@ -126,7 +126,7 @@ class Kernel:
             if due and time.time() > due and out["signals"] < interrupt:
                 os.killpg(self.process.pid, signal.SIGINT)
                 out["signals"] += 1
-                due = time.time() + 2
+                due = time.time() + 5
             message = self.receive(self.shell, 0)
             if message and message["parent_header"].get("msg_id") == asked:
                 done = True

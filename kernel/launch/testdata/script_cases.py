@@ -187,8 +187,9 @@ def script_alone():
             facts["file"] = file.read()
         facts["closes"], facts["log"] = k.close(), k.log()
     with Scripts() as k:
-        text = "import atexit, threading\natexit.register(print, 'still')\nthreading.Thread(target=lambda: print('ready', flush=True) or threading.Event().wait(60)).start()"
-        text += "\nthreading.current_thread()\n"
+        text = "import atexit, threading\natexit.register(print, 'still')\nover = threading.Event()\n"
+        text += "threading.Thread(target=lambda: over.wait() and print('ready', flush=True) or threading.Event().wait(60)).start()\n"
+        text += "over.set()\n"
         out = k.script(text, alone=True, interrupt=1)
         facts["interrupted"] = ending(out) + [plain(out["error"]["traceback"])]
         k.process.kill()
