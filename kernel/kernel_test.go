@@ -27,10 +27,11 @@ func TestMain(m *testing.M) {
 	os.Exit(testneeds.Run(m))
 }
 
-// pythons are the interpreters with ipykernel to test with, the newest first.
+// pythons are the interpreters with ipykernel to test with: the newest,
+// or each in turn, see testneeds.Kernels.
 func pythons(t *testing.T) []string {
 	t.Helper()
-	return testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")
+	return testneeds.Kernels(t)
 }
 
 // each runs a test on every ipykernel.

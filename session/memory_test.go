@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // withKernels makes a manager that starts real kernels.
 func withKernels(t *testing.T, idle time.Duration) *Manager {
 	t.Helper()
-	pythons := testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")
+	pythons := testneeds.Pythons(t)
 	reaper, err := guard.NewReaper()
 	if err != nil {
 		t.Fatal(err)

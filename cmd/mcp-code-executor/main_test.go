@@ -58,7 +58,7 @@ var sharedMade sync.Mutex
 // pythons are the interpreters with ipykernel to test with, the newest first.
 func pythons(t testing.TB) []string {
 	t.Helper()
-	return testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")
+	return testneeds.Pythons(t)
 }
 
 // program is one running server, driven over its stdin and stdout as a client

@@ -243,11 +243,11 @@ var kernelCases = map[string]facts{
 // TestMain says at the end how many tests were left out.
 func TestMain(m *testing.M) { os.Exit(testneeds.Run(m)) }
 
-// pythons are the interpreters of real environments with ipykernel, the newest
-// first.
+// pythons are the interpreters of real environments with ipykernel: the newest,
+// or each in turn, see testneeds.Kernels.
 func pythons(t testing.TB) []string {
 	t.Helper()
-	return testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")
+	return testneeds.Kernels(t)
 }
 
 // drive runs testdata/driver.py and returns what it printed, a line each.

@@ -64,6 +64,16 @@ func List(t testing.TB, name, what string) []string {
 	return filepath.SplitList(Variable(t, name, what))
 }
 
+// Pythons are the Pythons with ipykernel to test with, the newest ipykernel first.
+func Pythons(t testing.TB) []string {
+	t.Helper()
+	return List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")
+}
+
+// Kernels is the first of Pythons: the newest in `make test`; `make test-matrices`
+// runs the packages that ask for it again, on the others.
+func Kernels(t testing.TB) []string { return Pythons(t)[:1] }
+
 // Skip ends a test for want of something; a failure where that is required.
 func Skip(t testing.TB, need, what string) {
 	t.Helper()

@@ -35,10 +35,11 @@ type wireMessage struct {
 	Frames  [][]byte        `json:"frames"`
 }
 
-// eachPython runs test on a kernel of every Python in MCE_TEST_PYTHONS.
+// eachPython runs test on a kernel of the newest ipykernel, or of each in turn, see
+// testneeds.Kernels.
 func eachPython(t *testing.T, test func(t *testing.T, python string)) {
 	t.Helper()
-	for _, python := range testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel") {
+	for _, python := range testneeds.Kernels(t) {
 		out, err := exec.Command(python, "-c", "import ipykernel; print(ipykernel.__version__)").Output()
 		if err != nil {
 			t.Fatalf("asking %s for ipykernel: %v", python, err)

@@ -43,18 +43,18 @@ func encodedPNG(t testing.TB, img image.Image) []byte {
 // TestShrinkUsesBudget: pictures that must be smaller take most of what they may.
 func TestShrinkUsesBudget(t *testing.T) {
 	t.Parallel()
-	for _, grain := range []float64{8, 60, 255} {
-		img := surface(1400, 1000, grain)
-		b := encodedPNG(t, img)
-		for _, limit := range []int{60_000, 120_000, 400_000} {
-			f, err := fitImage(b, limit, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("grain %v, %d bytes: %v, %d of %d", grain, len(b), f.to, len(f.data), limit)
-			if len(f.data) > limit || f.to != f.from && len(f.data) < limit*7/10 {
-				t.Errorf("grain %v: %v, %d bytes of %d", grain, f.to, len(f.data), limit)
-			}
+	for _, c := range []struct {
+		grain float64
+		limit int
+	}{{8, 60_000}, {60, 120_000}, {255, 60_000}, {255, 400_000}} {
+		b := encodedPNG(t, surface(1400, 1000, c.grain))
+		f, err := fitImage(b, c.limit, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("grain %v, %d bytes: %v, %d of %d", c.grain, len(b), f.to, len(f.data), c.limit)
+		if len(f.data) > c.limit || f.to != f.from && len(f.data) < c.limit*7/10 {
+			t.Errorf("grain %v: %v, %d bytes of %d", c.grain, f.to, len(f.data), c.limit)
 		}
 	}
 }
