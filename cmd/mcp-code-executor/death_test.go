@@ -136,7 +136,7 @@ func TestDeathIdle(t *testing.T) {
 // TestQueuedBehindDeath: what waited behind the run that died is not run.
 func TestQueuedBehindDeath(t *testing.T) {
 	t.Parallel()
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	p.run("kept = 1")
 	_, dying := p.begin("execute_code", args{"code": "import os, time; time.sleep(1); os._exit(1)"})
 	_, behind := p.begin("execute_code", args{"code": "open('ran', 'w')"})
@@ -242,7 +242,7 @@ func TestDeathAtStart(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(startup, "00.py"), []byte("import os\nimport time\nos.write(2, b'the last words\\n'); time.sleep(0.3)\nos._exit(7)\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := launch(t, append(inVenv(t), "HOME="+home)...)
+	p := launchRaced(t, append(inVenv(t), "HOME="+home)...)
 	for range 5 { // no run finished: it is told each time, and not counted as deaths
 		r := p.call("execute_code", args{"code": "open('ran', 'w')"})
 		refused(t, "a kernel that dies", r, "[failed | ", "ended while starting", "7", "the last words", "not run")
@@ -262,7 +262,7 @@ func TestDeathAtStart(t *testing.T) {
 // then a clear stop, which restarting the session ends.
 func TestDeathAgainAndAgain(t *testing.T) {
 	t.Parallel()
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	dies := args{"code": "import os; os._exit(1)"}
 	for range 2 {
 		refused(t, "a death", p.call("execute_code", dies), "[died | ")

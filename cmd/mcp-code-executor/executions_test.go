@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // numbers are the lines "line N" of an answer, in order.
@@ -62,7 +64,7 @@ func (p *program) until(id, text string) {
 // the images made meanwhile; what an answer had can be had again by its cursor.
 func TestPoll(t *testing.T) {
 	t.Parallel()
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	p.run("import matplotlib.pyplot as plt" + step)
 	r := p.call("execute_code", args{"wait_seconds": 0.2, "code": `
 print("line 1", flush=True)
@@ -117,7 +119,7 @@ step(3); plt.plot([2, 1]); plt.show(); print("line 5", flush=True)
 // would have said is said by the next one, and the run went on.
 func TestCancelledAnswer(t *testing.T) {
 	for _, reason := range []string{"McpError: MCP error -32001: Request timed out", ""} {
-		p := launch(t, inVenv(t)...)
+		p := launchRaced(t, inVenv(t)...)
 		p.run("1" + step)
 		call, _ := p.begin("execute_code", args{"code": "print('line 1', flush=True); step(1); print('line 2')"})
 		for !strings.Contains(p.call("list_sessions", nil).text(), " | running | ") {
@@ -132,7 +134,7 @@ func TestCancelledAnswer(t *testing.T) {
 
 // TestUserCancel: a cancel that is no time-out stops the run.
 func TestUserCancel(t *testing.T) {
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	p.run("kept = 1")
 	call, _ := p.begin("execute_code", args{"code": "while True: pass"})
 	for !strings.Contains(p.call("list_sessions", nil).text(), " | running | ") {
@@ -211,7 +213,7 @@ for i in range(100): print("more", i)
 // TestQueue: calls of one session run in order; one that is cancelled while it
 // waits never runs, whichever way; the queue has a limit that names what runs.
 func TestQueue(t *testing.T) {
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	p.run("order = []" + step)
 	const calls = 100
 	r := p.call("execute_code", args{"code": "step(1)", "wait_seconds": 0})
@@ -260,9 +262,10 @@ func TestQueue(t *testing.T) {
 	t.Logf("%d calls waited and ran in order, %d were refused", limit, busy)
 }
 
-// TestBlockedSessions: runs that block in every session delay no other tool.
-func TestBlockedSessions(t *testing.T) {
-	p := launch(t, inVenv(t)...)
+// TestMatrixBlockedSessions: runs that block in every session delay no other tool.
+func TestMatrixBlockedSessions(t *testing.T) {
+	testneeds.All(t)
+	p := launchRaced(t, inVenv(t)...)
 	const sessions, runs = 16, 20
 	for i := range sessions {
 		p.begin("execute_code", args{"code": "import time; time.sleep(1000)", "session": fmt.Sprint("s", i), "wait_seconds": 3000})
@@ -299,7 +302,7 @@ func TestBlockedSessions(t *testing.T) {
 		}
 	}
 	t.Logf("the slowest of the other tools took %s, wanted 50 ms; each at most %v", slowest, each)
-	if slowest > 2*time.Second {
+	if slowest > 10*time.Second {
 		t.Errorf("the slowest of the other tools took %s", slowest)
 	}
 }
@@ -307,8 +310,8 @@ func TestBlockedSessions(t *testing.T) {
 // TestBadInput: what cannot be meant is refused with what to do, and changes
 // nothing.
 func TestBadInput(t *testing.T) {
-	p := launch(t, inVenv(t)...)
-	other := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
+	other := launchRaced(t, inVenv(t)...)
 	id, foreign := p.run("x = 1").field("id"), other.run("1").field("id")
 	for _, test := range []struct {
 		name, tool string
@@ -354,7 +357,7 @@ func TestBadInput(t *testing.T) {
 // TestEarlierGeneration: a run of a kernel that is gone can still be read, from
 // its record, and takes no input and no interrupt.
 func TestEarlierGeneration(t *testing.T) {
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	id := p.run("for i in range(3): print('line', i)").field("id")
 	p.call("stop_session", args{"restart": true})
 	p.run("1")
@@ -405,7 +408,7 @@ func eachKernel(t *testing.T, test func(t *testing.T, p *program)) {
 	for _, python := range pythons(t) {
 		t.Run(filepath.Base(filepath.Dir(filepath.Dir(python))), func(t *testing.T) {
 			t.Parallel()
-			test(t, launch(t, venvOf(python)...))
+			test(t, launchRaced(t, venvOf(python)...))
 		})
 	}
 }

@@ -149,7 +149,7 @@ func (p *program) sendAppend(line string) chan reply {
 func TestAppendWriters(t *testing.T) {
 	t.Parallel()
 	const writers, size = 8, 64 << 10
-	appends := repeats(t, 50) // 200 are codefile's own test
+	appends := repeats(t, 25) // 200 are codefile's own test
 	storage := "CODE_STORAGE_DIR=" + t.TempDir()
 	servers := []*program{launch(t, storage), launch(t, storage)}
 	file := servers[0].done("initialize_code_file", args{"content": "", "filename": "log.txt"})["file_path"].(string)

@@ -123,7 +123,7 @@ func TestNotInterruptible(t *testing.T) {
 		} {
 			t.Run(filepath.Base(filepath.Dir(filepath.Dir(python)))+" "+name, func(t *testing.T) {
 				t.Parallel()
-				p := launch(t, venvOf(python)...)
+				p := launchRaced(t, venvOf(python)...)
 				for range repeats(t, 1) {
 					notInterrupted(t, p, code)
 				}
@@ -218,7 +218,7 @@ func TestInterruptStart(t *testing.T) {
 func TestInterruptInstall(t *testing.T) {
 	t.Parallel()
 	_, settings := makeEnv(t, "venv-uv")
-	p := launch(t, append(settings, "UV="+testUV(t), "UV_DEFAULT_INDEX="+silentIndex(t), "PIP_INDEX_URL="+silentIndex(t))...)
+	p := launchRaced(t, append(settings, "UV="+testUV(t), "UV_DEFAULT_INDEX="+silentIndex(t), "PIP_INDEX_URL="+silentIndex(t))...)
 	r := p.call("install_dependencies", args{"packages": []string{"mce-absent"}, "wait_seconds": 1})
 	if r.object(t)["status"] != "installing" {
 		t.Fatalf("%s", r.text())
@@ -235,7 +235,7 @@ func TestInterruptInstall(t *testing.T) {
 
 // TestInterruptNothing: what has ended, or was never begun, is told so.
 func TestInterruptNothing(t *testing.T) {
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	refused(t, "no session", p.call("interrupt_execution", nil), "no session is open")
 	id := p.run("1").field("id")
 	for _, a := range []args{nil, {"force": true}} {

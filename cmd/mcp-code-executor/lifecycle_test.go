@@ -103,7 +103,7 @@ var endless = map[string]string{
 // busy starts a server that runs endless code with a family.
 func busy(t *testing.T, value, loop string) *program {
 	t.Helper()
-	p := launch(t, append(inVenv(t), mark+value)...)
+	p := launchRaced(t, append(inVenv(t), mark+value)...)
 	p.run(family)
 	r := p.call("execute_code", args{"code": loop, "wait_seconds": 0.2})
 	if !strings.HasPrefix(r.text(), "[running | ") {
@@ -220,7 +220,7 @@ func TestEnds(t *testing.T) {
 // no directory for sockets.
 func TestIdleUntilCalled(t *testing.T) {
 	value := fmt.Sprintf("%d-%s", os.Getpid(), t.Name())
-	p := launch(t, append(inVenv(t), mark+value)...)
+	p := launchRaced(t, append(inVenv(t), mark+value)...)
 	if tools := p.request("tools/list", map[string]any{}).Result.Tools; len(tools) == 0 {
 		t.Error("no tools")
 	}
@@ -236,8 +236,8 @@ func TestIdleUntilCalled(t *testing.T) {
 func TestSideBySide(t *testing.T) {
 	shared := "CODE_STORAGE_DIR=" + t.TempDir()
 	home := "HOME=" + t.TempDir()
-	a := launch(t, append(inVenv(t), shared, home)...)
-	b := launch(t, append(inVenv(t), shared, home)...)
+	a := launchRaced(t, append(inVenv(t), shared, home)...)
+	b := launchRaced(t, append(inVenv(t), shared, home)...)
 	ra, rb := a.run("x = 'a'"), b.run("x = 'b'")
 	if ra.field("id") == rb.field("id") {
 		t.Errorf("both servers made the id %s", ra.field("id"))

@@ -132,8 +132,9 @@ func (r result) field(name string) string {
 	return ""
 }
 
-// launch starts a server with nothing in its environment but settings, in a
-// fresh home, and shakes hands.
+// launch starts the program as it is built for people, or this binary where none is
+// built, with nothing in its environment but settings, in a fresh home, and shakes
+// hands.
 func launch(t testing.TB, settings ...string) *program {
 	t.Helper()
 	p := start(t, settings...)
@@ -141,13 +142,12 @@ func launch(t testing.TB, settings ...string) *program {
 	return p
 }
 
-// launchBuilt is launch with the program as people run it: what moves hundreds of
-// megabytes, makes thousands of calls or starts dozens of servers takes up to three
-// times as long with the race detector, and more memory.
-func launchBuilt(t testing.TB, settings ...string) *program {
+// launchRaced is launch with a server that has the race detector, for tests of what
+// happens at the same time. It takes up to three times as long, and more memory.
+func launchRaced(t testing.TB, settings ...string) *program {
 	t.Helper()
 	p := prepare(t, settings...)
-	p.cmd.Path = testProgram(t)
+	p.cmd.Path = testBinary(t)
 	p.start()
 	p.shakeHands()
 	return p
@@ -155,6 +155,16 @@ func launchBuilt(t testing.TB, settings ...string) *program {
 
 // testProgram is the program as it is built for people.
 func testProgram(t testing.TB) string { return required(t, "MCE_TEST_PROGRAM", "built program") }
+
+// testBinary is this binary, which can be the program, see TestMain.
+func testBinary(t testing.TB) string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exe
+}
 
 func (p *program) shakeHands() {
 	client, capabilities := p.client, p.capabilities
@@ -207,9 +217,9 @@ func start(t testing.TB, settings ...string) *program {
 
 func prepare(t testing.TB, settings ...string) *program {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+	exe := os.Getenv("MCE_TEST_PROGRAM")
+	if exe == "" {
+		exe = testBinary(t)
 	}
 	p := &program{t: t, home: t.TempDir(), storage: filepath.Join(t.TempDir(), "code"), replies: map[int]chan reply{}, ended: make(chan struct{})}
 	p.cmd = exec.Command(exe)

@@ -68,7 +68,7 @@ func TestNothingConfigured(t *testing.T) {
 		})
 	})
 	begin := func(settings ...string) time.Duration {
-		p := launch(t, settings...)
+		p := launchRaced(t, settings...)
 		begun := time.Now()
 		p.run("1")
 		took := time.Since(begun)
@@ -121,7 +121,7 @@ func managedRepaired(t *testing.T, home string) {
 				execute(t, "ln", "-sfn", "/gone/python3", filepath.Join(envs[0], "bin", name))
 			}
 		}
-		p := launch(t, settings...)
+		p := launchRaced(t, settings...)
 		r := p.call("execute_code", args{"code": "import numpy, sys; print(numpy.arange(3).sum(), sys.prefix)", "wait_seconds": 110})
 		if !strings.HasPrefix(r.text(), "[ok") || lastLine(r.rest()) != "3 "+envs[0] {
 			t.Errorf("%s: %s", what, r.text())
@@ -169,7 +169,7 @@ func TestMadeOnce(t *testing.T) {
 	var servers []*program
 	var answers []chan reply
 	for range 3 {
-		p := launch(t, append(settings, home)...)
+		p := launchRaced(t, append(settings, home)...)
 		_, answer := p.begin("execute_code", args{"code": code, "wait_seconds": 2})
 		servers, answers = append(servers, p), append(answers, answer)
 	}
@@ -207,7 +207,7 @@ func TestMakingInterrupted(t *testing.T) {
 	settings, calls := loggedUV(t, "0")
 	settings = append(settings, "HOME="+t.TempDir())
 	value := strconv.Itoa(os.Getpid()) + "-" + t.Name()
-	p := launch(t, append(settings, mark+value)...)
+	p := launchRaced(t, append(settings, mark+value)...)
 	p.begin("execute_code", args{"code": "1"})
 	for begun := time.Now(); calls("begin pip") == 0; time.Sleep(time.Millisecond) { // polling a file, not ordering
 		if time.Since(begun) > time.Minute {
@@ -217,7 +217,7 @@ func TestMakingInterrupted(t *testing.T) {
 	p.cmd.Process.Kill()
 	nothingLeft(t, value)
 	p.wait(time.Second)
-	p = launch(t, settings...)
+	p = launchRaced(t, settings...)
 	o := p.done("get_environment_config", nil)
 	if e := o["environment"].(map[string]any); e["works"] != false {
 		t.Errorf("half made, and works: %v", e)

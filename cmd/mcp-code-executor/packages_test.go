@@ -169,7 +169,7 @@ func TestPackagesRefused(t *testing.T) {
 	if err := os.Chmod(fake, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p := launch(t, append(settings, "UV="+fake)...)
+	p := launchRaced(t, append(settings, "UV="+fake)...)
 	for _, test := range []struct {
 		packages any
 		parts    []string
@@ -216,7 +216,7 @@ func TestInstall(t *testing.T) {
 	for _, test := range []struct{ typ, tool string }{{"venv", "pip"}, {"venv-uv", "uv"}} {
 		t.Run(test.typ, func(t *testing.T) {
 			dir, settings := makeEnv(t, test.typ)
-			p := launch(t, append(append(settings, wheels(t)...), "UV="+testUV(t))...)
+			p := launchRaced(t, append(append(settings, wheels(t)...), "UV="+testUV(t))...)
 			p.run("x = 41")
 			o := p.done("install_dependencies", args{"packages": []string{"mcetoy==1.0"}})
 			if changes(o) != "mcetoy <nil> 1.0" || o["tool"] != test.tool || o["env_type"] != test.typ || o["environment"] != dir {
@@ -346,7 +346,7 @@ func TestInstallCancelled(t *testing.T) {
 			dir, settings := makeEnv(t, typ)
 			before := sitePackages(t, dir)
 			value := fmt.Sprintf("%d-%s", os.Getpid(), t.Name())
-			p := launch(t, append(settings, "UV="+testUV(t), "PIP_INDEX_URL="+silentIndex(t), mark+value)...)
+			p := launchRaced(t, append(settings, "UV="+testUV(t), "PIP_INDEX_URL="+silentIndex(t), mark+value)...)
 			begun := time.Now()
 			o := p.call("install_dependencies", args{"packages": []string{"mcetoy"}, "wait_seconds": 1}).object(t)
 			id := fmt.Sprint(o["id"])
@@ -391,7 +391,7 @@ func TestInstallSideBySide(t *testing.T) {
 	var answers []chan reply
 	var servers []*program
 	for _, name := range []string{"mcetoy==1.0", "mceleaf", "mceother"} {
-		p := launch(t, append(settings, home)...)
+		p := launchRaced(t, append(settings, home)...)
 		_, answer := p.begin("install_dependencies", args{"packages": []string{name}})
 		servers, answers = append(servers, p), append(answers, answer)
 	}

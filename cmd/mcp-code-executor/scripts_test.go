@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // inScripts are the settings for the environment with what scripts import.
@@ -27,16 +29,29 @@ type scriptEnd struct {
 }
 
 // TestScripts: a script is run by `python FILE`, by execute_code_file with fresh and,
-// unless it is about a process's end or stdin, in a session. All end alike.
+// unless it is about a process's end or stdin, in a session. All end alike. Two of
+// three that can run in a session run there alone; TestMatrixScripts runs all both ways.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	sameAsPython(t, func(n int, fresh bool) bool { return fresh == (n%3 == 0) })
+}
+
+func TestMatrixScripts(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	sameAsPython(t, func(int, bool) bool { return true })
+}
+
+// sameAsPython runs every script; wanted says whether the nth that can run in a
+// session runs there, or fresh.
+func sameAsPython(t *testing.T, wanted func(n int, fresh bool) bool) {
 	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "scripts", "*.py"))
 	if err != nil || len(files) < 30 {
 		t.Fatalf("%d scripts (%v)", len(files), err)
 	}
 	p := launch(t, inScripts(t)...)
 	p.run("'a session'") // the storage is there
-	for _, file := range files {
+	for n, file := range files {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -51,7 +66,7 @@ func TestScripts(t *testing.T) {
 			path := filepath.Join(p.storage, filepath.Base(file))
 			want := p.plainPython(t, path, source, argv)
 			for _, fresh := range []bool{true, false} {
-				if !fresh && first == "# alone" {
+				if alone := first == "# alone"; alone && !fresh || !alone && !wanted(n, fresh) {
 					continue
 				}
 				got := p.asScript(t, path, source, argv, fresh)

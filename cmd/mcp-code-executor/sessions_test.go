@@ -15,7 +15,7 @@ import (
 // TestSessions: what list_sessions tells, and what stopping and restarting do.
 func TestSessions(t *testing.T) {
 	t.Parallel()
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	if r := p.call("list_sessions", nil); !strings.Contains(r.text(), "no session is open") {
 		t.Errorf("none: %s", r.text())
 	}
@@ -60,7 +60,7 @@ func TestSessions(t *testing.T) {
 // not while it runs; the next call is told and not run.
 func TestIdleLimit(t *testing.T) {
 	t.Parallel()
-	p := launch(t, append(inVenv(t), "SESSION_IDLE_LIMIT=1s")...)
+	p := launchRaced(t, append(inVenv(t), "SESSION_IDLE_LIMIT=1s")...)
 	p.run("x = 1")
 	if r := p.call("execute_code", args{"code": "import time; time.sleep(2.5); x"}); r.rest() != "Out[2]: 1" {
 		t.Errorf("a run longer than the limit: %s", r.text())
@@ -85,7 +85,7 @@ func TestIdleLimit(t *testing.T) {
 // idle, and one that is stopped makes room.
 func TestSessionLimit(t *testing.T) {
 	// Sessions without a kernel: their environment is not there.
-	p := launch(t, "ENV_TYPE=venv", "VENV_PATH="+filepath.Join(t.TempDir(), "nowhere"))
+	p := launchRaced(t, "ENV_TYPE=venv", "VENV_PATH="+filepath.Join(t.TempDir(), "nowhere"))
 	for i := range 16 {
 		p.call("execute_code", args{"code": "1", "session": fmt.Sprintf("s%02d", i)})
 	}
@@ -203,7 +203,7 @@ func TestInspect(t *testing.T) {
 // a large one.
 func TestInspectFrames(t *testing.T) {
 	t.Parallel()
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	p.run(`
 import numpy as np, pandas as pd
 df = pd.DataFrame({"i": [1, 2, 3], "f": [0.5, None, 2.5], "s": ["a", None, "c"], "t": pd.to_datetime(["2024-01-01", None, "2024-03-01"]), 5: [True, False, True], "c": pd.Categorical(["x", "y", "x"])})
@@ -245,7 +245,7 @@ func TestInspectBusy(t *testing.T) {
 	t.Parallel()
 	for i, python := range pythons(t) {
 		t.Run(filepath.Base(filepath.Dir(filepath.Dir(python))), func(t *testing.T) {
-			p := launch(t, venvOf(python)...)
+			p := launchRaced(t, venvOf(python)...)
 			p.run("x = 41")
 			p.call("inspect_variables", nil) // makes the subshell
 			p.call("execute_code", args{"code": "import time\nfor i in range(10**9):\n    time.sleep(0.001); y = i", "wait_seconds": 0.3})
@@ -284,7 +284,7 @@ func TestInspectBusy(t *testing.T) {
 // that cannot be interrupted goes on and says so.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	p.run("kept = 'kept'")
 	r := p.call("execute_code", args{"code": "while True: pass", "timeout_seconds": 0.5})
 	if !strings.HasPrefix(r.text(), "[interrupted | ") || !strings.Contains(r.text(), "timeout_seconds") || !strings.Contains(r.text(), "variables are kept") {
@@ -306,7 +306,7 @@ func TestTimeout(t *testing.T) {
 
 // TestExpectGeneration: code that counts on variables runs only where they are.
 func TestExpectGeneration(t *testing.T) {
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	refused(t, "before any kernel", p.call("execute_code", args{"code": "open('ran', 'w')", "expect_generation": 1}), "nothing was run", "generation 1")
 	p.run("x = 1")
 	if r := p.call("execute_code", args{"code": "x", "expect_generation": 1}); r.rest() != "Out[2]: 1" {

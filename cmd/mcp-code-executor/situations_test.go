@@ -64,7 +64,7 @@ func TestSituations(t *testing.T) {
 			if s.at.server != "" {
 				r = askAs(t, s.at.user, s.at.server, s.settings, s.tool, s.ask)
 			} else {
-				r = launchBuilt(t, s.settings...).call(s.tool, s.ask)
+				r = launch(t, s.settings...).call(s.tool, s.ask)
 			}
 			if s.prefix != "" && (r.IsError || !strings.Contains(r.text(), "prefix "+s.prefix+"\n") && !strings.HasSuffix(r.text(), "prefix "+s.prefix)) {
 				t.Errorf("it did not run in %s:\n%s", s.prefix, r.text())

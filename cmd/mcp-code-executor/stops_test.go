@@ -70,7 +70,7 @@ func TestStopsAreTold(t *testing.T) {
 // change of the session; and the client's own clock, which stops nothing.
 func TestStoppersAreTold(t *testing.T) {
 	t.Parallel()
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	begun := 0
 	// begin begins code, with a call that waits for it, and returns when it is in the
 	// middle of what it makes of an interrupt.
@@ -176,7 +176,7 @@ func TestQueuedBehindQuestion(t *testing.T) {
 // to stop it, and that the same code runs already.
 func TestQueuedBehind(t *testing.T) {
 	t.Parallel()
-	p := launch(t, inVenv(t)...)
+	p := launchRaced(t, inVenv(t)...)
 	p.run("1" + step)
 	const code = "\n# a comment\nimport time\nstep(1)  # " + "waits"
 	first := p.call("execute_code", args{"code": code, "wait_seconds": 0}).field("id")
@@ -208,7 +208,7 @@ func TestQueuedBehind(t *testing.T) {
 // told that it struck; none loses its kernel under it.
 func TestIdleLimitAtTheMoment(t *testing.T) {
 	t.Parallel()
-	p := launch(t, append(inVenv(t), "SESSION_IDLE_LIMIT=200ms")...)
+	p := launchRaced(t, append(inVenv(t), "SESSION_IDLE_LIMIT=200ms")...)
 	ran, struck := 0, 0
 	for i := range 60 {
 		r := p.call("execute_code", args{"code": "import time; time.sleep(0.001)"})
@@ -232,7 +232,7 @@ func TestIdleLimitAtTheMoment(t *testing.T) {
 // TestIdleLimitBesideRuns: looking at variables is use of a session.
 func TestIdleLimitBesideRuns(t *testing.T) {
 	t.Parallel()
-	p := launch(t, append(inVenv(t), "SESSION_IDLE_LIMIT=2s")...)
+	p := launchRaced(t, append(inVenv(t), "SESSION_IDLE_LIMIT=2s")...)
 	p.run("kept = 1")
 	for range 12 {
 		if r := p.call("inspect_variables", nil); r.IsError || !strings.Contains(r.text(), "kept") {

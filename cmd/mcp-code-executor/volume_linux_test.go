@@ -32,7 +32,7 @@ func TestVolume(t *testing.T) {
 		{"flushed", fmt.Sprintf("for i in range(%d): print(f'{i:09d}', flush=True)", flushed), flushed, 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := launchBuilt(t, inVenv(t)...)
+			p := launch(t, inVenv(t)...)
 			p.run("1")
 			idle, _ := memory(t, p.cmd.Process.Pid)
 			clearPeak(t, p.cmd.Process.Pid)
