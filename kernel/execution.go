@@ -59,6 +59,10 @@ type Result struct {
 	// ExitStatus is what a process would have exited with: set when the code ended
 	// with SystemExit, and for a script that failed.
 	ExitStatus *int
+	// Replaced are streams that the code has replaced and not put back, Running what
+	// a script has left at work.
+	Replaced []launch.Replaced
+	Running  []launch.Running
 	// Exit is how the process ended, for OutcomeDied and OutcomeExited.
 	Exit *Exit
 }

@@ -148,7 +148,8 @@ func (e *Execution) conclude(noReply, lost bool) {
 	iopubError, ending := e.errorOutput, e.ending
 	k.mu.Unlock()
 
-	result := Result{Started: e.started, NoReply: noReply, OutputLost: lost, Interrupted: interrupted, Outcome: OutcomeOK, ExitStatus: ending.ExitStatus}
+	result := Result{Started: e.started, NoReply: noReply, OutputLost: lost, Interrupted: interrupted, Outcome: OutcomeOK,
+		ExitStatus: ending.ExitStatus, Replaced: launch.ReadReplaced(ending.Replaced), Running: launch.ReadRunning(ending.Running)}
 	if reply != nil {
 		for _, out := range jupyter.PayloadOutputs(*reply) {
 			k.append(e, out)

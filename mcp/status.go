@@ -138,6 +138,7 @@ func finishedLines(r session.Report) []string {
 	if line := stopLine(r); line != "" {
 		lines = append(lines, line)
 	}
+	lines = append(lines, leftoverLines(r)...)
 	if tail := exitTail(r); tail != "" {
 		lines = append(lines, "[output: last lines the kernel's process wrote]", tail)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
 	"github.com/mcp-code-executor/mcp-code-executor/session/files"
 )
 
@@ -53,6 +54,12 @@ func (o Outcome) Failed() bool {
 
 // Exit is how a kernel's process ended.
 type Exit = kernel.Exit
+
+// Replaced is a stream that the code has replaced and not put back.
+type Replaced = launch.Replaced
+
+// Running is what a script has left at work.
+type Running = launch.Running
 
 // Kind is what an execution does.
 type Kind int

@@ -42,6 +42,9 @@ type Report struct {
 	Place      int    // how many wait before it, of StateQueued
 	Ahead      *Ahead // what the session does meanwhile, of StateQueued
 
+	Replaced []Replaced // streams that were not the kernel's at its end
+	LeftOver []Running  // what a script has left at work
+
 	Stops      []Stop        // attempts to end it from outside, oldest first
 	Caught     bool          // of OutcomeInterrupted: the code ended as if it had not been
 	Idle       time.Duration // of OutcomeNotRun: the idle limit that ended the kernel, or 0
@@ -123,6 +126,9 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 		r.Elapsed = result.Ended.Sub(result.Started)
 		r.Count, r.ErrorName = result.ExecutionCount, result.Ename
 		r.NoReply, r.OutputLost, r.WentOn = result.NoReply, result.OutputLost, result.WentOn
+		if result.Exit == nil {
+			r.Replaced, r.LeftOver = result.Replaced, result.Running
+		}
 	} else if p := e.running.Waiting(); p != nil {
 		r.State, r.Prompt, r.Password, r.Question = StateWaiting, p.Text, p.Password, p.Number
 	}

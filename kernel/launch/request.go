@@ -1,6 +1,9 @@
 package launch
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Request is what launch.py is told with one execute_request, in its metadata.
 type Request struct {
@@ -24,6 +27,45 @@ type Reply struct {
 	// ExitStatus is what a process would have exited with: set when the code
 	// ended with SystemExit, and for a script that failed.
 	ExitStatus *int `json:"mce_exit_status"`
+	// Replaced are streams that are not the kernel's at the end of the request, each
+	// as [ReadReplaced] reads it, and Running what a script has left at work, as
+	// [ReadRunning] does.
+	Replaced []string `json:"mce_replaced"`
+	Running  []string `json:"mce_running"`
+}
+
+// Replaced is a stream that the code has put something else in the place of, and
+// not put back: what is written there does not arrive.
+type Replaced struct {
+	Stream string // "stdout", "stderr", "fd1", "fd2" or "displays"
+	By     string // what is there, in words: "io.StringIO", "the file 'out.log'"
+	// Sure says that it passes nothing on; an object of the code's may.
+	Sure bool
+}
+
+// ReadReplaced reads "stdout io.StringIO", or "stdout? Tee" where that is not sure.
+func ReadReplaced(entries []string) (all []Replaced) {
+	for _, entry := range entries {
+		stream, by, _ := strings.Cut(entry, " ")
+		name, unsure := strings.CutSuffix(stream, "?")
+		all = append(all, Replaced{Stream: name, By: by, Sure: !unsure})
+	}
+	return all
+}
+
+// Running is a thread or process of a script that has ended.
+type Running struct {
+	Kind string // "thread", "daemon" (a thread that is one) or "process"
+	Name string
+}
+
+// ReadRunning reads "thread Thread-4 (work)".
+func ReadRunning(entries []string) (all []Running) {
+	for _, entry := range entries {
+		kind, name, _ := strings.Cut(entry, " ")
+		all = append(all, Running{Kind: kind, Name: name})
+	}
+	return all
 }
 
 // Metadata is the request as the metadata of an execute_request, nil when there

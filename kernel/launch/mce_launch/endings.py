@@ -13,6 +13,7 @@ from .report import step
 # In an execute_reply.
 RAISED = "mce_raised"
 STATUS = "mce_exit_status"
+RUNNING = "mce_running"  # what a script has left running, see running.py
 
 # Modules that show errors of the user's code for it.
 OWN = ("IPython.", "ipykernel.", "matplotlib_inline.")
@@ -42,6 +43,7 @@ class Endings:
         self.status = None
         self.error = None
         self.unformatted = None
+        self.running = None
 
     def exited(self, code):
         """The run ends here with SystemExit, whose code this is."""
@@ -75,6 +77,8 @@ class Endings:
                 reply.pop(key, None)
         if self.status is not None:
             reply[STATUS] = self.status
+        if self.running:
+            reply[RUNNING] = self.running
         reply[RAISED] = self.raised
         return reply
 

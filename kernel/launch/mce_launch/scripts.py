@@ -5,6 +5,8 @@ import signal
 import sys
 
 from . import fresh
+from .report import step
+from .running import Before
 
 MISSING = object()
 
@@ -135,6 +137,7 @@ class Scripts:
         this kernel before or after it, and it ends as a process ends."""
         pid = os.getpid()
         end = fresh.Process(self.shell, self.endings, path) if alone else None
+        before = None if alone else step("running", Before)
         with Script(self, path, arguments):
             self.execute(path, pid)
             if end:
@@ -144,6 +147,8 @@ class Scripts:
                 flush(sys.stdout)
                 flush(sys.stderr)
                 os._exit(self.endings.status or 0)
+        if before:
+            self.endings.running = step("running", before.left)
 
     def execute(self, path, pid):
         __tracebackhide__ = True

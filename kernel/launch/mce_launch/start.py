@@ -16,6 +16,7 @@ from . import (
     options,
     paths,
     prelude,
+    replaced,
     report,
     scripts,
     streams,
@@ -118,6 +119,7 @@ def main():
         step("loops", user_loops.install, app, after)
         step("file", codenames.define_file, app)
         step("scripts", scripts.offer, app, ends, user_loops)
+        step("replaced", replaced.tell, app)
         app.start()
     except Exception as error:
         say("start failed: " + describe(error))

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestReplacedStreams: code that has left sys.stdout, sys.stderr or a descriptor
+// replaced is told so in each answer, in one line; a replacement that passes on
+// what it gets is no news.
+func TestReplacedStreams(t *testing.T) {
+	t.Parallel()
+	const back = "\nsys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__"
+	tests := []struct {
+		name  string
+		cells []string // the answers to the last two are looked at, then all is put back
+		want  string   // of the line in both answers, "" for none
+	}{
+		{"StringIO", []string{"kept = sys.stdout = io.StringIO(); print(1)", "print(2)"}, "[note: sys.stdout is io.StringIO"},
+		{"an answer with a value", []string{"sys.stdout = io.StringIO()", "print(2); 3"}, "[note: sys.stdout is io.StringIO"},
+		{"a file", []string{"sys.stdout = open('out.log', 'w')", "print(2)"}, "[note: sys.stdout is the file 'out.log'"},
+		{"stderr", []string{"sys.stderr = open(os.devnull, 'w')", "print(2, file=sys.stderr)"}, "[note: sys.stderr is the file '/dev/null'"},
+		{"contextlib left open", []string{"stack = contextlib.ExitStack(); stack.enter_context(contextlib.redirect_stdout(io.StringIO()))", "print(2)"}, "[note: sys.stdout is io.StringIO"},
+		{"both", []string{"sys.stdout = sys.stderr = io.StringIO()", "print(2)"}, "[note: sys.stdout and sys.stderr are io.StringIO"},
+		{"none", []string{"sys.stdout = None", "print(2)"}, "[note: sys.stdout is None"},
+		{"left by an exception", []string{"sys.stdout = io.StringIO()\n1/0", "print(2)"}, "[note: sys.stdout is io.StringIO"},
+		{"closed", []string{"f = open('out.log', 'w'); sys.stdout = f; f.close()", "2"}, "[note: sys.stdout is the closed file 'out.log'"},
+		{"an object of the code's", []string{"class Sink:\n    def write(self, text): pass\nsys.stdout = Sink()", "print(2)"}, "[note: sys.stdout is Sink"},
+		{"a descriptor", []string{"kept = os.dup(1); null = os.open(os.devnull, os.O_WRONLY); os.dup2(null, 1);", "os.system('echo 2')\n1"}, "[note: file descriptor 1 (stdout) leads to '/dev/null'"},
+
+		{"put back in time", []string{"os.dup2(kept, 1); sys.stdout = io.StringIO(); print(1)" + back, "print(2)"}, ""},
+		{"with", []string{"with contextlib.redirect_stdout(io.StringIO()): print(1)", "print(2)"}, ""},
+		{"Tee", []string{"class Tee:\n    def __init__(self, *s): self.s = s\n    def write(self, t): [s.write(t) for s in self.s]\nsys.stdout = Tee(sys.stdout, io.StringIO())", "print(2)"}, ""},
+		{"a wrapper of the bytes", []string{"import codecs; sys.stdout = codecs.getwriter('utf-8')(sys.stdout.buffer)", "print(2)"}, ""},
+		{"a TextIOWrapper", []string{"sys.stdout = io.TextIOWrapper(sys.stdout.buffer, line_buffering=True)", "print(2)"}, ""},
+		{"the descriptor", []string{"sys.stdout = open(1, 'w', closefd=False)", "print(2)"}, ""},
+		{"a closure", []string{"def via(s):\n    class W:\n        write = staticmethod(lambda t: s.write(t))\n    return W()\nsys.stdout = via(sys.stdout); print(1)", "print(2)"}, ""},
+		{"stdout to stderr", []string{"sys.stdout = sys.stderr", "print(2)"}, ""},
+		{"passes on by name", []string{"class Loud:\n    def write(self, t): sys.__stdout__.write(t.upper())\nsys.stdout = Loud(); print('a')", "3"}, ""},
+		{"logging", []string{"import logging\nclass ToLog:\n    def write(self, t): logging.warning(t)\nsys.stdout = ToLog()\nprint('a')", "print(2)"}, ""},
+	}
+	eachKernel(t, func(t *testing.T, p *program) {
+		p.run("import sys, io, os, contextlib")
+		for _, test := range tests {
+			for _, code := range test.cells {
+				r := p.call("execute_code", args{"code": code})
+				line := lineWith(r.text(), "[note: ")
+				switch {
+				case test.want == "" && line != "":
+					t.Errorf("%s: %s\n%s", test.name, code, r.text())
+				case !strings.HasPrefix(line, test.want):
+					t.Errorf("%s: %s\nwant %s in\n%s", test.name, code, test.want, r.text())
+				case strings.Count(r.text(), "[note: ") > 1:
+					t.Errorf("%s: more than a line\n%s", test.name, r.text())
+				}
+			}
+			p.call("execute_code", args{"code": back})
+		}
+	})
+}
+
+// lineWith is the first line of text that begins with start, "" for none.
+func lineWith(text, start string) string {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, start) {
+			return strings.TrimSuffix(line, "\n")
+		}
+	}
+	return ""
+}
+
+// TestLeftRunning: what a script has left running in the session is told; what only
+// waits to be given work, what is a library's own, and what a fresh run has waited
+// for is not.
+func TestLeftRunning(t *testing.T) {
+	t.Parallel()
+	const head = "import threading, time, sys, subprocess, multiprocessing\nfrom concurrent.futures import ThreadPoolExecutor, ProcessPoolExecutor\nsteps = threading.Event()\n"
+	tests := []struct{ name, code, want string }{
+		{"thread", "threading.Thread(target=steps.wait, name='loader').start()", "[note: the script has ended, but it left running: thread loader. "},
+		{"threads", "for i in range(3): threading.Thread(target=steps.wait, name=f'w{i}').start()", "[note: the script has ended, but it left running: thread w0, thread w1, thread w2. "},
+		{"thread of a class", "class Worker(threading.Thread):\n    def run(self): steps.wait()\nWorker(name='own', daemon=True).start()", "[note: the script has ended, but it left running: daemon thread own. "},
+		{"timer", "threading.Timer(3600, print).start()", "[note: the script has ended, but it left running: thread Thread-"},
+		{"busy pool", "pool = ThreadPoolExecutor(2, thread_name_prefix='pool'); pool.submit(steps.wait)", "[note: the script has ended, but it left running: thread pool_0. "},
+		{"process", "multiprocessing.get_context('fork').Process(target=time.sleep, args=(3600,), name='child').start()", "[note: the script has ended, but it left running: process child. "},
+		{"after an error", "threading.Thread(target=steps.wait, name='late').start()\n1/0", "[note: the script has ended, but it left running: thread late. "},
+		{"after an exit", "threading.Thread(target=steps.wait, name='late').start()\nsys.exit(3)", "[note: the script has ended, but it left running: thread late. "},
+
+		{"joined", "t = threading.Thread(target=print); t.start(); t.join()", ""},
+		{"ends at once", "threading.Thread(target=print, args=('x',)).start()", ""},
+		{"idle pool", "pool = ThreadPoolExecutor(2); list(pool.map(str, range(9)))", ""},
+		{"idle processes", "pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context('fork')); print(list(pool.map(str, range(3))))", ""},
+		{"a library's", "import queue, logging.handlers\nlistener = logging.handlers.QueueListener(queue.Queue()); listener.start()", ""},
+	}
+	p := launch(t, inScripts(t)...)
+	for i, test := range tests {
+		file := p.done("initialize_code_file", args{"content": head + test.code, "filename": "left" + string(rune('a'+i))})["file_path"]
+		r := p.call("execute_code_file", args{"file_path": file})
+		if line := lineWith(r.text(), "[note: "); !strings.HasPrefix(line, test.want) || test.want == "" && line != "" {
+			t.Errorf("%s: want %q in\n%s", test.name, test.want, r.text())
+		}
+	}
+	r := p.call("execute_code", args{"code": "steps.set()"})
+	if strings.Contains(r.text(), "left running") {
+		t.Errorf("code is no script:\n%s", r.text())
+	}
+	file := p.done("initialize_code_file", args{"content": "import threading\nthreading.Timer(0.1, print, ['timer']).start()", "filename": "fresh"})["file_path"]
+	if r := p.call("execute_code_file", args{"file_path": file, "fresh": true}); strings.Contains(r.text(), "[note: ") || !strings.HasSuffix(r.text(), "\ntimer") {
+		t.Errorf("fresh:\n%s", r.text())
+	}
+}

@@ -1,0 +1,75 @@
+"""What a script has left running in the session: its threads and processes, which
+the end of a Python process would wait for, or end."""
+
+import sys
+
+# Seconds in which a thread that is about to end may do so.
+GRACE = 0.05
+MOST_NAMED = 20
+
+
+class Before:
+    """What runs before a script."""
+
+    def __init__(self):
+        import threading
+
+        self.threads, self.processes = set(threading.enumerate()), set(processes())
+
+    def left(self):
+        """"KIND NAME" of what the script has started and is at work, but for
+        libraries' own threads."""
+        import time
+
+        until = time.monotonic() + GRACE
+        while True:
+            found = self.look()
+            if not found or time.monotonic() > until:
+                return found[:MOST_NAMED]
+            time.sleep(0.002)
+
+    def look(self):
+        import threading
+
+        threads = [t for t in threading.enumerate() if t not in self.threads]
+        idle = set()
+        for thread in threads:
+            if is_manager(thread) and not is_work(thread):
+                idle.update(getattr(thread, "processes", None) or ())
+        found = ["%s %s" % ("daemon" if t.daemon else "thread", t.name[:80]) for t in threads if is_work(t)]
+        own = [p for p in processes() if p not in self.processes and not p.daemon and p.pid not in idle]
+        return found + ["process " + p.name[:80] for p in own]
+
+
+def is_work(thread):
+    """Whether a thread is the script's, and has something to do."""
+    if is_manager(thread):
+        return bool(getattr(thread, "pending_work_items", None))
+    if is_idle_worker(thread):
+        return False
+    if not thread.daemon:
+        return True
+    target = getattr(thread, "_target", None)
+    return "__main__" in (type(thread).__module__, getattr(target, "__module__", None))
+
+
+def is_manager(thread):
+    """Whether it is of a ProcessPoolExecutor."""
+    return type(thread).__module__ == "concurrent.futures.process"
+
+
+def is_idle_worker(thread):
+    """Whether it is of a ThreadPoolExecutor with nothing to do."""
+    pool = sys.modules.get("concurrent.futures.thread")
+    if pool is None or thread not in pool._threads_queues:
+        return False
+    try:
+        executor = thread._args[0]()
+        return executor is None or executor._work_queue.empty() and executor._idle_semaphore._value >= len(executor._threads)
+    except Exception:  # another Python's
+        return False
+
+
+def processes():
+    module = sys.modules.get("multiprocessing.process")
+    return [p for p in list(module._children) if p.is_alive()] if module else []

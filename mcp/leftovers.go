@@ -1,0 +1,123 @@
+package mcp
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+// maxNamed bounds how many threads and processes a line names.
+const maxNamed = 5
+
+// leftoverLines say what a run has left behind that changes what comes: streams
+// that are not the kernel's, and what a script left running.
+func leftoverLines(r session.Report) []string {
+	if r.Fresh { // its kernel has ended
+		return nil
+	}
+	var lines []string
+	if words := replacedWords(r.Replaced); words != "" {
+		lines = append(lines, "[note: "+words+"]")
+	}
+	if words := runningWords(r.LeftOver); words != "" {
+		lines = append(lines, "[note: "+words+"]")
+	}
+	return lines
+}
+
+// replacedWords says where the output of later runs goes.
+func replacedWords(replaced []session.Replaced) string {
+	var words, restore, places []string
+	sure := true
+	for i, s := range replaced {
+		by := fileName(s.By)
+		sure = sure && s.Sure
+		switch s.Stream {
+		case "stdout", "stderr":
+			places = append(places, s.Stream)
+			restore = append(restore, fmt.Sprintf("sys.%s = sys.__%s__", s.Stream, s.Stream))
+			if s.Stream == "stderr" && i > 0 && replaced[i-1].By == s.By { // both in one place
+				words[i-1] = fmt.Sprintf("sys.stdout and sys.stderr are %s", by)
+				continue
+			}
+			words = append(words, fmt.Sprintf("sys.%s is %s", s.Stream, by))
+		case "fd1", "fd2":
+			n := strings.TrimPrefix(s.Stream, "fd")
+			name := map[string]string{"1": "stdout", "2": "stderr"}[n]
+			places = append(places, "descriptor "+n)
+			restore = append(restore, fmt.Sprintf("os.dup2(COPY, %s), if the code kept a copy of it,", n))
+			words = append(words, fmt.Sprintf("file descriptor %s (%s) leads to %s", n, name, by))
+		case "displays":
+			places = append(places, "displays")
+			restore = append(restore, "the __exit__ of what captures them")
+			words = append(words, "displays go to "+by)
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	where := "goes there and is not shown"
+	if !sure {
+		where += " unless it is passed on"
+	}
+	return fmt.Sprintf("%s, put there by the code: what is written to %s %s. %s puts it back", strings.Join(words, ", "), strings.Join(places, " and "), where, strings.Join(restore, "; "))
+}
+
+// runningWords says what a script has left running, and how to wait for it.
+func runningWords(left []session.Running) string {
+	if len(left) == 0 {
+		return ""
+	}
+	var words []string
+	waits := false
+	for i, l := range left {
+		if i == maxNamed {
+			words = append(words, fmt.Sprintf("%d more", len(left)-i))
+			break
+		}
+		kind := l.Kind
+		if kind == "daemon" {
+			kind = "daemon thread"
+		}
+		words = append(words, kind+" "+fileName(l.Name))
+		waits = waits || l.Kind != "daemon"
+	}
+	advice := "fresh: true ends them with the script, as Python does"
+	if waits {
+		advice = "with fresh: true the run waits for them, as Python does"
+	}
+	return fmt.Sprintf("the script has ended, but it left running: %s. Later answers show what they print; %s", strings.Join(words, ", "), advice)
+}
+
+// filesLine names the files a run made or changed, or is "".
+func filesLine(r session.Report) string {
+	if len(r.Files) == 0 {
+		return ""
+	}
+	words := make([]string, len(r.Files))
+	for i, f := range r.Files {
+		state := "changed"
+		if f.New {
+			state = "new"
+		}
+		words[i] = fmt.Sprintf("%s (%s, %s)", fileName(f.Name), state, render.ByteSize(f.Size))
+	}
+	line := "[files changed meanwhile: " + strings.Join(words, ", ")
+	if more := r.FilesTotal - len(r.Files); more > 0 {
+		line += fmt.Sprintf(", and %d more", more)
+	}
+	return line + "]"
+}
+
+// fileName quotes a name that could be taken for something else.
+func fileName(name string) string {
+	for _, c := range name {
+		if !strconv.IsPrint(c) || strings.ContainsRune(`[]"\,`, c) || c == '�' {
+			return render.FirstRunes(strconv.Quote(name), 200)
+		}
+	}
+	return render.FirstRunes(name, 200)
+}
