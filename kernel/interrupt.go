@@ -22,7 +22,7 @@ func (k *Kernel) Interrupt(ctx context.Context) (stopped bool, err error) {
 			return false, err
 		}
 		// A kernel in a top-level await wakes up only when something arrives on
-		// shell (ipykernel issue 881); our launcher mends that, this is for one
+		// shell (ipykernel issue 881); our launcher fixes that, this is for one
 		// whose launcher step failed.
 		w, forget, err := k.ask(jupyter.Shell, jupyter.MsgKernelInfoRequest, nil)
 		if err != nil {

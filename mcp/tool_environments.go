@@ -26,7 +26,7 @@ type environmentRow struct {
 	Near      bool    `json:"near,omitempty"`
 	Current   bool    `json:"current,omitempty"`
 	Broken    string  `json:"broken,omitempty"`
-	Mend      string  `json:"fix,omitempty"`
+	Fix       string  `json:"fix,omitempty"`
 	Configure object  `json:"configure,omitempty"`
 }
 
@@ -69,7 +69,7 @@ const maxSkipped = 10
 func rowOf(x pyenv.Found, c pyenv.Config) environmentRow {
 	row := environmentRow{
 		Kind: string(x.Kind), Name: x.Name, Path: x.Path, Python: orNull(x.Version), Ipykernel: orNull(x.Kernel),
-		Near: x.Near, Current: chooses(c, x), Broken: x.Broken, Mend: x.Mend,
+		Near: x.Near, Current: chooses(c, x), Broken: x.Broken, Fix: x.Fix,
 	}
 	if x.Broken == "" || x.Kind == kinds.Managed {
 		row.Configure = configureArguments(x.Config())

@@ -254,7 +254,7 @@ func TestDeathAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := p.run("1 + 1"); !strings.HasSuffix(r.text(), ": 2") {
-		t.Errorf("mended: %s", r.text())
+		t.Errorf("fixed: %s", r.text())
 	}
 }
 

@@ -191,7 +191,7 @@ func TestListAndChoose(t *testing.T) {
 func TestBackToManaged(t *testing.T) {
 	t.Parallel()
 	made := emptyEnv(t, "venv-uv")
-	for _, path := range sitePackages(t, filepath.Dir(filepath.Dir(pythons(t)[0]))) { // its own, else it would be mended
+	for _, path := range sitePackages(t, filepath.Dir(filepath.Dir(pythons(t)[0]))) { // its own, else it would be fixed
 		if filepath.Base(path) != "_virtualenv.pth" && filepath.Base(path) != "_virtualenv.py" {
 			linkTree(t, path, filepath.Join(made, "lib", filepath.Base(filepath.Dir(filepath.Dir(path))), "site-packages", filepath.Base(path)))
 		}

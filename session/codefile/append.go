@@ -36,7 +36,7 @@ func (s *Store) Append(path, content string) (File, error) {
 	defer mu.Unlock()
 	if err := lock(f, lockWait); err != nil {
 		return File{}, &StorageError{Path: path, Reason: "cannot be locked for writing: " + plain(err),
-			Mend: "see which program holds the file", Err: err}
+			Fix: "see which program holds the file", Err: err}
 	}
 	defer flock.Unlock(f.Fd())
 	size, err := s.appendLocked(f, content)
@@ -87,14 +87,14 @@ func (s *Store) diskError(doing string, err error) error {
 	e := &StorageError{Path: s.dir, Reason: doing + ": " + plain(err), Err: err}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		e.Mend = "make room on that disk, or set CODE_STORAGE_DIR to another one"
+		e.Fix = "make room on that disk, or set CODE_STORAGE_DIR to another one"
 		if free, ok := freeBytes(s.dir); ok {
 			e.Reason += fmt.Sprintf(" (%d bytes free)", free)
 		}
 	case errors.Is(err, os.ErrNotExist):
-		e.Mend = "the storage directory was removed; make it again and restart the server"
+		e.Fix = "the storage directory was removed; make it again and restart the server"
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
-		e.Mend = "set CODE_STORAGE_DIR to a directory you can write to"
+		e.Fix = "set CODE_STORAGE_DIR to a directory you can write to"
 	}
 	return e
 }

@@ -92,14 +92,14 @@ func instead(err error, words func(file string) string) error {
 type StorageError struct {
 	Path   string
 	Reason string
-	Mend   string // what to do, "" if unknown
+	Fix    string // what to do, "" if unknown
 	Err    error  // the cause, or nil
 }
 
 func (e *StorageError) Error() string {
 	s := e.Path + ": " + e.Reason
-	if e.Mend != "" {
-		s += "; " + e.Mend
+	if e.Fix != "" {
+		s += "; " + e.Fix
 	}
 	return s
 }

@@ -53,9 +53,9 @@ type File struct {
 // there, and removes what writers that crashed have left. The error is a
 // [*StorageError].
 func Open(dir string) (*Store, error) {
-	const mend = "set CODE_STORAGE_DIR to a directory you can write to"
+	const fix = "set CODE_STORAGE_DIR to a directory you can write to"
 	fail := func(reason string, err error) (*Store, error) {
-		return nil, &StorageError{Path: dir, Reason: reason, Mend: mend, Err: err}
+		return nil, &StorageError{Path: dir, Reason: reason, Fix: fix, Err: err}
 	}
 	if dir == "" {
 		return fail("no storage directory is given", nil)

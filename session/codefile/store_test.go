@@ -140,7 +140,7 @@ func TestOpenErrors(t *testing.T) {
 		"/proc/self/fdinfo/nowhere": "cannot be made",
 	} {
 		_, err := Open(dir)
-		if e, ok := errors.AsType[*StorageError](err); !ok || !strings.Contains(e.Reason, want) || e.Mend == "" {
+		if e, ok := errors.AsType[*StorageError](err); !ok || !strings.Contains(e.Reason, want) || e.Fix == "" {
 			t.Errorf("Open(%q) = %v; want %q", dir, err, want)
 		}
 	}

@@ -29,7 +29,7 @@ func (f *Finder) resolveConda(ctx context.Context, name string) (*Environment, e
 		return f.Complete(ctx, env)
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return nil, &host.ConfigError{Variable: "CONDA_ENV_NAME", Value: name, Reason: "holds control characters", Mend: "give a name or a path"}
+		return nil, &host.ConfigError{Variable: "CONDA_ENV_NAME", Value: name, Reason: "holds control characters", Fix: "give a name or a path"}
 	}
 	prefix, err := f.condaPrefix(ctx, name)
 	if err != nil {
@@ -72,9 +72,9 @@ func (f *Finder) condaByPath(path string) (*Environment, error) {
 	broken := &BrokenError{Path: path, Reason: "it is not a conda environment (no conda-meta in it)"}
 	switch inside := conda.EnvsIn(path); {
 	case host.IsFile(filepath.Join(path, "pyvenv.cfg")):
-		broken.Mend = "it is a virtual environment: set ENV_TYPE=venv and VENV_PATH=" + path
+		broken.Fix = "it is a virtual environment: set ENV_TYPE=venv and VENV_PATH=" + path
 	case len(inside) > 0:
-		broken.Mend = "did you mean " + someOf(inside) + "?"
+		broken.Fix = "did you mean " + someOf(inside) + "?"
 	}
 	return nil, broken
 }

@@ -233,13 +233,13 @@ func TestCondaErrors(t *testing.T) {
 	}
 
 	var broken *BrokenError
-	if err := resolve("empty"); !errors.As(err, &broken) || !strings.Contains(broken.Mend, "conda install -p") {
+	if err := resolve("empty"); !errors.As(err, &broken) || !strings.Contains(broken.Fix, "conda install -p") {
 		t.Errorf("got %v", err)
 	}
 	if err := resolve(f.Host.Home + "/plain"); !errors.As(err, &broken) || !strings.Contains(broken.Reason, "conda-meta") {
 		t.Errorf("got %v", err)
 	}
-	if err := resolve(venv); !errors.As(err, &broken) || !strings.Contains(broken.Mend, "VENV_PATH="+venv) {
+	if err := resolve(venv); !errors.As(err, &broken) || !strings.Contains(broken.Fix, "VENV_PATH="+venv) {
 		t.Errorf("got %v", err)
 	}
 	var config *host.ConfigError

@@ -44,12 +44,12 @@ func (c Config) kind() (kinds.Kind, error) {
 			}
 			if s.value == "" {
 				return "", &host.ConfigError{Variable: s.variable, Reason: "is not set, and ENV_TYPE is " + c.Type,
-					Mend: "set " + s.variable + ", or unset ENV_TYPE to use the managed environment"}
+					Fix: "set " + s.variable + ", or unset ENV_TYPE to use the managed environment"}
 			}
 			return s.kind, nil
 		}
 		return "", &host.ConfigError{Variable: "ENV_TYPE", Value: c.Type, Reason: "is not a known type",
-			Mend: "use conda, venv or venv-uv, or unset it to use the managed environment"}
+			Fix: "use conda, venv or venv-uv, or unset it to use the managed environment"}
 	}
 	kind, set := kinds.Managed, []string(nil)
 	for _, s := range settings {
@@ -59,7 +59,7 @@ func (c Config) kind() (kinds.Kind, error) {
 	}
 	if len(set) > 1 {
 		return "", &host.ConfigError{Variable: "ENV_TYPE", Reason: "is not set, and " + strings.Join(set, " and ") + " are",
-			Mend: "set ENV_TYPE to conda, venv or venv-uv to say which one counts"}
+			Fix: "set ENV_TYPE to conda, venv or venv-uv to say which one counts"}
 	}
 	return kind, nil
 }

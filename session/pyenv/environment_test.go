@@ -37,7 +37,7 @@ func TestConfigKind(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := test.config.kind()
 			var config *host.ConfigError
-			if test.variable != "" && (!errors.As(err, &config) || config.Variable != test.variable || config.Mend == "") {
+			if test.variable != "" && (!errors.As(err, &config) || config.Variable != test.variable || config.Fix == "") {
 				t.Errorf("error %v, want one about %s", err, test.variable)
 			}
 			if test.variable == "" && err != nil || got != test.want {

@@ -55,14 +55,14 @@ func (e *AmbiguousError) Error() string {
 type BrokenError struct {
 	Path   string
 	Reason string
-	Mend   string // a command or a sentence, "" if unknown
+	Fix    string // a command or a sentence, "" if unknown
 	Err    error  // the cause, or nil
 }
 
 func (e *BrokenError) Error() string {
 	s := e.Path + ": " + e.Reason
-	if e.Mend != "" {
-		s += "; " + e.Mend
+	if e.Fix != "" {
+		s += "; " + e.Fix
 	}
 	return s
 }

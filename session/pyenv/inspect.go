@@ -35,7 +35,7 @@ func (x *Found) setBroken(err error) {
 	x.Broken = err.Error()
 	var broken *BrokenError
 	if errors.As(err, &broken) {
-		x.Broken, x.Mend = broken.Reason, broken.Mend
+		x.Broken, x.Fix = broken.Reason, broken.Fix
 	}
 }
 

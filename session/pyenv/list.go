@@ -23,7 +23,7 @@ type Found struct {
 	Version string // Python's, "" if the files do not tell
 	Kernel  string // ipykernel's version, "" if it has none
 	Broken  string // why it cannot work, "" if nothing speaks against it
-	Mend    string // what mends it, "" if unknown
+	Fix     string // what fixes it, "" if unknown
 	Near    bool   // in or around the directories the user works in
 
 	rank int    // of the place it was found in: the lower the more likely meant

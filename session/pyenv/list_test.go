@@ -153,8 +153,8 @@ func TestList(t *testing.T) {
 		t.Errorf("skipped: %q", list.Skipped)
 	}
 	for _, x := range list.Found {
-		if x.Broken != "" && x.Mend == "" && x.Name != "old" {
-			t.Errorf("%s: nothing mends it", x.Name)
+		if x.Broken != "" && x.Fix == "" && x.Name != "old" {
+			t.Errorf("%s: nothing fixes it", x.Name)
 		}
 	}
 }

@@ -162,7 +162,7 @@ func (s *scan) managed() {
 		x := s.f.inspect(prefix)
 		x.Kind, x.Name = kinds.Managed, "default"
 		if x.Broken != "" {
-			x.Mend = "it is made anew when it is used next"
+			x.Fix = "it is made anew when it is used next"
 		}
 		s.add(rankManaged, false, x)
 	}

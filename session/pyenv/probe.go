@@ -126,7 +126,7 @@ func (f *Finder) askPython(ctx context.Context, env *Environment) (ProbeInfo, er
 	}
 	if errors.Is(err, tooLong) {
 		return ProbeInfo{}, &BrokenError{Path: env.Python, Reason: fmt.Sprintf("it did not answer within %v", limit),
-			Mend: "start it by hand to see what it waits for", Err: context.DeadlineExceeded}
+			Fix: "start it by hand to see what it waits for", Err: context.DeadlineExceeded}
 	}
 	info, parseErr := parseProbe(stdout)
 	if parseErr != nil {
@@ -137,7 +137,7 @@ func (f *Finder) askPython(ctx context.Context, env *Environment) (ProbeInfo, er
 	}
 	if tooOld(info.Version) {
 		return info, &BrokenError{Path: env.Python, Reason: "it is Python " + info.Version + "; 3." + strconv.Itoa(minPython) + " or newer is needed",
-			Mend: "make an environment with a newer Python"}
+			Fix: "make an environment with a newer Python"}
 	}
 	return info, nil
 }
@@ -174,7 +174,7 @@ func notStarting(env *Environment, err error, stderr string, parseErr error) err
 	}
 	broken := &BrokenError{Path: env.Python, Reason: reason, Err: err}
 	if env.Kind != kinds.System {
-		broken.Mend = kinds.Remake(env.Prefix)
+		broken.Fix = kinds.Remake(env.Prefix)
 	}
 	return broken
 }

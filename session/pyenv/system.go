@@ -19,7 +19,7 @@ import (
 func (f *Finder) SystemPython(ctx context.Context, path string) (*Environment, error) {
 	if dialogStub(runtime.GOOS, path) {
 		return nil, &BrokenError{Path: path, Reason: "it is a stub that opens a dialog instead of running Python",
-			Mend: "install Python, or give the path of another one"}
+			Fix: "install Python, or give the path of another one"}
 	}
 	env := &Environment{Kind: kinds.System, Name: filepath.Base(path), Python: path, Prefix: filepath.Dir(filepath.Dir(path))}
 	env.Vars = f.CleanVars().Environ()
@@ -48,9 +48,9 @@ func (f *Finder) shimFailed(path string, err error) error {
 	if filepath.Base(filepath.Dir(path)) != "shims" || !errors.As(err, &broken) {
 		return err
 	}
-	broken.Mend = "it is a shim of pyenv: choose a version with `pyenv global`"
+	broken.Fix = "it is a shim of pyenv: choose a version with `pyenv global`"
 	if versions := f.pyenvVersions("*"); len(versions) > 0 {
-		broken.Mend += ", or give one itself: " + someOf(versions)
+		broken.Fix += ", or give one itself: " + someOf(versions)
 	}
 	return err
 }

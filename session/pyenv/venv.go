@@ -103,7 +103,7 @@ func (f *Finder) locateDir(ctx context.Context, dir string) (*Environment, error
 	case kinds.IsPrefix(dir):
 		return f.environmentAt(dir)
 	case halfRemoved(dir):
-		return nil, &BrokenError{Path: dir, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Mend: kinds.Remake(dir)}
+		return nil, &BrokenError{Path: dir, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Fix: kinds.Remake(dir)}
 	case kinds.IsInstallation(dir): // of pyenv or uv, or built by hand
 		python, err := Interpreter(dir)
 		if err != nil {
@@ -123,9 +123,9 @@ func (f *Finder) locateDir(ctx context.Context, dir string) (*Environment, error
 		return env, err
 	}
 	broken := &BrokenError{Path: dir, Reason: "it is not a virtual environment (no pyvenv.cfg in it)",
-		Mend: "make one with: " + host.CommandLine("python3", "-m", "venv", filepath.Join(dir, ".venv"))}
+		Fix: "make one with: " + host.CommandLine("python3", "-m", "venv", filepath.Join(dir, ".venv"))}
 	if inside := append(venvsIn(dir), conda.EnvsIn(dir)...); len(inside) > 0 {
-		broken.Mend = "did you mean " + someOf(inside) + "?"
+		broken.Fix = "did you mean " + someOf(inside) + "?"
 	}
 	return nil, broken
 }
@@ -158,11 +158,11 @@ func (f *Finder) locateFile(ctx context.Context, path string) (*Environment, err
 	case kinds.IsPrefix(prefix) && strings.HasPrefix(strings.ToLower(name), "activate"):
 		return f.environmentAt(prefix)
 	case isPython && halfRemoved(prefix):
-		return nil, &BrokenError{Path: prefix, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Mend: kinds.Remake(prefix)}
+		return nil, &BrokenError{Path: prefix, Reason: "it is a half-removed virtual environment (its pyvenv.cfg is gone)", Fix: kinds.Remake(prefix)}
 	case !host.Executable(path):
-		return nil, &BrokenError{Path: path, Reason: "it is a file, but no program", Mend: "give an environment's directory or its python"}
+		return nil, &BrokenError{Path: path, Reason: "it is a file, but no program", Fix: "give an environment's directory or its python"}
 	case !isPython:
-		return nil, &BrokenError{Path: path, Reason: "it is a program, but not a python", Mend: "give an environment's directory or its python"}
+		return nil, &BrokenError{Path: path, Reason: "it is a program, but not a python", Fix: "give an environment's directory or its python"}
 	}
 	return f.SystemPython(ctx, path)
 }
@@ -194,7 +194,7 @@ func Interpreter(prefix string) (string, error) {
 			return path, nil
 		case broken != nil:
 		case err == nil:
-			broken = &BrokenError{Path: path, Reason: "it is not executable", Mend: kinds.Remake(prefix)}
+			broken = &BrokenError{Path: path, Reason: "it is not executable", Fix: kinds.Remake(prefix)}
 		case errors.Is(err, fs.ErrNotExist):
 			broken = dangling(prefix, path)
 		default:
@@ -202,7 +202,7 @@ func Interpreter(prefix string) (string, error) {
 		}
 	}
 	if broken == nil {
-		broken = &BrokenError{Path: prefix, Reason: "there is no python in it", Mend: kinds.Remake(prefix)}
+		broken = &BrokenError{Path: prefix, Reason: "there is no python in it", Fix: kinds.Remake(prefix)}
 	}
 	return "", broken
 }
@@ -213,7 +213,7 @@ func dangling(prefix, python string) error {
 	if home == "" {
 		home, _ = os.Readlink(python)
 	}
-	return &BrokenError{Path: python, Reason: "the base Python of this environment (" + home + ") is gone", Mend: kinds.Remake(prefix), Err: fs.ErrNotExist}
+	return &BrokenError{Path: python, Reason: "the base Python of this environment (" + home + ") is gone", Fix: kinds.Remake(prefix), Err: fs.ErrNotExist}
 }
 
 // venvsIn lists the virtual environments directly in dir.

@@ -266,7 +266,7 @@ async def plot(demo):
 
 
 async def mistake(demo):
-    """A mistake, read and mended"""
+    """A mistake, read and fixed"""
     code = 'def heaviest(of):\n    return birds.loc[birds[of].idxmax()].ring\n\nheaviest("wieght_g")'
     answer = await demo.run(code, outcome="error KeyError", filename="heaviest.py")
     stored = PLACE / "code" / "heaviest.py"

@@ -33,14 +33,14 @@ func explainFailure(err error) (cause, command string) {
 	)
 	switch {
 	case errors.As(err, &wrong):
-		cause = strings.TrimSuffix(wrong.Error(), ": "+wrong.Mend)
-		return cause, wrong.Mend
+		cause = strings.TrimSuffix(wrong.Error(), ": "+wrong.Fix)
+		return cause, wrong.Fix
 	case errors.As(err, &kernel):
 		return strings.TrimSuffix(kernel.Error(), "; run: "+kernel.Command), kernel.Command
 	case errors.As(err, &storage):
-		return strings.TrimSuffix(storage.Error(), "; "+storage.Mend), fixStorage(storage)
+		return strings.TrimSuffix(storage.Error(), "; "+storage.Fix), fixStorage(storage)
 	case errors.As(err, &broken):
-		cause := strings.TrimSuffix(err.Error(), "; "+broken.Mend)
+		cause := strings.TrimSuffix(err.Error(), "; "+broken.Fix)
 		return cause, fixBroken(broken)
 	case errors.As(err, &ambiguous):
 		return err.Error(), "set CONDA_ENV_NAME to the path of the one you mean: CONDA_ENV_NAME=" + first(ambiguous.Prefixes)
@@ -83,13 +83,13 @@ func fixBroken(e *pyenv.BrokenError) string {
 	case isNetwork(text):
 		return "check the network, a proxy (HTTPS_PROXY) and the package index (PIP_INDEX_URL or UV_DEFAULT_INDEX); or choose an environment that has ipykernel: VENV_PATH=…"
 	case errors.Is(e, syscall.ENOEXEC) || strings.Contains(text, "exec format error"):
-		return strings.TrimSpace(e.Mend + " (its Python is for another processor: make it with a Python of this machine)")
-	case errors.Is(e, fs.ErrPermission) && e.Mend == "":
+		return strings.TrimSpace(e.Fix + " (its Python is for another processor: make it with a Python of this machine)")
+	case errors.Is(e, fs.ErrPermission) && e.Fix == "":
 		return "chmod u+rx " + e.Path
-	case e.Mend == "":
+	case e.Fix == "":
 		return "give the directory of another environment, or its python: VENV_PATH=…"
 	}
-	return e.Mend
+	return e.Fix
 }
 
 // isNetwork reports whether an installer's last lines speak of a network that
@@ -114,10 +114,10 @@ func fixStorage(e *codefile.StorageError) string {
 		return "set CODE_STORAGE_DIR to a directory that is not mounted read-only"
 	case errors.Is(e, fs.ErrPermission):
 		return fmt.Sprintf("sudo chown -R %d %s, or set CODE_STORAGE_DIR to a directory of yours", os.Getuid(), e.Path)
-	case e.Mend == "":
+	case e.Fix == "":
 		return "set CODE_STORAGE_DIR to a directory you can write to"
 	}
-	return e.Mend
+	return e.Fix
 }
 
 // explainStart is why a kernel did not start, with the last lines it wrote.

@@ -84,7 +84,7 @@ func (s *Settings) judgeEnvironment() {
 	for _, err := range []error{s.Environment.Check(), deny} {
 		if wrong, ok := errors.AsType[*host.ConfigError](err); ok {
 			s.Problems = append(s.Problems, Problem{Name: wrong.Variable, Value: wrong.Value, Reason: wrong.Reason,
-				Effect: "no Python is started", Fix: wrong.Mend, Refused: true})
+				Effect: "no Python is started", Fix: wrong.Fix, Refused: true})
 		}
 	}
 }

@@ -19,7 +19,7 @@ func ParseDenied(setting string) (denied, error) {
 		patterns[i] = denyKey(pattern)
 		if _, err := path.Match(patterns[i], ""); err != nil {
 			return nil, &ConfigError{Variable: "ENV_DENY", Value: setting, Reason: "holds " + pattern + ", which is not a pattern",
-				Mend: "give names and patterns such as AWS_*, GITHUB_TOKEN"}
+				Fix: "give names and patterns such as AWS_*, GITHUB_TOKEN"}
 		}
 	}
 	return patterns, nil

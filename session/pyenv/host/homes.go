@@ -17,7 +17,7 @@ func (h *Host) ExpandHome(path string) string {
 // Expand makes a path absolute after "~", "$VAR" and "${VAR}" in it.
 func (h *Host) Expand(variable, value string) (string, error) {
 	if strings.ContainsRune(value, 0) {
-		return "", &ConfigError{Variable: variable, Value: value, Reason: "holds a NUL byte", Mend: "give a path"}
+		return "", &ConfigError{Variable: variable, Value: value, Reason: "holds a NUL byte", Fix: "give a path"}
 	}
 	path := h.ExpandHome(value)
 	if strings.Contains(path, "$") && !Exists(path) { // a "$" may also belong to the name
@@ -31,12 +31,12 @@ func (h *Host) Expand(variable, value string) (string, error) {
 		})
 		if missing != "" {
 			return "", &ConfigError{Variable: variable, Value: value, Reason: "uses $" + missing + ", which is not set",
-				Mend: "write the path out"}
+				Fix: "write the path out"}
 		}
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return "", &ConfigError{Variable: variable, Value: value, Reason: "is not a usable path: " + err.Error(), Mend: "give an absolute path"}
+		return "", &ConfigError{Variable: variable, Value: value, Reason: "is not a usable path: " + err.Error(), Fix: "give an absolute path"}
 	}
 	return path, nil
 }

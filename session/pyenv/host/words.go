@@ -13,14 +13,14 @@ type ConfigError struct {
 	Variable string // the setting's name, "ENV_TYPE"
 	Value    string // "" when the setting is missing
 	Reason   string // completes "VARIABLE …"
-	Mend     string // what to do
+	Fix      string // what to do
 }
 
 func (e *ConfigError) Error() string {
 	if e.Value == "" {
-		return fmt.Sprintf("%s %s: %s", e.Variable, e.Reason, e.Mend)
+		return fmt.Sprintf("%s %s: %s", e.Variable, e.Reason, e.Fix)
 	}
-	return fmt.Sprintf("%s=%q %s: %s", e.Variable, e.Value, e.Reason, e.Mend)
+	return fmt.Sprintf("%s=%q %s: %s", e.Variable, e.Value, e.Reason, e.Fix)
 }
 
 // CommandLine is a command line a person can paste.

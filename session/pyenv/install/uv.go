@@ -56,7 +56,7 @@ func (i *Installer) EnsureUV(ctx context.Context, progress func(string)) (path s
 	case i.UVInstall == "never":
 		return "", errors.New("there is no uv, and UV_INSTALL=never forbids fetching it; install it: https://docs.astral.sh/uv")
 	case i.UVInstall != "" && i.UVInstall != "auto":
-		return "", &host.ConfigError{Variable: "UV_INSTALL", Value: i.UVInstall, Reason: "is not known", Mend: "use auto or never"}
+		return "", &host.ConfigError{Variable: "UV_INSTALL", Value: i.UVInstall, Reason: "is not known", Fix: "use auto or never"}
 	case i.Finder.Host.DataDir == "":
 		return "", errors.New("there is no uv; install it: https://docs.astral.sh/uv")
 	}
@@ -129,11 +129,11 @@ func (i *Installer) anyPip(ctx context.Context, scratch string, progress func(st
 		}
 	}
 	if ensure == nil {
-		mend := "install one with pip, or uv itself: https://docs.astral.sh/uv"
+		fix := "install one with pip, or uv itself: https://docs.astral.sh/uv"
 		if runtime.GOOS == "linux" {
-			mend += " (Debian: apt install python3-pip)"
+			fix += " (Debian: apt install python3-pip)"
 		}
-		return pipCommand{}, errors.New("no Python with pip was found: " + mend)
+		return pipCommand{}, errors.New("no Python with pip was found: " + fix)
 	}
 	tail, err := i.Run(ctx, uvTimeout, ensure.Vars, progress, []string{ensure.Python, "-m", "venv", scratch})
 	if err != nil {

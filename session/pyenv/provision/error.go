@@ -9,7 +9,7 @@ type KernelMissingError struct {
 	Prefix    string
 	Installed string // version that is too old, "" if there is none
 	Reason    string // why it was not installed
-	Command   string // the exact command that mends it
+	Command   string // the exact command that fixes it
 	Err       error  // the installer's failure, or nil
 }
 

@@ -41,7 +41,7 @@ func (p *Provisioner) kernelMode() (string, error) {
 		return mode, nil
 	}
 	return "", &host.ConfigError{Variable: "KERNEL_INSTALL", Value: p.KernelInstall, Reason: "is not known",
-		Mend: "use auto, env, sidecar or never"}
+		Fix: "use auto, env, sidecar or never"}
 }
 
 // Provisioner sees to it that a kernel can be started: in the environment that
@@ -70,7 +70,7 @@ func New(h *host.Host) *Provisioner {
 // then names; KERNEL_INSTALL says which of these are allowed. notice is a sentence
 // about what was done or should be, "" for nothing. progress (may be nil) gets the
 // installer's lines. Where there is no kernel the error is a
-// [*KernelMissingError] with the command that mends it.
+// [*KernelMissingError] with the command that fixes it.
 func (p *Provisioner) EnsureKernel(ctx context.Context, env *pyenv.Environment, progress func(string)) (notice string, err error) {
 	mode, err := p.kernelMode()
 	if err != nil {
@@ -168,7 +168,7 @@ func (p *Provisioner) besides(env *pyenv.Environment, s sidecarInfo, refused str
 func (p *Provisioner) badKernel(env *pyenv.Environment) string {
 	switch version := env.Info.Dists["ipykernel"]; version {
 	case "7.0.0", "7.0.1":
-		return fmt.Sprintf("ipykernel %s loses context variables between cells and the output of threads; an upgrade mends it: %s", version, p.kernelCommand(env))
+		return fmt.Sprintf("ipykernel %s loses context variables between cells and the output of threads; an upgrade fixes it: %s", version, p.kernelCommand(env))
 	}
 	return ""
 }

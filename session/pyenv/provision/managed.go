@@ -301,7 +301,7 @@ func (p *Provisioner) runManaged(ctx context.Context, dir string, vars []string,
 	}
 	what := fmt.Sprintf("%s failed (%v):\n%s\n", strings.Join(argv[:3], " "), err, host.Redact(install.LastWords(tail, 8)))
 	return &pyenv.BrokenError{Path: dir, Reason: what, Err: err,
-		Mend: "see to that and call again, or choose an environment of your own with ENV_TYPE"}
+		Fix: "see to that and call again, or choose an environment of your own with ENV_TYPE"}
 }
 
 // basePython finds a Python to make the environment with: the first that works

@@ -144,7 +144,7 @@ func TestManagedAfterInterruption(t *testing.T) {
 	}
 }
 
-func TestManagedIsMended(t *testing.T) {
+func TestManagedIsFixed(t *testing.T) {
 	maker := &quickMaker{}
 	f := managedFinder(t, t.TempDir(), maker)
 	env, err := f.Managed(t.Context(), nil)
