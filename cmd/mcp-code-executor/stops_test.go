@@ -210,7 +210,7 @@ func TestIdleLimitAtTheMoment(t *testing.T) {
 	t.Parallel()
 	p := launchRaced(t, append(inVenv(t), "SESSION_IDLE_LIMIT=200ms")...)
 	ran, struck := 0, 0
-	for i := range 60 {
+	for i := range 30 {
 		r := p.call("execute_code", args{"code": "import time; time.sleep(0.001)"})
 		switch {
 		case strings.HasPrefix(r.text(), "[ok | "):
