@@ -156,6 +156,9 @@ func (r Report) Delivered() {
 	if s.named.lacks(r) && r.Generation >= s.named.generation { // not an older kernel's
 		s.named = named{r.Environment, r.Python, r.Generation}
 	}
+	if s.loss != nil && r.Outcome == OutcomeNotRun && r.Exit == s.loss.Exit {
+		s.loss = nil // it waited when the kernel died, and has told it: the next run need not
+	}
 }
 
 // named is the environment and the kernel that the session's answers have named.
