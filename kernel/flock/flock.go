@@ -1,7 +1,3 @@
-// Package flock takes advisory locks on files that are open already: a lock goes
-// when it is given back, when its file is closed or when the process ends, however
-// it ends, and two files opened in one process exclude each other too. It knows no
-// paths and waits for nothing.
 package flock
 
 // Try locks the file behind fd at once, or says why not: see [Held] and

@@ -1,13 +1,3 @@
-// Package launch holds launch.py and its package mce_launch, the only things of
-// ours that run inside a kernel, and says how a kernel is started with them.
-//
-// launch.py starts ipykernel 6.17 to 7.x and changes what a server needs
-// changed: no output is lost or arrives in one huge message, an interrupt
-// always leads to an answer, files lying in the working directory cannot break
-// the start. The user's own IPython configuration and start-up files still
-// apply; the history database of the user is left alone.
-//
-// What it says on the kernel's stderr, one line each, begins with "mce-launch: ".
 package launch
 
 import (

@@ -1,9 +1,3 @@
-// Package testneeds is for tests alone: it leaves out what this machine cannot
-// run, counts it, and fails instead where the machine was said to have it.
-//
-// Two variables steer it. MCE_TEST_REQUIRED names needs, divided by blanks, whose
-// lack is a failure; .ci/required has CI's. MCE_TEST_LEFT_OUT is a file to which
-// each lack adds a line: need, test, what is left out, divided by tabs.
 package testneeds
 
 import (

@@ -1,5 +1,3 @@
-// Package config knows the clients that start this server: where each keeps its
-// configuration, and what this program's entry looks like there.
 package config
 
 import (

@@ -1,5 +1,3 @@
-// Package doctor tries everything the server does, with the same parts and the
-// same settings, and says what does not work, why, and the command that fixes it.
 package doctor
 
 import (

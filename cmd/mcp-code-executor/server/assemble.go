@@ -1,5 +1,3 @@
-// Package server wires the parts of a server from the settings. The doctor uses
-// the same parts, so what it finds holds for the server.
 package server
 
 import (

@@ -1,5 +1,3 @@
-// Package terminal tells whether a person sits at the other end, and shows a
-// waiting one what is being done.
 package terminal
 
 import (
