@@ -32,7 +32,8 @@ func (r *recent) add(out jupyter.Output, next record.Position) {
 	}
 	size := len(out.Text.Inline)
 	for mime, v := range out.Data {
-		if !strings.HasPrefix(mime, "text/") || mime == "text/html" && jupyter.NeedsBrowser(v.Inline) {
+		if !strings.HasPrefix(mime, "text/") || mime == "text/html" && jupyter.NeedsBrowser(v.Inline) ||
+			(mime == "text/html" || mime == "text/markdown") && jupyter.HoldsMedia(v.Inline) {
 			r.drop() // may be a file beside the record, whose path is told
 			return
 		}

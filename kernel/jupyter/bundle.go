@@ -3,7 +3,9 @@ package jupyter
 import (
 	"bytes"
 	"encoding/base64"
+	"regexp"
 	"strings"
+	"sync"
 )
 
 // maxTypes bounds the MIME types kept of one display.
@@ -104,4 +106,28 @@ func NeedsBrowser(html []byte) bool {
 		}
 	}
 	return false
+}
+
+// maxLoader bounds the HTML that is looked through for what it consists of.
+const maxLoader = 256 << 10
+
+// loaderParts are what HTML may have that shows nothing.
+var loaderParts = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?is)<script\b[^>]*\bsrc=[^>]*>\s*</script>|<script\b[^>]*\btype="(?:esms-options|importmap)"[^>]*>.*?</script>|` +
+		`<style\b.*?</style>|<(?:link|meta)\b[^>]*>|<!--.*?-->`)
+})
+
+// IsLoader reports whether HTML only prepares a notebook's page for figures to come,
+// with a library's name or logo at most: there is nothing to see or to open.
+func IsLoader(html []byte) bool {
+	switch {
+	case bytes.Contains(html, []byte(`class="logo-block"`)), bytes.Contains(html, []byte(`class="bk-notebook-logo`)),
+		bytes.Contains(html, []byte(`data-lets-plot-script="library"`)):
+		return true
+	case bytes.Contains(html, []byte("window.PlotlyConfig")) && !bytes.Contains(html, []byte("Plotly.newPlot(")):
+		return true
+	case bytes.Contains(html, []byte("panel.models.browser.BrowserInfo")) && !bytes.Contains(html, []byte(`"name":"Figure"`)):
+		return true // panel's, which asks the browser what it is
+	}
+	return len(html) <= maxLoader && bytes.Contains(html, []byte("<script")) && len(bytes.TrimSpace(loaderParts().ReplaceAll(html, nil))) == 0
 }

@@ -48,6 +48,9 @@ type Output struct {
 	// decoding fails, Undecoded names the type and its value is what was sent.
 	Data      map[string]Value
 	Undecoded []string
+	// Media are files that the texts in Data name, by their path: what lay within a
+	// text has been given a file.
+	Media map[string]Value
 	// Metadata is the display's metadata as sent, or nil.
 	Metadata  json.RawMessage
 	DisplayID string

@@ -1,6 +1,8 @@
 package jupyter
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -19,6 +21,8 @@ const (
 	maxWidgetText  = 2000
 	maxWidgetDepth = 6
 	maxWidgetNodes = 200
+	maxWidgetData  = 4 << 20  // of one picture, sound or film
+	maxWidgetsData = 16 << 20 // of all
 )
 
 // Widgets follows the widgets of a kernel, whose state travels in comm messages and
@@ -27,6 +31,7 @@ const (
 type Widgets struct {
 	models map[string]*widget
 	order  []string     // of their opening; some may be gone
+	data   int          // bytes of data the models hold
 	views  []widgetView // displayed, oldest first
 }
 
@@ -43,6 +48,8 @@ type widgetState struct {
 	Max         float64         `json:"max"`
 	Description string          `json:"description"`
 	Children    []string        `json:"children"`
+	Format      string          `json:"format"`
+	data        []byte          // of a picture, sound or film: its value, which comes as a buffer
 }
 
 type widgetView struct{ model, displayID string }
@@ -53,7 +60,8 @@ func (w *Widgets) Note(msg *Message) {
 		CommID string `json:"comm_id"`
 		Target string `json:"target_name"`
 		Data   struct {
-			State json.RawMessage `json:"state"`
+			State   json.RawMessage `json:"state"`
+			Buffers json.RawMessage `json:"buffer_paths"`
 		} `json:"data"`
 	}
 	if len(msg.Content) > maxWidgetState || msg.DecodeContent(&content) != nil {
@@ -79,8 +87,45 @@ func (w *Widgets) Note(msg *Message) {
 	if len(s.Value) > maxWidgetText {
 		s.Value = nil
 	}
+	w.noteData(s, content.Data.Buffers, msg.Buffers)
 	if s.Model == "LayoutModel" || strings.HasSuffix(s.Model, "StyleModel") {
-		delete(w.models, content.CommID) // two of three are such
+		w.forget(content.CommID) // two of three are such
+	}
+}
+
+// noteData takes note of a value that comes as a buffer.
+func (w *Widgets) noteData(s *widgetState, names json.RawMessage, buffers [][]byte) {
+	var paths [][]any
+	if s.media() == "" || json.Unmarshal(names, &paths) != nil {
+		return
+	}
+	for i, path := range paths {
+		if i >= len(buffers) || len(path) != 1 || path[0] != "value" {
+			continue
+		}
+		w.data -= len(s.data)
+		s.data = nil
+		if n := len(buffers[i]); n <= maxWidgetData && w.data+n <= maxWidgetsData {
+			s.data = bytes.Clone(buffers[i]) // else the whole message is kept
+			w.data += n
+		}
+	}
+}
+
+// media is the MIME type of what a picture, sound or film holds, "" for others.
+func (s *widgetState) media() string {
+	kind, found := map[string]string{"ImageModel": "image", "AudioModel": "audio", "VideoModel": "video"}[s.Model]
+	if !found || s.Format == "" {
+		return ""
+	}
+	return kind + "/" + limited(s.Format)
+}
+
+// forget lets a model go.
+func (w *Widgets) forget(id string) {
+	if m := w.models[id]; m != nil {
+		w.data -= len(m.state.data)
+		delete(w.models, id)
 	}
 }
 
@@ -90,7 +135,7 @@ func (w *Widgets) open(id string) *widget {
 		w.models = map[string]*widget{}
 	}
 	for len(w.order) >= 2*maxWidgets || len(w.models) >= maxWidgets && len(w.order) > 0 {
-		delete(w.models, w.order[0])
+		w.forget(w.order[0])
 		w.order = w.order[1:]
 	}
 	m := &widget{}
@@ -112,7 +157,11 @@ func (w *Widgets) Show(out *Output) {
 	if out.DisplayID == "" {
 		out.DisplayID = "widget-" + view.Model
 	}
-	w.changed(view.Model, map[string]bool{}) // shown as it is now
+	if !w.holdsData(view.Model, map[string]bool{}) {
+		w.changed(view.Model, map[string]bool{}) // shown as it is now
+	} else {
+		w.models[view.Model].changed = true // its text has the data's first bytes
+	}
 	shown := widgetView{view.Model, out.DisplayID}
 	w.views = slices.DeleteFunc(w.views, func(v widgetView) bool { return v == shown })
 	if len(w.views) >= maxWidgetViews {
@@ -143,7 +192,7 @@ func (w *Widgets) Changed() (updates []Output) {
 	})
 	for _, v := range told {
 		if m := w.models[v.model]; m != nil && m.closed {
-			delete(w.models, v.model)
+			w.forget(v.model)
 		}
 		w.changed(v.model, map[string]bool{})
 	}
@@ -158,6 +207,16 @@ func (w *Widgets) anyChanged(model string, seen map[string]bool) bool {
 	}
 	seen[model] = true
 	return m.changed || slices.ContainsFunc(m.state.Children, func(child string) bool { return w.anyChanged(childID(child), seen) })
+}
+
+// holdsData reports whether the model, or one within it, is a picture, sound or film.
+func (w *Widgets) holdsData(model string, seen map[string]bool) bool {
+	m := w.models[model]
+	if m == nil || seen[model] || len(seen) >= maxWidgetNodes {
+		return false
+	}
+	seen[model] = true
+	return len(m.state.data) > 0 || slices.ContainsFunc(m.state.Children, func(child string) bool { return w.holdsData(childID(child), seen) })
 }
 
 // changed takes the model and those within it as told.
@@ -196,6 +255,9 @@ func (w *Widgets) html(model string, inRow bool, seen map[string]bool) string {
 		}
 		return strings.Join(parts, " ")
 	}
+	if kind := s.media(); kind != "" {
+		return s.element(kind)
+	}
 	label := html.EscapeString(limited(s.Description))
 	var text string
 	isText := json.Unmarshal(s.Value, &text) == nil
@@ -213,6 +275,19 @@ func (w *Widgets) html(model string, inRow bool, seen map[string]bool) string {
 		label = html.EscapeString(strings.TrimSuffix(limited(s.Model), "Model"))
 	}
 	return label + ": " + html.EscapeString(limited(string(s.Value)))
+}
+
+// element writes a picture, sound or film as the browser's own.
+func (s *widgetState) element(kind string) string {
+	name, format, _ := strings.Cut(kind, "/")
+	if name == "image" {
+		name = "img"
+	}
+	source := "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(s.data)
+	if format == "url" {
+		source = limited(string(s.data))
+	}
+	return "<" + name + " src=\"" + html.EscapeString(source) + "\"></" + name + ">"
 }
 
 // bar draws a progress bar, with its numbers or without.

@@ -127,3 +127,48 @@ func FuzzWidgets(f *testing.F) {
 		w.Changed()
 	})
 }
+
+// TestWidgetData: pictures, sounds and films are shown as what they are, also within
+// others, and the data of those that are gone is not kept.
+func TestWidgetData(t *testing.T) {
+	t.Parallel()
+	var w Widgets
+	note := func(kind, id, state, buffers string, data ...string) {
+		msg := &Message{Header: Header{MsgType: kind}, Content: json.RawMessage(`{"comm_id":"` + id + `","target_name":"jupyter.widget","data":{"state":` + state + `,"buffer_paths":` + buffers + `}}`)}
+		for _, d := range data {
+			msg.Buffers = append(msg.Buffers, []byte(d))
+		}
+		w.Note(msg)
+	}
+	note(MsgCommOpen, "i", `{"_model_name":"ImageModel","format":"png"}`, `[["value"]]`, "PNG")
+	note(MsgCommOpen, "v", `{"_model_name":"VideoModel","format":"url"}`, `[["other"],["value"]]`, "x", "http://h/a.mp4?b&c")
+	note(MsgCommOpen, "l", `{"_model_name":"LabelModel","value":"two"}`, `[]`)
+	note(MsgCommOpen, "b", `{"_model_name":"HBoxModel","children":["IPY_MODEL_i","IPY_MODEL_v","IPY_MODEL_l"]}`, `[]`)
+	shown := func(id string) string {
+		out := Output{Type: OutputDisplayData, Data: map[string]Value{MIMEWidgetView: TextValue(`{"model_id":"` + id + `"}`)}}
+		w.Show(&out)
+		for _, out := range w.Changed() {
+			return string(out.Data["text/html"].Inline)
+		}
+		return ""
+	}
+	if got, want := shown("i"), `<img src="data:image/png;base64,UE5H"></img>`; got != want {
+		t.Errorf("a picture: %s", got)
+	}
+	if got, want := shown("b"), `<img src="data:image/png;base64,UE5H"></img> <video src="http://h/a.mp4?b&amp;c"></video> two`; got != want {
+		t.Errorf("a row: %s", got)
+	}
+	if got := shown("l"); got != "" {
+		t.Errorf("a label, whose own text is right: %s", got)
+	}
+	note(MsgCommMsg, "i", `{}`, `[["value"]]`, "OTHER")
+	if got := w.Changed(); len(got) != 2 || !strings.Contains(string(got[0].Data["text/html"].Inline), "T1RIRVI=") {
+		t.Errorf("another picture: %v", got)
+	}
+	note(MsgCommMsg, "i", `{}`, `[["value"]]`, strings.Repeat("x", maxWidgetData+1))
+	note(MsgCommClose, "v", `{}`, `[]`)
+	shown("v")
+	if w.data != 0 {
+		t.Errorf("%d bytes are kept", w.data)
+	}
+}

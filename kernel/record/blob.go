@@ -124,7 +124,7 @@ func (r *Record) writeFile(name string, b []byte, sync bool) error {
 
 // fileName is <execution>.<number><extension>; the number alone makes it unique.
 func fileName(exec string, n int64, mime string) string {
-	return safe(exec, 64) + "." + strconv.FormatInt(n, 10) + extension(mime)
+	return safe(exec, 64) + "." + strconv.FormatInt(n, 10) + Extension(mime)
 }
 
 // safe keeps letters, digits, '-' and '_' of s and at most n bytes.
@@ -165,12 +165,12 @@ func isMedia(mime string) bool {
 	return mime == "application/pdf"
 }
 
-// extension is fixed here, not asked of the system: names must not depend on
+// Extension is what the name of a file with data of a MIME type ends with. It is fixed here, not asked of the system: names must not depend on
 // what is installed.
-func extension(mime string) string {
+func Extension(mime string) string {
 	mime, _, _ = strings.Cut(strings.ToLower(mime), ";")
 	switch mime = strings.TrimSpace(mime); mime {
-	case "image/png", "image/gif", "image/webp", "image/bmp", "image/tiff", "audio/ogg", "audio/flac",
+	case "image/png", "image/gif", "image/webp", "image/bmp", "image/tiff", "image/avif", "audio/ogg", "audio/flac", "audio/mp4", "audio/webm",
 		"video/mp4", "video/webm", "video/ogg", "text/html", "text/csv", "text/css",
 		"application/pdf", "application/json", "application/xml", "application/zip":
 		return "." + mime[strings.IndexByte(mime, '/')+1:]
@@ -188,7 +188,11 @@ func extension(mime string) string {
 		return ".js"
 	case "audio/wav", "audio/x-wav", "audio/wave":
 		return ".wav"
-	case "audio/mpeg":
+	case "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet":
+		return ".xlsx"
+	case "application/vnd.openxmlformats-officedocument.wordprocessingml.document":
+		return ".docx"
+	case "audio/mpeg", "audio/mp3":
 		return ".mp3"
 	}
 	switch {

@@ -236,11 +236,12 @@ func (c *collector) resized(p *piece, before int) {
 	}
 }
 
-// endsWith tells whether text is in the last piece of a stream.
+// endsWith tells whether text is in the last piece of a stream, or ends a display.
 func (c *collector) endsWith(text string) bool {
 	for _, pieces := range [][]*piece{c.tail, c.head} {
 		if n := len(pieces); n > 0 {
-			return pieces[n-1].stream != "" && bytes.Contains(pieces[n-1].text, []byte(text))
+			last := pieces[n-1]
+			return last.stream != "" && bytes.Contains(last.text, []byte(text)) || bytes.HasSuffix(bytes.TrimSpace(last.text), []byte("\n"+text))
 		}
 	}
 	return false

@@ -85,6 +85,16 @@ func (r *renderer) replace(old, p *piece) {
 // displayPiece chooses what to show of a MIME bundle.
 func (r *renderer) displayPiece(o *jupyter.Output) *piece {
 	p := &piece{comm: o.CommID}
+	if v, found := o.Data[noteType]; found {
+		if p.text = []byte(noteLine(v)); len(p.text) > 0 {
+			p.labeled = true
+		}
+		return p
+	}
+	if preparesPage(o) {
+		p.silent = true
+		return p
+	}
 	label := ""
 	if o.Type == jupyter.OutputExecuteResult {
 		label = fmt.Sprintf("Out[%d]: ", o.ExecutionCount)
@@ -143,8 +153,8 @@ func (r *renderer) bundleText(o *jupyter.Output) (text string, ours bool, pictur
 	named := r.namedTypes(o)
 	plain, hasPlain := o.Data["text/plain"]
 	if hasPlain && !bareRepr(plain) && !html.reads(plain) {
-		text := r.bounded(plain, r.budget.Characters)
-		return strings.TrimSuffix(text+"\n"+named, "\n"), false, html.pictures
+		text := r.bounded(plain, r.budget.Characters) + "\n" + named
+		return strings.TrimSuffix(strings.TrimSuffix(text, "\n")+"\n"+mediaLines(o), "\n"), false, html.pictures
 	}
 	if v, found := o.Data["text/latex"]; found {
 		return r.bounded(v, r.budget.Characters), false, html.pictures
@@ -161,7 +171,17 @@ func (r *renderer) bundleText(o *jupyter.Output) (text string, ours bool, pictur
 	if hasPlain {
 		return r.bounded(plain, r.budget.Characters), false, nil
 	}
-	return "[display without data]", true, nil
+	return "", false, nil
+}
+
+// mediaLines names the media within the HTML of a display that is shown by its plain
+// text.
+func mediaLines(o *jupyter.Output) string {
+	var lines []string
+	for _, path := range slices.Sorted(maps.Keys(o.Media)) {
+		lines = append(lines, "[file "+mediaFile(o.Media[path])+"]")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // bareRepr tells a text that says only what object it stands for.
@@ -250,10 +270,16 @@ func where(v jupyter.Value) string {
 // svgLine names an SVG picture and the words that stand in it.
 func (r *renderer) svgLine(v jupyter.Value) string {
 	line := fmt.Sprintf("[svg picture, %s: not shown%s", ByteSize(v.Size), where(v))
-	if b, err := v.Bytes(1 << 20); err == nil {
-		if words := strings.Join(strings.Fields(htmlText(string(b))), " "); words != "" {
-			line += fmt.Sprintf("; its text: %q", FirstRunes(words, 600))
-		}
+	if words := svgWords(v); words != "" {
+		line += fmt.Sprintf("; its text: %q", words)
 	}
 	return line + "]"
+}
+
+func svgWords(v jupyter.Value) string {
+	b, err := v.Bytes(1 << 20)
+	if err != nil {
+		return ""
+	}
+	return FirstRunes(strings.Join(strings.Fields(htmlText(string(b))), " "), 600)
 }

@@ -41,6 +41,30 @@ func (r *renderer) figureLine(o *jupyter.Output) (line string, pictures []*pictu
 	return htmlDrawing(v, b), nil
 }
 
+// preparesPage tells a display that shows nothing: it loads a library into a
+// notebook's page, or makes the empty element that a script draws into later.
+func preparesPage(o *jupyter.Output) bool {
+	if plain, found := o.Data["text/plain"]; found && !bareRepr(plain) || o.Type == jupyter.OutputExecuteResult {
+		return false
+	}
+	size := int64(0)
+	for mime, v := range o.Data {
+		size += v.Size
+		if strings.HasPrefix(mime, "image/") {
+			return false
+		}
+		if strings.HasPrefix(mime, "application/vnd.bokehjs_load") || strings.HasPrefix(mime, "application/vnd.holoviews_load") {
+			return true
+		}
+	}
+	v, found := o.Data["text/html"]
+	if !found {
+		return size == 0
+	}
+	b, err := v.Bytes(maxInline)
+	return err == nil && (jupyter.IsLoader(b) || bytes.Contains(b, []byte("data-root-id=")) && len(b) < 1000 && !bytes.Contains(b, []byte("<script")))
+}
+
 // dataFigure names a figure that comes as data for a script.
 func dataFigure(o *jupyter.Output) string {
 	for _, mime := range slices.Sorted(maps.Keys(o.Data)) {
@@ -63,8 +87,6 @@ func dataFigure(o *jupyter.Output) string {
 				continue // holoviews with matplotlib
 			}
 			return "[bokeh figure" + bokehDetail(script) + ", " + ByteSize(max(v.Size, html.Size)) + saved + "]"
-		case strings.HasPrefix(mime, "application/vnd.bokehjs_load"), strings.HasPrefix(mime, "application/vnd.holoviews_load"):
-			return "[bokeh loaded]"
 		}
 	}
 	return ""
@@ -96,7 +118,6 @@ func (r *renderer) animation(v jupyter.Value, b []byte) (line string, pictures [
 var drawings = []struct{ call, what string }{
 	{"L.map(", "html map"},
 	{"echarts.init(", "html chart by echarts"},
-	{`data-lets-plot-script="library"`, "html script that loads lets-plot"},
 	{"LetsPlot.", "html chart by lets-plot"},
 	{"Highcharts.", "html chart by Highcharts"},
 	{"new vis.Network(", "html graph by vis.js"},
@@ -117,8 +138,6 @@ func htmlFigure(v jupyter.Value, b []byte) string {
 			}
 		}
 		return "[vega chart" + detail + ", " + size
-	case bytes.Contains(b, []byte("data-root-id=")) && len(b) < 1000:
-		return "[bokeh element: the figure follows]" // an empty one, drawn into by a script
 	case bytes.Contains(b, []byte("Bokeh.")) && bytes.Contains(b, []byte("embed_items")):
 		return "[bokeh figure, " + size
 	case bytes.Contains(b, []byte("Plotly.newPlot(")):

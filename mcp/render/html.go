@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -14,12 +15,17 @@ const maxHTML = 4 << 20
 // comments dropped, blocks and table rows on lines of their own, cells
 // separated, embedded media named. It goes through the tokens and builds no tree:
 // nesting of any depth takes no memory and no stack.
-func htmlText(s string) string { return htmlTextWith(s, nil) }
+func htmlText(s string) string { return htmlTextWith(s, mediaNames{}) }
 
-// htmlTextWith is htmlText of HTML that pictures were taken out of; taken returns
-// how the n-th is called where an element shows it.
-func htmlTextWith(s string, taken func(n int) string) string {
-	w := &htmlWriter{taken: taken}
+// mediaNames are the words for media that were taken out of HTML, "" for none.
+type mediaNames struct {
+	picture func(n int, css bool) string // the n-th, where an element or a style shows it
+	file    func(path string) string     // what has a file of its own
+}
+
+// htmlTextWith is htmlText of HTML that media were taken out of.
+func htmlTextWith(s string, names mediaNames) string {
+	w := &htmlWriter{names: names}
 	for s != "" {
 		s = w.read(s)
 	}
@@ -44,6 +50,8 @@ func (w *htmlWriter) read(s string) (rest string) {
 		case html.TextToken:
 			if w.skipped == "" {
 				w.words(string(z.Text()))
+			} else if w.skipped == "style" {
+				w.styled("style", string(z.Text()))
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
 			name := w.open(z, kind == html.SelfClosingTagToken)
@@ -82,7 +90,7 @@ type htmlWriter struct {
 	// preStart means that a pre has just begun: a line feed there is not text.
 	preStart bool
 	cells    int
-	taken    func(n int) string // names a picture that was taken out
+	names    mediaNames
 
 	skipped string // the element whose content is left out, "" for none
 	nested  int    // elements of that name open within it
@@ -134,6 +142,7 @@ func (w *htmlWriter) newLine(always bool) {
 func (w *htmlWriter) open(z *html.Tokenizer, closed bool) (name string) {
 	tag, _ := z.TagName()
 	name = string(tag)
+	holds := bytes.Contains(z.Raw(), []byte(inlineMark)) || w.names.file != nil && bytes.Contains(z.Raw(), []byte(mediaMark))
 	w.preStart = false
 	if closed {
 		z.NextIsNotRawText() // in SVG <title/> has no content
@@ -147,6 +156,11 @@ func (w *htmlWriter) open(z *html.Tokenizer, closed bool) (name string) {
 		switch name {
 		case "audio", "video", "img", "iframe", "embed", "object":
 			w.media(name, attributes(z))
+		case "link", "meta":
+		default:
+			if holds {
+				w.media(name, attributes(z))
+			}
 		}
 	case w.skipped == name && !closed:
 		w.nested++
@@ -232,7 +246,7 @@ func block(name string) bool {
 }
 
 // mediaAttributes are those of a tag that name what it embeds.
-type mediaAttributes struct{ src, data, srcdoc, alt string }
+type mediaAttributes struct{ src, data, srcdoc, alt, link, style string }
 
 func attributes(z *html.Tokenizer) (a mediaAttributes) {
 	for more := true; more; {
@@ -247,23 +261,37 @@ func attributes(z *html.Tokenizer) (a mediaAttributes) {
 			a.srcdoc = string(value)
 		case "alt":
 			a.alt = string(value)
+		case "href", "xlink:href", "poster":
+			a.link = string(value)
+		case "style", "srcset", "background":
+			a.style += string(value)
 		}
 	}
 	return a
 }
 
+// mediaMark is in the names of files with media (session/figures).
+const mediaMark = ".media-"
+
 // media names embedded media in the text.
 func (w *htmlWriter) media(name string, a mediaAttributes) {
+	w.styled(name, a.style)
 	source := a.src
 	if source == "" {
 		source = a.data
 	}
-	if n, mark := strings.CutPrefix(source, inlineMark); mark && w.taken != nil {
-		i, err := strconv.Atoi(n)
+	words := w.taken(a.link)
+	if words != "" && source != "" {
+		w.words(" <" + name + ": " + words + "> ") // a film's still
+		words = ""
+	}
+	if words == "" {
+		words = w.taken(source)
+	}
+	if words != "" {
+		source = words
+	} else if strings.HasPrefix(source, inlineMark) {
 		source = ""
-		if err == nil && i >= 0 {
-			source = w.taken(i)
-		}
 	} else if kind, data, inline := strings.Cut(source, ","); inline && strings.HasPrefix(kind, "data:") {
 		size := len(data) * 3 / 4
 		if strings.HasSuffix(kind+",", sizeMark) {
@@ -271,6 +299,8 @@ func (w *htmlWriter) media(name string, a mediaAttributes) {
 		}
 		kind, _, _ = strings.Cut(strings.TrimPrefix(kind, "data:"), ";")
 		source = FirstRunes(kind, 40) + ", " + ByteSize(int64(size)) + " inline"
+	} else {
+		source = FirstRunes(source, 300)
 	}
 	if a.srcdoc != "" { // goes before src
 		source = "a page, " + ByteSize(int64(len(a.srcdoc))) + " inline"
@@ -282,7 +312,39 @@ func (w *htmlWriter) media(name string, a mediaAttributes) {
 		return
 	}
 	w.unnamed = false
-	w.words(" <" + name + ": " + FirstRunes(source, 300) + "> ")
+	w.words(" <" + name + ": " + source + "> ")
+}
+
+// taken returns the words for media that were taken out and whose source this is.
+func (w *htmlWriter) taken(source string) string {
+	if n, mark := strings.CutPrefix(source, inlineMark); mark && w.names.picture != nil {
+		n, _, _ = strings.Cut(n, inlineEnd)
+		if i, err := strconv.Atoi(n); err == nil && i >= 0 {
+			return w.names.picture(i, false)
+		}
+		return ""
+	}
+	if w.names.file == nil || source == "" {
+		return ""
+	}
+	return w.names.file(source)
+}
+
+// styled names the pictures of a style: backgrounds.
+func (w *htmlWriter) styled(name, style string) {
+	for w.names.picture != nil {
+		_, rest, found := strings.Cut(style, inlineMark)
+		if !found {
+			return
+		}
+		n, rest, _ := strings.Cut(rest, inlineEnd)
+		style = rest
+		if i, err := strconv.Atoi(n); err == nil && i >= 0 {
+			if words := w.names.picture(i, true); words != "" {
+				w.words(" <" + name + ": " + words + "> ")
+			}
+		}
+	}
 }
 
 func (w *htmlWriter) text() string {

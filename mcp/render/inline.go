@@ -3,7 +3,7 @@ package render
 import (
 	"bytes"
 	"fmt"
-	"net/url"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,6 +18,8 @@ const (
 	maxInlineImages = 64
 	// iconSide is the longest side of pictures that are taken for decoration.
 	iconSide = 24
+	// iconSideCSS is that of pictures that a style sheet names.
+	iconSideCSS = 64
 	// keptURI is the length up to which other data is left where it stands.
 	keptURI = 200
 )
@@ -26,6 +28,7 @@ const (
 // of n bytes: a person's own text that looks so has no picture.
 const (
 	inlineMark = "data:image;taken,"
+	inlineEnd  = ";"
 	sizeMark   = ";bytes,"
 )
 
@@ -34,84 +37,43 @@ const (
 // returns what stands for the n-th, other what stands for other long data.
 func takeImages(text []byte, name func(n int) string, other func(kind string, size int) string) (rest []byte, images []jupyter.Value) {
 	for {
-		i := bytes.Index(text, []byte("data:"))
-		if i < 0 {
+		uri, found := jupyter.NextDataURI(text)
+		if !found {
 			return append(rest, text...), images
 		}
-		rest = append(rest, text[:i]...)
-		uri, kind, data := dataURI(text[i:])
-		text = text[i+len(uri):]
-		if len(images) < maxInlineImages && strings.HasPrefix(kind, "image/") {
-			if v, ok := decodeInline(data); ok {
+		rest = append(rest, text[:uri.At]...)
+		text = text[uri.At+len(uri.Text):]
+		if len(images) < maxInlineImages && uri.Base64 && strings.HasPrefix(uri.Type, "image/") {
+			if v, ok := decodeInline(uri); ok {
 				rest = append(rest, name(len(images))...)
 				images = append(images, v)
 				continue
 			}
 		}
-		if len(data) > keptURI {
-			uri = []byte(other(kind, len(data)*3/4))
+		if len(uri.Data) > keptURI {
+			uri.Text = []byte(other(uri.Type, uri.Size()))
 		}
-		rest = append(rest, uri...)
+		rest = append(rest, uri.Text...)
 	}
-}
-
-// dataURI splits the data URI that text begins with; data is nil when it holds no
-// base64.
-func dataURI(text []byte) (uri []byte, kind string, data []byte) {
-	comma := bytes.IndexByte(text[:min(len(text), 200)], ',')
-	if comma < 0 {
-		return text[:len("data:")], "", nil
-	}
-	kind, parameters, _ := strings.Cut(string(text[len("data:"):comma]), ";")
-	if !plainType(kind) || !strings.HasSuffix(parameters, "base64") {
-		return text[:len("data:")], "", nil
-	}
-	end := comma + 1
-	for line := end; end < len(text); end++ {
-		if text[end] == '\n' && end-line == 76 { // of Python's encodebytes
-			line = end + 1
-		} else if !base64Byte(text[end]) {
-			break
-		}
-	}
-	return text[:end], kind, text[comma+1 : end]
-}
-
-func plainType(kind string) bool {
-	for _, c := range kind {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("/+-.", c)) {
-			return false
-		}
-	}
-	return strings.Contains(kind, "/")
-}
-
-// base64Byte tells what base64 in a URI is made of, "+", "/" and "=" perhaps
-// escaped.
-func base64Byte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("+/=_-%", c) >= 0
 }
 
 // decodeInline decodes a picture, unless it is of a kind that is not sent, or
 // decoration.
-func decodeInline(data []byte) (jupyter.Value, bool) {
-	sent := string(data)
-	if strings.Contains(sent, "%") {
-		plain, err := url.PathUnescape(sent)
-		if err != nil {
-			return jupyter.Value{}, false
-		}
-		sent = plain
-	}
-	b, ok := jupyter.DecodeBase64([]byte(strings.NewReplacer("-", "+", "_", "/").Replace(sent)))
-	if !ok {
-		return jupyter.Value{}, false
-	}
-	c, err := decodeConfig(sniff(b), b)
-	if err != nil || max(c.Width, c.Height) <= iconSide {
+func decodeInline(uri jupyter.DataURI) (jupyter.Value, bool) {
+	b, ok := uri.Decode()
+	if !ok || inlineSide(b) <= iconSide {
 		return jupyter.Value{}, false
 	}
 	return jupyter.InlineValue(b), true
+}
+
+// inlineSide is the longest side of a picture, 0 when it is none that is sent.
+func inlineSide(b []byte) int {
+	c, err := decodeConfig(sniff(b), b)
+	if err != nil {
+		return 0
+	}
+	return max(c.Width, c.Height)
 }
 
 // picture numbers a picture that was taken out of a text.
@@ -169,7 +131,7 @@ func (r *renderer) readHTML(o *jupyter.Output) (h htmlView) {
 	}
 	h.found = true
 	plain, hasPlain := o.Data["text/plain"]
-	wanted := !hasPlain || bareRepr(plain) || plain.Size > longRepr
+	wanted := !hasPlain || bareRepr(plain) || plain.Size > longRepr || len(o.Media) > 0
 	b, err := v.Bytes(maxInline)
 	if err != nil {
 		h.line = r.unreadable(v, err)
@@ -178,7 +140,7 @@ func (r *renderer) readHTML(o *jupyter.Output) (h htmlView) {
 	if !wanted && !bytes.Contains(b, []byte(";base64,")) {
 		return h
 	}
-	text, pictures := r.htmlWords(b)
+	text, pictures := r.htmlWords(b, o.Media)
 	h.text, h.pictures = Text(text, r.budget.Characters), pictures
 	switch {
 	case v.Path != "" && pictures == nil:
@@ -199,27 +161,49 @@ func emptyHTML(b []byte) bool {
 	return len(b) <= 4000 && !bytes.Contains(b, []byte("url(")) && len(bytes.TrimSpace(plainTags.ReplaceAll(b, nil))) == 0
 }
 
-// htmlWords returns the words of HTML, and the pictures that its elements show.
-func (r *renderer) htmlWords(b []byte) (string, []*picture) {
-	rest, images := takeImages(b, func(n int) string { return inlineMark + strconv.Itoa(n) },
+// htmlWords returns the words of HTML, and the pictures that its elements show. media
+// are files that it names.
+func (r *renderer) htmlWords(b []byte, media map[string]jupyter.Value) (string, []*picture) {
+	rest, images := takeImages(b, func(n int) string { return inlineMark + strconv.Itoa(n) + inlineEnd },
 		func(kind string, size int) string { return "data:" + kind + sizeMark + strconv.Itoa(size) })
 	var pictures []*picture
-	text := htmlTextWith(string(rest[:min(len(rest), maxHTML)]), func(n int) string {
-		if n >= len(images) {
+	names := mediaNames{
+		picture: func(n int, css bool) string {
+			if n >= len(images) || css && inlineSide(images[n].Inline) <= iconSideCSS {
+				return ""
+			}
+			p := r.picture(images[n])
+			pictures = append(pictures, p)
+			return fmt.Sprintf("image %d", p.number)
+		},
+		file: func(path string) string {
+			if v, found := media[path]; found {
+				return mediaFile(v)
+			}
 			return ""
-		}
-		p := r.picture(images[n])
-		pictures = append(pictures, p)
-		return fmt.Sprintf("image %d", p.number)
-	})
+		},
+	}
+	text := htmlTextWith(string(rest[:min(len(rest), maxHTML)]), names)
 	bare := text
 	for _, p := range pictures {
-		bare = strings.Replace(bare, fmt.Sprintf("<img: image %d>", p.number), "", 1)
+		bare = regexp.MustCompile(fmt.Sprintf(`<[a-z]+: image %d>`, p.number)).ReplaceAllString(bare, "")
 	}
 	if strings.TrimSpace(bare) == "" {
 		text = "" // the pictures say it
 	}
 	return text, pictures
+}
+
+// mediaFile names a file of media; of an SVG picture its words too.
+func mediaFile(v jupyter.Value) string {
+	if filepath.Ext(v.Path) != ".svg" {
+		return ByteSize(v.Size) + where(v)
+	}
+	line := "svg picture, " + ByteSize(v.Size) + where(v)
+	if words := svgWords(v); words != "" {
+		line += fmt.Sprintf("; its text: %q", words)
+	}
+	return line
 }
 
 // reads tells whether the HTML is better to read than a long plain text: one that

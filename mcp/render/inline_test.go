@@ -23,6 +23,7 @@ func TestInlineImages(t *testing.T) {
 	b64 := base64.StdEncoding.EncodeToString(encodedAs(t, "PNG", noise(60, 40)))
 	photo := base64.StdEncoding.EncodeToString(encodedAs(t, "JPEG", noise(70, 50)))
 	dot := base64.StdEncoding.EncodeToString(encodedAs(t, "PNG", image.NewGray(image.Rect(0, 0, 8, 8))))
+	wide := "data:image/png;base64," + base64.StdEncoding.EncodeToString(encodedAs(t, "PNG", noise(100, 80)))
 	png, long := "data:image/png;base64,"+b64, strings.Repeat("QUJD", 5000)
 	const bare, img = "<IPython.core.display.HTML object>", "<<image block: image/png>>"
 	for _, c := range []struct {
@@ -46,6 +47,12 @@ func TestInlineImages(t *testing.T) {
 			"[image 1: 60x40 PNG]\n" + img + "\n[image 2: 70x50 JPEG]\n<<image block: image/jpeg>>"},
 		{"decoration, a film, CSS", shows("text/html", "<style>b{background:url("+png+")}</style><img src='data:image/png;base64,"+dot+"'>text<video src='data:video/mp4;base64,"+long+"'></video>"),
 			"<img: image/png, " + ByteSize(int64(len(dot)*3/4)) + " inline> text <video: video/mp4, 15 kB inline>"},
+		{"a background", shows("text/plain", bare, "text/html", "<div style=\"width:9px;background-image:url("+wide+")\"></div>"), "[image 1: 100x80 PNG]\n" + img},
+		{"a background by a style sheet", shows("text/plain", bare, "text/html", "<style>.a{background:url('"+wide+"')} .b{background:url("+png+")}</style><div class=a>Hi</div>"),
+			"<style: image 1>\nHi\n[image 1: 100x80 PNG]\n" + img},
+		{"a picture within a drawing", shows("text/plain", bare, "text/html", "<svg><image width=9 xlink:href=\""+wide+"\"/><text>axis</text></svg>"), "<image: image 1>\naxis\n[image 1: 100x80 PNG]\n" + img},
+		{"a film's still", shows("text/html", "<video poster='"+wide+"' src='a.mp4'></video>"), "<video: image 1> <video: a.mp4>\n[image 1: 100x80 PNG]\n" + img},
+		{"an icon of the page", shows("text/html", "<link rel=icon href='"+wide+"'>x"), "x"},
 		{"a forged mark", shows("text/html", "<p>x</p><img src='data:image;taken,0'><img src='data:image;taken,-1'>"), "x"},
 		{"with a picture of its own", shows("image/png", string(encodedAs(t, "PNG", noise(50, 30))), "text/html", "<img src='"+png+"'>"), "[image 1: 50x30 PNG]\n" + img},
 	} {

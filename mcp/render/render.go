@@ -78,6 +78,8 @@ type renderer struct {
 	shown       []*picture // those that may be sent, in order of arrival
 	imagesSeen  int
 	imagesNamed int
+	newest      *piece   // that was added last, nil when a stream has been written to since
+	failed      *piece   // it, when it is an error
 	last        *picture // the image before, while it is in the answer
 	lastHash    [32]byte
 }
@@ -94,8 +96,10 @@ type stream struct {
 // finish lets out what the stream holds back.
 func (s *stream) finish() {
 	s.screen.finish()
-	if rest := s.faults.rest(); len(rest) > 0 {
-		s.put(rest)
+	for _, rest := range [][]byte{s.warnings.rest(), s.faults.rest()} {
+		if len(rest) > 0 {
+			s.put(rest)
+		}
 	}
 }
 
@@ -129,9 +133,7 @@ func (r *renderer) output(o *jupyter.Output) {
 		r.display(o)
 	case jupyter.OutputError:
 		r.finishStreams()
-		if text := r.traceback(o); text != "" {
-			r.labeled(o, text)
-		}
+		r.fail(o)
 	case jupyter.OutputPage:
 		r.labeled(o, "[pager]\n"+r.bounded(o.Text, r.budget.Characters))
 	case jupyter.OutputNextInput:
@@ -141,6 +143,17 @@ func (r *renderer) output(o *jupyter.Output) {
 	default:
 		r.labeled(o, fmt.Sprintf("[unknown output %.40q]", o.Type))
 	}
+}
+
+// fail shows an error. IPython asks an object for several representations, and shows
+// the error of each.
+func (r *renderer) fail(o *jupyter.Output) {
+	text := r.traceback(o)
+	if text == "" || r.failed != nil && string(r.failed.text) == text {
+		return
+	}
+	r.labeled(o, text)
+	r.failed = r.newest
 }
 
 func inputLine(o *jupyter.Output) string {
@@ -171,6 +184,7 @@ func (r *renderer) notice(text string) {
 func (r *renderer) add(p *piece) {
 	r.finishStreams()
 	r.text.add(p)
+	r.newest, r.failed = p, nil
 }
 
 func (r *renderer) finishStreams() {
@@ -182,6 +196,7 @@ func (r *renderer) finishStreams() {
 // write feeds a piece of a stream to its terminal.
 func (r *renderer) write(o *jupyter.Output) {
 	s := r.stream(o.Name, o.CommID)
+	r.newest, r.failed = nil, nil
 	if o.Text.Path == "" {
 		_, _ = s.screen.Write(o.Text.Inline)
 		return
@@ -224,7 +239,7 @@ func (r *renderer) stream(name, comm string) *stream {
 		if name == "stderr" {
 			text = s.warnings.filter(s.faults.filter(text))
 		}
-		s.put(text)
+		s.put(cellNames(text, name == "stderr"))
 	})
 	r.streams = append(r.streams, s)
 	return s

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,20 @@ func stdout(text string) jupyter.Output {
 
 func stderr(text string) jupyter.Output {
 	return jupyter.Output{Type: jupyter.OutputStream, Name: "stderr", Text: jupyter.TextValue(text)}
+}
+
+func failed(text string) jupyter.Output {
+	return jupyter.Output{Type: jupyter.OutputError, Text: jupyter.TextValue(text)}
+}
+
+// holding is a display of HTML that names a file with media.
+func holding(path, html, plain, data string) jupyter.Output {
+	o := shows("text/html", html)
+	if plain != "" {
+		o = shows("text/html", html, "text/plain", plain)
+	}
+	o.Media = map[string]jupyter.Value{path: {Path: path, Size: int64(len(data))}}
+	return o
 }
 
 func shows(mimeAndText ...string) jupyter.Output {
@@ -118,7 +133,19 @@ func TestRenderOrder(t *testing.T) {
 		{"plotly", []jupyter.Output{shows("application/vnd.plotly.v1+json", `{"data":[{"type":"bar","name":"A"},{}],"layout":{"title":{"text":"T"}}}`, "text/html", "<div>")},
 			"[plotly figure: 2 traces \"bar, scatter\" named \"A\", title \"T\", 71 bytes]\n"},
 		{"vega", []jupyter.Output{shows("application/vnd.vegalite.v5+json", `{"mark":{"type":"bar"},"encoding":{"x":{"field":"year"}}}`)}, "[vega chart: mark \"bar\", \"year\" of \"x\", 57 bytes]\n"},
-		{"no data", []jupyter.Output{shows()}, "[display without data]\n"},
+		{"no data", []jupyter.Output{stdout("a\n"), shows(), shows("application/vnd.holoviews_exec.v0+json", "", "application/javascript", ""), stdout("b\n")}, "a\nb\n"},
+		{"pages that are prepared", []jupyter.Output{
+			shows("text/html", `<script src="https://cdn.plot.ly/plotly.js"></script><link rel="x" href="y">`, "text/plain", repr),
+			shows("text/html", "<script>window.PlotlyConfig = {MathJaxConfig: 'local'};</script><script type=\"text/javascript\">/** plotly.js */ draw()</script>"),
+			shows("text/html", `<div class="logo-block"><img src="data:image/png;base64,`+base64.StdEncoding.EncodeToString(testPNG(t, 64, 64))+`"></div>`),
+			shows("text/html", `<div class="bk-notebook-logo"></div><span>Loading BokehJS ...</span>`),
+			shows("text/html", `<div id="a" data-root-id="p1"></div>`),
+			shows("application/vnd.bokehjs_load.v0+json", "x", "application/javascript", "x"),
+		}, ""},
+		{"a script with more is no such page", []jupyter.Output{shows("text/html", `<script src="x.js"></script><p>Total`)}, "Total\n"},
+		{"sound with a file", []jupyter.Output{holding("/r/a.media-1-1.wav", "<audio controls><source src='/r/a.media-1-1.wav' type='audio/wav'></audio>", "", "40")}, "<audio: 2 bytes; file: /r/a.media-1-1.wav>\n"},
+		{"a file beside a plain text", []jupyter.Output{holding("/r/a.media-1-1.wav", "<audio src='/r/a.media-1-1.wav'></audio>", "Player(1)", "40")}, "Player(1)\n[file 2 bytes; file: /r/a.media-1-1.wav]\n"},
+		{"a link to data", []jupyter.Output{holding("/r/a.media-1-1.csv", "<a download='t.csv' href='/r/a.media-1-1.csv'>Table</a>", "", "40")}, "<a: 2 bytes; file: /r/a.media-1-1.csv> Table\n"},
 		{"not base64", []jupyter.Output{{Type: jupyter.OutputDisplayData, Data: map[string]jupyter.Value{"image/png": jupyter.TextValue("%%")}, Undecoded: []string{"image/png"}}},
 			"[data image/png, 2 bytes: not valid base64]\n"},
 		{"a result of several lines", []jupyter.Output{result(2, shows("text/plain", "a\nb"))}, "Out[2]:\na\nb\n"},
@@ -131,6 +158,17 @@ func TestRenderOrder(t *testing.T) {
 		{"an error that is in stderr already", []jupyter.Output{stderr("UsageError: no\n"), {Type: jupyter.OutputError, Ename: "UsageError", Evalue: "no"}}, "[stderr]\nUsageError: no\n"},
 		{"repeated warnings", []jupyter.Output{stderr("x.py:3: UserWarning: old\n  f()\nx.py:3: UserWarning: old\n  f()\nx.py:4: UserWarning: old\n  g()\nother\nx.py:3: UserWarning: old\n")},
 			"[stderr]\nx.py:3: UserWarning: old\n  f()\nx.py:4: UserWarning: old\n  g()\nother\n[repeated warnings left out: 2; same file, line and message as shown]\n"},
+		{"repeated warnings of several lines", []jupyter.Output{stderr(strings.Repeat("x.py:3: FutureWarning: \nold\n\n    see there\n  f()\n", 3) + "  f()\n")},
+			"[stderr]\nx.py:3: FutureWarning: \nold\n\n    see there\n  f()\n  f()\n[repeated warnings left out: 2; same file, line and message as shown]\n"},
+		{"warnings that differ in a later line", []jupyter.Output{stderr("x.py:3: UserWarning: old\nrow 1\n  f()\nx.py:3: UserWarning: old\nrow 2\n  f()\n"), stderr("x.py:3: UserWarning: old\nrow 1\n"), shows("text/plain", "d")},
+			"[stderr]\nx.py:3: UserWarning: old\nrow 1\n  f()\nx.py:3: UserWarning: old\nrow 2\n  f()\nx.py:3: UserWarning: old\nrow 1\n[display]\nd\n"},
+		{"a traceback with the launcher's frames", []jupyter.Output{stderr("Traceback (most recent call last):\n  File \"/l/mce_launch/fresh.py\", line 3, in run\n    callback()\n    ~~~~~~~~^^\n  File \"/w/a.py\", line 2, in bye\n    1/0\n    ~^~\n  File \"/l/mce_launch/fresh.py\", line 3\nE: m\n    text\n")},
+			"[stderr]\nTraceback (most recent call last):\n  File \"/w/a.py\", line 2, in bye\n    1/0\n    ~^~\nE: m\n    text\n"},
+		{"a traceback that names cells", []jupyter.Output{stderr("  File \"/tmp/ipykernel_77/In[3].py\", line 2, in g\n/tmp/ipykernel_77/In[4].py:1: UserWarning: careful\n"),
+			stdout("  File \"/tmp/ipykernel_77/In[3].py\", line 2, in g\n/tmp/ipykernel_77/In[3].py\n")},
+			"[stderr]\n  Cell In[3], line 2, in g\nCell In[4]:1: UserWarning: careful\n[stdout]\n  Cell In[3], line 2, in g\n/tmp/ipykernel_77/In[3].py\n"},
+		{"the same error shown twice", []jupyter.Output{failed("E: m"), failed("E: m"), stdout("a\n"), failed("E: m")}, "E: m\na\nE: m\n"},
+		{"an error that a display has shown already", []jupyter.Output{shows("text/plain", "│ f:3 │\nValueError: x"), {Type: jupyter.OutputError, Ename: "ValueError", Evalue: "x"}}, "│ f:3 │\nValueError: x\n"},
 		{"a dump of the fault handler", []jupyter.Output{stderr(faultDump)}, "[stderr]\n" + faultDumpShown},
 		{"a dump in pieces", []jupyter.Output{stderr(faultDump[:300]), stderr(faultDump[300:900]), stderr(faultDump[900:])}, "[stderr]\n" + faultDumpShown},
 		{"a dump before a display", []jupyter.Output{stderr("Stack (most recent call first):\n  File \"/w/a.py\", line 2 in f\n"), shows("text/plain", "d")}, "[stderr]\nStack (most recent call first):\n  File \"/w/a.py\", line 2 in f\n[display]\nd\n"},

@@ -28,12 +28,16 @@ func (r *renderer) traceback(o *jupyter.Output) string {
 	if len(lines) == 0 {
 		message := strings.TrimSuffix(o.Ename+": "+o.Evalue, ": ")
 		if r.text.endsWith(message) {
-			return "" // IPython has written it to stderr itself
+			return "" // it is in stderr, or within what rich has displayed
 		}
 		return r.shortMessage(message)
 	}
 	var shown []string
 	parts := splitExceptions(lines)
+	if !slices.ContainsFunc(parts, concernsUser) {
+		parts = parts[len(parts)-1:] // what IPython stumbled over: the last word says it
+		parts[0] = parts[0][messageAt(parts[0]):]
+	}
 	for i, part := range parts {
 		shown = append(shown, r.exception(part, i == len(parts)-1)...)
 	}
@@ -69,7 +73,7 @@ func cleanLines(b []byte) []string {
 	screen := newTerminal(func(settled []byte) { text.Write(settled) })
 	_, _ = screen.Write(b)
 	screen.finish()
-	s := strings.Trim(text.String(), "\n")
+	s := strings.Trim(string(cellNames([]byte(text.String()), true)), "\n")
 	if strings.TrimSpace(s) == "" {
 		return nil
 	}
@@ -136,6 +140,33 @@ func (r *renderer) exception(lines []string, last bool) []string {
 	}
 	after = lines[i:]
 	return slices.Concat(before, r.frames(frames, last), cutMessage(trimBlank(after), r.options.ReadOn), []string{""})
+}
+
+// concernsUser tells an exception that has a frame which is not IPython's or ours, or
+// no traceback at all.
+func concernsUser(lines []string) bool {
+	traced := false
+	for _, line := range lines {
+		if frameLine.MatchString(line) && !hidden(line) {
+			return true
+		}
+		traced = traced || headLine.MatchString(line) || frameLine.MatchString(line)
+	}
+	return !traced
+}
+
+// messageAt returns where the message of an exception begins, behind its head and its
+// frames.
+func messageAt(lines []string) int {
+	i := slices.IndexFunc(lines, headLine.MatchString) + 1
+	for i < len(lines)-1 && (frameLine.MatchString(lines[i]) || hiddenLine.MatchString(lines[i]) || lines[i] == "") {
+		if frameLine.MatchString(lines[i]) {
+			i += frameLength(lines[i:])
+		} else {
+			i++
+		}
+	}
+	return i
 }
 
 // skippedFrames tells IPython's own remarks between frames.
@@ -255,6 +286,9 @@ func (f frame) shown(whole bool) []string {
 			continue
 		}
 		if !hiddenNote && (whole || i == 0 || arrowLine.MatchString(line) || skippedFrames(line) || strings.HasPrefix(f.lines[0], "  ")) {
+			if i == 0 {
+				line = shortSignature(line)
+			}
 			lines = append(lines, strings.TrimRight(line, " "))
 		}
 	}
@@ -262,6 +296,23 @@ func (f frame) shown(whole bool) []string {
 		return lines
 	}
 	return append(lines, "")
+}
+
+// maxSignature bounds the arguments in a frame's first line, in bytes: those of
+// pandas.read_csv are 900.
+const maxSignature = 60
+
+// shortSignature cuts them at a comma.
+func shortSignature(header string) string {
+	at := strings.Index(header, "(")
+	if at < 0 || !strings.HasSuffix(header, ")") || len(header)-at <= 2*maxSignature {
+		return header
+	}
+	end := strings.LastIndex(header[:at+maxSignature+3], ", ")
+	if end < at {
+		return header
+	}
+	return header[:end] + ", …)"
 }
 
 // hidden tells frames that are not the user's business: IPython's, ours.

@@ -27,11 +27,15 @@ const (
 
 // Save gives an interactive figure a page in dir, named after the execution and its
 // position, as the display's text/html: a model sees no more of it than a description,
-// a person wants to look at it. It returns o when there is none, or when the page
-// cannot be written. It may be called by several goroutines.
+// a person wants to look at it. Media that lie within the display's text get files of
+// their own. It returns o when there is neither, or when nothing can be written. It may be called by several goroutines.
 func Save(dir, exec string, at record.Position, o *jupyter.Output) *jupyter.Output {
+	if dir == "" {
+		return o
+	}
+	o = saveMedia(dir, exec, at, o)
 	page := figurePage(o)
-	if page == nil || dir == "" {
+	if page == nil {
 		return o
 	}
 	path := filepath.Join(dir, fmt.Sprintf("%s.figure-%d.html", exec, at))
@@ -87,10 +91,18 @@ func figurePage(o *jupyter.Output) func() []byte {
 	figure := slices.ContainsFunc([]string{"vegaEmbed(", "Plotly.newPlot(", "embed_items"}, func(mark string) bool {
 		return bytes.Contains(html.Inline, []byte(mark))
 	})
+	if jupyter.IsLoader(html.Inline) {
+		return nil
+	}
 	if figure || jupyter.NeedsBrowser(html.Inline) && bareText(o.Data["text/plain"]) {
 		return func() []byte { return htmlPage(html.Inline) }
 	}
 	return nil
+}
+
+// scripted tells HTML that draws by a script.
+func scripted(html []byte) bool {
+	return bytes.Contains(html, []byte("<script")) || bytes.Contains(html, []byte("srcdoc="))
 }
 
 // maxBareText is the length up to which a text of one line only names its object.
