@@ -93,7 +93,9 @@ class Endings:
         def show(exc_tuple=None, *args, **kwargs):
             if exc_tuple is None and kwargs.get("exception_only"):
                 error = sys.exc_info()[1]
-                if isinstance(error, SystemExit) and not in_inner_cell(sys._getframe(1)):  # of a cell, or of %run
+                if isinstance(error, SystemExit):  # of a cell, or of %run
+                    if in_inner_cell(sys._getframe(1)):
+                        return show_name(shell, error)
                     return self.exited(error.code)
             error, caller = (exc_tuple or sys.exc_info())[1], sys._getframe(1)
             if module(caller) == FORMATTERS:

@@ -1,6 +1,6 @@
 """Settings for a reader that is a model, not a person at a screen."""
 
-from . import displays, pictures, pretty
+from . import blank, displays, pictures, pretty
 from .report import step
 
 KEPT_RESULTS = 200  # each holds its object; IPython keeps 1000
@@ -40,7 +40,8 @@ def prelude(app, after):
     after.add("pandas", set_pandas)
     after.add("numpy", set_numpy)
     after.add("matplotlib", set_matplotlib)
-    after.add("matplotlib.backend_bases", pictures.show_figures)
+    after.add("matplotlib.pyplot", blank.notice)
+    step("prelude pictures", pictures.install, app, after)
     step("prelude displays", displays.install, app, after)
     step("prelude pretty", pretty.compact, app)
     step("prelude Out", bound_results, app)
