@@ -145,7 +145,8 @@ for name in "$@"; do
     client) once client testdata/clients/requirements.txt make_client ;;
     node) once node testdata/clients/package-lock.json make_node ;;
     conda)
-        cat testdata/conda/make.py testdata/python/ipykernel7.txt >"$cache/conda.pins"
+        cat testdata/conda/make.py testdata/python/ipykernel7.txt >"$cache/conda.pins.$$"
+        mv "$cache/conda.pins.$$" "$cache/conda.pins" # at once: another run may compare it
         once conda "$cache/conda.pins" make_conda
         ;;
     *) say "unknown environment: $name"; exit 2 ;;

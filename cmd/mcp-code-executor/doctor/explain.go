@@ -125,16 +125,5 @@ func explainStart(e *session.StartError) string {
 	if e.Exit == nil {
 		return fmt.Sprintf("the kernel did not start: %s: %v", e.Phase, e.Err)
 	}
-	return fmt.Sprintf("the kernel's process ended while starting (%s):\n%s", e.Exit, lastOf(string(e.Exit.Tail), 4))
-}
-
-// lastOf returns the last n lines of text that are not empty.
-func lastOf(text string, n int) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+	return fmt.Sprintf("the kernel's process ended while starting (%s):\n%s", e.Exit, host.LastLines(string(e.Exit.Tail), 4))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
@@ -41,7 +42,7 @@ func (d *doctor) askIndex(ctx context.Context, env *pyenv.Environment) <-chan in
 		answer <- indexAnswer{}
 		return answer
 	}
-	vars := append(indexVars(env.Vars), "PIP_RETRIES=0", "PIP_TIMEOUT=3", "UV_HTTP_RETRIES=0", "UV_HTTP_TIMEOUT=3", "UV_SYSTEM_CERTS=true", "UV_NATIVE_TLS=true")
+	vars := append(install.InstallVars(env.Vars), "PIP_RETRIES=0", "PIP_TIMEOUT=3", "UV_HTTP_RETRIES=0", "UV_HTTP_TIMEOUT=3", "UV_SYSTEM_CERTS=true", "UV_NATIVE_TLS=true")
 	go func() { answer <- d.runQuestion(ctx, argv, vars) }()
 	return answer
 }
@@ -61,25 +62,6 @@ func (d *doctor) indexQuestion(env *pyenv.Environment) []string {
 	return nil
 }
 
-// indexVars are vars with pip's index in uv's words, as for an installation.
-func indexVars(vars []string) []string {
-	vars = append([]string(nil), vars...)
-	index := ""
-	for _, entry := range vars {
-		name, value, _ := strings.Cut(entry, "=")
-		switch name {
-		case "UV_DEFAULT_INDEX", "UV_INDEX_URL":
-			return vars
-		case "PIP_INDEX_URL":
-			index = value
-		}
-	}
-	if index != "" {
-		vars = append(vars, "UV_DEFAULT_INDEX="+index)
-	}
-	return vars
-}
-
 // runQuestion runs the installer in a directory that is removed afterwards.
 func (d *doctor) runQuestion(ctx context.Context, argv, vars []string) indexAnswer {
 	answer := indexAnswer{tool: strings.TrimSuffix(filepath.Base(argv[0]), ".exe")}
@@ -97,7 +79,7 @@ func (d *doctor) runQuestion(ctx context.Context, argv, vars []string) indexAnsw
 	var out bytes.Buffer
 	cmd := &exec.Cmd{Path: argv[0], Args: argv, Dir: dir, Env: vars, Stdout: &out, Stderr: &out, WaitDelay: time.Second}
 	if err := d.parts.Reaper.Run(limited, cmd); err != nil {
-		answer.err = fmt.Errorf("%w: %s", err, withoutPasswords(lastOf(out.String(), 8)))
+		answer.err = fmt.Errorf("%w: %s", err, withoutPasswords(host.LastLines(out.String(), 8)))
 	}
 	return answer
 }

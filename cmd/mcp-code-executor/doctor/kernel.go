@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
@@ -124,9 +125,9 @@ func readOutput(e *session.Execution) (output, error) {
 	case report.Err != nil:
 		return out, report.Err
 	case report.Exit != nil:
-		return out, fmt.Errorf("the kernel died (%s):\n%s", report.Exit, lastOf(string(report.Exit.Tail), 4))
+		return out, fmt.Errorf("the kernel died (%s):\n%s", report.Exit, host.LastLines(string(report.Exit.Tail), 4))
 	case report.Outcome != session.OutcomeOK:
-		return out, fmt.Errorf("the run ended with %s:\n%s", report.Outcome, lastOf(out.text, 4))
+		return out, fmt.Errorf("the run ended with %s:\n%s", report.Outcome, host.LastLines(out.text, 4))
 	}
 	return out, nil
 }
@@ -201,7 +202,7 @@ else:
 	}
 	picture, err := png.DecodeConfig(bytes.NewReader(out.png))
 	if err != nil {
-		d.report.fail("plot", fmt.Errorf("the plot came back as no picture (%w): %s", err, lastOf(out.text, 2)), advice{command: "unset MPLBACKEND; reinstall matplotlib and matplotlib-inline in " + env.Prefix})
+		d.report.fail("plot", fmt.Errorf("the plot came back as no picture (%w): %s", err, host.LastLines(out.text, 2)), advice{command: "unset MPLBACKEND; reinstall matplotlib and matplotlib-inline in " + env.Prefix})
 		return
 	}
 	d.report.ok("plot", "matplotlib drew a picture of %d x %d", picture.Width, picture.Height)

@@ -55,8 +55,6 @@ func (i *Installer) EnsureUV(ctx context.Context, progress func(string)) (path s
 	switch {
 	case i.UVInstall == "never":
 		return "", errors.New("there is no uv, and UV_INSTALL=never forbids fetching it; install it: https://docs.astral.sh/uv")
-	case i.UVInstall != "" && i.UVInstall != "auto":
-		return "", &host.ConfigError{Variable: "UV_INSTALL", Value: i.UVInstall, Reason: "is not known", Fix: "use auto or never"}
 	case i.Finder.Host.DataDir == "":
 		return "", errors.New("there is no uv; install it: https://docs.astral.sh/uv")
 	}

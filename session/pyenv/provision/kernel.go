@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,17 +33,8 @@ const (
 	kernelNever   = "never"
 )
 
-// kernelMode reads KERNEL_INSTALL.
-func (p *Provisioner) kernelMode() (string, error) {
-	switch mode := strings.ToLower(strings.TrimSpace(p.KernelInstall)); mode {
-	case "":
-		return kernelAuto, nil
-	case kernelAuto, kernelEnv, kernelSidecar, kernelNever:
-		return mode, nil
-	}
-	return "", &host.ConfigError{Variable: "KERNEL_INSTALL", Value: p.KernelInstall, Reason: "is not known",
-		Fix: "use auto, env, sidecar or never"}
-}
+// kernelMode is one of the words; the table of settings has judged KERNEL_INSTALL.
+func (p *Provisioner) kernelMode() string { return cmp.Or(p.KernelInstall, kernelAuto) }
 
 // Provisioner sees to it that a kernel can be started: in the environment that
 // was chosen, beside it, or in the managed one. Set the fields before first use;
@@ -72,10 +64,7 @@ func New(h *host.Host) *Provisioner {
 // installer's lines. Where there is no kernel the error is a
 // [*KernelMissingError] with the command that fixes it.
 func (p *Provisioner) EnsureKernel(ctx context.Context, env *pyenv.Environment, progress func(string)) (notice string, err error) {
-	mode, err := p.kernelMode()
-	if err != nil {
-		return "", err
-	}
+	mode := p.kernelMode()
 	env.Sidecar = ""
 	if env.HasKernel() {
 		return p.badKernel(env), nil
@@ -176,10 +165,7 @@ func (p *Provisioner) badKernel(env *pyenv.Environment) string {
 // KernelWords tells which ipykernel a kernel in env is started with, or what the
 // first call does about there being none. It changes nothing.
 func (p *Provisioner) KernelWords(env *pyenv.Environment) string {
-	mode, err := p.kernelMode()
-	if err != nil {
-		return err.Error()
-	}
+	mode := p.kernelMode()
 	if env.HasKernel() {
 		return env.Info.Dists["ipykernel"]
 	}
@@ -214,8 +200,8 @@ func (p *Provisioner) plan(env *pyenv.Environment, mode, refused string) string 
 
 // WillInstall reports whether EnsureKernel would install an ipykernel for env.
 func (p *Provisioner) WillInstall(env *pyenv.Environment) bool {
-	mode, err := p.kernelMode()
-	return err == nil && mode != kernelNever && !env.HasKernel() && (mode != kernelEnv || p.mayInstall(env, mode) == "")
+	mode := p.kernelMode()
+	return mode != kernelNever && !env.HasKernel() && (mode != kernelEnv || p.mayInstall(env, mode) == "")
 }
 
 // mayInstall says why nothing is installed into env, "" where that may be. A

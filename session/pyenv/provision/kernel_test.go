@@ -127,11 +127,6 @@ func TestKernelModes(t *testing.T) {
 			}
 		})
 	}
-	f.KernelInstall = "yes"
-	_, err := f.EnsureKernel(t.Context(), &base, nil)
-	if wrong, ok := errors.AsType[*host.ConfigError](err); !ok || wrong.Variable != "KERNEL_INSTALL" || !strings.Contains(err.Error(), "sidecar") {
-		t.Errorf("got %v", err)
-	}
 }
 
 // TestSystemKernel: nothing is ever installed unasked into a Python that others
