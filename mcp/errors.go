@@ -57,7 +57,7 @@ func explain(err error) string {
 	case errors.As(err, &notFound):
 		return err.Error() + ". get_environment_config with list: true shows what is on this machine, configure_environment chooses from it"
 	case errors.As(err, &start):
-		return explainStart(start) + startVariables(err)
+		return explainStart(start, err)
 	case errors.As(err, &unknownExec):
 		return explainUnknownExecution(unknownExec)
 	case errors.As(err, &unknownSess):
@@ -99,7 +99,8 @@ func explain(err error) string {
 	return err.Error()
 }
 
-func explainStart(e *session.StartError) string {
+// explainStart words the start of a kernel that failed; err is what e is in.
+func explainStart(e *session.StartError, err error) string {
 	var b strings.Builder
 	if e.Exit == nil {
 		fmt.Fprintf(&b, "the kernel did not start: %s: %v", e.Phase, e.Err)
@@ -109,18 +110,20 @@ func explainStart(e *session.StartError) string {
 			fmt.Fprintf(&b, ". Its last lines:\n%s", tail)
 		}
 	}
+	with, _ := errors.AsType[*session.StartVariablesError](err)
+	if with != nil && len(with.Named()) > 0 {
+		fmt.Fprintf(&b, "\nThe code was not run. The cause is %s: correct it or take it out, in the client's configuration of this server or in the environment it was started from. The Python environment can be left as it is", variableWords(with.Named()))
+		return b.String()
+	}
 	b.WriteString("\nThe code was not run. The next call tries again; if it fails the same way, check the environment in a terminal with `python -m ipykernel_launcher --version`")
+	if with != nil { // easily put right
+		b.WriteString("\nThese variables change how Python starts; try without them first: " + variableWords(with.Variables))
+	}
 	return b.String()
 }
 
-// startVariables names what may be the cause of a failed start and is easily put
-// right.
-func startVariables(err error) string {
-	with, ok := errors.AsType[*session.StartVariablesError](err)
-	if !ok {
-		return ""
-	}
-	return "\nThese variables change how Python starts; try without them first: " + render.CutMiddle(strings.Join(with.Variables, ", "), 500)
+func variableWords(variables []string) string {
+	return render.CutMiddle(strings.Join(variables, ", "), 500)
 }
 
 func explainUnknownExecution(e *session.UnknownExecutionError) string {

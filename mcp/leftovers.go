@@ -99,11 +99,11 @@ func filesLine(r session.Report) string {
 	}
 	words := make([]string, len(r.Files))
 	for i, f := range r.Files {
-		state := "changed"
+		state := ""
 		if f.New {
-			state = "new"
+			state = "new, "
 		}
-		words[i] = fmt.Sprintf("%s (%s, %s)", fileName(f.Name), state, render.ByteSize(f.Size))
+		words[i] = fmt.Sprintf("%s (%s%s)", fileName(f.Name), state, render.ByteSize(f.Size))
 	}
 	line := "[files changed meanwhile: " + strings.Join(words, ", ")
 	if more := r.FilesTotal - len(r.Files); more > 0 {

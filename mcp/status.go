@@ -72,13 +72,13 @@ func stateLines(r session.Report) []string {
 		add("preparing: %s. The code will run by itself after that: do not send the code again; get_execution id=%s shows it", what, r.ID)
 	case session.StateRunning:
 		if struck := struckWords(r); struck != "" {
-			add("interrupting: %s; the code has not ended so far, and may not heed it. get_execution id=%s shows what is new; interrupt_execution with force: true kills the kernel and loses the session's variables", struck, r.ID)
+			add("interrupting: %s; the code has not ended so far, and may not heed it. get_execution id=%s shows what is new; interrupt_execution id=%s with force: true kills the kernel, %s", struck, r.ID, r.ID, killedWith(r.Fresh))
 		}
 		if line := clockLine(r); line != "" {
 			lines = append(lines, line)
 		}
 		if struckWords(r) == "" {
-			add("running, not failed: do not send the code again; get_execution id=%s shows what is new, interrupt_execution stops it", r.ID)
+			add("running, not failed: do not send the code again; get_execution id=%s shows what is new, interrupt_execution%s stops it", r.ID, idOfFresh(r))
 		}
 	case session.StateWaiting:
 		if words := strings.Join(nonEmptyOf(struckWords(r), clockWords(r)), "; "); words != "" && !r.Told {
@@ -109,6 +109,23 @@ func lostWords(r session.Report) string {
 		return "It was a kernel for this run alone (fresh), not the session's"
 	}
 	return goneWords
+}
+
+// killedWith says what is lost with a kernel that is killed.
+func killedWith(fresh bool) string {
+	if fresh {
+		return "which is this run's own (fresh): the session is not touched"
+	}
+	return "and the session's variables are lost"
+}
+
+// idOfFresh is the id that a call needs to reach a run with a kernel of its own: a
+// session's name means what runs in the session.
+func idOfFresh(r session.Report) string {
+	if !r.Fresh {
+		return ""
+	}
+	return " id=" + r.ID
 }
 
 func finishedLines(r session.Report) []string {
@@ -169,9 +186,9 @@ func exitLine(r session.Report) string {
 // questionLine says what the code asks and how to answer.
 func questionLine(r session.Report) string {
 	if r.Password {
-		return fmt.Sprintf("[waiting for input: the code asks for a password: %q. A person should set it outside the conversation: an environment variable in this server's configuration, or the keyring package. send_input id=%s would pass it through the conversation; interrupt_execution gives up]", r.Prompt, r.ID)
+		return fmt.Sprintf("[waiting for input: the code asks for a password: %q. A person should set it outside the conversation: an environment variable in this server's configuration, or the keyring package. send_input id=%s would pass it through the conversation; interrupt_execution%s gives up]", r.Prompt, r.ID, idOfFresh(r))
 	}
-	return fmt.Sprintf("[waiting for input: %q. send_input id=%s answers, interrupt_execution gives up]", r.Prompt, r.ID)
+	return fmt.Sprintf("[waiting for input: %q. send_input id=%s answers, interrupt_execution%s gives up]", r.Prompt, r.ID, idOfFresh(r))
 }
 
 // exitWords says how a kernel's process ended.

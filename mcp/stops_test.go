@@ -32,3 +32,28 @@ func TestKeptAfterStop(t *testing.T) {
 		})
 	}
 }
+
+// TestFreshRunning: what is said of a run with a kernel of its own is true of it: it
+// is reached by its id alone, and the session loses nothing with it.
+func TestFreshRunning(t *testing.T) {
+	limit := []session.Stop{{By: session.ByLimit, Limit: time.Second, After: time.Second}}
+	for _, c := range []struct {
+		name       string
+		report     session.Report
+		want, miss string
+	}{
+		{"running", session.Report{State: session.StateRunning}, "interrupt_execution stops it", "interrupt_execution id="},
+		{"fresh, running", session.Report{State: session.StateRunning, Fresh: true}, "interrupt_execution id=x-1 stops it", "interrupt_execution stops"},
+		{"struck", session.Report{State: session.StateRunning, Stops: limit}, "the session's variables are lost", "fresh"},
+		{"fresh, struck", session.Report{State: session.StateRunning, Stops: limit, Fresh: true}, "this run's own (fresh): the session is not touched", "variables"},
+		{"asks", session.Report{State: session.StateWaiting, Prompt: "name?"}, "interrupt_execution gives up", "interrupt_execution id="},
+		{"fresh, asks", session.Report{State: session.StateWaiting, Prompt: "name?", Fresh: true}, "interrupt_execution id=x-1 gives up", "interrupt_execution gives up"},
+		{"fresh, asks for a password", session.Report{State: session.StateWaiting, Password: true, Fresh: true}, "interrupt_execution id=x-1 gives up", "interrupt_execution gives up"},
+	} {
+		c.report.ID = "x-1"
+		got := strings.Join(stateLines(c.report), "\n")
+		if !strings.Contains(got, c.want) || strings.Contains(got, c.miss) {
+			t.Errorf("%s: %q is missing, or %q is not, in\n%s", c.name, c.want, c.miss, got)
+		}
+	}
+}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,8 +18,11 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 )
 
-// pathWords describes file_path.
-const pathWords = "The file: its full path or just its name. It must lie in the code storage directory."
+// pathWords describes file_path, and runPathWords that of a file to run.
+const (
+	pathWords    = "The file: its full path or just its name. It must lie in the code storage directory."
+	runPathWords = "The file: its full path or just its name. It must lie in the code storage directory or, failing that, in the working directory."
+)
 
 // maxArgument bounds one argument of a script, in bytes, as Linux does.
 const maxArgument = 128 << 10
@@ -100,7 +101,7 @@ func (t *tools) handleAppendToCodeFile(_ context.Context, a *call) *mcp.CallTool
 	}
 	f, err := storage.Append(path, content)
 	if err != nil {
-		return jsonError(err)
+		return jsonError(t.inWorkDir(err))
 	}
 	t.sessions.FileChanged(f.Path)
 	return jsonResult(withNotes(object{"status": "success", "message": "Content appended successfully", "file_path": f.Path, "size": f.Size}, a))
@@ -134,7 +135,7 @@ func (t *tools) handleReadCodeFile(ctx context.Context, a *call) *mcp.CallToolRe
 	}
 	text, err := storage.Read(path, int(offset), int(limit))
 	if err != nil {
-		return errorResult(explain(err))
+		return errorResult(explain(t.inWorkDir(err)))
 	}
 	return textResult(showText(text, a.Notes(), clients.Of(ctx).Most(0)))
 }
@@ -181,10 +182,10 @@ func (t *tools) executeCodeFile() tool {
 	return tool{
 		name:  "execute_code_file",
 		title: "Run a code file",
-		description: "Run a file of the code storage directory as a script (__name__ is \"__main__\", __file__ and sys.argv are set) in the session's Python: it sees the session's variables and its own stay afterwards. With fresh it runs and ends as \"python FILE\" does. " +
+		description: "Run a file as a script (__name__ is \"__main__\", __file__ and sys.argv are set) in the session's Python: it sees the session's variables and its own stay afterwards. With fresh it runs and ends as \"python FILE\" does. " +
 			"Tracebacks show the file's lines. Answers like execute_code: after wait_seconds at the latest, and the run goes on.",
 		arguments: []argument{
-			{name: "file_path", kind: "string", required: true, description: pathWords},
+			{name: "file_path", kind: "string", required: true, description: runPathWords},
 			{name: "arguments", kind: "array", description: "Command line arguments, sys.argv[1:], one string each."},
 			{name: "session", kind: "string", description: sessionWords},
 			{name: "fresh", kind: "boolean", description: "true: in a kernel of its own, without the session's variables. Default false."},
@@ -216,13 +217,9 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 		rpc.Queued(ctx)
 		return t.finish(ctx, a, e, deadline, nil)
 	}
-	storage, err := t.sessions.Storage()
+	file, notes, err := t.scriptPath(path)
 	if err != nil {
-		return errorResult(explain(err))
-	}
-	file, err := storage.Path(path)
-	if err != nil {
-		return errorResult("nothing was run: " + explain(t.inWorkDir(err)))
+		return errorResult("nothing was run: " + explain(err))
 	}
 	s, err := t.sessions.Open(name)
 	if err != nil {
@@ -232,30 +229,57 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 	if fresh {
 		execute = s.ExecuteFresh
 	}
-	e, err := execute(session.Request{Code: scriptCode(file, argv, fresh), File: file, Script: true, Timeout: limit, Generation: expected})
+	e, err := execute(session.Request{Code: scriptCode(file, argv, fresh), File: file, Script: true, Arguments: argv, Timeout: limit, Generation: expected})
 	rpc.Queued(ctx)
 	if err != nil {
 		return errorResult(explain(err))
 	}
-	return t.finish(ctx, a, e, deadline, nil)
+	return t.finish(ctx, a, e, deadline, notes)
+}
+
+// scriptPath finds the file to run: one of the code storage, or else one of the
+// working directory, which code could run as well. Where both have one, a note says
+// which it is.
+func (t *tools) scriptPath(path string) (file string, notes []string, err error) {
+	storage, err := t.sessions.Storage()
+	if err != nil {
+		return "", nil, err
+	}
+	file, err = storage.Path(path)
+	work := t.sessions.WorkFolder()
+	if work == nil {
+		return file, nil, err
+	}
+	defer work.Close()
+	there, failed := work.Path(path)
+	switch {
+	case err == nil && failed == nil:
+		notes = append(notes, fmt.Sprintf("this is the file of the code storage; to run the one of the working directory, give its full path: %s", there))
+	case err == nil:
+	case failed == nil:
+		return there, nil, nil
+	case !isElsewhere(failed):
+		return "", nil, failed // it is there, and cannot be run
+	}
+	return file, notes, err
+}
+
+// isElsewhere reports whether err says that a directory does not have a file.
+func isElsewhere(err error) bool {
+	return errors.As(err, new(*codefile.NotFoundError)) || errors.As(err, new(*codefile.OutsideError))
 }
 
 // inWorkDir adds to the error for a file that is not in the storage that it lies in
 // the directory where code runs.
 func (t *tools) inWorkDir(err error) error {
 	e, missing := errors.AsType[*codefile.NotFoundError](err)
-	if !missing || !filepath.IsLocal(e.Path) {
+	if !missing {
 		return err
 	}
-	work, failed := t.sessions.WorkDir()
-	if failed != nil {
-		return err
-	}
-	for _, name := range []string{e.Path, e.Path + ".py"} {
-		file := filepath.Join(work.Path, name)
-		if info, failed := os.Stat(file); failed == nil && info.Mode().IsRegular() {
+	if work := t.sessions.WorkFolder(); work != nil {
+		defer work.Close()
+		if file, failed := work.Path(e.Path); failed == nil {
 			e.WorkFile = file
-			break
 		}
 	}
 	return err

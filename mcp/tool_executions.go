@@ -175,7 +175,7 @@ func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.Call
 	case e.Finished():
 		notes = append(notes, "the run has ended, but its kernel has not answered since: if the next run does not come to its end, restart the session with stop_session and restart: true")
 	default:
-		notes = append(notes, fmt.Sprintf("NOT interrupted: the code did not react to two signals (a C call that holds the interpreter, code that swallows KeyboardInterrupt, or a stopped process). It is still there with its variables, and may stop yet. Leave it and look again with get_execution id=%s, or call interrupt_execution id=%s with force: true, which kills the kernel and loses the session's variables", e.ID(), e.ID()))
+		notes = append(notes, fmt.Sprintf("NOT interrupted: the code did not react to two signals (a C call that holds the interpreter, code that swallows KeyboardInterrupt, or a stopped process). It is still there with its variables, and may stop yet. Leave it and look again with get_execution id=%s, or call interrupt_execution id=%s with force: true, which kills the kernel, %s", e.ID(), e.ID(), killedWith(e.Fresh())))
 	}
 	return t.answer(ctx, e, -1, notes)
 }

@@ -29,8 +29,8 @@ func (t *tools) installDependencies() tool {
 		description: "Install Python packages into the session's environment, with the tool that suits it (uv, pip or conda). The answer has the old and new versions, and says for which of them a running kernel must be restarted. " +
 			"It returns after wait_seconds at the latest, and the installation goes on: get_execution with the id shows it, interrupt_execution stops it.",
 		arguments: []argument{
-			{name: "packages", kind: "array", description: "Requirements as pip takes them: \"pandas\", \"pandas>=2\", \"requests[socks]\", \"name @ https://…\", or a wheel or project in the code storage directory: \"./dist/x-1.0-py3-none-any.whl\". Options (-r, --index-url) are refused."},
-			{name: "file", kind: "string", description: "A file in the code storage directory that lists packages: \"requirements.txt\", \"pyproject.toml\", with an extra or group \"pyproject.toml[dev]\". Give packages, file or both."},
+			{name: "packages", kind: "array", description: "Requirements as pip takes them: \"pandas\", \"pandas>=2\", \"requests[socks]\", \"name @ https://…\", or a wheel or project, by its path: \"./dist/x-1.0-py3-none-any.whl\". Options (-r, --index-url) are refused."},
+			{name: "file", kind: "string", description: "A file that lists packages: \"requirements.txt\", \"pyproject.toml\", with an extra or group \"pyproject.toml[dev]\". Files and paths are in the code storage directory or, failing that, in the working directory. Give packages, file or both."},
 			{name: "session", kind: "string", description: "Session whose environment to use. Default \"default\"."},
 			{name: "upgrade", kind: "boolean", description: "true: also upgrade what is installed to the newest version. Default false."},
 			{name: "wait_seconds", kind: "number", description: waitWords},
@@ -49,7 +49,7 @@ func (t *tools) handleInstallDependencies(ctx context.Context, a *call) *mcp.Cal
 	}
 	packages := a.Strings("packages", rules...)
 	if file == "" && packages == nil && a.Err() == nil {
-		a.Problem("packages", "is missing, and so is file: give what to install, or a file in the code storage directory that lists it.")
+		a.Problem("packages", "is missing, and so is file: give what to install, or a file that lists it.")
 	}
 	name := a.String("session")
 	upgrade := a.Bool("upgrade", false)
@@ -76,8 +76,9 @@ func (t *tools) handleInstallDependencies(ctx context.Context, a *call) *mcp.Cal
 	return t.installAnswer(ctx, e, a.Notes())
 }
 
-// wanted reads what is to be installed. The storage is opened only for what names
-// a file: installing a package must work without one.
+// wanted reads what is to be installed. Directories are opened only for what names
+// a file: installing a package must work without a storage. All paths of a call are
+// in the code storage or, when it does not have them, in the working directory.
 func (t *tools) wanted(packages []string, file string) (packaging.Wanted, error) {
 	if file == "" && !slices.ContainsFunc(packages, func(p string) bool { return strings.HasPrefix(strings.TrimSpace(p), ".") }) {
 		return packaging.Want(packages, "", nil)
@@ -86,7 +87,21 @@ func (t *tools) wanted(packages []string, file string) (packaging.Wanted, error)
 	if err != nil {
 		return packaging.Wanted{}, err
 	}
-	return packaging.Want(packages, file, storage)
+	wanted, err := packaging.Want(packages, file, storage)
+	requirement, _ := errors.AsType[*packaging.RequirementError](err)
+	if err == nil || !isElsewhere(err) && (requirement == nil || !requirement.NoProject) {
+		return wanted, err
+	}
+	work := t.sessions.WorkFolder()
+	if work == nil {
+		return wanted, err
+	}
+	defer work.Close()
+	there, failed := packaging.Want(packages, file, work)
+	if isElsewhere(failed) {
+		return wanted, err
+	}
+	return there, failed
 }
 
 // installAnswer tells of an installation, under way or finished.
@@ -246,6 +261,7 @@ func (t *tools) handleCheckInstalledPackages(ctx context.Context, a *call) *mcp.
 	if err != nil {
 		return jsonError(err)
 	}
+	packages = unique(packages)
 	ctx, cancel := context.WithTimeoutCause(ctx, checkTime, errEnvironmentNotReady)
 	defer cancel()
 	env, statuses, err := s.Check(ctx, packages)
@@ -268,6 +284,17 @@ func (t *tools) handleCheckInstalledPackages(ctx context.Context, a *call) *mcp.
 		"not_installed":   missing,
 		"package_details": details,
 	}, a))
+}
+
+// unique is each of the words once, in their order.
+func unique(words []string) []string {
+	var once []string
+	for _, word := range words {
+		if !slices.Contains(once, word) {
+			once = append(once, word)
+		}
+	}
+	return once
 }
 
 func packageObject(p pyenv.PackageStatus) object {

@@ -36,6 +36,7 @@ func (t *tools) handleListSessions(_ context.Context, a *call) *mcp.CallToolResu
 		lines[0] = "[ok | no session is open: execute_code opens one]"
 	}
 	lines = append(lines, noteLines(a.Notes())...)
+	sessions = append(sessions, t.sessions.Fresh()...)
 	summaries := make([]string, len(sessions))
 	var wg sync.WaitGroup
 	for i, s := range sessions { // each goes through the process table

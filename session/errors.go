@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
@@ -93,6 +94,20 @@ type StartVariablesError struct {
 }
 
 func (e *StartVariablesError) Error() string { return e.Err.Error() }
+
+// Named are those whose value the kernel's last words mention: the cause is there.
+func (e *StartVariablesError) Named() (named []string) {
+	start, ok := errors.AsType[*StartError](e.Err)
+	if !ok || start.Exit == nil {
+		return nil
+	}
+	for _, variable := range e.Variables {
+		if _, value, _ := strings.Cut(variable, "="); len(value) > 3 && strings.Contains(string(start.Exit.Tail), value) {
+			named = append(named, variable)
+		}
+	}
+	return named
+}
 
 // Unwrap gives what happened.
 func (e *StartVariablesError) Unwrap() error { return e.Err }

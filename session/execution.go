@@ -76,8 +76,10 @@ type Request struct {
 	Code string
 	// File is the file the code is stored in, named by tracebacks; may be "".
 	File string
-	// Script says that Code only runs File, whose own lines tracebacks name.
-	Script bool
+	// Script says that Code only runs File, with Arguments; tracebacks name its own
+	// lines.
+	Script    bool
+	Arguments []string
 	// Timeout interrupts the run when it has run so long; 0 never does.
 	Timeout time.Duration
 	// fresh says that the run has its kernel to itself; see ExecuteFresh.
@@ -131,6 +133,9 @@ type Execution struct {
 
 // ID returns the execution's id.
 func (e *Execution) ID() string { return e.id }
+
+// Fresh reports whether it has a kernel to itself.
+func (e *Execution) Fresh() bool { return e.request.fresh }
 
 // Session returns the session it belongs to.
 func (e *Execution) Session() *Session { return e.session }

@@ -195,6 +195,24 @@ func (m *Manager) Sessions() []*Session {
 	return all
 }
 
+// Fresh returns the runs that have a kernel to themselves, the oldest first.
+func (m *Manager) Fresh() []*Session {
+	m.mu.Lock()
+	all := slices.Collect(maps.Keys(m.fresh))
+	m.mu.Unlock()
+	all = slices.DeleteFunc(all, func(s *Session) bool { return s.Current() == nil })
+	slices.SortFunc(all, func(a, b *Session) int { return a.since().Compare(b.since()) })
+	return all
+}
+
+// since is when what runs now was asked for.
+func (s *Session) since() time.Time {
+	if e := s.Current(); e != nil {
+		return e.asked
+	}
+	return time.Time{}
+}
+
 // Execution returns the execution with that id.
 func (m *Manager) Execution(id string) (*Execution, error) {
 	m.mu.Lock()

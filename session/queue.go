@@ -1,6 +1,7 @@
 package session
 
 import (
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -113,8 +114,11 @@ const maxCodeLine = 80
 
 // line is the line of the code that tells most about it: the first that is neither
 // blank nor a comment nor an import; for want of one the first that is no comment,
-// or the first there is.
+// or the first there is. Of a script it is its name, with its arguments.
 func (r Request) line() string {
+	if r.Script {
+		return cutLine(strings.Join(append([]string{filepath.Base(r.File)}, r.Arguments...), " "))
+	}
 	first, firstImport, open := "", "", false
 	for line := range strings.Lines(r.Code) {
 		line = strings.TrimSpace(line)

@@ -129,4 +129,17 @@ func TestCodeLine(t *testing.T) {
 			t.Errorf("%q: %q, want %q", code, got, want)
 		}
 	}
+	for _, c := range []struct {
+		arguments []string
+		want      string
+	}{
+		{nil, "train.py"},
+		{[]string{"--epochs", "3"}, "train.py --epochs 3"},
+		{[]string{long}, ("train.py " + long)[:maxCodeLine] + "…"},
+	} {
+		r := Request{Code: "get_ipython().run_script('/w/train.py')", File: "/w/train.py", Script: true, Arguments: c.arguments}
+		if got := r.line(); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
 }

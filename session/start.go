@@ -87,6 +87,9 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if notice != "" {
 		e.notices = append(e.notices, notice)
 	}
+	if notice := pyenv.IPythonDirNotice(env.Vars, work.Path); notice != "" {
+		e.notices = append(e.notices, notice)
+	}
 	e.notices = append(e.notices, env.Warnings...)
 	s.wg.Go(func() { s.died(k) })
 	return k, nil

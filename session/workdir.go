@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
@@ -34,7 +37,22 @@ func (e *WorkDirError) Error() string {
 	case errors.Is(e.Err, fs.ErrPermission):
 		reason = "may not be entered"
 	}
-	return fmt.Sprintf("%s=%s %s", e.WorkDir.By, e.WorkDir.Path, reason)
+	return fmt.Sprintf("%s=%s %s%s", e.WorkDir.By, e.WorkDir.Path, reason, e.unexpanded())
+}
+
+// unexpanded says what in the path was not replaced, and may have been meant to be.
+func (e *WorkDirError) unexpanded() string {
+	_, name, found := strings.Cut(e.WorkDir.Path, "$")
+	if end := strings.IndexFunc(name, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }); end >= 0 {
+		name = name[:end]
+	}
+	switch {
+	case found && name != "":
+		return fmt.Sprintf(" (the variable %s is not set where this server was started: write the path out)", name)
+	case strings.Contains(filepath.ToSlash(e.WorkDir.Path), "/~"):
+		return " (only a ~ that stands alone at the beginning is the home directory: write the path out)"
+	}
+	return ""
 }
 
 // Unwrap gives the cause.
@@ -68,6 +86,24 @@ func (m *Manager) workDir(storage *codefile.Store) (WorkDir, error) {
 		return w, &WorkDirError{WorkDir: w, Err: err}
 	}
 	return WorkDir{Path: storage.Dir(), By: w.By}, nil
+}
+
+// WorkFolder opens the directory where code runs, to read files there. It is nil
+// where that is the code storage, or cannot be used.
+func (m *Manager) WorkFolder() *codefile.Folder {
+	storage, err := m.config.Storage()
+	if err != nil {
+		return nil
+	}
+	work, err := m.workDir(storage)
+	if err != nil || sameDir(work.Path, storage.Dir()) {
+		return nil
+	}
+	folder, err := codefile.Look(work.Path)
+	if err != nil {
+		return nil
+	}
+	return folder
 }
 
 // watchFiles looks at the working directory of the kernel before a run. The function

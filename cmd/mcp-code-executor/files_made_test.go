@@ -24,7 +24,7 @@ func TestFilesMade(t *testing.T) {
 		{"1", ""},
 		{"open('out.csv', 'w').write('a,b\\n')", "[files changed meanwhile: out.csv (new, 4 bytes)]"},
 		{"import os; os.makedirs('plots/a'); open('plots/a/x.bin', 'wb').write(bytes(34_000)); open('out.csv', 'a').write('1,2\\n')",
-			"[files changed meanwhile: out.csv (changed, 8 bytes), " + filepath.Join("plots", "a", "x.bin") + " (new, 34 kB)]"},
+			"[files changed meanwhile: out.csv (8 bytes), " + filepath.Join("plots", "a", "x.bin") + " (new, 34 kB)]"},
 		{"len(open('out.csv').read())", ""},
 		{"open('odd, name]\\n', 'w').close()", `[files changed meanwhile: "odd, name]\n" (new, 0 bytes)]`},
 		{"for i in range(30): open(f'many{i:02}', 'w').close()", ", many29 (new, 0 bytes), and 10 more]"},

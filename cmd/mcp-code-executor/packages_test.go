@@ -297,6 +297,10 @@ func checkPackages(t *testing.T, p *program, dir string) {
 	if missing := fmt.Sprint(o["not_installed"]); o["all_installed"] != false || missing != "[mcetoy<2 mceabsent sklearn cv2 yaml -r x]" {
 		t.Errorf("all_installed %v, not_installed %s", o["all_installed"], missing)
 	}
+	o = p.done("check_installed_packages", args{"packages": []string{"mceabsent", "mcetoy", "mceabsent", "mcetoy"}})
+	if missing := o["not_installed"].([]any); len(missing) != 1 {
+		t.Errorf("a name that was given twice is told twice: %v", missing)
+	}
 	if o := p.done("check_installed_packages", args{"packages": []string{"mcetoy"}}); o["all_installed"] != true {
 		t.Errorf("all there: %v", o)
 	}

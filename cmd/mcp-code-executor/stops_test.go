@@ -183,6 +183,14 @@ func TestQueuedBehind(t *testing.T) {
 	other := p.call("execute_code", args{"code": "other = 1", "wait_seconds": 0})
 	again := p.call("execute_code", args{"code": code + "\n", "wait_seconds": 0})
 	third := p.call("execute_code", args{"code": "other = 1", "wait_seconds": 0})
+	file := p.done("initialize_code_file", args{"content": "step(2)", "filename": "train.py"})["file_path"]
+	script := p.call("execute_code_file", args{"file_path": file, "arguments": []string{"--epochs", "3"}, "wait_seconds": 0}).field("id")
+	alone := p.done("initialize_code_file", args{"content": "print('begun', flush=True); input('alone? ')", "filename": "alone.py"})["file_path"]
+	fresh := p.call("execute_code_file", args{"file_path": alone, "fresh": true, "wait_seconds": 100})
+	if id := fresh.field("id"); !strings.Contains(fresh.text(), "interrupt_execution id="+id+" gives up") || !strings.Contains(p.call("list_sessions", nil).text(), "\ndefault (fresh kernel) | waiting for input | id="+id) {
+		t.Errorf("%s\n%s", fresh.text(), p.call("list_sessions", nil).text())
+	}
+	p.call("interrupt_execution", args{"id": fresh.field("id")})
 	for _, c := range []struct {
 		r          result
 		want, miss string
@@ -200,6 +208,14 @@ func TestQueuedBehind(t *testing.T) {
 	refused(t, "configure_environment", r, first, "step(1)  # waits", "interrupt_execution id="+first)
 	p.allow(1)
 	if r := p.call("get_execution", args{"id": third.field("id")}); !strings.HasPrefix(r.text(), "[ok | ") {
+		t.Errorf("%s", r.text())
+	}
+	behind := p.call("execute_code", args{"code": "4", "wait_seconds": 0})
+	if want := `queued behind ` + script + `: "train.py --epochs 3", `; !strings.Contains(behind.text(), want) {
+		t.Errorf("%q is missing in\n%s", want, behind.text())
+	}
+	p.allow(2)
+	if r := p.call("get_execution", args{"id": behind.field("id")}); !strings.HasPrefix(r.text(), "[ok | ") {
 		t.Errorf("%s", r.text())
 	}
 }

@@ -85,6 +85,8 @@ func CutMiddle(s string, n int) string {
 // ByteSize writes a number of bytes for a reader: 812 bytes, 23 kB, 1.4 MB, 2.1 GB.
 func ByteSize(n int64) string {
 	switch {
+	case n == 1:
+		return "1 byte"
 	case n < 1000:
 		return fmt.Sprintf("%d bytes", n)
 	case n < 999_500:

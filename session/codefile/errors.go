@@ -33,12 +33,18 @@ type NotFoundError struct {
 	// WorkFile is the absolute path of such a file in the directory where code
 	// runs, "" for none.
 	WorkFile string
+
+	instead func(file string) string // what to do with that file
 }
 
 func (e *NotFoundError) Error() string {
 	s := "there is no code file " + quote(e.Path)
 	if e.WorkFile != "" {
-		return s + fmt.Sprintf(" in the code storage %s, but there is one in the working directory; to run that file, run this code: %s", e.Storage, runLine(e.WorkFile))
+		s += fmt.Sprintf(" in the code storage %s, but there is one in the working directory: %s", e.Storage, quote(e.WorkFile))
+		if e.instead != nil {
+			s += "; " + e.instead(e.WorkFile)
+		}
+		return s
 	}
 	if len(e.Near) > 0 {
 		return s + fmt.Sprintf("; did you mean %s?", strings.Join(e.Near, ", "))
@@ -80,10 +86,14 @@ func (e *OutsideError) Error() string {
 	return s
 }
 
-// instead adds to err, when it is an [*OutsideError], what to do instead.
+// instead adds to err, when it is an [*OutsideError] or a [*NotFoundError], what to
+// do instead with a file that is elsewhere.
 func instead(err error, words func(file string) string) error {
 	if e, ok := errors.AsType[*OutsideError](err); ok {
 		e.Instead = words(e.File)
+	}
+	if e, ok := errors.AsType[*NotFoundError](err); ok {
+		e.instead = words
 	}
 	return err
 }

@@ -21,36 +21,36 @@ import (
 
 // Path gives the absolute path of a code file named by its name, its path
 // relative to the storage directory, or its full path. It is meant for handing
-// the file to Python; use [Store.Read] to read it. Errors are [*NameError],
+// the file to Python; use [Folder.Read] to read it. Errors are [*NameError],
 // [*NotFoundError], [*NotRegularError], [*OutsideError] and [*StorageError].
-func (s *Store) Path(path string) (string, error) {
-	f, rel, err := s.open(path, os.O_RDONLY)
+func (d *Folder) Path(path string) (string, error) {
+	f, rel, err := d.open(path, os.O_RDONLY)
 	if err != nil {
 		return "", instead(err, func(file string) string { return "to run that file, run this code: " + runLine(file) })
 	}
 	f.Close()
-	return filepath.Join(s.dir, rel), nil
+	return filepath.Join(d.dir, rel), nil
 }
 
 // open opens a regular file inside the directory without blocking. rel is its
 // path relative to the directory.
-func (s *Store) open(path string, flag int) (f *os.File, rel string, err error) {
-	rel, err = s.relative(path)
+func (d *Folder) open(path string, flag int) (f *os.File, rel string, err error) {
+	rel, err = d.relative(path)
 	if err != nil {
 		return nil, "", err
 	}
-	rel, info, err := s.find(rel)
+	rel, info, err := d.find(rel)
 	if err != nil {
-		return nil, "", s.openError(path, err)
+		return nil, "", d.openError(path, err)
 	}
 	// Looking first spares devices the side effects of being opened; the look
 	// after the open is the one that counts.
 	if !info.Mode().IsRegular() {
 		return nil, "", &NotRegularError{Path: path, Kind: kindOf(info)}
 	}
-	f, err = s.root.OpenFile(rel, flag|nonblock, 0)
+	f, err = d.root.OpenFile(rel, flag|nonblock, 0)
 	if err != nil {
-		return nil, "", s.openError(path, err)
+		return nil, "", d.openError(path, err)
 	}
 	if err := checkOpened(f, path, flag != os.O_RDONLY); err != nil {
 		f.Close()
@@ -75,8 +75,8 @@ func checkOpened(f *os.File, path string, writing bool) error {
 }
 
 // find looks up the name as given, then in NFC, then with ".py".
-func (s *Store) find(rel string) (string, fs.FileInfo, error) {
-	info, err := s.root.Stat(rel)
+func (d *Folder) find(rel string) (string, fs.FileInfo, error) {
+	info, err := d.root.Stat(rel)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return rel, info, err
 	}
@@ -85,7 +85,7 @@ func (s *Store) find(rel string) (string, fs.FileInfo, error) {
 		if other == rel || hasExtension(filepath.Base(rel)) && other != composed {
 			continue
 		}
-		if info, e := s.root.Stat(other); e == nil {
+		if info, e := d.root.Stat(other); e == nil {
 			return other, info, nil
 		}
 	}
@@ -94,7 +94,7 @@ func (s *Store) find(rel string) (string, fs.FileInfo, error) {
 
 // relative turns what a caller calls a file into a path below the directory.
 // It judges only text; os.Root judges the file system.
-func (s *Store) relative(path string) (string, error) {
+func (d *Folder) relative(path string) (string, error) {
 	bad := func(reason string) (string, error) { return "", &NameError{Name: path, Reason: reason} }
 	switch {
 	case strings.TrimSpace(path) == "":
@@ -108,10 +108,10 @@ func (s *Store) relative(path string) (string, error) {
 	}
 	rel := filepath.Clean(path)
 	if filepath.IsAbs(path) {
-		rel = s.below(path)
+		rel = d.below(path)
 	}
 	if rel == "" || !filepath.IsLocal(rel) {
-		return "", s.outside(path)
+		return "", d.outside(path)
 	}
 	for part := range strings.SplitSeq(filepath.ToSlash(rel), "/") {
 		if len(part) > 255 {
@@ -122,8 +122,8 @@ func (s *Store) relative(path string) (string, error) {
 }
 
 // below is the path relative to the directory, by either of its names, or "".
-func (s *Store) below(path string) string {
-	for _, dir := range []string{s.dir, s.real} {
+func (d *Folder) below(path string) string {
+	for _, dir := range []string{d.dir, d.real} {
 		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
 			return rel
 		}
@@ -132,14 +132,14 @@ func (s *Store) below(path string) string {
 }
 
 // openError says in our terms why a path could not be opened.
-func (s *Store) openError(path string, err error) error {
+func (d *Folder) openError(path string, err error) error {
 	switch {
-	case s.escapes != nil && errors.Is(err, s.escapes):
-		return s.outside(path)
+	case d.escapes != nil && errors.Is(err, d.escapes):
+		return d.outside(path)
 	case errors.Is(err, fs.ErrNotExist):
-		return s.notFound(path)
+		return d.notFound(path)
 	case errors.Is(err, syscall.ENOTDIR):
-		return s.notFound(path)
+		return d.notFound(path)
 	case errors.Is(err, syscall.EISDIR):
 		return &NotRegularError{Path: path, Kind: "a directory"}
 	case errors.Is(err, syscall.ENXIO): // a FIFO or socket that was swapped in
@@ -157,9 +157,9 @@ const (
 )
 
 // notFound makes the error for a file that is not there.
-func (s *Store) notFound(path string) error {
-	e := &NotFoundError{Path: path, Near: s.near(path), Storage: s.dir}
-	names, _ := s.names()
+func (d *Folder) notFound(path string) error {
+	e := &NotFoundError{Path: path, Near: d.near(path), Storage: d.dir}
+	names, _ := d.names()
 	names = slices.DeleteFunc(names, isTemp)
 	slices.Sort(names)
 	e.Total = len(names)
@@ -177,7 +177,7 @@ func (s *Store) notFound(path string) error {
 }
 
 // near gives existing names close to the one asked for.
-func (s *Store) near(path string) []string {
+func (d *Folder) near(path string) []string {
 	want := strings.ToLower(strings.TrimSuffix(filepath.Base(path), ".py"))
 	if len(want) > MaxName {
 		return nil
@@ -187,7 +187,7 @@ func (s *Store) near(path string) []string {
 		far  int
 	}
 	var found []candidate
-	names, _ := s.names()
+	names, _ := d.names()
 	for _, name := range names {
 		stem := strings.ToLower(strings.TrimSuffix(name, ".py"))
 		if isTemp(name) || len(stem) > MaxName {
@@ -215,12 +215,12 @@ func (s *Store) near(path string) []string {
 }
 
 // outside makes the error for a path that leads out.
-func (s *Store) outside(path string) error {
+func (d *Folder) outside(path string) error {
 	abs := path
 	if !filepath.IsAbs(path) {
-		abs = filepath.Join(s.dir, path)
+		abs = filepath.Join(d.dir, path)
 	}
-	return &OutsideError{Path: path, Storage: s.dir, File: abs}
+	return &OutsideError{Path: path, Storage: d.dir, File: abs}
 }
 
 // runPlain matches paths that IPython's %run takes as they are. Others it would

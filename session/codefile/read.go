@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of [Store.Read], in bytes.
+// Limits of [Folder.Read], in bytes.
 const (
 	// MaxRead is the most text one Read returns.
 	MaxRead = 1 << 20
@@ -37,18 +37,18 @@ type Text struct {
 // Read gives lines of a text file. offset lines are left out at the start, a
 // negative offset counts from the end (-20: the last twenty); limit is the most
 // lines returned, 0 or less is no limit. The file is never held in memory whole.
-// Errors are those of [Store.Path], [*BinaryError] and [*TooLargeError].
-func (s *Store) Read(path string, offset, limit int) (Text, error) {
-	f, rel, err := s.open(path, os.O_RDONLY)
+// Errors are those of [Folder.Path], [*BinaryError] and [*TooLargeError].
+func (d *Folder) Read(path string, offset, limit int) (Text, error) {
+	f, rel, err := d.open(path, os.O_RDONLY)
 	if err != nil {
 		return Text{}, instead(err, func(string) string { return "code that is run with execute_code can read any file" })
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return Text{}, s.openError(path, err)
+		return Text{}, d.openError(path, err)
 	}
-	t := Text{Path: filepath.Join(s.dir, rel), Name: filepath.ToSlash(rel), Size: info.Size(), Modified: info.ModTime()}
+	t := Text{Path: filepath.Join(d.dir, rel), Name: filepath.ToSlash(rel), Size: info.Size(), Modified: info.ModTime()}
 	if t.Size > MaxReadFile {
 		return Text{}, &TooLargeError{What: quote(path), Size: t.Size, Limit: MaxReadFile}
 	}
@@ -56,7 +56,7 @@ func (s *Store) Read(path string, offset, limit int) (Text, error) {
 	whole := func() io.Reader { return io.NewSectionReader(f, 0, t.Size) }
 	c, err := count(whole())
 	if err != nil {
-		return Text{}, s.openError(path, err)
+		return Text{}, d.openError(path, err)
 	}
 	if c.nul >= 0 {
 		return Text{}, &BinaryError{Path: path, Size: t.Size, Why: fmt.Sprintf("holds a NUL byte at %d", c.nul)}
@@ -65,7 +65,7 @@ func (s *Store) Read(path string, offset, limit int) (Text, error) {
 	first, last := span(offset, limit, c.lines)
 	raw, complete, err := lines(whole(), first, last)
 	if err != nil {
-		return Text{}, s.openError(path, err)
+		return Text{}, d.openError(path, err)
 	}
 	t.Cut = !complete
 	if len(raw) > 0 {

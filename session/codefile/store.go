@@ -27,10 +27,7 @@ const (
 // Store is a directory of code files. It is safe for concurrent use, and several
 // processes may use one directory.
 type Store struct {
-	dir     string // absolute, as configured
-	real    string // dir with its symbolic links resolved
-	root    *os.Root
-	escapes error // what os.Root says of a path that leads out; it exports no name for it
+	Folder
 
 	// fault is called before each step that a full or failing disk can break;
 	// only tests set it.
@@ -72,29 +69,17 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fail("cannot be made: "+plain(err), err)
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
+	s := &Store{}
+	if err := s.enter(dir); err != nil {
 		return fail("cannot be opened: "+plain(err), err)
 	}
-	s := &Store{dir: dir, real: dir, root: root}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		s.real = real
-	}
-	_, err = root.Lstat("..")
-	s.escapes = cause(err)
 	if err := s.tryWriting(); err != nil {
-		root.Close()
+		s.Close()
 		return fail("is not writable: "+plain(err), err)
 	}
 	s.sweep()
 	return s, nil
 }
-
-// Dir is the absolute path of the storage directory.
-func (s *Store) Dir() string { return s.dir }
-
-// Close releases the directory. Files stay.
-func (s *Store) Close() error { return s.root.Close() }
 
 // Create writes a new file under the name asked for, or under a numbered one
 // when that is taken; an empty name becomes "code_1.py", "code_2.py", …. The
@@ -241,16 +226,6 @@ func (s *Store) sweep() {
 
 func isTemp(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
-}
-
-// names lists the storage directory, at most 10,000 entries.
-func (s *Store) names() ([]string, error) {
-	dir, err := s.root.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	return dir.Readdirnames(10_000)
 }
 
 func (s *Store) faulty(step string) error {

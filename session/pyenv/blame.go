@@ -3,6 +3,7 @@ package pyenv
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -48,6 +49,40 @@ func AtStart(environ []string) []string {
 		}
 	}
 	return found
+}
+
+// IPythonDirNotice says that IPYTHONDIR in environ names a directory that IPython
+// cannot use in a kernel that starts in dir, and so replaces by a temporary one
+// without a word; "" where it can.
+func IPythonDirNotice(environ []string, dir string) string {
+	vars := host.VarsOf(environ)
+	value, _ := vars.Get("IPYTHONDIR")
+	if value == "" {
+		return ""
+	}
+	home, _ := vars.Get("HOME")
+	path := (&host.Host{Home: home}).ExpandHome(value)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	above := filepath.Dir(path)
+	reason := ""
+	switch there := host.Exists(path); {
+	case there && !host.IsDir(path):
+		reason = "is not a directory"
+	case there && !host.Writable(path):
+		reason = "may not be written to"
+	case !there && strings.Contains(value, "$"):
+		reason = "holds a variable, which nothing replaces"
+	case !there && !host.IsDir(above):
+		reason = "cannot be made: " + above + " is not there"
+	case !there && !host.Writable(above):
+		reason = "cannot be made: " + above + " may not be written to"
+	}
+	if reason == "" {
+		return ""
+	}
+	return fmt.Sprintf("IPYTHONDIR=%s %s: IPython uses a temporary directory instead, and reads no configuration or start-up files of yours; correct the variable or take it out, in the client's configuration of this server", value, reason)
 }
 
 // blame finds the variables that keep env's Python from starting, by leaving them

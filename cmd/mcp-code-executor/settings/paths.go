@@ -2,7 +2,9 @@ package settings
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
@@ -34,5 +36,24 @@ func (s Setting) Shown(value string) string {
 	}
 	return value
 }
+
+// expandVariables replaces "$NAME" and "${NAME}" in a path, as a shell would, which
+// no client starts servers by. A variable that is not set stays, and so does a "$"
+// that belongs to the name of what is there.
+func expandVariables(path string, getenv func(string) string) string {
+	if !strings.Contains(path, "$") || host.Exists(path) {
+		return path
+	}
+	return variable().ReplaceAllStringFunc(path, func(name string) string {
+		if value := getenv(strings.Trim(name, "${}")); value != "" {
+			return value
+		}
+		return name
+	})
+}
+
+var variable = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\$[A-Za-z_][A-Za-z0-9_]*|\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
+})
 
 func expandHome(path, home string) string { return (&host.Host{Home: home}).ExpandHome(path) }

@@ -69,6 +69,9 @@ func Read(getenv func(string) string) Settings {
 		if value == "" {
 			continue
 		}
+		if row.Expand {
+			value = expandVariables(value, getenv)
+		}
 		if p := row.read(&s, value); p != nil {
 			p.Name, p.Value = row.Name, value
 			s.Problems = append(s.Problems, *p)

@@ -20,6 +20,8 @@ type Setting struct {
 	Does    string // for `help settings`
 	Readme  string // its meaning in README's table, Markdown
 	Kind    Kind
+	// Expand: "$NAME" and "${NAME}" in the value are replaced here.
+	Expand bool
 	// Secret: the value is shown to nobody.
 	Secret bool
 	// Rights: it decides which Python runs, what is installed, or what others may
@@ -43,13 +45,13 @@ func (s Setting) IsPath(value string) bool {
 func Table() []Setting {
 	return []Setting{
 		{
-			Name: "WORK_DIR", Kind: Path, Default: "the project in which the client started the server", Values: "a path",
+			Name: "WORK_DIR", Kind: Path, Expand: true, Default: "the project in which the client started the server", Values: "a path",
 			Does:   "the working directory of code: files are relative to it",
 			Readme: "the working directory of code: files are relative to it ([how the default is found](docs/clients.md#where-code-runs))",
 			read:   readWorkDir,
 		},
 		{
-			Name: "CODE_STORAGE_DIR", Kind: Path, Default: "`code` in the data directory", Values: "a path",
+			Name: "CODE_STORAGE_DIR", Kind: Path, Expand: true, Default: "`code` in the data directory", Values: "a path",
 			Does:   "the directory for code files; if you set it, code runs there too, unless WORK_DIR is set",
 			Readme: "the directory for code files; created if it does not exist. If you set it, code runs there too, unless `WORK_DIR` is set",
 			read:   func(s *Settings, value string) *Problem { s.Storage = value; return nil },

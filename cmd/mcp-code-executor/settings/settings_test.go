@@ -2,6 +2,8 @@ package settings
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +92,30 @@ func TestValues(t *testing.T) {
 				if p.Name == "" || p.Reason == "" || p.Effect == "" || p.Fix == "" || strings.Contains(p.String(), "\n") {
 					t.Errorf("%s=%q: %+v", test.setting, value, p)
 				}
+			}
+		}
+	}
+}
+
+// TestExpand: variables in the directories are replaced, as a shell would, if they
+// are set.
+func TestExpand(t *testing.T) {
+	there := filepath.Join(t.TempDir(), "a $HOME")
+	if err := os.Mkdir(there, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for value, want := range map[string]string{
+		"$HOME/shop":           "/home/otto/shop",
+		"${HOME}/shop":         "/home/otto/shop",
+		"/srv/$TEAM-x/${TEAM}": "/srv/blue-x/blue",
+		"$NOT_SET/shop":        "$NOT_SET/shop",
+		"/srv/5$":              "/srv/5$",
+		there:                  there,
+	} {
+		for _, name := range []string{"WORK_DIR", "CODE_STORAGE_DIR"} {
+			s := Read(variables(map[string]string{name: value, "HOME": "/home/otto", "TEAM": "blue"}))
+			if got := s.WorkDir + s.Storage; got != want || len(s.Problems) > 0 {
+				t.Errorf("%s=%s: %q, want %q (%v)", name, value, got, want, s.Problems)
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func isOn(value string) bool {
 // readWorkDir takes any path but one whose variable the client has not filled in,
 // as some do where no folder is open.
 func readWorkDir(s *Settings, value string) *Problem {
-	if strings.Contains(value, "${") {
+	if strings.Contains(value, "${") { // those that are set have been replaced
 		return &Problem{Reason: "holds a variable that the client has not filled in", Effect: "it is ignored",
 			Fix: "open a folder in the client, or set WORK_DIR to the project's path"}
 	}

@@ -112,7 +112,7 @@ func localRequirement(text, dir string, files Files) (Requirement, error) {
 				return r, nil
 			}
 		}
-		return bad("is a directory without pyproject.toml or setup.py; name a project's directory")
+		return Requirement{}, &RequirementError{Text: text, NoProject: true, Reason: "is a directory without pyproject.toml or setup.py; name a project's directory"}
 	case !strings.HasSuffix(name, ".whl") && !strings.HasSuffix(name, ".tar.gz") && !strings.HasSuffix(name, ".zip"):
 		return bad("is not a wheel (.whl), source archive (.tar.gz, .zip) or project directory; a list of packages goes into the argument file")
 	}

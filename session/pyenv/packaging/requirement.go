@@ -66,6 +66,8 @@ type RequirementError struct {
 	Text       string
 	Reason     string // completes "TEXT …": "is an option; …"
 	Suggestion string // what was probably meant, "" if unknown
+	// NoProject says that it is the path of a directory without a project.
+	NoProject bool
 }
 
 func (e *RequirementError) Error() string {
