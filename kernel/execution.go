@@ -61,11 +61,17 @@ type Result struct {
 	ExitStatus *int
 	// Replaced are streams that the code has replaced and not put back, Running what
 	// a script has left at work.
-	Replaced []launch.Replaced
-	Running  []launch.Running
+	Replaced []Replaced
+	Running  []Running
 	// Exit is how the process ended, for OutcomeDied and OutcomeExited.
 	Exit *Exit
 }
+
+// Replaced is a stream that the code has replaced and not put back.
+type Replaced = launch.Replaced
+
+// Running is what a script has left at work.
+type Running = launch.Running
 
 // Prompt is a question of the running code.
 type Prompt struct {

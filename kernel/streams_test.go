@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // cell is code and all that must come of it.
@@ -175,6 +176,26 @@ func lines(n int) string {
 		fmt.Fprintf(&b, "line %d\n", i)
 	}
 	return b.String()
+}
+
+// TestMatrixLastWords: of 200 crashes right after a write(2) or a flushed print none
+// loses a word.
+func TestMatrixLastWords(t *testing.T) {
+	testneeds.All(t)
+	const prepare = "import ctypes, os, signal\n"
+	writes := []string{"os.write(2, b'OMP: Error #15\\n')", "print('OMP: Error #15', flush=True)"}
+	ends := []string{"ctypes.CDLL(None).abort()", "os._exit(1)", "ctypes.string_at(0)", "os.kill(os.getpid(), signal.SIGKILL)"}
+	each(t, func(t *testing.T, python string) {
+		host := newHost(t)
+		for i := range 200 {
+			code := writes[i%2] + "; " + ends[i/2%4]
+			k := start(t, host, python)
+			if result, output := k.run(prepare + code); result.Exit == nil || output != "OMP: Error #15\n" {
+				t.Errorf("%d: %s: exit %v, output %q", i, code, result.Exit, output)
+			}
+			k.Close()
+		}
+	})
 }
 
 // TestLastWords: what was written before a death is with the run, whole and once.

@@ -184,16 +184,12 @@ func (t *tools) executeCodeFile() tool {
 		title: "Run a code file",
 		description: "Run a file as a script (__name__ is \"__main__\", __file__ and sys.argv are set) in the session's Python: it sees the session's variables and its own stay afterwards. With fresh it runs and ends as \"python FILE\" does. " +
 			"Tracebacks show the file's lines. Answers like execute_code: after wait_seconds at the latest, and the run goes on.",
-		arguments: []argument{
+		arguments: append([]argument{
 			{name: "file_path", kind: "string", required: true, description: runPathWords},
 			{name: "arguments", kind: "array", description: "Command line arguments, sys.argv[1:], one string each."},
 			{name: "session", kind: "string", description: sessionWords},
 			{name: "fresh", kind: "boolean", description: "true: in a kernel of its own, without the session's variables. Default false."},
-			{name: "wait_seconds", kind: "number", description: waitWords},
-			{name: "timeout_seconds", kind: "number", description: timeoutWords},
-			{name: "expect_generation", kind: "number", description: generationWords},
-			{name: "max_output_chars", kind: "number", description: charactersWords},
-		},
+		}, runArguments()...),
 		hints:  hints{destructive: true, openWorld: true},
 		large:  true,
 		queues: true,

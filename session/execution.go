@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
-	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
 	"github.com/mcp-code-executor/mcp-code-executor/session/files"
 )
 
@@ -56,10 +55,10 @@ func (o Outcome) Failed() bool {
 type Exit = kernel.Exit
 
 // Replaced is a stream that the code has replaced and not put back.
-type Replaced = launch.Replaced
+type Replaced = kernel.Replaced
 
 // Running is what a script has left at work.
-type Running = launch.Running
+type Running = kernel.Running
 
 // Kind is what an execution does.
 type Kind int

@@ -54,25 +54,29 @@ func TestVenvActivationEqualsTheScript(t *testing.T) {
 	base := pyenvtest.BasePython(t)
 	for _, maker := range []struct {
 		name string
-		make func(dir string)
+		make func(t *testing.T, dir string)
 		kind kinds.Kind
 	}{
-		{"venv", func(dir string) { pyenvtest.Run(t, base, "-m", "venv", "--without-pip", dir) }, kinds.Venv},
-		{"venv with a prompt", func(dir string) { pyenvtest.Run(t, base, "-m", "venv", "--without-pip", "--prompt", "my work", dir) }, kinds.Venv},
-		{"uv", func(dir string) { pyenvtest.Run(t, pyenvtest.UV(t), "venv", "--no-project", "--python", base, dir) }, kinds.UV},
-		{"uv with a prompt", func(dir string) {
+		{"venv", func(t *testing.T, dir string) { pyenvtest.Run(t, base, "-m", "venv", "--without-pip", dir) }, kinds.Venv},
+		{"venv with a prompt", func(t *testing.T, dir string) {
+			pyenvtest.Run(t, base, "-m", "venv", "--without-pip", "--prompt", "my work", dir)
+		}, kinds.Venv},
+		{"uv", func(t *testing.T, dir string) {
+			pyenvtest.Run(t, pyenvtest.UV(t), "venv", "--no-project", "--python", base, dir)
+		}, kinds.UV},
+		{"uv with a prompt", func(t *testing.T, dir string) {
 			pyenvtest.Run(t, pyenvtest.UV(t), "venv", "--no-project", "--prompt", "work", "--python", base, dir)
 		}, kinds.UV},
-		{"virtualenv", func(dir string) {
+		{"virtualenv", func(t *testing.T, dir string) {
 			pyenvtest.Run(t, pyenvtest.Virtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--python", base, dir)
 		}, kinds.Venv},
-		{"virtualenv with a prompt", func(dir string) {
+		{"virtualenv with a prompt", func(t *testing.T, dir string) {
 			pyenvtest.Run(t, pyenvtest.Virtualenv(t), "-m", "virtualenv", "--quiet", "--no-download", "--no-pip", "--prompt", "work", "--python", base, dir)
 		}, kinds.Venv},
 	} {
 		t.Run(maker.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "an env")
-			maker.make(dir)
+			maker.make(t, dir)
 			for _, environ := range [][]string{
 				{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "API_KEY=a=b\nc"},
 				{"PATH=/usr/bin:/bin", "PYTHONPATH=/my/lib", "PKG_CONFIG_PATH=/my/pkgconfig", "LD_LIBRARY_PATH=/l"},
