@@ -9,8 +9,12 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 )
 
-//go:embed inspect.py
-var inspectSource string
+var (
+	//go:embed inspect.py
+	inspectSource string
+	//go:embed inspect_kinds.py
+	inspectKinds string
+)
 
 // Variables is what a session's kernel holds.
 type Variables struct {
@@ -45,7 +49,7 @@ func (s *Session) Inspect(ctx context.Context, name string) (Variables, error) {
 		s.asideDoneLocked()
 	}()
 	// The source runs in a dictionary of its own and gets the user's namespace.
-	expression := fmt.Sprintf(`(lambda n: (exec(%s, n), n["inspect"](globals(), %s))[1])({"__name__": "inspect"})`, literal(inspectSource), literal(name))
+	expression := fmt.Sprintf(`(lambda n: (exec(%s, n), n["inspect"](globals(), %s))[1])({"__name__": "inspect"})`, literal(inspectSource+inspectKinds), literal(name))
 	raw, err := k.Evaluate(ctx, expression)
 	if err != nil {
 		return Variables{}, err

@@ -52,6 +52,8 @@ def short(v, limit=60):
     if among(t, (list, tuple, dict, set, frozenset)):
         return "%s of %d" % (t.__name__, len(v))
     if among(t, known("numpy", "ndarray")):
+        if limit >= 60 and v.size <= 8 and v.dtype.kind in "iufb":
+            return str(v.tolist())
         return "<%s %s %s>" % (name_of(t), shape(v.shape), v.dtype)
     if scalar(t):
         return trim(str(v), limit)
@@ -71,6 +73,7 @@ SCALARS = {
     "pathlib": ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"),
     "pandas": ("Timestamp", "Timedelta", "Period", "Interval"),
     "pandas._libs.tslibs.nattype": ("NaTType",),
+    "pandas._libs.missing": ("NAType",),
 }
 
 
@@ -103,8 +106,26 @@ def members(v, limit=60):
         fields = type.__dict__["__dict__"].__get__(t).get("_fields")
         if type(fields) is tuple and len(fields) == tuple.__len__(v):
             return [(n, short(x, limit)) for n, x in zip(fields, tuple.__iter__(v)) if type(n) is str]
-    found = attributes(v)
-    return [(n, short(x, limit)) for n, x in list((found or {}).items())[:200] if type(n) is str and not n.startswith("_")]
+    found = list((attributes(v) or {}).items())[:200] or slots(v)
+    return [(n, short(x, limit)) for n, x in found if type(n) is str and not n.startswith("_")]
+
+
+def slots(v):
+    """Name and value of the slots of an object, which are no code."""
+    found = []
+    for k in type.__dict__["__mro__"].__get__(type(v)):
+        for name, slot in type.__dict__["__dict__"].__get__(k).items():
+            if type(slot) is types.MemberDescriptorType and not is_extension(k):
+                try:
+                    found.append((name, slot.__get__(v, type(v))))
+                except AttributeError:
+                    pass  # not set
+    return found[:200]
+
+
+def is_extension(k):
+    """Whether a class is written in C: its members are its own business."""
+    return type(type.__dict__["__dict__"].__get__(k).get("__slots__")) not in (tuple, list, str, dict)
 
 
 def summary(v):
@@ -112,17 +133,30 @@ def summary(v):
     t = type(v)
     name = (attributes(v) or {}).get("_name_") if issubclass(t, known("enum", "Enum") or ()) else None
     if type(name) is str:
-        return "." + name
+        return "." + name + " = " + short(attributes(v).get("_value_"), 40)
     for base in (dict, list, tuple, set, frozenset, str, int, float):
         if issubclass(t, base) and not (base is tuple and members(v)):
             return trim(base.__repr__(v), 60) if base in (str, int, float) else "len %d" % base.__len__(v)
     found = members(v, 20)
+    own = attributes(v) or {}
+    if type(own.get("shape")) is tuple and all(type(n) is int for n in own["shape"]):
+        found = [m for m in found if m[0] not in ("shape", "dtype")]
+        found.insert(0, ("shape", shape(own["shape"])))
+        if "dtype" in own:
+            found.insert(1, ("dtype", short(own["dtype"], 20)))
     text = ", ".join("%s=%s" % m for m in found[:6])
     return trim(text, 120) + (", …" if len(found) > 6 else "")
 
 
 def describe(v):
     """Type, shape and size of a value in a few words."""
+    try:
+        return words(v)
+    except Exception:  # closed, half made, of a version that is not known
+        return name_of(type(v)), "", ""
+
+
+def words(v):
     t = type(v)
     if among(t, PLAIN + (str, bytes)):
         return name_of(t), short(v), size(sys.getsizeof(v))
@@ -132,23 +166,22 @@ def describe(v):
         return name_of(t), "%s %s" % (shape(v.shape), v.dtype), size(v.nbytes)
     if among(t, known("pandas", "DataFrame")):
         return name_of(t), "%s rows × %s columns" % v.shape, size(frame_size(v))
-    if among(t, known("pandas", "Series", "Index", "RangeIndex")):
+    if among(t, known("pandas", "Series", "RangeIndex")):
         return name_of(t), "len %d %s" % (len(v), v.dtype), size(frame_size(v))
     if among(t, known("polars", "DataFrame")):
         return name_of(t), "%s rows × %s columns" % v.shape, size(v.estimated_size())
     if among(t, known("polars", "Series")):
         return name_of(t), "len %d %s" % (len(v), v.dtype), size(v.estimated_size())
-    if among(t, known("torch", "Tensor")):
-        return name_of(t), "%s %s" % (shape(tuple(v.shape)), v.dtype), size(v.element_size() * v.nelement())
-    if t is types.FunctionType:
-        return "function", "line %d of %s" % (v.__code__.co_firstlineno, v.__code__.co_filename.rpartition("/")[2]), ""
+    if among(t, known("torch", "Tensor")) and hasattr(v, "element_size"):
+        return name_of(t), tensor_words(v), size(v.element_size() * v.nelement())
     if issubclass(t, type):
-        return "class", name_of(v), ""
+        return "class", class_words(v), ""
     if scalar(t):
         return name_of(t), short(v), ""
     if among(t, known("collections", "deque")):
         return name_of(t), "len %d" % len(v), size(sys.getsizeof(v))
-    return name_of(t), summary(v), ""
+    told = kind_of(v)
+    return name_of(t), summary(v) if told is None else told, ""
 
 
 def shape(s):
@@ -161,7 +194,7 @@ def frame_size(v):
 
 
 def table(rows):
-    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    widths = [min(48, max(len(r[i]) for r in rows)) for i in range(len(rows[0]))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in rows)
 
 
@@ -181,6 +214,8 @@ def columns(df):
         label = df.columns[i]
         rows.append((short(label) if type(label) is not str else label, str(c.dtype), nulls, span, first(c.iloc[:3].tolist())))
     text = table(rows)
+    if not among(type(df.index), known("pandas", "RangeIndex")):
+        text = "index: " + index_words(df.index) + "\n" + text
     if df.shape[1] > ROWS:
         text += "\n… %d more columns" % (df.shape[1] - ROWS)
     return text
@@ -193,6 +228,13 @@ def first(values):
 
 def depth(v):
     """More of one value."""
+    try:
+        return more(v)
+    except Exception:
+        return ""
+
+
+def more(v):
     t = type(v)
     if among(t, known("pandas", "DataFrame")):
         return columns(v)
@@ -207,6 +249,12 @@ def depth(v):
         return ""
     if among(t, known("polars", "DataFrame")):
         return table([("column", "dtype")] + [(n, str(d)) for n, d in list(v.schema.items())[:ROWS]])
+    if issubclass(t, known("pandas", "Index") or ()) and is_library(t):
+        return "first values: " + ", ".join(label(x) for x in v[:20].tolist())
+    if t is types.FunctionType:
+        return v.__doc__.strip()[:1000] if type(v.__doc__) is str else ""
+    if among(t, known("collections", "Counter", "defaultdict", "OrderedDict")):
+        return "\n".join("%s: %s" % (short(k), short(x)) for k, x in list(dict.items(v))[:50])
     if t is dict:
         return "\n".join("%s: %s" % (short(k), short(x)) for k, x in list(v.items())[:50])
     if among(t, (list, tuple)):

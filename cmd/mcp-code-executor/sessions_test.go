@@ -165,7 +165,7 @@ func TestInspect(t *testing.T) {
 			`(?m)^one +Hostile$`, `(?m)^two +HostileDict +len 1$`, `(?m)^three +HostileList +len 1$`, `(?m)^four +HostileInt +5$`, `(?m)^five +HostileStr +'x'$`,
 			`(?m)^inside +list +len 5 `, `(?m)^within +dict +len 2 `, `(?m)^partial +functools.partial`, `(?m)^Hostile +class +Hostile`,
 			`(?m)^n +int +int of 16610 bits`, `(?m)^f +float +1.5 `, `(?m)^s +str +'texttext.*… \(4000\)`, `(?m)^b +bytes +b'bytes'`,
-			`(?m)^l +list +len 1000`, `(?m)^none +NoneType +None`, `(?m)^touch +function +line 2`, `modules: functools`,
+			`(?m)^l +list +len 1000`, `(?m)^none +NoneType +None`, `(?m)^touch +function +\(.*\), line 2`, `modules: functools`,
 		} {
 			if !regexp.MustCompile(want).MatchString(r.text()) {
 				t.Errorf("%s is missing in:\n%s", want, r.text())
@@ -322,5 +322,91 @@ func TestExpectGeneration(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(p.storage, "ran")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("code ran: %v", err)
+	}
+}
+
+// TestInspectKinds: what an analysis holds beside numbers and tables, in a few words;
+// what is not what it says it is, or cannot tell, has its type.
+func TestInspectKinds(t *testing.T) {
+	t.Parallel()
+	p := launchRaced(t, inVenv(t)...)
+	p.run(`
+import collections, dataclasses, enum, functools, io, os, re, sqlite3, sys, threading, types
+import numpy as np, pandas as pd, matplotlib
+def f(a, b=2, *args, c=3, **kw):
+    "Adds."
+async def co(x): pass
+def gen():
+    yield 1
+df = pd.DataFrame({'g': ['a', 'a', 'b'], 'x': [1, 2, 3]})
+na, nat, sl, pat, part = pd.NA, pd.NaT, slice(1, 10), re.compile('[0-9]', re.I), functools.partial(f, 1, b=3)
+counter = collections.Counter('aab'); groups, one_group = df.groupby('g'), df.groupby('g')['x']
+dates = pd.date_range('2024-01-01', periods=3); multi = pd.MultiIndex.from_product([['a', 'b'], [1, 2]], names=['l', 'n'])
+rows = pd.DataFrame({'v': [1, 2, 3, 4]}, index=multi); cat = pd.Categorical(['a', 'b', 'a']); ints = pd.array([1, None], dtype='Int64')
+class Color(enum.Enum): RED = 1; BLUE = 2
+red = Color.RED
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: list
+point = Point(1, [2, 3])
+class Slots:
+    __slots__ = ('a', 'b')
+slots = Slots(); slots.a = 1
+fresh, begun, done = gen(), gen(), gen(); next(begun); list(done)
+text, raw, memory = open(os.devnull), open(os.devnull, 'rb'), io.BytesIO(b'abc'); raw.close()
+con, gone = sqlite3.connect(':memory:'), sqlite3.connect(':memory:'); gone.close()
+err, view, masked = ValueError('bad', 3), {'a': 1}.keys(), np.ma.array([1, 2])
+lock = threading.Lock()
+base = types.ModuleType('sklearn.base'); sys.modules['sklearn.base'] = base
+exec("class BaseEstimator:\n    def __repr__(self): touched.append(1)", base.__dict__)
+class Linear(base.BaseEstimator):
+    def __init__(self, alpha=1.0): self.alpha = alpha
+model, fitted = Linear(), Linear(); fitted.coef_ = np.array([1.5]); fitted.n_iter_ = 3
+touched = []
+os.makedirs('torch', exist_ok=True)
+with open('torch/__init__.py', 'w') as file:
+    file.write("class Tensor:\n    shape = property(lambda self: (2, 3)); dtype = 'float32'; device = 'cpu'\n")
+import torch; tensor = torch.Tensor()
+class Own:
+    @property
+    def shape(self): touched.append(2)
+own = Own()
+class Pattern(dict):
+    __module__ = 're'
+    @property
+    def flags(self): touched.append(3)
+fake = Pattern()
+class Grouper:
+    def __hash__(self): touched.append(4); return 1
+odd = pd.DataFrame({'o': [Grouper(), Grouper()]}).groupby('o')
+`)
+	overview := p.call("inspect_variables", nil).text()
+	for _, want := range []string{
+		`na +pandas.NAType +<NA>`, `nat +pandas.NaTType +NaT`, `sl +slice +1:10:$`, `pat +re.Pattern +'\[0-9\]', flags re.IGNORECASE`, `part +functools.partial +f\(1, b=3\)`,
+		`f +function +\(a, b=2, \*args, c=3, \*\*kw\), line 3 of In\[1\]$`, `co +function +async \(x\)`, `gen +function +generator \(\)`,
+		`counter +collections.Counter +len 2: 'a': 2, 'b': 1`, `groups +pandas.DataFrameGroupBy +by 'g': 2 groups of 3 rows`, `one_group +pandas.SeriesGroupBy +by 'g': 2 groups of 3 rows`,
+		`dates +pandas.DatetimeIndex +len 3 datetime64.*, 2024-01-01 … 2024-01-03, freq D`, `multi +pandas.MultiIndex +len 4, levels: 'l' of 2, 'n' of 2, \('a', 1\) … \('b', 2\)`,
+		`cat +pandas.Categorical +len 3, 2 categories: 'a', 'b'`, `ints +pandas.IntegerArray +len 2 Int64`,
+		`Color +class +Color\(enum.Enum\): RED, BLUE`, `red +Color +.RED = 1`, `Point +class +Point: x, y`, `point +Point +x=1, y=list of 2`, `slots +Slots +a=1$`,
+		`fresh +generator +gen, not started`, `begun +generator +gen, at line 7`, `done +generator +gen, finished`,
+		`text +_io.TextIOWrapper +'/dev/null', mode 'r', (UTF|utf)-8`, `raw +_io.BufferedReader +'/dev/null', mode 'rb', closed`, `memory +_io.BytesIO +3 B, at 0`,
+		`con +sqlite3.Connection +open, 0 changes`, `gone +sqlite3.Connection +closed`, `err +ValueError +'bad', 3`, `view +dict_keys +len 1`, `masked +numpy.MaskedArray +2 int64`,
+		`lock +_thread.lock +not locked`, `model +Linear +not fitted: alpha=1.0`, `fitted +Linear +fitted: coef_=<numpy.ndarray 1 float64>, n_iter_=3`, `tensor +torch.Tensor +2×3 float32 cpu`,
+		`own +Own$`, `fake +re.Pattern +len 0$`, `odd +pandas.DataFrameGroupBy +by 'o' of 2 rows`,
+	} {
+		if !regexp.MustCompile("(?m)^" + want).MatchString(overview) {
+			t.Errorf("%s is missing in:\n%s", want, overview)
+		}
+	}
+	for name, want := range map[string]string{
+		"f": "\nAdds.", "rows": "\nindex: len 4, levels: 'l' of 2", "multi": "\nfirst values: ('a', 1), ('a', 2), ", "counter": "\n'a': 2", "fitted": "\ncoef_ = [1.5]", "text": "mode 'r'", "odd": "by 'o'", "fake": "re.Pattern",
+	} {
+		if r := p.call("inspect_variables", args{"name": name}); r.IsError || !strings.Contains(r.text(), want) {
+			t.Errorf("%s: %s", name, r.text())
+		}
+	}
+	if r := p.run("touched"); !strings.HasSuffix(r.text(), ": []") && !strings.HasSuffix(r.text(), ": [4, 4]") {
+		t.Errorf("objects were touched: %s", r.text())
 	}
 }
