@@ -24,7 +24,8 @@ func shrink(img image.Image, limit int, kind string, size int) ([]byte, image.Po
 			return b, flat.Bounds().Size(), nil
 		}
 	}
-	if bandedSize(flat, max(flat.Rect.Dx(), flat.Rect.Dy())) < limit*9/8 { // else even the lowest quality will not do
+	whole := bandedSize(flat, max(flat.Rect.Dx(), flat.Rect.Dy()))
+	if whole < limit*9/8 { // else even the lowest quality will not do
 		for _, quality := range []int{90, 80, lowQuality} {
 			b, err := encodeJPEG(flat, quality)
 			if err != nil {
@@ -35,7 +36,7 @@ func shrink(img image.Image, limit int, kind string, size int) ([]byte, image.Po
 			}
 		}
 	}
-	return shrinkJPEG(flat, limit)
+	return shrinkJPEG(flat, limit, whole)
 }
 
 // likelyPNG tells whether a PNG of flat may fit, by the bytes that a pixel of the
@@ -66,7 +67,10 @@ func bandedSize(flat *image.RGBA, side int) int {
 	for i := range bands {
 		y := (2*i+1)*h/(2*bands) - band/2
 		part := flat.SubImage(image.Rect(0, y, w, y+max(band, 1)))
-		b, err := encodeJPEG(resample(part, width, min(lines, part.Bounds().Dy())), lowQuality)
+		if side != longest {
+			part = resample(part, width, min(lines, part.Bounds().Dy()))
+		}
+		b, err := encodeJPEG(part, lowQuality)
 		if err != nil {
 			return 0
 		}
@@ -78,11 +82,11 @@ func bandedSize(flat *image.RGBA, side int) int {
 // jpegHeader is what a JPEG has before its data, in bytes.
 const jpegHeader = 620
 
-// shrinkJPEG makes flat as much smaller as it must be, and no more: it looks for the
-// side on bands of the picture first.
-func shrinkJPEG(flat *image.RGBA, limit int) ([]byte, image.Point, error) {
+// shrinkJPEG makes flat, which would take some whole bytes, as much smaller as it must
+// be, and no more: it looks for the side on bands of the picture first.
+func shrinkJPEG(flat *image.RGBA, limit, whole int) ([]byte, image.Point, error) {
 	longest := max(flat.Rect.Dx(), flat.Rect.Dy())
-	side := fittingSide(flat, longest, limit*96/100)
+	side := fittingSide(flat, longest, whole, limit*96/100)
 	for {
 		small := scaled(flat, side)
 		b, err := encodeJPEG(small, lowQuality)
@@ -98,11 +102,12 @@ func shrinkJPEG(flat *image.RGBA, limit int) ([]byte, image.Point, error) {
 	}
 }
 
-// fittingSide estimates the side at which flat takes limit bytes. How a JPEG's
+// fittingSide estimates the side at which flat, of whole bytes at longest, takes limit
+// bytes. How a JPEG's
 // bytes grow with its side depends on the picture (noise is averaged out): the
 // power is taken from the last two estimates.
-func fittingSide(flat *image.RGBA, longest, limit int) int {
-	side, size := float64(longest), float64(bandedSize(flat, longest))
+func fittingSide(flat *image.RGBA, longest, whole, limit int) int {
+	side, size := float64(longest), float64(whole)
 	power := 2.0
 	for range 3 {
 		next := side * math.Pow(float64(limit)/max(size, 1), 1/power)
@@ -219,13 +224,15 @@ func resample(img image.Image, w, h int) *image.RGBA {
 		}
 		clear(sum)
 		for k, weight := range t.weights {
-			for i, v := range rows[t.first+k] {
+			row := rows[t.first+k][:len(sum)]
+			for i, v := range row {
 				sum[i] += weight * v
 			}
 		}
-		line := out.Pix[out.PixOffset(0, y):]
-		for x := range w {
-			line[4*x], line[4*x+1], line[4*x+2], line[4*x+3] = level(sum[3*x]), level(sum[3*x+1]), level(sum[3*x+2]), 255
+		line, rest := out.Pix[out.PixOffset(0, y):][:4*w], sum
+		for len(line) >= 4 && len(rest) >= 3 {
+			line[0], line[1], line[2], line[3] = level(rest[0]), level(rest[1]), level(rest[2]), 255
+			line, rest = line[4:], rest[3:]
 		}
 	}
 	return out
@@ -235,10 +242,14 @@ func resampleRow(row []float32, pix []byte, across []taps) {
 	for x, t := range across {
 		var r, g, b float32
 		p := pix[4*t.first:]
-		for k, weight := range t.weights {
-			r += weight * float32(p[4*k])
-			g += weight * float32(p[4*k+1])
-			b += weight * float32(p[4*k+2])
+		for _, weight := range t.weights {
+			if len(p) < 4 { // never: tells the compiler so
+				break
+			}
+			r += weight * float32(p[0])
+			g += weight * float32(p[1])
+			b += weight * float32(p[2])
+			p = p[4:]
 		}
 		row[3*x], row[3*x+1], row[3*x+2] = r, g, b
 	}
