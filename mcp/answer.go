@@ -54,6 +54,7 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 		ReadOn:  fmt.Sprintf("get_execution id=%s with lines or pattern reads all of it", r.ID),
 		Reserve: utf8.RuneCountInString(head(true)),
 		Images:  t.images,
+		Cell:    r.Cell,
 	})
 	rpc.AfterDelivery(ctx, func() {
 		r.Delivered()
@@ -170,7 +171,7 @@ func (t *tools) others(e *session.Execution) (lines []string, delivered []func()
 			break
 		}
 		if o.Told {
-			late := render.Outputs(o.Outputs, render.Budget{Characters: lateCharacters}, render.Options{ReadOn: "get_execution id=" + o.ID})
+			late := render.Outputs(o.Outputs, render.Budget{Characters: lateCharacters}, render.Options{ReadOn: "get_execution id=" + o.ID, Cell: o.Cell})
 			if text := textOf(late); text != "" {
 				lines = append(lines, fmt.Sprintf("[late output of %s, after its end:]", o.ID), text, "[end of late output]")
 			}

@@ -35,6 +35,7 @@ type Session struct {
 	kernel     *kernel.Kernel
 	generation int
 	loss       *Loss // the kernel died and no answer has told it
+	cells      cells
 	queue      queue
 	current    *Execution // preparing or running
 	latest     *Execution
@@ -313,6 +314,7 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 		}
 	}
 	e.exitStatus = r.ExitStatus
+	s.cells.addLocked(e, r.ExecutionCount)
 	e.finishLocked(e.endLocked(r), nil)
 	select {
 	case <-k.Done(): // it died right after the run had ended well

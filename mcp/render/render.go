@@ -42,6 +42,9 @@ type Options struct {
 	// Images bounds how many big pictures are decoded at the same time; nil
 	// does not.
 	Images *Gate
+	// Cell returns the execution count of the cell that ipykernel has compiled as
+	// FILE.py, 0 for others; nil knows none.
+	Cell func(file string) int
 }
 
 // Render shows outputs within b. It reads outputs once and keeps only the
@@ -239,7 +242,7 @@ func (r *renderer) stream(name, comm string) *stream {
 		if name == "stderr" {
 			text = s.warnings.filter(s.faults.filter(text))
 		}
-		s.put(cellNames(text, name == "stderr"))
+		s.put(cellNames(text, r.options.Cell, name == "stderr"))
 	})
 	r.streams = append(r.streams, s)
 	return s

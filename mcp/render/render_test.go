@@ -164,9 +164,9 @@ func TestRenderOrder(t *testing.T) {
 			"[stderr]\nx.py:3: UserWarning: old\nrow 1\n  f()\nx.py:3: UserWarning: old\nrow 2\n  f()\nx.py:3: UserWarning: old\nrow 1\n[display]\nd\n"},
 		{"a traceback with the launcher's frames", []jupyter.Output{stderr("Traceback (most recent call last):\n  File \"/l/mce_launch/fresh.py\", line 3, in run\n    callback()\n    ~~~~~~~~^^\n  File \"/w/a.py\", line 2, in bye\n    1/0\n    ~^~\n  File \"/l/mce_launch/fresh.py\", line 3\nE: m\n    text\n")},
 			"[stderr]\nTraceback (most recent call last):\n  File \"/w/a.py\", line 2, in bye\n    1/0\n    ~^~\nE: m\n    text\n"},
-		{"a traceback that names cells", []jupyter.Output{stderr("  File \"/tmp/ipykernel_77/In[3].py\", line 2, in g\n/tmp/ipykernel_77/In[4].py:1: UserWarning: careful\n"),
-			stdout("  File \"/tmp/ipykernel_77/In[3].py\", line 2, in g\n/tmp/ipykernel_77/In[3].py\n")},
-			"[stderr]\n  Cell In[3], line 2, in g\nCell In[4]:1: UserWarning: careful\n[stdout]\n  Cell In[3], line 2, in g\n/tmp/ipykernel_77/In[3].py\n"},
+		{"a traceback that names cells", []jupyter.Output{stderr("  File \"/tmp/ipykernel_77/3.py\", line 2, in g\n/tmp/ipykernel_77/4.py:1: UserWarning: careful\n  File \"/tmp/ipykernel_77/55.py\", line 1\n"),
+			stdout("  File \"/tmp/ipykernel_77/3.py\", line 2, in g\n/tmp/ipykernel_77/3.py\n")},
+			"[stderr]\n  Cell In[3], line 2, in g\nCell In[4]:1: UserWarning: careful\n  File \"/tmp/ipykernel_77/55.py\", line 1\n[stdout]\n  Cell In[3], line 2, in g\n/tmp/ipykernel_77/3.py\n"},
 		{"the same error shown twice", []jupyter.Output{failed("E: m"), failed("E: m"), stdout("a\n"), failed("E: m")}, "E: m\na\nE: m\n"},
 		{"an error that a display has shown already", []jupyter.Output{shows("text/plain", "│ f:3 │\nValueError: x"), {Type: jupyter.OutputError, Ename: "ValueError", Evalue: "x"}}, "│ f:3 │\nValueError: x\n"},
 		{"a dump of the fault handler", []jupyter.Output{stderr(faultDump)}, "[stderr]\n" + faultDumpShown},
@@ -180,7 +180,7 @@ func TestRenderOrder(t *testing.T) {
 			"[stderr]\na.py:1: W1Warning: x\na.py:2: W2Warning: y\n  src\n  text\n  src\n[repeated warnings left out: 2; same file, line and message as shown]\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := written(Outputs(sequence(c.outputs...), testBudget(characters, false), Options{}))
+			got := written(Outputs(sequence(c.outputs...), testBudget(characters, false), Options{Cell: testCell}))
 			if diff := cmp.Diff(strings.TrimRight(c.want, "\n"), strings.TrimRight(got, "\n")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -460,3 +460,11 @@ Current thread 0x00007fab78640b80 (most recent call first):
 
 Extension modules: zmq.backend.cython._zmq, tornado.speedups (total: 2)
 `
+
+// testCell knows the cells 1 to 9, by files of that name.
+func testCell(file string) int {
+	if len(file) == 1 {
+		return int(file[0] - '0')
+	}
+	return 0
+}

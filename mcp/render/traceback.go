@@ -24,7 +24,7 @@ func (r *renderer) traceback(o *jupyter.Output) string {
 	if err != nil {
 		return r.unreadable(o.Text, err)
 	}
-	lines := cleanLines(b)
+	lines := r.cleanLines(b)
 	if len(lines) == 0 {
 		message := strings.TrimSuffix(o.Ename+": "+o.Evalue, ": ")
 		if r.text.endsWith(message) {
@@ -68,12 +68,12 @@ func escapeTraceback(lines []string) string {
 const ownLine = "\x00"
 
 // cleanLines drops colours and shows controls.
-func cleanLines(b []byte) []string {
+func (r *renderer) cleanLines(b []byte) []string {
 	var text strings.Builder
 	screen := newTerminal(func(settled []byte) { text.Write(settled) })
 	_, _ = screen.Write(b)
 	screen.finish()
-	s := strings.Trim(string(cellNames([]byte(text.String()), true)), "\n")
+	s := strings.Trim(string(cellNames([]byte(text.String()), r.options.Cell, true)), "\n")
 	if strings.TrimSpace(s) == "" {
 		return nil
 	}
@@ -437,7 +437,7 @@ func (r *renderer) shortMessage(message string) string {
 	if strings.TrimSpace(message) == "" {
 		return "[error without a message]"
 	}
-	lines := cleanLines([]byte(message))
+	lines := r.cleanLines([]byte(message))
 	if len(lines) == 0 {
 		lines = []string{strconv.Quote(message)}
 	}

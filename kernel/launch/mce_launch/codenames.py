@@ -13,31 +13,24 @@ def name_code():
     from ipykernel.compiler import XCachingCompiler
     from ipykernel.ipkernel import IPythonKernel
 
-    def request(raw_code):
-        """The request under way, if this is its own code: a cell may run other cells."""
+    def filename(raw_code):
         try:
             parent = IPythonKernel.instance().get_parent("shell")
-            return parent if parent["content"]["code"] == raw_code else None
+            # Only the request's own code: a cell may run other cells.
+            if parent["content"]["code"] == raw_code:
+                return parent["metadata"].get(FILENAME)
         except Exception:
             return None
-
-    def filename(raw_code):
-        parent = request(raw_code)
-        return parent and (parent.get("metadata") or {}).get(FILENAME)
 
     cache = XCachingCompiler.cache
     get_code_name = XCachingCompiler.get_code_name
 
     @functools.wraps(get_code_name)
-    def new_get_code_name(self, raw_code, code, number, *args, **kwargs):
+    def new_get_code_name(self, raw_code, *args, **kwargs):
         name = filename(raw_code)
         if isinstance(name, str) and name:
             return name
-        name = get_code_name(self, raw_code, code, number, *args, **kwargs)
-        parent = request(raw_code)
-        if parent and not parent["content"].get("silent") and parent["content"].get("store_history", True):
-            return cell_name(name, number)
-        return name
+        return get_code_name(self, raw_code, *args, **kwargs)
 
     @functools.wraps(cache)
     def new_cache(self, transformed_code, number=0, raw_code=None):
@@ -56,15 +49,6 @@ def name_code():
 
     XCachingCompiler.get_code_name = new_get_code_name
     XCachingCompiler.cache = new_cache
-
-
-def cell_name(name, number):
-    """The file is ipykernel's, which numba and joblib know by its directory, but not
-    its name: what Python writes of a cell then says which one it is."""
-    directory = os.path.dirname(name)
-    if "IPYKERNEL_CELL_NAME" in os.environ or not os.path.basename(directory).startswith("ipykernel_"):
-        return name
-    return os.path.join(directory, "In[%s].py" % number)
 
 
 def define_file(app):

@@ -1,0 +1,20 @@
+package session
+
+import "testing"
+
+// TestCellFile: the names are those of ipykernel's compiler.get_file_name.
+func TestCellFile(t *testing.T) {
+	for code, want := range map[string]string{
+		"":                              "3990065800",
+		"1":                             "224161117",
+		"ab":                            "2805137849",
+		"abc":                           "3350977461",
+		"1+1\n":                         "734043970",
+		"print('é')\nx = 5":             "1555057088",
+		"def g(x):\n    return 1 / x\n": "1496793362",
+	} {
+		if got := cellFile(code); got != want {
+			t.Errorf("cellFile(%q) is %s, want %s", code, got, want)
+		}
+	}
+}
