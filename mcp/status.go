@@ -77,6 +77,9 @@ func stateLines(r session.Report) []string {
 		if line := clockLine(r); line != "" {
 			lines = append(lines, line)
 		}
+		if words := replacedWords(r.Replaced); words != "" {
+			add("note: when this run began, %s", words)
+		}
 		if struckWords(r) == "" {
 			add("running, not failed: do not send the code again; get_execution id=%s shows what is new, interrupt_execution%s stops it", r.ID, idOfFresh(r))
 		}

@@ -143,6 +143,20 @@ func (t *tools) interruptExecution() tool {
 	}
 }
 
+// freshWords names the runs that no session's name reaches.
+func (t *tools) freshWords() string {
+	var ids []string
+	for _, s := range t.sessions.Fresh() {
+		if e := s.Current(); e != nil {
+			ids = append(ids, "id="+e.ID())
+		}
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	return "\n[note: what runs in a kernel of its own (fresh) is interrupted by its id: " + strings.Join(ids, ", ") + "]"
+}
+
 func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.CallToolResult {
 	id, name := a.String("id"), a.String("session")
 	force := a.Bool("force", false)
@@ -154,7 +168,7 @@ func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.Call
 		return errorResult(explain(err))
 	}
 	if e == nil {
-		return textResult("[ok | nothing to interrupt | the session runs nothing now; its variables are kept]")
+		return textResult("[ok | nothing to interrupt | the session runs nothing now; its variables are kept]" + t.freshWords())
 	}
 	if e.Finished() {
 		return t.answer(ctx, e, -1, append(a.Notes(), "there was nothing to interrupt: this run had ended already"))

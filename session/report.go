@@ -42,7 +42,7 @@ type Report struct {
 	Place      int    // how many wait before it, of StateQueued
 	Ahead      *Ahead // what the session does meanwhile, of StateQueued
 
-	Replaced []Replaced // streams that were not the kernel's at its end
+	Replaced []Replaced // streams that were not the kernel's at its end; before, when it began, while it has printed nothing
 	LeftOver []Running  // what a script has left at work
 
 	Stops      []Stop        // attempts to end it from outside, oldest first
@@ -131,6 +131,9 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 		}
 	} else if p := e.running.Waiting(); p != nil {
 		r.State, r.Prompt, r.Password, r.Question = StateWaiting, p.Text, p.Password, p.Number
+	}
+	if e.state != StateFinished && e.running.LastLine() == "" { // else it may have put them back
+		r.Replaced = e.session.replaced
 	}
 	if since < 0 {
 		since = e.delivered

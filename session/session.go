@@ -34,8 +34,9 @@ type Session struct {
 	env        *pyenv.Environment // of the kernel, or of the last one
 	kernel     *kernel.Kernel
 	generation int
-	loss       *Loss // the kernel died and no answer has told it
 	cells      cells
+	loss       *Loss      // the kernel died and no answer has told it
+	replaced   []Replaced // streams that were not the kernel's when the last run ended
 	queue      queue
 	current    *Execution // preparing or running
 	latest     *Execution
@@ -315,6 +316,9 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 	}
 	e.exitStatus = r.ExitStatus
 	s.cells.addLocked(e, r.ExecutionCount)
+	if s.replaced = r.Replaced; r.Exit != nil {
+		s.replaced = nil
+	}
 	e.finishLocked(e.endLocked(r), nil)
 	select {
 	case <-k.Done(): // it died right after the run had ended well

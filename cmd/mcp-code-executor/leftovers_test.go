@@ -56,6 +56,16 @@ func TestReplacedStreams(t *testing.T) {
 			}
 			p.call("execute_code", args{"code": back})
 		}
+		p.run("1" + step)
+		p.run("sys.stdout = io.StringIO()")
+		r := p.call("execute_code", args{"code": "print('hidden'); step(1)", "wait_seconds": 1})
+		if line := lineWith(r.text(), "[note: "); !strings.HasPrefix(line, "[note: when this run began, sys.stdout is io.StringIO") {
+			t.Errorf("while it runs:\n%s", r.text())
+		}
+		p.allow(1)
+		if r := p.call("get_execution", args{"id": r.field("id")}); !strings.HasPrefix(lineWith(r.text(), "[note: "), "[note: sys.stdout is io.StringIO") {
+			t.Errorf("at its end:\n%s", r.text())
+		}
 	})
 }
 
