@@ -162,7 +162,7 @@ func TestRenderOrder(t *testing.T) {
 			"[stderr]\nx.py:3: FutureWarning: \nold\n\n    see there\n  f()\n  f()\n[repeated warnings left out: 2; same file, line and message as shown]\n"},
 		{"warnings that differ in a later line", []jupyter.Output{stderr("x.py:3: UserWarning: old\nrow 1\n  f()\nx.py:3: UserWarning: old\nrow 2\n  f()\n"), stderr("x.py:3: UserWarning: old\nrow 1\n"), shows("text/plain", "d")},
 			"[stderr]\nx.py:3: UserWarning: old\nrow 1\n  f()\nx.py:3: UserWarning: old\nrow 2\n  f()\nx.py:3: UserWarning: old\nrow 1\n[display]\nd\n"},
-		{"a traceback with the launcher's frames", []jupyter.Output{stderr("Traceback (most recent call last):\n  File \"/l/mce_launch/fresh.py\", line 3, in run\n    callback()\n    ~~~~~~~~^^\n  File \"/w/a.py\", line 2, in bye\n    1/0\n    ~^~\n  File \"/l/mce_launch/fresh.py\", line 3\nE: m\n    text\n")},
+		{"a traceback with the launcher's frames", []jupyter.Output{stderr("Traceback (most recent call last):\n  File \"/l/launch/launch.py\", line 35, in <module>\n    status = main()\n  File \"/l/mce_launch/fresh.py\", line 3, in run\n    callback()\n    ~~~~~~~~^^\n  File \"/w/a.py\", line 2, in bye\n    1/0\n    ~^~\n  File \"/l/mce_launch/fresh.py\", line 3\nE: m\n    text\n")},
 			"[stderr]\nTraceback (most recent call last):\n  File \"/w/a.py\", line 2, in bye\n    1/0\n    ~^~\nE: m\n    text\n"},
 		{"a traceback that names cells", []jupyter.Output{stderr("  File \"/tmp/ipykernel_77/3.py\", line 2, in g\n/tmp/ipykernel_77/4.py:1: UserWarning: careful\n  File \"/tmp/ipykernel_77/55.py\", line 1\n"),
 			stdout("  File \"/tmp/ipykernel_77/3.py\", line 2, in g\n/tmp/ipykernel_77/3.py\n")},

@@ -37,7 +37,7 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func boundedText(from io.Reader, limit int, readOn string) (string, error) {
 	c := newCollector(limit)
-	screen := newTerminal(func(text []byte) { c.write("stdout", "", text) })
+	screen := newTerminal(func(text []byte) { c.write("stdout", "", cellNames(text, false)) })
 	if _, err := io.Copy(screen, from); err != nil {
 		return "", err
 	}

@@ -168,7 +168,7 @@ func (f *kernelFrames) leavesOut(line []byte) bool {
 	return f.marks
 }
 
-var kernelFrame = regexp.MustCompile(`(?m)^([ |]*)  File "[^"\n]*/(?:IPython/core|ipykernel|mce_launch)/[^"/\n]+", line \d+`)
+var kernelFrame = regexp.MustCompile(`(?m)^([ |]*)  File "[^"\n]*(?:/(?:IPython/core|ipykernel|mce_launch)/[^"/\n]+|/launch/launch\.py)", line \d+`)
 
 // isWarning tells the first line of what warnings.formatwarning writes:
 // file:line: CategoryWarning: message.

@@ -1,0 +1,1 @@
+get_ipython().run_cell('import sys; sys.exit(3)').success
