@@ -17,6 +17,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 )
 
 // Kernel is one running kernel process.
@@ -112,7 +113,10 @@ func startOnce(ctx context.Context, host *Host, spec Spec) (*Kernel, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
 	defer cancel()
 
-	parent, err := host.run.get(host.RuntimePlaces)
+	parent, err := host.run.Get(host.RuntimePlaces)
+	if errors.Is(err, rundir.ErrRemoved) {
+		err = ErrDead
+	}
 	if err != nil {
 		return nil, &StartError{Phase: "making a private directory", Err: err}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 )
 
 // Host is what the kernels of one server share. Set the fields before the first
@@ -29,7 +30,7 @@ type Host struct {
 	// PlainPython leaves out launch.py's prelude.
 	PlainPython bool
 
-	run   runDir
+	run   rundir.Dir
 	sweep sync.Once
 
 	transport transport
@@ -78,7 +79,7 @@ func (h *Host) newRecord(private string, info record.Info) *record.Record {
 }
 
 // Close removes the private directory. Every kernel must be closed before.
-func (h *Host) Close() error { return h.run.remove() }
+func (h *Host) Close() error { return h.run.Remove() }
 
 // Spec says how to start one kernel process.
 type Spec struct {

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package kernel
+package rundir
 
 import (
 	"io/fs"
@@ -8,11 +8,11 @@ import (
 )
 
 // Without flock no directory can be told to be free: none is swept.
-func lockRunDir(string) error    { return nil }
+func lockDir(string) error       { return nil }
 func lockFree(string) bool       { return false }
 func ownedByUs(fs.FileInfo) bool { return false }
 
-func keepRunDir(dir string) error {
+func keepDir(dir string) error {
 	_, err := os.Lstat(dir)
 	return err
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package kernel
+package rundir
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ func TestRunDirsAtOnce(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 20 {
-				dir, err := makeRuntimeDir(place)
+				dir, err := makeDir(place)
 				if err != nil {
 					t.Error(err)
 					return
@@ -64,28 +64,28 @@ func TestRunDirCleaned(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer os.RemoveAll(place)
-			var run runDir
-			before, err := run.get([]string{place})
+			var run Dir
+			before, err := run.Get([]string{place})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := test.change(before); err != nil {
 				t.Fatal(err)
 			}
-			after, err := run.get([]string{place})
+			after, err := run.Get([]string{place})
 			if err != nil || (after == before) != test.kept {
 				t.Errorf("%s, then %s (%v)", before, after, err)
 			}
 			if lock, err := os.Lstat(filepath.Join(after, "lock")); err != nil || !lock.Mode().IsRegular() || lockFree(after) {
 				t.Errorf("it is not locked (%v)", err)
 			}
-			if err := run.remove(); err != nil {
+			if err := run.Remove(); err != nil {
 				t.Error(err)
 			}
 			if _, err := os.Lstat(after); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("it is left (%v)", err)
 			}
-			if _, err := run.get([]string{place}); !errors.Is(err, ErrDead) {
+			if _, err := run.Get([]string{place}); !errors.Is(err, ErrRemoved) {
 				t.Errorf("made again after the end: %v", err)
 			}
 		})

@@ -1,6 +1,6 @@
 //go:build unix
 
-package kernel
+package rundir
 
 import (
 	"fmt"
@@ -14,10 +14,10 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 )
 
-// lockRunDir takes the lock that says the directory is in use. The descriptor
+// lockDir takes the lock that says the directory is in use. The descriptor
 // is held until the process ends, however it ends. The file gets its name when it
 // is locked: a server that starts at the same moment would sweep the directory.
-func lockRunDir(dir string) error {
+func lockDir(dir string) error {
 	path := filepath.Join(dir, "lock")
 	fd, err := unix.Open(path+".new", unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -29,9 +29,9 @@ func lockRunDir(dir string) error {
 	return os.Rename(path+".new", path)
 }
 
-// keepRunDir fails when the directory is there no more. One that has lost only its
+// keepDir fails when the directory is there no more. One that has lost only its
 // lock, a small old file, is locked again: else nobody would ever sweep it.
-func keepRunDir(dir string) error {
+func keepDir(dir string) error {
 	// Whoever finds the name free may have made another directory of it.
 	if info, err := os.Lstat(dir); err != nil || !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !ownedByUs(info) {
 		return fmt.Errorf("%s is not ours (%v)", dir, err)
@@ -39,7 +39,7 @@ func keepRunDir(dir string) error {
 	if _, err := os.Lstat(filepath.Join(dir, "lock")); err == nil {
 		return nil
 	}
-	return lockRunDir(dir)
+	return lockDir(dir)
 }
 
 // lockFree reports whether a lock file is there and nobody holds it. A directory
