@@ -101,8 +101,9 @@ func ClientFrom(ctx context.Context) Client {
 }
 
 // AfterDelivery registers fn to run when the answer of the call that ctx belongs
-// to was completely written. It never runs when there is no answer (the call
-// was cancelled) or writing it failed. No later tool call of the same
+// to was completely written, and has reached the client where that is known
+// ([Receipts]). It never runs when there is no answer (the call was cancelled) or
+// writing it failed. No later tool call of the same
 // connection starts before fn has returned, so a client that has the answer
 // never sees the state from before it. fn must be quick. Outside a call, or
 // after its answer, AfterDelivery does nothing.

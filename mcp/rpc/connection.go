@@ -102,21 +102,45 @@ func (c *connection) close() { c.closeOnce.Do(func() { close(c.done) }) }
 // errSuppressed is the result of a write that was given up on purpose.
 var errSuppressed = errors.New("message suppressed")
 
+// Receipts is a writer that knows when what was written to it has reached the
+// client: a process stands between the two, and may end before it has handed it on.
+type Receipts interface {
+	io.Writer
+	// Receipt returns a channel that is closed when all that has been written so
+	// far has reached the client. It is not called while a Write is under way.
+	Receipt() <-chan struct{}
+}
+
 // write writes one line when nobody else does, unless suppressed says at that
 // moment that it must not be sent.
 func (c *connection) write(line []byte, suppressed func() bool) error {
+	_, err := c.writeReceipt(line, suppressed)
+	return err
+}
+
+// writeReceipt is write. The channel is closed when the client has the line, nil
+// when it has it at once.
+func (c *connection) writeReceipt(line []byte, suppressed func() bool) (<-chan struct{}, error) {
 	select {
 	case c.writer <- struct{}{}:
 	case <-c.done:
-		return ErrConnectionClosed
+		return nil, ErrConnectionClosed
 	}
-	return c.writeHolding(line, suppressed)
+	defer func() { <-c.writer }()
+	if err := c.writeHolding(line, suppressed); err != nil {
+		return nil, err
+	}
+	if receipts, ok := c.out.(Receipts); ok {
+		return receipts.Receipt(), nil
+	}
+	return nil, nil
 }
 
 // tryWrite is write, but gives up and returns false when somebody is writing.
 func (c *connection) tryWrite(line []byte, suppressed func() bool) bool {
 	select {
 	case c.writer <- struct{}{}:
+		defer func() { <-c.writer }()
 		return c.writeHolding(line, suppressed) == nil
 	default:
 		return false
@@ -124,7 +148,6 @@ func (c *connection) tryWrite(line []byte, suppressed func() bool) bool {
 }
 
 func (c *connection) writeHolding(line []byte, suppressed func() bool) error {
-	defer func() { <-c.writer }()
 	select {
 	case <-c.done:
 		return ErrConnectionClosed

@@ -270,11 +270,19 @@ func (c *connection) deliver(call *call, line []byte, callbacks []func()) {
 			close(done)
 		}()
 	}
-	if err := c.write(line, func() bool { return c.givenUp(call) }); err != nil {
+	receipt, err := c.writeReceipt(line, func() bool { return c.givenUp(call) })
+	if err != nil {
 		if !errors.Is(err, errSuppressed) {
 			c.log.Debug("sending answer", "method", call.method, "error", err)
 		}
 		return
+	}
+	if receipt != nil && len(callbacks) > 0 {
+		select {
+		case <-receipt:
+		case <-call.ctx.Done(): // by the connection's end: an answer cannot be cancelled any more
+			return
+		}
 	}
 	for _, callback := range callbacks {
 		c.runCallback(callback)
