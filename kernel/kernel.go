@@ -166,7 +166,7 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	session := uuid.NewString()
 	k.codec = jupyter.NewCodec([]byte(info.Key), session, "mcp-code-executor")
 
-	options := launch.Options{Sidecar: k.spec.Sidecar, Code: k.spec.Code, NoPrelude: host.PlainPython, Pipes: guard.Pipes, Unsent: filepath.Join(k.dir, "unsent")}
+	options := launch.Options{Sidecar: k.spec.Sidecar, Code: k.spec.Code, NoPrelude: host.PlainPython || k.spec.PlainPython, Pipes: guard.Pipes, Unsent: filepath.Join(k.dir, "unsent")}
 	if err := launch.MakeUnsent(options.Unsent); err != nil {
 		k.log.Warn("what the kernel has not sent when it dies will be lost", "err", err)
 		options.Unsent = ""

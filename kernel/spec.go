@@ -101,6 +101,9 @@ type Spec struct {
 	Generation  int
 	Environment string
 
+	// PlainPython is that of [Host], for this kernel.
+	PlainPython bool
+
 	// StartTimeout bounds the time from launch to the first proved answer;
 	// 0 means 60 s, which a cold conda environment on a slow disk can need.
 	StartTimeout time.Duration

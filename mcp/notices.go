@@ -47,7 +47,7 @@ func agoWords(d time.Duration) string {
 // addTo puts the notices into a result: as lines below the status line, as a
 // member of a JSON object, or at the end of an error's words.
 func (n *notices) addTo(ctx context.Context, result *mcp.CallToolResult) {
-	if len(n.sentences) == 0 || n.told.Load() || result == nil || len(result.Content) == 0 {
+	if n == nil || len(n.sentences) == 0 || n.told.Load() || result == nil || len(result.Content) == 0 {
 		return
 	}
 	first, ok := result.Content[0].(mcp.TextContent)

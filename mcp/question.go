@@ -218,7 +218,7 @@ func (t *tools) handleSendInput(ctx context.Context, a *call) *mcp.CallToolResul
 	e := t.resumed(a)
 	if e == nil {
 		var err error
-		if e, err = t.findRunning(id, name); err != nil {
+		if e, err = t.findRunning(ctx, id, name); err != nil {
 			return errorResult(explain(err))
 		}
 		if e == nil {

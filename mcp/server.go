@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -29,6 +30,9 @@ type Config struct {
 	// Notices are sentences that the first answer tells, such as which setting is
 	// wrong.
 	Notices []string
+	// Kept says that the server outlives its clients, each of which comes by
+	// [Server.ServeFor].
+	Kept bool
 }
 
 // Server offers the tools on any number of connections. Sessions belong to the
@@ -46,7 +50,7 @@ func New(c Config) *Server {
 		log: c.Log,
 		mcp: server.NewMCPServer("mcp-code-executor", c.Version,
 			server.WithToolCapabilities(false),
-			server.WithInstructions(instructions),
+			server.WithInstructions(instructionsFor(c.Kept)),
 			server.WithLogger(c.Log),
 		),
 	}
@@ -61,11 +65,26 @@ func New(c Config) *Server {
 	return s
 }
 
+// keptInstructions go on for a server that outlives its clients.
+const keptInstructions = `
+- This server goes on when its client ends, and keeps sessions for a while. Calls without a session use a default session that nobody else gets while you are connected; the first answer names it if it is not "default". A session that is named is shared with whoever names it.`
+
+func instructionsFor(kept bool) string {
+	if !kept {
+		return instructions
+	}
+	return strings.TrimRight(instructions, "\n") + keptInstructions
+}
+
 // Serve speaks MCP on one connection until it ends: see [rpc.Serve].
 func (s *Server) Serve(ctx context.Context, r io.Reader, w io.Writer) error {
+	return s.serve(ctx, nil, r, w)
+}
+
+func (s *Server) serve(ctx context.Context, c *session.Conversation, r io.Reader, w io.Writer) error {
 	return rpc.Serve(ctx, s.mcp, r, w, rpc.Options{
 		Logger: s.log,
-		Turn:   s.turn,
+		Turn:   func(tool string, arguments json.RawMessage) string { return s.turn(c, tool, arguments) },
 		AfterPanic: "Only this call is affected: the session, its variables and other calls are untouched. " +
 			"Look at the state before you repeat the call, because it may have had effects.",
 	})
@@ -73,7 +92,7 @@ func (s *Server) Serve(ctx context.Context, r io.Reader, w io.Writer) error {
 
 // turn names the session into whose queue a call puts code, so that calls sent
 // one after the other run in that order.
-func (s *Server) turn(tool string, arguments json.RawMessage) string {
+func (s *Server) turn(c *session.Conversation, tool string, arguments json.RawMessage) string {
 	if !slices.Contains(s.queueing, tool) {
 		return ""
 	}
@@ -82,7 +101,7 @@ func (s *Server) turn(tool string, arguments json.RawMessage) string {
 	}
 	var name string
 	if json.Unmarshal(arguments, &given) != nil || json.Unmarshal(given.Session, &name) != nil || name == "" {
-		return session.DefaultName
+		return c.Name("")
 	}
 	return name
 }
@@ -198,8 +217,10 @@ func (t tool) definition() mcp.Tool {
 
 func (t tool) handler(first *notices) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		own := welcome(ctx)
 		result := t.handle(ctx, &call{arguments.New(request.Params.Arguments), request})
 		first.addTo(ctx, result)
+		own.addTo(ctx, result)
 		fit(ctx, result)
 		return result, nil
 	}

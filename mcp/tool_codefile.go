@@ -55,7 +55,7 @@ func (t *tools) handleInitializeCodeFile(ctx context.Context, a *call) *mcp.Call
 	if err != nil {
 		return jsonError(err)
 	}
-	f, err := storage.Create(filename, content, t.sessions.Shadows(ctx))
+	f, err := storage.Create(filename, content, t.sessions.Shadows(ctx, conversation(ctx)))
 	if err != nil {
 		return jsonError(err)
 	}
@@ -217,7 +217,7 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 	if err != nil {
 		return errorResult("nothing was run: " + explain(err))
 	}
-	s, err := t.sessions.Open(name)
+	s, err := t.sessions.OpenFor(conversation(ctx), name)
 	if err != nil {
 		return errorResult(explain(err))
 	}
@@ -225,7 +225,7 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 	if fresh {
 		execute = s.ExecuteFresh
 	}
-	e, err := execute(session.Request{Code: scriptCode(file, argv, fresh), File: file, Script: true, Arguments: argv, Timeout: limit, Generation: expected})
+	e, err := execute(session.Request{By: conversation(ctx), Code: scriptCode(file, argv, fresh), File: file, Script: true, Arguments: argv, Timeout: limit, Generation: expected})
 	rpc.Queued(ctx)
 	if err != nil {
 		return errorResult(explain(err))

@@ -57,13 +57,13 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *call) *mcp.Ca
 	if c.Type == managedType {
 		c = pyenv.Config{}
 	}
-	s, err := t.sessions.Open(name)
+	s, err := t.sessions.OpenFor(conversation(ctx), name)
 	if err != nil {
 		return jsonError(err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, configureTime, errEnvironmentNotReady)
 	defer cancel()
-	done, err := s.Configure(ctx, c, force)
+	done, err := s.Configure(ctx, conversation(ctx), c, force)
 	if errors.Is(err, errEnvironmentNotReady) {
 		return jsonError(fmt.Errorf("the environment was not changed: %v", err))
 	}
@@ -71,7 +71,7 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *call) *mcp.Ca
 		return jsonError(fmt.Errorf("the environment was not changed: %w", err))
 	}
 	if name == "" {
-		t.sessions.SetDefault(c)
+		t.sessions.SetDefaultFor(conversation(ctx), c)
 	}
 	message := "Environment configured: " + done.Environment.Label() + ", Python " + done.Environment.Info.Version
 	if done.Notice != "" {
@@ -146,7 +146,7 @@ func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *call) *mcp.Ca
 	if err := a.Err(); err != nil {
 		return jsonError(err)
 	}
-	s, err := t.sessions.Open(name)
+	s, err := t.sessions.OpenFor(conversation(ctx), name)
 	if err != nil {
 		return jsonError(err)
 	}
@@ -178,7 +178,7 @@ func (t *tools) describeEnvironment(ctx context.Context, s *session.Session) obj
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, configTime, errEnvironmentNotReady)
 	defer cancel()
-	env, err := s.Environment(ctx, nil)
+	env, err := s.Environment(ctx, conversation(ctx), nil)
 	if err != nil {
 		return object{"works": false, "error": explain(err)}
 	}

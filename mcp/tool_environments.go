@@ -36,7 +36,7 @@ const listRest = 4
 // listEnvironments tells what is on this machine. What does not fit is named
 // shortly: by its directory and names, which are enough to choose it by.
 func (t *tools) listEnvironments(ctx context.Context, a *call, s *session.Session) *mcp.CallToolResult {
-	list := t.sessions.Environments(ctx)
+	list := t.sessions.Environments(ctx, conversation(ctx))
 	budget := clients.Of(ctx).Most(0)
 	c := s.Config()
 	answer := object{

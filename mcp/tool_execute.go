@@ -69,7 +69,7 @@ func (t *tools) handleExecuteCode(ctx context.Context, a *call) *mcp.CallToolRes
 	filename := a.String("filename")
 	name := a.String("session")
 	deadline = deadline.Add(waitSeconds(a))
-	request := session.Request{Code: code, Timeout: timeout(a), Generation: generation(a)}
+	request := session.Request{By: conversation(ctx), Code: code, Timeout: timeout(a), Generation: generation(a)}
 	maxOutput(a)
 	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
@@ -78,7 +78,7 @@ func (t *tools) handleExecuteCode(ctx context.Context, a *call) *mcp.CallToolRes
 		rpc.Queued(ctx)
 		return t.finish(ctx, a, e, deadline, nil)
 	}
-	s, err := t.sessions.Open(name)
+	s, err := t.sessions.OpenFor(conversation(ctx), name)
 	if err != nil {
 		return errorResult(explain(err))
 	}
@@ -88,7 +88,7 @@ func (t *tools) handleExecuteCode(ctx context.Context, a *call) *mcp.CallToolRes
 		if err != nil {
 			return errorResult("the code was not run: " + explain(err))
 		}
-		file, err := storage.Create(filename, code, t.sessions.Shadows(ctx))
+		file, err := storage.Create(filename, code, t.sessions.Shadows(ctx, conversation(ctx)))
 		if err != nil {
 			return errorResult("the code was not run: " + explain(err))
 		}
@@ -128,13 +128,27 @@ func waitSeconds(a *call) time.Duration {
 	return time.Duration(a.Number("wait_seconds", defaultWait, arguments.Between(0, maxWait)) * float64(time.Second))
 }
 
+// find returns an open session as the call means its name.
+func (t *tools) find(ctx context.Context, name string) (*session.Session, error) {
+	return t.sessions.Find(conversation(ctx).Name(name))
+}
+
+// execution returns a run. Whoever asks for it uses its session.
+func (t *tools) execution(ctx context.Context, id string) (*session.Execution, error) {
+	e, err := t.sessions.Execution(id)
+	if err == nil {
+		conversation(ctx).Name(e.Session().Name())
+	}
+	return e, err
+}
+
 // findRunning returns the execution to interrupt or to answer, nil when there is
 // none.
-func (t *tools) findRunning(id, name string) (*session.Execution, error) {
+func (t *tools) findRunning(ctx context.Context, id, name string) (*session.Execution, error) {
 	if id != "" {
-		return t.sessions.Execution(id)
+		return t.execution(ctx, id)
 	}
-	s, err := t.sessions.Find(name)
+	s, err := t.find(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (t *tools) handleGetExecution(ctx context.Context, a *call) *mcp.CallToolRe
 	e := t.resumed(a)
 	if e == nil {
 		var err error
-		if e, err = t.findByAny(id); err != nil {
+		if e, err = t.findByAny(ctx, id); err != nil {
 			return errorResult(explain(err))
 		}
 	}
@@ -107,9 +107,9 @@ func parseLines(text string, q *session.LineQuery) bool {
 
 // findByAny returns the execution with that id, or the newest of the session of
 // that name.
-func (t *tools) findByAny(id string) (*session.Execution, error) {
+func (t *tools) findByAny(ctx context.Context, id string) (*session.Execution, error) {
 	if id != "" {
-		e, err := t.sessions.Execution(id)
+		e, err := t.execution(ctx, id)
 		if err == nil {
 			return e, nil
 		}
@@ -117,7 +117,7 @@ func (t *tools) findByAny(id string) (*session.Execution, error) {
 			return nil, err
 		}
 	}
-	s, err := t.sessions.Find(id)
+	s, err := t.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.Call
 	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
-	e, err := t.findRunning(id, name)
+	e, err := t.findRunning(ctx, id, name)
 	if err != nil {
 		return errorResult(explain(err))
 	}

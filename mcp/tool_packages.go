@@ -64,11 +64,11 @@ func (t *tools) handleInstallDependencies(ctx context.Context, a *call) *mcp.Cal
 	if err != nil {
 		return jsonError(fmt.Errorf("nothing was installed: %w", err))
 	}
-	s, err := t.sessions.Open(name)
+	s, err := t.sessions.OpenFor(conversation(ctx), name)
 	if err != nil {
 		return jsonError(err)
 	}
-	e, err := s.Install(wanted, upgrade)
+	e, err := s.Install(conversation(ctx), wanted, upgrade)
 	if err != nil {
 		return jsonError(err)
 	}
@@ -257,14 +257,14 @@ func (t *tools) handleCheckInstalledPackages(ctx context.Context, a *call) *mcp.
 	if err := a.Err(); err != nil {
 		return jsonError(err)
 	}
-	s, err := t.sessions.Open(name)
+	s, err := t.sessions.OpenFor(conversation(ctx), name)
 	if err != nil {
 		return jsonError(err)
 	}
 	packages = unique(packages)
 	ctx, cancel := context.WithTimeoutCause(ctx, checkTime, errEnvironmentNotReady)
 	defer cancel()
-	env, statuses, err := s.Check(ctx, packages)
+	env, statuses, err := s.Check(ctx, conversation(ctx), packages)
 	if err != nil {
 		return jsonError(err)
 	}

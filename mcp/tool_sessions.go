@@ -98,12 +98,10 @@ func (t *tools) handleStopSession(ctx context.Context, a *call) *mcp.CallToolRes
 	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
+	name = conversation(ctx).Name(name)
 	had, err := t.sessions.Stop(context.WithoutCancel(ctx), name, restart)
 	if err != nil {
 		return errorResult(explain(err))
-	}
-	if name == "" {
-		name = session.DefaultName
 	}
 	done := "stopped"
 	if restart {
@@ -139,7 +137,7 @@ func (t *tools) handleInspectVariables(ctx context.Context, a *call) *mcp.CallTo
 	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
 	}
-	s, err := t.sessions.Find(name)
+	s, err := t.find(ctx, name)
 	if err != nil {
 		return errorResult(explain(err))
 	}

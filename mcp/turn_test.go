@@ -20,7 +20,7 @@ func TestTurn(t *testing.T) {
 		{"get_execution", `{"session":"a"}`, ""},
 		{"no_tool", `{"session":"a"}`, ""},
 	} {
-		if got := s.turn(test.tool, json.RawMessage(test.arguments)); got != test.want {
+		if got := s.turn(nil, test.tool, json.RawMessage(test.arguments)); got != test.want {
 			t.Errorf("%s %s: %q, want %q", test.tool, test.arguments, got, test.want)
 		}
 	}

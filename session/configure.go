@@ -34,11 +34,11 @@ type Switch struct {
 // thrown away for a call that changes nothing. With code running it is refused
 // (*[BusyError]) unless force is set. The next execution starts a kernel in the
 // new environment.
-func (s *Session) Configure(ctx context.Context, c pyenv.Config, force bool) (Switch, error) {
+func (s *Session) Configure(ctx context.Context, by *Conversation, c pyenv.Config, force bool) (Switch, error) {
 	if err := s.busy(force); err != nil {
 		return Switch{}, err
 	}
-	env, notice, err := s.manager.environmentWithKernel(ctx, c)
+	env, notice, err := s.manager.environmentWithKernel(ctx, by, c)
 	if err != nil {
 		return Switch{}, err
 	}
@@ -73,15 +73,15 @@ func (s *Session) Configure(ctx context.Context, c pyenv.Config, force bool) (Sw
 
 // environmentWithKernel resolves a configuration and sees to its ipykernel. ctx
 // ends the waiting only: an installation goes on, and the next call finds it done.
-func (m *Manager) environmentWithKernel(ctx context.Context, c pyenv.Config) (env *pyenv.Environment, notice string, err error) {
-	env, err = m.environment(ctx, c, func(string) {})
+func (m *Manager) environmentWithKernel(ctx context.Context, by *Conversation, c pyenv.Config) (env *pyenv.Environment, notice string, err error) {
+	env, err = m.environment(ctx, by, c, func(string) {})
 	if err != nil {
 		return nil, "", err
 	}
 	done := make(chan error, 1)
 	m.wg.Go(func() {
 		var err error
-		notice, err = m.config.Provisioner.EnsureKernel(m.ctx, env, nil)
+		notice, err = m.provisioner(by).EnsureKernel(m.ctx, env, nil)
 		done <- err
 	})
 	select {
@@ -108,20 +108,6 @@ func (s *Session) busyLocked(force bool) error {
 	return &BusyError{Session: s.name, Running: s.current.id, Line: s.current.request.line(), Since: since(s.current.asked)}
 }
 
-// SetDefault makes c the environment of sessions opened from now on.
-func (m *Manager) SetDefault(c pyenv.Config) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.defaultConfig = c
-}
-
-// Default returns the environment chosen for sessions that chose none.
-func (m *Manager) Default() pyenv.Config {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.defaultConfig
-}
-
 // Config returns what the session's environment was chosen by.
 func (s *Session) Config() pyenv.Config {
 	s.mu.Lock()
@@ -130,6 +116,6 @@ func (s *Session) Config() pyenv.Config {
 }
 
 // Environments lists what is on this machine; it starts nothing.
-func (m *Manager) Environments(ctx context.Context) pyenv.Listing {
-	return m.config.Provisioner.Installer.Finder.List(ctx)
+func (m *Manager) Environments(ctx context.Context, by *Conversation) pyenv.Listing {
+	return m.provisioner(by).Installer.Finder.List(ctx)
 }

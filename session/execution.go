@@ -83,6 +83,9 @@ type Request struct {
 	Timeout time.Duration
 	// fresh says that the run has its kernel to itself; see ExecuteFresh.
 	fresh bool
+	// By is the conversation that asked, nil where there is one client: a kernel
+	// that has to be started gets its variables.
+	By *Conversation
 	// Generation is the kernel the code counts on; in another it does not run.
 	// 0 is any.
 	Generation int

@@ -41,7 +41,7 @@ func (m *Manager) openFresh(s *Session) (*Session, error) {
 	}
 	f := newSession(m, s.name+" (fresh kernel)", config)
 	f.alone = true
-	m.fresh[f] = true
+	m.fresh[f] = s
 	return f, nil
 }
 

@@ -21,8 +21,8 @@ type Installation struct {
 // Install installs into the session's environment and returns at once. It does
 // not wait in the session's queue: code that runs is not disturbed, and a long
 // run need not end first. Its result is [Report.Installed].
-func (s *Session) Install(wanted packaging.Wanted, upgrade bool) (*Execution, error) {
-	e := &Execution{session: s, kind: KindInstall, asked: time.Now(), done: make(chan struct{}), state: StatePreparing}
+func (s *Session) Install(by *Conversation, wanted packaging.Wanted, upgrade bool) (*Execution, error) {
+	e := &Execution{session: s, kind: KindInstall, request: Request{By: by}, asked: time.Now(), done: make(chan struct{}), state: StatePreparing}
 	e.ctx, e.cancel = context.WithCancelCause(s.ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,11 +44,11 @@ func (s *Session) install(e *Execution, wanted packaging.Wanted, upgrade bool) {
 			e.setLocked(state, line)
 		}
 	}
-	env, err := s.Environment(e.ctx, progress(StatePreparing))
+	env, err := s.Environment(e.ctx, e.request.By, progress(StatePreparing))
 	var result install.Result
 	if err == nil {
 		progress(StateInstalling)("starting")
-		result, err = s.manager.config.Provisioner.Installer.Install(e.ctx, env, wanted, install.Options{Upgrade: upgrade, Progress: progress(StateInstalling)})
+		result, err = s.manager.provisioner(e.request.By).Installer.Install(e.ctx, env, wanted, install.Options{Upgrade: upgrade, Progress: progress(StateInstalling)})
 	}
 	var stale Stale
 	// Also when no version has changed: a project can be there in place now.
@@ -79,7 +79,7 @@ func changesOf(r install.Result, err error) []install.Change {
 
 // Environment returns the environment the session's kernel runs in or would be
 // started in. ctx ends the waiting; progress may be nil.
-func (s *Session) Environment(ctx context.Context, progress func(string)) (*pyenv.Environment, error) {
+func (s *Session) Environment(ctx context.Context, by *Conversation, progress func(string)) (*pyenv.Environment, error) {
 	s.mu.Lock()
 	env, config := s.env, s.config
 	if s.kernel == nil {
@@ -92,15 +92,15 @@ func (s *Session) Environment(ctx context.Context, progress func(string)) (*pyen
 	if progress == nil {
 		progress = func(string) {}
 	}
-	return s.manager.environment(ctx, config, progress)
+	return s.manager.environment(ctx, by, config, progress)
 }
 
 // Check looks up packages in the session's environment without importing any.
-func (s *Session) Check(ctx context.Context, names []string) (*pyenv.Environment, []pyenv.PackageStatus, error) {
-	env, err := s.Environment(ctx, nil)
+func (s *Session) Check(ctx context.Context, by *Conversation, names []string) (*pyenv.Environment, []pyenv.PackageStatus, error) {
+	env, err := s.Environment(ctx, by, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	statuses, err := s.manager.config.Provisioner.Installer.Finder.Check(ctx, env, names)
+	statuses, err := s.manager.provisioner(by).Installer.Finder.Check(ctx, env, names)
 	return env, statuses, err
 }

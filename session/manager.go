@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"maps"
 	"slices"
@@ -55,16 +56,21 @@ type Manager struct {
 	marks  *marks
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // preparations
+	wg     sync.WaitGroup // preparations, and sessions being ended
+	secret []byte         // of the hashes of variables
 
 	mu            sync.Mutex // protects the fields below
 	sessions      map[string]*Session
-	fresh         map[*Session]bool // sessions of one run each
+	fresh         map[*Session]*Session // sessions of one run each, by the one they were asked for in
 	executions    map[string]*Execution
 	order         []string // ids in executions, oldest first
 	defaultConfig pyenv.Config
-	preparations  map[pyenv.Config]*preparation
+	preparations  map[wanted]*preparation
+	idleLimit     time.Duration
 	closed        bool
+	conversations map[*Conversation]bool
+	kept          map[string]*kept // by the name of the session
+	defaults      map[string]bool  // names of default sessions
 }
 
 // NewManager returns a manager without sessions; nothing is started.
@@ -81,10 +87,15 @@ func NewManager(c Config) *Manager {
 		ctx:           ctx,
 		cancel:        cancel,
 		sessions:      map[string]*Session{},
-		fresh:         map[*Session]bool{},
+		fresh:         map[*Session]*Session{},
 		executions:    map[string]*Execution{},
 		defaultConfig: c.Environment,
-		preparations:  map[pyenv.Config]*preparation{},
+		preparations:  map[wanted]*preparation{},
+		idleLimit:     c.IdleLimit,
+		conversations: map[*Conversation]bool{},
+		kept:          map[string]*kept{},
+		defaults:      map[string]bool{DefaultName: true},
+		secret:        []byte(rand.Text()),
 	}
 }
 
@@ -106,14 +117,14 @@ func validName(name string) bool {
 }
 
 // Open returns the session of that name, made when it is new. "" is the default.
-func (m *Manager) Open(name string) (*Session, error) {
-	if name == "" {
-		name = DefaultName
-	}
+func (m *Manager) Open(name string) (*Session, error) { return m.OpenFor(nil, name) }
+
+// openIn is Open; a session that is new is put into the environment of config.
+func (m *Manager) openIn(name string, config pyenv.Config) (*Session, error) {
 	if !validName(name) {
 		return nil, &NameError{Name: name, Reason: "use 1 to 64 letters, digits, spaces, '_', '-' or '.', the first a letter, digit or '_'"}
 	}
-	s, err := m.open(name)
+	s, err := m.open(name, config)
 	if full, ok := err.(*TooManySessionsError); ok {
 		// Asked without the lock: sessions take it inside their own.
 		for _, s := range m.Sessions() {
@@ -125,7 +136,7 @@ func (m *Manager) Open(name string) (*Session, error) {
 	return s, err
 }
 
-func (m *Manager) open(name string) (*Session, error) {
+func (m *Manager) open(name string, config pyenv.Config) (*Session, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -137,7 +148,7 @@ func (m *Manager) open(name string) (*Session, error) {
 	if len(m.sessions) >= maxSessions {
 		return nil, &TooManySessionsError{Limit: maxSessions}
 	}
-	s := newSession(m, name, m.defaultConfig)
+	s := newSession(m, name, config)
 	m.sessions[name] = s
 	return s, nil
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
 // preparation is one environment being found, and made when it is the managed
@@ -34,11 +35,17 @@ func (p *preparation) watch() (string, <-chan struct{}) {
 	return p.activity, p.changed
 }
 
+// wanted is what is prepared: an environment, with the variables of one client.
+type wanted struct {
+	config      pyenv.Config
+	provisioner *provision.Provisioner
+}
+
 // environment resolves a configuration and tells progress what is being done.
 // Calls for the same configuration share one preparation. ctx ends the waiting
 // only.
-func (m *Manager) environment(ctx context.Context, c pyenv.Config, progress func(string)) (*pyenv.Environment, error) {
-	p := m.preparing(c)
+func (m *Manager) environment(ctx context.Context, by *Conversation, c pyenv.Config, progress func(string)) (*pyenv.Environment, error) {
+	p := m.preparing(wanted{c, m.provisioner(by)})
 	for {
 		activity, changed := p.watch()
 		progress(activity)
@@ -56,23 +63,23 @@ func (m *Manager) environment(ctx context.Context, c pyenv.Config, progress func
 	}
 }
 
-// preparing returns the preparation under way for c, or begins one.
-func (m *Manager) preparing(c pyenv.Config) *preparation {
+// preparing returns the preparation under way for w, or begins one.
+func (m *Manager) preparing(w wanted) *preparation {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if p := m.preparations[c]; p != nil {
+	if p := m.preparations[w]; p != nil {
 		return p
 	}
 	p := &preparation{done: make(chan struct{}), changed: make(chan struct{}), activity: "looking at the environment"}
-	m.preparations[c] = p
+	m.preparations[w] = p
 	m.wg.Go(func() {
-		if c.Configured() {
-			p.env, p.err = m.config.Provisioner.Resolve(m.ctx, c)
+		if w.config.Configured() {
+			p.env, p.err = w.provisioner.Resolve(m.ctx, w.config)
 		} else {
-			p.env, p.err = m.config.Provisioner.Managed(m.ctx, p.say)
+			p.env, p.err = w.provisioner.Managed(m.ctx, p.say)
 		}
 		m.mu.Lock()
-		delete(m.preparations, c)
+		delete(m.preparations, w)
 		m.mu.Unlock()
 		close(p.done)
 	})

@@ -46,6 +46,7 @@ type Session struct {
 	refresh    bool     // something can be imported that could not before
 	reload     []string // code files that changed: modules to load again
 	news       []string // sentences for the next answer; see tell
+	variables  hashes   // with which the kernel was started
 	named      named    // what an answer has named
 	idleTimer  *time.Timer
 	aside      int // installations and inspections under way

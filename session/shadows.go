@@ -14,19 +14,19 @@ const shadowsTime = 5 * time.Second
 // Shadows tells of a module name whether an installed package of the default
 // environment has it. An environment that is still to be made, or does not
 // answer in time, has no packages.
-func (m *Manager) Shadows(ctx context.Context) codefile.Shadows {
+func (m *Manager) Shadows(ctx context.Context, by *Conversation) codefile.Shadows {
 	return func(module string) (string, bool) {
-		config := m.Default()
+		config := m.DefaultFor(by)
 		if !config.Configured() && !m.config.Provisioner.ManagedReady() {
 			return "", false
 		}
 		ctx, cancel := context.WithTimeout(ctx, shadowsTime)
 		defer cancel()
-		env, err := m.environment(ctx, config, func(string) {})
+		env, err := m.environment(ctx, by, config, func(string) {})
 		if err != nil {
 			return "", false
 		}
-		statuses, err := m.config.Provisioner.Installer.Finder.Check(ctx, env, []string{module})
+		statuses, err := m.provisioner(by).Installer.Finder.Check(ctx, env, []string{module})
 		if err != nil || !statuses[0].Installed {
 			return "", false
 		}

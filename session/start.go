@@ -36,11 +36,11 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := s.manager.environment(e.ctx, config, func(line string) { s.activity(e, line) })
+	env, err := s.manager.environment(e.ctx, e.request.By, config, func(line string) { s.activity(e, line) })
 	if err != nil {
 		return nil, err
 	}
-	notice, err := c.Provisioner.EnsureKernel(e.ctx, env, func(line string) { s.activity(e, line) })
+	notice, err := s.manager.provisioner(e.request.By).EnsureKernel(e.ctx, env, func(line string) { s.activity(e, line) })
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +61,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		Session:     s.name,
 		Generation:  next,
 		Environment: env.Label(),
+		PlainPython: e.request.By.plainPython(),
 	})
 	if variables := pyenv.AtStart(env.Vars); err != nil && len(variables) > 0 {
 		err = &StartVariablesError{Variables: variables, Err: err}
@@ -74,7 +75,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		s.wg.Go(k.Close)
 		return nil, ErrClosed
 	}
-	s.kernel, s.env, s.generation = k, env, next
+	s.kernel, s.env, s.generation, s.variables = k, env, next, e.request.By.variables()
 	if next == 1 && !s.alone {
 		e.workDir = work.Path
 	}

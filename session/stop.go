@@ -29,6 +29,13 @@ func (m *Manager) Stop(ctx context.Context, name string, restart bool) (hadKerne
 	return hadKernel, nil
 }
 
+// end ends a session that is out of the list already.
+func (m *Manager) end(s *Session) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	s.close(ctx)
+}
+
 // stop ends the kernel, and what it runs, and cancels what waits.
 func (s *Session) stop(ctx context.Context) bool {
 	s.mu.Lock()
@@ -145,9 +152,16 @@ func (s *Session) Summary() Summary {
 	return sum
 }
 
+// idleLimitNow is the idle limit in force.
+func (m *Manager) idleLimitNow() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.idleLimit
+}
+
 // watchIdleLocked begins to count the idle time anew. The caller must hold s.mu.
 func (s *Session) watchIdleLocked() {
-	limit := s.manager.config.IdleLimit
+	limit := s.manager.idleLimitNow()
 	if limit <= 0 || s.closed {
 		return
 	}
@@ -173,9 +187,9 @@ func (s *Session) asideDoneLocked() {
 func (s *Session) expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	limit := s.manager.config.IdleLimit
+	limit := s.manager.idleLimitNow()
 	busy := s.current != nil || s.queue.len() > 0 || s.aside > 0 // its end counts anew
-	if s.closed || busy || s.kernel == nil || time.Since(s.lastUsed) < limit {
+	if limit <= 0 || s.closed || busy || s.kernel == nil || time.Since(s.lastUsed) < limit {
 		return
 	}
 	k := s.kernel

@@ -15,7 +15,7 @@ import (
 // is made if it is not there. It returns nil when there is none.
 func (d *doctor) checkEnvironment(ctx context.Context) *pyenv.Environment {
 	d.progress.Say("looking at the environment")
-	env, err := d.session.Environment(ctx, d.progress.Say)
+	env, err := d.session.Environment(ctx, nil, d.progress.Say)
 	if err != nil {
 		d.report.fail("environment", err, advice{})
 		return nil

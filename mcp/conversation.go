@@ -1,0 +1,126 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+// visit is one connection to a server that outlives its clients: whose calls they
+// are, and what their first answer tells.
+type visit struct {
+	conversation *session.Conversation
+	given        []string // sentences for the first answer
+	first        func() *notices
+}
+
+type visitKey struct{}
+
+// ServeFor is [Server.Serve] for one client of a server that outlives its clients.
+// The first answer tells the sentences given, and what the client comes back to.
+func (s *Server) ServeFor(ctx context.Context, c *session.Conversation, given []string, r io.Reader, w io.Writer) error {
+	v := &visit{conversation: c, given: given}
+	v.first = sync.OnceValue(func() *notices {
+		return &notices{sentences: append(v.given, welcomeWords(c.Welcome())...)}
+	})
+	return s.serve(context.WithValue(ctx, visitKey{}, v), c, r, w)
+}
+
+// conversation is whose call ctx belongs to, nil where there is only one client.
+func conversation(ctx context.Context) *session.Conversation {
+	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
+		return v.conversation
+	}
+	return nil
+}
+
+// welcome is what the connection's first answer tells, nil where there is only one
+// client. It is known before the first call does anything.
+func welcome(ctx context.Context) *notices {
+	v, ok := ctx.Value(visitKey{}).(*visit)
+	if !ok {
+		return nil
+	}
+	v.conversation.Label(rpc.ClientFrom(ctx).Name)
+	return v.first()
+}
+
+// maxBack bounds how many sessions a welcome names, and runs of one of them.
+const maxBack = 8
+
+// muchMemory is from where on it is told what is kept.
+const muchMemory = 1 << 30
+
+// welcomeWords tells a client what it comes to.
+func welcomeWords(w session.Welcome) []string {
+	var sentences []string
+	if w.Taken != nil && w.Default != session.DefaultName {
+		who := "another client"
+		if w.Taken.Client != "" {
+			who += " (" + render.EscapeLine(render.Text(w.Taken.Client, 100)) + ")"
+		}
+		sentences = append(sentences, fmt.Sprintf("calls without a session run in %q, because %q belongs to %s, whose last call was %s; session=%q reaches it",
+			w.Default, session.DefaultName, who, agoOf(w.Taken.Used), session.DefaultName))
+	}
+	for i, b := range w.Back {
+		if i == maxBack {
+			sentences = append(sentences, fmt.Sprintf("%d more sessions were kept: list_sessions shows them", len(w.Back)-i))
+			break
+		}
+		sentences = append(sentences, backWords(b))
+	}
+	if len(w.Changed) > 0 {
+		sentences = append(sentences, fmt.Sprintf("variables of this client that are not the same in the kernel of session %q: %s. stop_session with restart: true starts a kernel with the new ones, without the session's state",
+			w.Default, render.Text(strings.Join(w.Changed[:min(len(w.Changed), 20)], ", "), 1000)))
+	}
+	if w.Memory > muchMemory {
+		sentences = append(sentences, "the kept sessions take "+render.ByteSize(w.Memory)+" of memory")
+	}
+	return sentences
+}
+
+// backWords tells of one session that was there before.
+func backWords(b session.Back) string {
+	words := fmt.Sprintf("session %q was kept: generation %d", b.Name, b.Generation)
+	if b.PID == 0 {
+		words += ", without a kernel"
+	}
+	switch {
+	case b.Prompt != "" || b.State == string(session.StateWaiting):
+		words += fmt.Sprintf("; %s waits for input (%s): send_input answers", b.Running, render.Text(orNothing(strings.TrimSpace(b.Prompt)), 200))
+	case b.Running != "":
+		words += fmt.Sprintf("; %s is %s since %s", b.Running, b.State, seconds(b.RunningFor))
+	default:
+		words += ", last used " + agoOf(b.Idle)
+	}
+	var ended []string
+	for i, f := range b.Finished {
+		if i == maxBack {
+			ended = append(ended, fmt.Sprintf("and %d more", len(b.Finished)-i))
+			break
+		}
+		ended = append(ended, fmt.Sprintf("%s (%s)", f.ID, f.Outcome))
+	}
+	if len(ended) > 0 {
+		words += "; ended meanwhile: " + strings.Join(ended, ", ") + " (get_execution shows them)"
+	}
+	return words
+}
+
+// agoOf says how long ago something was.
+func agoOf(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%.1f h ago", d.Hours())
+}
