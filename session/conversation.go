@@ -89,7 +89,8 @@ func (c *Conversation) Label(label string) {
 	}
 }
 
-func (c *Conversation) labelled() string {
+// Called is what the client calls itself, "" before its first call.
+func (c *Conversation) Called() string {
 	label, _ := c.label.Load().(string)
 	return label
 }
@@ -300,7 +301,7 @@ func (m *Manager) Kept() []Kept {
 		m.mu.Lock()
 		if k := m.kept[s.name]; k != nil {
 			for c := range k.users {
-				one.Clients = append(one.Clients, c.labelled())
+				one.Clients = append(one.Clients, c.Called())
 			}
 		}
 		m.mu.Unlock()

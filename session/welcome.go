@@ -58,7 +58,7 @@ func (c *Conversation) Welcome() Welcome {
 		}
 		others[other.holds] = true
 		if other.holds == DefaultName {
-			w.Taken = &Taken{Client: other.labelled(), Used: time.Since(m.touchedLocked(DefaultName))}
+			w.Taken = &Taken{Client: other.Called(), Used: time.Since(m.touchedLocked(DefaultName))}
 		}
 	}
 	m.mu.Unlock()

@@ -17,6 +17,7 @@ import (
 
 // app is what commands work with.
 type app struct {
+	notice         string              // that a server's first answer tells, or ""
 	getenv         func(string) string // variables; settings adds the flags
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -29,7 +30,7 @@ func (a *app) settings(c *cobra.Command) func(string) string {
 
 // commands is the table of commands; help lists them in this order.
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{a.config(), a.doctor(), a.environment(), a.version()}
+	return []*cobra.Command{a.config(), a.doctor(), a.environment(), a.keep(), a.ps(), a.stop(), a.version()}
 }
 
 // root is the server itself, which is what a client starts, and its commands.
@@ -94,11 +95,12 @@ func noArguments(_ *cobra.Command, args []string) error {
 
 func (a *app) config() *cobra.Command {
 	known := strings.Join(config.Names(), ", ")
-	return &cobra.Command{
-		Use:   "config CLIENT",
+	cmd := &cobra.Command{
+		Use:   "config CLIENT [--ssh HOST]",
 		Short: "print the entry for a client's configuration",
 		Long: `Prints the entry for a client's configuration, with this machine's paths and the
-settings that are in force here, and says which file to put it into. Clients:
+settings that are in force here, and says which file to put it into. With --ssh,
+the client starts the server on another machine. Clients:
 ` + inLines(config.Names()) + `.`,
 		ValidArgs: config.Names(),
 		Args: func(_ *cobra.Command, args []string) error {
@@ -110,11 +112,16 @@ settings that are in force here, and says which file to put it into. Clients:
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error {
-			i := slices.Index(config.Names(), args[0])
-			return asError(config.Clients()[i].Print(a.settings(c), a.stdout, a.stderr))
-		},
 	}
+	host := cmd.Flags().String("ssh", "", "start the server on `HOST`, by ssh; settings are those there, given as flags")
+	cmd.RunE = func(c *cobra.Command, args []string) error {
+		client := config.Clients()[slices.Index(config.Names(), args[0])]
+		if c.Flags().Changed("ssh") {
+			return asError(client.PrintSSH(c.Context(), *host, a.settings(c), a.stdout, a.stderr))
+		}
+		return asError(client.Print(a.settings(c), a.stdout, a.stderr))
+	}
+	return cmd
 }
 
 func (a *app) doctor() *cobra.Command {

@@ -143,6 +143,10 @@ func readTOML(t *testing.T, file string) config.Entry {
 			} else if m[1] == "command" {
 				e.Command = value
 			}
+		} else if list, ok := strings.CutPrefix(text, "args = "); ok { // TOML's arrays of strings are JSON's
+			if err := json.Unmarshal([]byte(list), &e.Args); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
 		} else if strings.HasPrefix(text, "[") {
 			table = text
 		} else if text != "" && m == nil {
@@ -161,6 +165,72 @@ func TestConfigUnknownClient(t *testing.T) {
 		}
 		if strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), "claude-desktop, claude-code, cursor, vscode, codex, gemini, qwen, opencode, copilot, cline") {
 			t.Errorf("%q: %s", args, errs.String())
+		}
+	}
+}
+
+// TestConfigSSH: the entry for a server on another machine starts it there with the
+// settings, through a shell that splits its command line, as sshd's does.
+func TestConfigSSH(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, bin := t.TempDir(), t.TempDir()
+	there := filepath.Join(home, "bin", "mcp-code-executor") // not on PATH
+	if err := os.Mkdir(filepath.Dir(there), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(exe, there); err != nil {
+		t.Fatal(err)
+	}
+	// It has the options before the host, and hands over no variables.
+	fake := `#!/bin/sh
+[ "$1 $2 $3 $4 $5" = "-T -o BatchMode=yes -o ServerAliveInterval=15" ] || exit 254
+[ "$6" = ana@bigbox ] || { echo "ssh: Could not resolve hostname $6" >&2; exit 255; }
+shift 6
+echo "Welcome to bigbox"
+cd /; exec env -i HOME='` + home + `' PATH=/usr/bin:/bin MCE_TEST_SERVER=1 GORACE=atexit_sleep_ms=0 /bin/sh -c "$*"
+`
+	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte(fake), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":/usr/bin:/bin")
+	work := filepath.Join(home, `it's "my" $HOME`)
+	if err := os.Mkdir(work, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range config.Clients() {
+		var out, errs bytes.Buffer
+		args := []string{"config", c.Name, "--ssh", "ana@bigbox", "--work-dir", work, "--venv-path", "~/env"}
+		if status := run(t.Context(), args, func(string) string { return "" }, nil, &out, &errs); status != 0 {
+			t.Fatalf("%s: status %d: %s", c.Name, status, errs.String())
+		}
+		if !strings.Contains(errs.String(), "--keep 8h") {
+			t.Errorf("%s: nothing about KEEP: %s", c.Name, errs.String())
+		}
+		if c.Name != "claude-desktop" && c.Name != "codex" {
+			continue
+		}
+		e := readEntry(t, c.Name, out.Bytes())
+		if e.Command != filepath.Join(bin, "ssh") || len(e.Env) > 0 {
+			t.Errorf("%s: %+v", c.Name, e)
+		}
+		p := prepare(t)
+		p.cmd.Path, p.cmd.Args = e.Command, append([]string{e.Command}, e.Args...)
+		p.chatter = "Welcome to bigbox\n"
+		p.start()
+		p.shakeHands()
+		has(t, p.call("get_environment_config", nil), `"chosen_by":"WORK_DIR"`, filepath.Join(home, "env"), `"directory":`+config.Quote(work))
+	}
+	for host, part := range map[string]string{
+		"elsewhere":        "asking elsewhere where mcp-code-executor is: ssh: Could not resolve hostname elsewhere",
+		"-oProxyCommand=x": "give a host as ssh takes it",
+		"":                 "give a host as ssh takes it",
+	} {
+		var out, errs bytes.Buffer
+		if status := run(t.Context(), []string{"config", "codex", "--ssh=" + host}, func(string) string { return "" }, nil, &out, &errs); status != 1 || !strings.Contains(errs.String(), part) || out.Len() > 0 {
+			t.Errorf("%q: status %d: %s%s", host, status, out.String(), errs.String())
 		}
 	}
 }

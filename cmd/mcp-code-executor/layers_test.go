@@ -78,7 +78,9 @@ var layers = []layer{
 		"a client's entry is made of settings and places"},
 	{"cmd/mcp-code-executor/doctor", []string{"cmd/mcp-code-executor/terminal", "cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server", "cmd/mcp-code-executor/config", "session", "session/codefile", "session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/kinds", "session/pyenv/provision"},
 		"it tries the server's own parts, and words what it finds for a person"},
-	{"cmd/mcp-code-executor", []string{"cmd/mcp-code-executor/terminal", "cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server", "cmd/mcp-code-executor/config", "cmd/mcp-code-executor/doctor", "kernel/guard"},
+	{"cmd/mcp-code-executor/keep", []string{"cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server", "kernel/flock", "kernel/rundir", "session"},
+		"it carries lines between processes and knows none of them; what is kept, and for how long, session decides"},
+	{"cmd/mcp-code-executor", []string{"cmd/mcp-code-executor/keep", "cmd/mcp-code-executor/terminal", "cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server", "cmd/mcp-code-executor/config", "cmd/mcp-code-executor/doctor", "kernel/guard"},
 		"commands and signals; what they do stands in the packages below it"},
 }
 

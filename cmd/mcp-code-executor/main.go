@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/keep"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 )
 
@@ -23,5 +24,17 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "guard" {
 		os.Exit(guard.Main(os.Args[2:]))
 	}
-	os.Exit(run(context.Background(), os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+	if len(os.Args) > 1 && os.Args[1] == keep.BackgroundCommand {
+		os.Exit(background(os.Args[2:]))
+	}
+	// So does the front, one of which runs beside each client that keeps sessions.
+	notice := ""
+	if getenv, ok := keeping(os.Args[1:], os.Getenv); ok {
+		status, err := front(getenv, os.Stdin)
+		if err == nil {
+			os.Exit(status)
+		}
+		notice = "KEEP has no effect, so sessions end with this server: " + err.Error()
+	}
+	os.Exit(runNoting(context.Background(), notice, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 }

@@ -70,6 +70,7 @@ type program struct {
 	home    string
 	storage string
 	under   string // a program that starts the server, or ""
+	chatter string // what comes before the first message, as a login's
 
 	// client and capabilities are what it says in the handshake; nil is a plain test.
 	client, capabilities map[string]any
@@ -275,6 +276,10 @@ func (p *program) wait(patience time.Duration) time.Duration {
 func (p *program) read(stdout io.Reader) {
 	defer close(p.ended)
 	r := bufio.NewReader(stdout)
+	if said, _ := r.Peek(len(p.chatter)); string(said) != p.chatter {
+		p.t.Errorf("stdout begins with %q, want %q", said, p.chatter)
+	}
+	r.Discard(len(p.chatter))
 	for {
 		line, err := r.ReadBytes('\n')
 		if err != nil {
@@ -412,6 +417,16 @@ func (p *program) run(code string) result {
 		p.t.Fatalf("%s:\n%s", code, r.text())
 	}
 	return r
+}
+
+// has fails unless all parts are in an answer.
+func has(t *testing.T, r result, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(r.text(), part) {
+			t.Errorf("%q is missing in:\n%s", part, r.text())
+		}
+	}
 }
 
 // logWriter sends a server's log to the test's.

@@ -28,9 +28,14 @@ func (a *app) serve(ctx context.Context, getenv func(string) string) int {
 	for _, problem := range s.Sentences() {
 		log.Warn(problem)
 	}
+	var notices []string
+	if a.notice != "" {
+		log.Warn(a.notice)
+		notices = append(notices, a.notice)
+	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	parts, err := server.Assemble(getenv, version, log)
+	parts, err := server.Assemble(getenv, version, log, notices...)
 	if err != nil {
 		fmt.Fprintln(a.stderr, "mcp-code-executor:", err)
 		return 1

@@ -122,7 +122,11 @@ func claudeAdd(e Entry) string {
 			words = append(words, "--env", quoteShell(row.Name+"="+value))
 		}
 	}
-	return "or, the same: " + strings.Join(append(words, "--", quoteShell(e.Command)), " ")
+	words = append(words, "--", quoteShell(e.Command))
+	for _, a := range e.Args {
+		words = append(words, quoteShell(a))
+	}
+	return "or, the same: " + strings.Join(words, " ")
 }
 
 // quoteShell quotes a word for a POSIX shell where that is needed.

@@ -43,15 +43,9 @@ func (c Client) Print(getenv func(string) string, stdout, stderr io.Writer) int 
 	if c.project != "" && e.Env["WORK_DIR"] == "" && e.Env["CODE_STORAGE_DIR"] == "" {
 		e.Env["WORK_DIR"] = c.project
 	}
-	fmt.Fprintf(stderr, "%s: add this to %s; keep what else is in the file", c.Title, strings.Join(c.Files(home), ", or to "))
-	if c.after != nil {
-		fmt.Fprintf(stderr, "\n%s", c.after(e))
-	}
-	fmt.Fprint(stderr, "\n\n")
+	c.tell(e, home, stderr)
 	fmt.Fprint(stdout, c.snippet(e))
-	for _, p := range settings.Read(getenv).Problems {
-		fmt.Fprintf(stderr, "\n%s\n", p)
-	}
+	tellProblems(getenv, stderr)
 	var hidden []string
 	for _, name := range settings.Foreign() {
 		if getenv(name) != "" {
@@ -62,6 +56,21 @@ func (c Client) Print(getenv func(string) string, stdout, stderr io.Writer) int 
 		fmt.Fprintf(stderr, "\nSet here, and not passed on by every client: %s. Add to \"env\" what the server needs.\n", strings.Join(hidden, ", "))
 	}
 	return 0
+}
+
+// tell says where an entry goes.
+func (c Client) tell(e Entry, home string, stderr io.Writer) {
+	fmt.Fprintf(stderr, "%s: add this to %s; keep what else is in the file", c.Title, strings.Join(c.Files(home), ", or to "))
+	if c.after != nil {
+		fmt.Fprintf(stderr, "\n%s", c.after(e))
+	}
+	fmt.Fprint(stderr, "\n\n")
+}
+
+func tellProblems(getenv func(string) string, stderr io.Writer) {
+	for _, p := range settings.Read(getenv).Problems {
+		fmt.Fprintf(stderr, "\n%s\n", p)
+	}
 }
 
 // jsonSnippet is the entry under the client's key.
@@ -90,7 +99,15 @@ func opencodeSnippet(e Entry) string {
 // tomlSnippet is the entry as Codex keeps it. TOML's strings take JSON's escapes.
 func tomlSnippet(e Entry) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[mcp_servers.%s]\ncommand = %s\ntool_timeout_sec = 300\n", ServerName, Quote(e.Command))
+	fmt.Fprintf(&b, "[mcp_servers.%s]\ncommand = %s\n", ServerName, Quote(e.Command))
+	if len(e.Args) > 0 {
+		var args []string
+		for _, a := range e.Args {
+			args = append(args, Quote(a))
+		}
+		fmt.Fprintf(&b, "args = [%s]\n", strings.Join(args, ", "))
+	}
+	b.WriteString("tool_timeout_sec = 300\n")
 	if len(e.Env) > 0 {
 		fmt.Fprintf(&b, "\n[mcp_servers.%s.env]\n", ServerName)
 		for _, s := range settings.Table() {

@@ -31,17 +31,32 @@ type Parts struct {
 // Assemble wires the parts from the settings. Nothing is started and nothing
 // is made on disk but the claim of an id prefix: a wrong setting is told by the
 // first answer, because a client shows a dead server without a reason.
-func Assemble(getenv func(string) string, version string, log *slog.Logger) (*Parts, error) {
+//
+// The first answer tells the sentences in notices, too.
+func Assemble(getenv func(string) string, version string, log *slog.Logger, notices ...string) (*Parts, error) {
+	s := settings.Read(getenv)
+	// Sockets lie where the system keeps such files for the user's session.
+	places := []string{getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR")}
+	return assemble(getenv, version, log, places, mcp.Config{Notices: append(s.Sentences(), notices...)})
+}
+
+// AssembleKept is Assemble for a server that outlives its clients, which come by
+// [mcp.Server.ServeFor]. Its sockets lie where no end of a login takes them.
+func AssembleKept(getenv func(string) string, version string, log *slog.Logger) (*Parts, error) {
+	return assemble(getenv, version, log, nil, mcp.Config{Kept: true})
+}
+
+func assemble(getenv func(string) string, version string, log *slog.Logger, sockets []string, words mcp.Config) (*Parts, error) {
 	reaper, err := guard.NewReaper()
 	if err != nil {
 		return nil, err
 	}
 	s, places := settings.Read(getenv), FindPlaces(getenv)
 	kernels := &kernel.Host{
-		RuntimePlaces: []string{getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR")},
+		RuntimePlaces: sockets,
 		Reaper:        reaper,
 		Version:       version,
-		PlainPython:   !s.Prelude,
+		PlainPython:   !s.Prelude && !words.Kept, // there, each client says
 		Log:           log,
 	}
 	if s.History {
@@ -59,8 +74,18 @@ func Assemble(getenv func(string) string, version string, log *slog.Logger) (*Pa
 		IdleLimit:   s.IdleLimit,
 		Log:         log,
 	})
-	server := mcp.New(mcp.Config{Sessions: sessions, Version: version, Log: log, Notices: s.Sentences()})
+	words.Sessions, words.Version, words.Log = sessions, version, log
+	server := mcp.New(words)
 	return &Parts{Server: server, Sessions: sessions, Host: kernels, Provisioner: provisioner, Reaper: reaper, Log: log}, nil
+}
+
+// ProvisionerFor finds environments for a client with variables of its own.
+func (p *Parts) ProvisionerFor(getenv func(string) string, environ []string) *provision.Provisioner {
+	own := provision.New(p.Provisioner.Installer.Finder.Host.For(getenv, func() []string { return environ }))
+	own.KernelInstall = p.Provisioner.KernelInstall
+	own.Installer.UVInstall = p.Provisioner.Installer.UVInstall
+	own.Installer.Finder.Near = p.Provisioner.Installer.Finder.Near
+	return own
 }
 
 // NewProvisioner returns what finds and provisions environments for a server with

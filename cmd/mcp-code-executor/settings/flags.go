@@ -36,6 +36,18 @@ func WithArgs(args []string, getenv func(string) string) func(string) string {
 	return Over(flags, getenv)
 }
 
+// Only returns getenv with the settings of a command line that has nothing but
+// settings in it; ok is false for any other, which is for the commands to judge.
+func Only(args []string, getenv func(string) string) (over func(string) string, ok bool) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.Usage = func() {}
+	AddFlags(flags)
+	if flags.Parse(args) != nil || flags.NArg() > 0 {
+		return nil, false
+	}
+	return Over(flags, getenv), true
+}
+
 // With returns getenv with other values for some settings. An environment that is
 // given is the only one: a type or another environment of getenv's would contradict.
 func With(given map[string]string, getenv func(string) string) func(string) string {

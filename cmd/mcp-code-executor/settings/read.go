@@ -24,6 +24,8 @@ type Settings struct {
 	History   bool
 	Prelude   bool
 	IdleLimit time.Duration // 0 is none
+	Keep      time.Duration // 0 keeps nothing
+	KeepSplit []string      // names of variables, sorted
 	LogLevel  slog.Level
 	// Problems are the wrong values, in the order of the table.
 	Problems []Problem

@@ -117,6 +117,18 @@ func Table() []Setting {
 			read:   readIdleLimit,
 		},
 		{
+			Name: "KEEP", Default: "`off`", Values: "a time such as 30m or 8h, or off",
+			Does:   "keep sessions after the client has ended, in a background server, each for so long after its last use",
+			Readme: "keep sessions after the client has ended, in a background server, each for so long after its last use (`30m`, `8h`): [what stays running](docs/remote.md)",
+			read:   readKeep,
+		},
+		{
+			Name: "KEEP_SPLIT", Default: "none", Values: "names of variables: AWS_PROFILE, TOKEN",
+			Does:   "with KEEP: variables, such as credentials, whose values are not to share sessions: another value gets another background server",
+			Readme: "with `KEEP`: names of variables, such as credentials, whose values are not to share sessions: another value gets another background server",
+			read:   func(s *Settings, value string) *Problem { s.KeepSplit = names(value); return nil },
+		},
+		{
 			Name: "LOG_LEVEL", Default: "`warn`", Values: "debug, info, warn, error or off",
 			Does:   "what to log to stderr",
 			Readme: "what to log to stderr: `debug`, `info`, `warn`, `error` or `off`",

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -66,6 +67,12 @@ func TestValues(t *testing.T) {
 		{"SESSION_IDLE_LIMIT", text("30m", " 30M "), 30 * time.Minute, false},
 		{"SESSION_IDLE_LIMIT", text("2h"), 2 * time.Hour, false},
 		{"SESSION_IDLE_LIMIT", text("30", "soon", "-5m", "on", "1", "2 h", "perhaps"), time.Duration(0), true},
+		{"KEEP", append(none, offs...), time.Duration(0), false},
+		{"KEEP", text("30m", " 30M "), 30 * time.Minute, false},
+		{"KEEP", text("8h"), 8 * time.Hour, false},
+		{"KEEP", text("30", "soon", "-5m", "on", "1", "2 h", "perhaps"), time.Duration(0), true},
+		{"KEEP_SPLIT", none, "[]", false},
+		{"KEEP_SPLIT", text("TOKEN, AWS_PROFILE", "AWS_PROFILE TOKEN;TOKEN,"), "[AWS_PROFILE TOKEN]", false},
 		{"LOG_LEVEL", append(none, "warn", "Warning"), slog.LevelWarn, false},
 		{"LOG_LEVEL", text("debug", " DEBUG "), slog.LevelDebug, false},
 		{"LOG_LEVEL", text("info"), slog.LevelInfo, false},
@@ -80,6 +87,7 @@ func TestValues(t *testing.T) {
 				"VENV_PATH": s.Environment.VenvPath, "UV_VENV_PATH": s.Environment.UVVenvPath, "KERNEL_INSTALL": s.KernelInstall,
 				"UV_INSTALL": s.UVInstall, "ENV_DENY": s.EnvDeny, "HISTORY": s.History, "PRELUDE": s.Prelude,
 				"SESSION_IDLE_LIMIT": s.IdleLimit, "LOG_LEVEL": s.LogLevel,
+				"KEEP": s.Keep, "KEEP_SPLIT": fmt.Sprint(s.KeepSplit),
 			}[test.setting]
 			refused := len(s.Problems) == 1 && s.Problems[0].Refused // the finder words the value
 			if got != test.want && !refused {
@@ -206,6 +214,22 @@ func TestAbsolute(t *testing.T) {
 		}
 		if got := s.IsRelative(test.value, "/home/me"); got != test.relative {
 			t.Errorf("%s=%s: relative %v", test.setting, test.value, got)
+		}
+	}
+}
+
+// TestOnly: a command line of settings alone, which a front understands without the
+// commands.
+func TestOnly(t *testing.T) {
+	for _, args := range [][]string{nil, {"--keep", "1h"}, {"--keep=1h", "--history", "off"}} {
+		over, ok := Only(args, variables(map[string]string{"KEEP": "2h"}))
+		if want := map[bool]string{true: "2h", false: "1h"}[args == nil]; !ok || over("KEEP") != want {
+			t.Errorf("%q: %t", args, ok)
+		}
+	}
+	for _, args := range [][]string{{"doctor"}, {"--keep", "1h", "ps"}, {"--keep"}, {"--version"}, {"-h"}, {"--help"}, {"--kep", "1h"}} {
+		if _, ok := Only(args, variables(nil)); ok {
+			t.Errorf("%q", args)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Words with a meaning in more than one setting.
@@ -85,17 +86,45 @@ func readIdleLimit(s *Settings, value string) *Problem {
 	if isOff(value) {
 		return nil
 	}
-	limit, err := time.ParseDuration(strings.ToLower(value))
-	if err == nil && limit >= 0 {
-		s.IdleLimit = limit
-		return nil
-	}
-	p := &Problem{Reason: "is not a duration", Effect: "it is ignored, and idle sessions keep their kernel", Fix: "SESSION_IDLE_LIMIT=2h, 30m or never"}
-	if strings.Trim(value, "0123456789") == "" {
-		p.Reason = "is a number without a unit"
-		p.Fix = "SESSION_IDLE_LIMIT=" + value + "m for minutes, or " + value + "s for seconds"
+	var p *Problem
+	s.IdleLimit, p = readTime("SESSION_IDLE_LIMIT", value, "never")
+	if p != nil {
+		p.Effect = "it is ignored, and idle sessions keep their kernel"
 	}
 	return p
+}
+
+func readKeep(s *Settings, value string) *Problem {
+	if isOff(value) {
+		return nil
+	}
+	var p *Problem
+	s.Keep, p = readTime("KEEP", value, "off")
+	if p != nil {
+		p.Effect = "it is ignored, and sessions end with the client"
+	}
+	return p
+}
+
+// readTime reads a time, 0 for a wrong one. The problem lacks its effect.
+func readTime(name, value, none string) (time.Duration, *Problem) {
+	d, err := time.ParseDuration(strings.ToLower(value))
+	if err == nil && d >= 0 {
+		return d, nil
+	}
+	p := &Problem{Reason: "is not a duration", Fix: name + "=2h, 30m or " + none}
+	if strings.Trim(value, "0123456789") == "" {
+		p.Reason = "is a number without a unit"
+		p.Fix = name + "=" + value + "m for minutes, or " + value + "s for seconds"
+	}
+	return 0, p
+}
+
+// names reads a list of names with commas or blanks between them.
+func names(value string) []string {
+	list := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) })
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 func readLogLevel(s *Settings, value string) *Problem {

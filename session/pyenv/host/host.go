@@ -29,9 +29,18 @@ type Host struct {
 	lockPatience time.Duration
 	tryLock      func(*os.File) error
 
+	parent *Host // what it holds is held by this one; see For
+
 	mu   sync.Mutex          // protects the fields below
 	work string              // empty directory programs run in
 	used map[string]*os.File // locks on directories of ours in use; see use
+}
+
+// For is the host as another client of this process sees it, with variables of its own.
+// What is held for as long as the process lives is held by h.
+func (h *Host) For(getenv func(string) string, environ func() []string) *Host {
+	return &Host{Getenv: getenv, Environ: environ, Home: h.Home, Runner: h.Runner, DataDir: h.DataDir, Logger: h.Logger,
+		EnvDeny: h.EnvDeny, Sysroot: h.Sysroot, lockPatience: h.lockPatience, tryLock: h.tryLock, parent: h}
 }
 
 func (h *Host) Variable(name string) string {

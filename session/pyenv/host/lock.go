@@ -217,6 +217,10 @@ func WaitingFor(progress func(string), what string) func(string) {
 // Use notes for as long as this process lives that it uses the directory, so
 // that nobody removes it ([Finder.Remove]). Failing is no reason not to work.
 func (h *Host) Use(dir string) {
+	if h.parent != nil {
+		h.parent.Use(dir)
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.DataDir == "" || h.used[dir] != nil {

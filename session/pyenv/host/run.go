@@ -91,6 +91,9 @@ func (DirectRunner) Run(ctx context.Context, cmd *exec.Cmd) error {
 
 // workDir returns the empty private directory helpers run in.
 func (h *Host) workDir() (string, error) {
+	if h.parent != nil {
+		return h.parent.workDir()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.work != "" {
