@@ -102,7 +102,7 @@ func (r *renderer) markdown(v jupyter.Value) (string, []*picture) {
 	if v.Path != "" {
 		readOn = "file: " + v.Path
 	}
-	text, err := boundedText(bytes.NewReader(rest), r.budget.Characters, readOn)
+	text, err := boundedText(bytes.NewReader(rest), r.budget.Characters, readOn, r.options.Cell)
 	if err != nil {
 		return r.unreadable(v, err), nil
 	}

@@ -21,7 +21,7 @@ func (r *renderer) bounded(v jupyter.Value, limit int) string {
 	if v.Path != "" {
 		readOn = "file: " + v.Path
 	}
-	text, err := boundedText(file, limit, readOn)
+	text, err := boundedText(file, limit, readOn, r.options.Cell)
 	if err != nil {
 		return r.unreadable(v, err)
 	}
@@ -35,9 +35,9 @@ func (r *renderer) unreadable(v jupyter.Value, err error) string {
 // oneLine makes s fit into a line of ours.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-func boundedText(from io.Reader, limit int, readOn string) (string, error) {
+func boundedText(from io.Reader, limit int, readOn string, cell func(file string) int) (string, error) {
 	c := newCollector(limit)
-	screen := newTerminal(func(text []byte) { c.write("stdout", "", cellNames(text, false)) })
+	screen := newTerminal(func(text []byte) { c.write("stdout", "", cellNames(text, cell, false)) })
 	if _, err := io.Copy(screen, from); err != nil {
 		return "", err
 	}
@@ -56,7 +56,7 @@ func boundedText(from io.Reader, limit int, readOn string) (string, error) {
 // Text is how a short string of the code's is shown in a line of ours: escapes and
 // controls gone, at most limit characters.
 func Text(s string, limit int) string {
-	text, _ := boundedText(strings.NewReader(s), limit, "")
+	text, _ := boundedText(strings.NewReader(s), limit, "", nil)
 	return text
 }
 
