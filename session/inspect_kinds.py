@@ -256,15 +256,16 @@ def is_plain_column(c):
 def group_words(g):
     a = attributes(g)
     keys, frame = a.get("keys"), a.get("obj")
-    names = keys if type(keys) is list else [keys]
+    grouper = a.get("_grouper") or a.get("grouper")
+    names = keys if type(keys) is list else [keys] if type(keys) is str else list(grouper.names)
     by = "by %s" % ", ".join(short(k, 30) for k in names[:6])
     source = sys.modules["pandas"]
     if not all(type(k) is str for k in names):
         return by
     if type(frame) is source.DataFrame and all(k in frame.columns and type(frame[k]) is source.Series and is_plain_column(frame[k]) for k in names):
         by += ": %d groups" % g.ngroups
-    elif type(frame) is source.Series and len(frame) <= CELLS and "_grouper" in a:
-        by += ": %d groups" % g.ngroups if all(is_plain_column(source.Series(p.grouping_vector)) for p in a["_grouper"].groupings) else ""
+    elif type(frame) is source.Series and len(frame) <= CELLS and all(is_plain_column(source.Series(p.grouping_vector)) for p in grouper.groupings):
+        by += ": %d groups" % g.ngroups
     return by + " of %d rows" % len(frame)
 
 

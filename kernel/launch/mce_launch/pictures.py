@@ -3,6 +3,7 @@
 import sys
 
 from .notes import note
+from .report import step
 
 
 def install(app, after):
@@ -65,7 +66,7 @@ class Figures:
             data, metadata = compute_format_data(value)
             try:
                 figure = "matplotlib.figure" in sys.modules and "image/png" not in data and figure_of(value)
-                if figure and not (is_inline() and (is_managed(figure) or is_detail(value))):
+                if figure and not will_be_shown(figure) and not (is_inline() and is_detail(value)):
                     data["image/png"] = png(figure)
                     self.seen(figure)
             except Exception:
@@ -80,9 +81,10 @@ def is_inline():
     return "inline" in str(dict.get(sys.modules["matplotlib"].rcParams, "backend"))
 
 
-def is_managed(figure):
-    helpers = sys.modules.get("matplotlib._pylab_helpers")
-    return helpers is not None and figure in [manager.canvas.figure for manager in helpers.Gcf.get_all_fig_managers()]
+def will_be_shown(figure):
+    """At the end of the cell, by the kernel's own backend."""
+    inline = sys.modules.get("matplotlib_inline.backend_inline")
+    return inline is not None and figure in getattr(inline.show, "_to_draw", ())
 
 
 def is_detail(value):
@@ -155,11 +157,14 @@ def shows_pictures(shell):
         if gui in ("notebook", "nbagg") or gui in ("widget", "ipympl") and not has_ipympl():
             note("interactive-figures")
             gui = "inline"
+        inline = "matplotlib" not in sys.modules or is_inline()
         try:
             return original(gui, *args, **kwargs)
         except Exception:
             if gui not in (None, "inline", "agg"):
                 note("no-window")
+            if inline and gui != "inline":
+                step("inline", original, "inline")  # else it is half of both
             raise
 
     shell.enable_matplotlib = enable_matplotlib
