@@ -101,8 +101,8 @@ func TestKeptSoLong(t *testing.T) {
 		open()
 		time.Sleep(10*time.Minute - time.Second)
 		there("both", "mine") // since the end of the run
-		if next := m.Expire(time.Now()); next.Sub(time.Now()) != time.Second {
-			t.Errorf("the next is due in %s", next.Sub(time.Now()))
+		if next := m.Expire(time.Now()); time.Until(next) != time.Second {
+			t.Errorf("the next is due in %s", time.Until(next))
 		}
 		time.Sleep(time.Second)
 		there("both")

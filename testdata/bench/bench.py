@@ -1,7 +1,7 @@
 """Speed and memory of the server, as a table. A target that is missed is marked;
 only a run that failed ends with a status other than 0.
 
-Usage: python bench.py SERVER VENV [NAME...]     of start warm kernel ping memory end
+Usage: python bench.py SERVER VENV [NAME...]     of start warm front kernel ping memory end
 """
 
 import os
@@ -10,10 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import front
 import life
 import warm
 
-NAMES = ["start", "warm", "kernel", "ping", "memory", "end"]
+NAMES = ["start", "warm", "front", "kernel", "ping", "memory", "end"]
 
 
 def row(what, value, unit, target=None):
@@ -37,6 +38,15 @@ def measure(name, run):
         row(f"the same kernel by raw libzmq, median of {calls}", raw * 1e3, "ms")
         row("ratio of the medians", stdio / raw, "", 1.15)
         row(f"median of the {warm.ROUNDS} rounds' ratios", rounds, "")
+    elif name == "front":
+        alone, kept = front.overhead(*run)
+        row(f'execute_code("1+1") without KEEP, median of {warm.ROUNDS * warm.CALLS}', alone * 1e3, "ms")
+        row("what a front adds to it (KEEP), in turns", (kept - alone) * 1e3, "ms", 0.15)
+        if sys.platform.startswith("linux"):
+            row(f"a front, idle, Pss_Anon, median of {front.FRONTS}", front.memory(*run) / 1e6, "MB", 4.5)
+        there, anew = front.starts(*run)
+        row(f"a front's start, its server there, median of {front.STARTS}", there * 1e3, "ms", 30)
+        row(f"a front's start and its server's, median of {front.STARTS}", anew * 1e3, "ms", 80)
     elif name == "kernel":
         row("first call of a session (a new kernel), median of 5", life.kernel_start(*run) * 1e3, "ms")
     elif name == "ping":

@@ -14,7 +14,7 @@ PATIENCE = 120  # seconds for any answer
 class Server:
     """A running server. Use it in a with statement: it ends the process."""
 
-    def __init__(self, command, venv, place):
+    def __init__(self, command, venv, place, **variables):
         place.mkdir(parents=True, exist_ok=True)
         env = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
@@ -23,6 +23,7 @@ class Server:
             "CODE_STORAGE_DIR": str(place / "code"),
             "ENV_TYPE": "venv",
             "VENV_PATH": str(venv),
+            **variables,
         }
         self.begun = time.perf_counter()
         self.process = subprocess.Popen([command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, bufsize=0)

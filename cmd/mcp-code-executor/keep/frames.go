@@ -28,12 +28,13 @@ func putHeader(frame []byte, kind byte) {
 	binary.BigEndian.PutUint32(frame[1:], uint32(len(frame)-frameHeader))
 }
 
-// hasFrame is the frame that tells how many bytes the client has.
-func hasFrame(n int64) []byte {
-	frame := make([]byte, frameHeader+8)
+// hasLength is the length of the frame that tells how many bytes the client has.
+const hasLength = frameHeader + 8
+
+// putHas makes that frame.
+func putHas(frame []byte, n int64) {
 	putHeader(frame, frameHas)
 	binary.BigEndian.PutUint64(frame[frameHeader:], uint64(n))
-	return frame
 }
 
 // incoming reads what a front sends: it is the reader of the client's bytes, and

@@ -41,10 +41,6 @@ func Front(o Options) (status int, err error) {
 	return 1, nil
 }
 
-// movePatience is how long a server that lives may be without an address at which it
-// answers: it makes its socket again when that was removed.
-const movePatience = 3 * time.Second
-
 // connect finds the background server for these settings, or starts it.
 func connect(o Options) (*line, error) {
 	p, err := openPlace(server.FindPlaces(o.Getenv).State)
@@ -56,7 +52,7 @@ func connect(o Options) (*line, error) {
 		return nil, err
 	}
 	h := hello{Protocol: protocol, Kind: kindFront, Version: o.Version, Args: o.Args, Environ: o.Environ}
-	for deadline := time.Now().Add(movePatience); ; time.Sleep(20 * time.Millisecond) {
+	for begun := time.Now(); ; {
 		a, err := p.address(key)
 		if err == nil {
 			l, err := dial(a, h, answerPatience)
@@ -70,9 +66,11 @@ func connect(o Options) (*line, error) {
 		}
 		if started {
 			h.Others = p.others(key)
-			deadline = time.Now().Add(movePatience)
-		} else if time.Now().After(deadline) {
+			begun = time.Now()
+		} else if given(begun, a.PID, answerPatience) {
 			return nil, &NoAnswerError{a.PID, p.file(key, "log")}
+		} else {
+			time.Sleep(20 * time.Millisecond)
 		}
 	}
 }
@@ -110,42 +108,26 @@ func (p *place) startUnlessAlive(key string, o Options) (started bool, err error
 
 // copy copies between the client and the server until one of them ends. It reports
 // whether the client was the one.
+//
+// Its goroutines: its own, which copies to the client until the server has closed; one
+// that copies from the client, which ends with stdin, or with the process; one that
+// tells what the client has, which ends with its own.
 func (l *line) copy(stdin io.Reader, stdout io.Writer) (byClient bool) {
+	up := &upward{conn: l.conn}
 	var ended atomic.Bool
-	var written atomic.Int64
-	news := make(chan struct{}, 1) // written has grown
-	var mu sync.Mutex              // held while a frame is written
-	send := func(frame []byte) bool {
-		mu.Lock()
-		defer mu.Unlock()
-		_, err := l.conn.Write(frame)
-		return err == nil
-	}
 	go func() {
-		frame := make([]byte, frameHeader+32<<10)
-		for {
-			n, err := stdin.Read(frame[frameHeader:])
-			if n > 0 {
-				putHeader(frame[:frameHeader+n], frameData)
-				send(frame[:frameHeader+n])
-			}
-			if err != nil {
-				ended.Store(true)
-				end := make([]byte, frameHeader)
-				putHeader(end, frameEnd)
-				send(end)
-				return
-			}
-		}
+		up.copy(stdin)
+		ended.Store(true)
+		up.end()
 	}()
-	// What the client has is told beside the copying: a server that is busy writing
-	// to us, and does not read, must not keep us from reading.
+	news := make(chan struct{}, 1) // the client has more
+	defer close(news)
 	go func() {
 		for range news {
-			send(hasFrame(written.Load()))
+			time.Sleep(tellDelay)
+			up.tell()
 		}
 	}()
-	defer close(news)
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := l.r.Read(buf)
@@ -153,7 +135,7 @@ func (l *line) copy(stdin io.Reader, stdout io.Writer) (byClient bool) {
 			if _, err := stdout.Write(buf[:n]); err != nil {
 				return true
 			}
-			written.Add(int64(n))
+			up.has.Add(int64(n))
 			select {
 			case news <- struct{}{}:
 			default:
@@ -163,4 +145,60 @@ func (l *line) copy(stdin io.Reader, stdout io.Writer) (byClient bool) {
 			return ended.Load()
 		}
 	}
+}
+
+// tellDelay is how long it takes until the server is told what the client has, unless
+// that goes along with the client's next line. It is told beside the copying: a server
+// that is busy writing to us, and does not read, must not keep us from reading.
+const tellDelay = time.Millisecond
+
+// upward is the way from a front to its server.
+type upward struct {
+	conn io.Writer
+	has  atomic.Int64 // bytes the client has
+
+	mu   sync.Mutex // protects told, and is held while something is written
+	told int64
+}
+
+// copy copies the client's bytes until they end.
+func (u *upward) copy(stdin io.Reader) {
+	const data = hasLength + frameHeader // what may stand in front of the bytes
+	buf := make([]byte, data+32<<10)
+	for {
+		n, err := stdin.Read(buf[data:])
+		if n > 0 {
+			putHeader(buf[hasLength:data+n], frameData)
+			u.send(buf[:data+n])
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// send writes frames that have room in front for the one that tells what the client
+// has, together with that if it has more than was told.
+func (u *upward) send(frames []byte) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if has := u.has.Load(); has > u.told {
+		u.told = has
+		putHas(frames[:hasLength], has)
+	} else {
+		frames = frames[hasLength:]
+	}
+	if len(frames) > 0 {
+		_, _ = u.conn.Write(frames) // who reads from the server sees that it has gone
+	}
+}
+
+// tell tells what the client has, if that is news.
+func (u *upward) tell() { u.send(make([]byte, hasLength)) }
+
+// end tells that the client has closed its side.
+func (u *upward) end() {
+	frames := make([]byte, hasLength+frameHeader)
+	putHeader(frames[hasLength:], frameEnd)
+	u.send(frames)
 }

@@ -54,7 +54,7 @@ func (p *place) reach(key string, h hello, patience time.Duration) (*line, Addre
 		switch {
 		case !p.alive(key):
 			return nil, a, errGone
-		case time.Since(begun) > movePatience:
+		case given(begun, a.PID, patience):
 			return nil, a, &NoAnswerError{a.PID, p.file(key, "log")}
 		}
 	}

@@ -18,17 +18,29 @@ func credentials(fd int) (uid, pid int, err error) {
 	return int(c.Uid), int(c.Pid), nil
 }
 
-// parent is the parent of a process, 0 when that is not known.
-func parent(pid int) int {
+// statFields are the fields of /proc/PID/stat behind the name, which may hold
+// anything: the state, the parent, …
+func statFields(pid int) []string {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0
+		return nil
 	}
 	text := string(stat)
-	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]) // the name may hold anything
+	return strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+}
+
+// parent is the parent of a process, 0 when that is not known.
+func parent(pid int) int {
+	fields := statFields(pid)
 	if len(fields) < 2 {
 		return 0
 	}
 	ppid, _ := strconv.Atoi(fields[1])
 	return ppid
+}
+
+// stopped reports whether a process was stopped by a signal, which time does not end.
+func stopped(pid int) bool {
+	fields := statFields(pid)
+	return len(fields) > 0 && strings.ContainsAny(fields[0], "Tt")
 }

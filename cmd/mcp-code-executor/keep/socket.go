@@ -4,6 +4,7 @@ package keep
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,8 +37,18 @@ func peer(conn *net.UnixConn) (pid int, err error) {
 // another address by now.
 var errGone = errors.New("nobody is at this address")
 
-// answerPatience is how long a server may take to greet.
-const answerPatience = 3 * time.Second
+// A server may take answerPatience to greet, or to be found at another address, on a
+// machine that is very busy; one that was stopped by a signal, stoppedPatience.
+const (
+	answerPatience  = 15 * time.Second
+	stoppedPatience = 3 * time.Second
+)
+
+// given reports whether waiting since begun for the process is of no more use.
+func given(begun time.Time, pid int, patience time.Duration) bool {
+	waited := time.Since(begun)
+	return waited >= patience || waited >= stoppedPatience && stopped(pid)
+}
 
 // line is a connection to a background server, after its greeting.
 type line struct {
@@ -81,14 +92,19 @@ func ask(conn *net.UnixConn, a Address, h hello, patience time.Duration) (*line,
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	begun := time.Now()
+	if err := conn.SetDeadline(begun.Add(stoppedPatience)); err != nil {
 		return nil, err
 	}
 	l := &line{conn: conn, r: bufio.NewReaderSize(conn, 32<<10)}
 	_, err = conn.Write(append(text, '\n'))
-	var answer []byte
-	if err == nil {
-		answer, err = l.r.ReadBytes('\n')
+	var answer, part []byte
+	for err == nil && !bytes.HasSuffix(answer, []byte("\n")) {
+		part, err = l.r.ReadBytes('\n')
+		answer = append(answer, part...)
+		if errors.Is(err, os.ErrDeadlineExceeded) && !given(begun, pid, patience) {
+			err = conn.SetDeadline(time.Now().Add(time.Second / 4))
+		}
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
