@@ -122,6 +122,9 @@ func written(r Result) string {
 	return b.String()
 }
 
+// onlyCell: what a kernel has recorded is one cell.
+func onlyCell(string) int { return 1 }
+
 // TestRenderRecorded shows what a model sees of cells that real kernels ran.
 // Each file NAME.json in testdata/render has its NAME.txt.
 func TestRenderRecorded(t *testing.T) {
@@ -149,7 +152,7 @@ func TestRenderRecorded(t *testing.T) {
 			for _, raw := range cell.Outputs {
 				outputs = append(outputs, outputOf(t, raw))
 			}
-			r := Outputs(sequence(outputs...), testBudget(3000, false), Options{ReadOn: "get_execution id=ab12-3 shows it"})
+			r := Outputs(sequence(outputs...), testBudget(3000, false), Options{ReadOn: "get_execution id=ab12-3 shows it", Cell: onlyCell})
 			var code strings.Builder
 			for line := range strings.Lines(cell.Code) {
 				code.WriteString(">>> " + line)
