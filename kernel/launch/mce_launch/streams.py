@@ -15,7 +15,8 @@ GAP = 1e-6
 # Above this many changes of stream or run within one flush, text goes to the
 # newest message of its kind: order costs a message each.
 MOST_GROUPS = 64
-# More than the largest pipe holds, in reads of 64 KiB.
+READ = 1 << 16  # bytes at a time
+# More than the largest pipe holds, in such reads.
 MOST_READS = 32
 
 
@@ -81,6 +82,7 @@ def stream_class(base, pipes, memory):
     from time import perf_counter
 
     out = Outgoing()
+    read = step("read", native.reader, READ) or (lambda number: os.read(number, READ))
     watched = {}  # descriptor to read from: stream
 
     class OutStream(base):
@@ -141,8 +143,8 @@ def stream_class(base, pipes, memory):
             """Reads once. True: some text, None: there is none, False: the end.
             The caller has the lock."""
             try:
-                data = os.read(self._fid, 1 << 16)
-            except BlockingIOError:
+                data = read(self._fid)
+            except (BlockingIOError, InterruptedError):
                 return None
             if not data:
                 return False
