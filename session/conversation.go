@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
+	"github.com/mcp-code-executor/mcp-code-executor/session/variables"
 )
 
 // Client is what a Manager that outlives its clients knows of one of them.
@@ -32,7 +33,7 @@ type Client struct {
 type Conversation struct {
 	manager *Manager
 	client  Client
-	hashes  hashes
+	hashes  variables.Hashes
 	label   atomic.Value // string: what the client calls itself
 
 	// protected by manager.mu
@@ -52,7 +53,7 @@ type kept struct {
 
 // Join adds a client. [Conversation.Leave] must follow.
 func (m *Manager) Join(client Client) *Conversation {
-	c := &Conversation{manager: m, client: client, hashes: m.hashed(client.Variables)}
+	c := &Conversation{manager: m, client: client, hashes: variables.Hash(m.secret, client.Variables)}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c.config = m.defaultConfig
@@ -190,7 +191,7 @@ func (m *Manager) DefaultFor(c *Conversation) pyenv.Config {
 func (c *Conversation) plainPython() bool { return c != nil && c.client.PlainPython }
 
 // variables are the hashes of the client's variables.
-func (c *Conversation) variables() hashes {
+func (c *Conversation) variables() variables.Hashes {
 	if c == nil {
 		return nil
 	}

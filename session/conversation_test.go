@@ -161,16 +161,3 @@ func TestWelcome(t *testing.T) {
 		}
 	})
 }
-
-func TestVariables(t *testing.T) {
-	m, _ := gated(t)
-	a := m.hashed([]string{"TOKEN=1", "SAME=x=y", "GONE=", "PWD=/a", "SSH_TTY=1"})
-	b := m.hashed([]string{"TOKEN=2", "SAME=x=y", "NEW=", "PWD=/b"})
-	if got := b.differing(a); !slices.Equal(got, []string{"GONE", "NEW", "TOKEN"}) {
-		t.Errorf("%q", got)
-	}
-	other, _ := gated(t)
-	if a["SAME"] == other.hashed([]string{"SAME=x=y"})["SAME"] {
-		t.Error("the hashes have no key of their own")
-	}
-}

@@ -106,10 +106,17 @@ def signature(f):
 def function_words(f):
     code = f.__code__
     kind = "async " if code.co_flags & 0x280 else "generator " if code.co_flags & 0x20 else ""
-    file = code.co_filename.rpartition("/")[2]
-    if file.startswith("In["):  # a cell, see mce_launch/codenames.py
-        file = file.replace(".py", "")
-    return "%s%s, line %d of %s" % (kind, trim(signature(f), 120), code.co_firstlineno, file)
+    return "%s%s, line %d of %s" % (kind, trim(signature(f), 120), code.co_firstlineno, source_of(code))
+
+
+def source_of(code):
+    """Its file, or the cell as tracebacks name it."""
+    try:
+        from IPython import get_ipython
+
+        return "In[%d]" % get_ipython().compile._filename_map[code.co_filename]
+    except Exception:
+        return code.co_filename.rpartition("/")[2]
 
 
 def method_words(m):

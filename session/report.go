@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+	"github.com/mcp-code-executor/mcp-code-executor/session/cells"
 	"github.com/mcp-code-executor/mcp-code-executor/session/figures"
 	"github.com/mcp-code-executor/mcp-code-executor/session/files"
 )
@@ -162,6 +163,18 @@ func (r Report) Delivered() {
 	if s.loss != nil && r.Outcome == OutcomeNotRun && r.Exit == s.loss.Exit {
 		s.loss = nil // it waited when the kernel died, and has told it: the next run need not
 	}
+}
+
+// Cell returns the execution count of the cell that ipykernel has compiled as
+// FILE.py, 0 when it is none of the report's kernel.
+func (r Report) Cell(file string) int {
+	s := r.execution.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Count > 0 && file == cells.File(r.execution.request.Code) {
+		return r.Count
+	}
+	return s.cells.Count(r.Generation, file)
 }
 
 // named is the environment and the kernel that the session's answers have named.

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/session/cells"
 	"github.com/mcp-code-executor/mcp-code-executor/session/files"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/variables"
 )
 
 // Session is a named Python: an environment, at most one kernel, a queue.
@@ -34,7 +36,7 @@ type Session struct {
 	env        *pyenv.Environment // of the kernel, or of the last one
 	kernel     *kernel.Kernel
 	generation int
-	cells      cells
+	cells      cells.Cells
 	loss       *Loss      // the kernel died and no answer has told it
 	replaced   []Replaced // streams that were not the kernel's when the last run ended
 	queue      queue
@@ -42,12 +44,12 @@ type Session struct {
 	latest     *Execution
 	untold     []*Execution // ended or still printing, oldest first; see undelivered
 	lastUsed   time.Time
-	deaths     int      // of kernels, since the last run that finished
-	refresh    bool     // something can be imported that could not before
-	reload     []string // code files that changed: modules to load again
-	news       []string // sentences for the next answer; see tell
-	variables  hashes   // with which the kernel was started
-	named      named    // what an answer has named
+	deaths     int              // of kernels, since the last run that finished
+	refresh    bool             // something can be imported that could not before
+	reload     []string         // code files that changed: modules to load again
+	news       []string         // sentences for the next answer; see tell
+	variables  variables.Hashes // with which the kernel was started
+	named      named            // what an answer has named
 	idleTimer  *time.Timer
 	aside      int // installations and inspections under way
 	closed     bool
@@ -316,7 +318,9 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 		}
 	}
 	e.exitStatus = r.ExitStatus
-	s.cells.addLocked(e, r.ExecutionCount)
+	if r.ExecutionCount > 0 && e.request.File == "" && !e.request.Script {
+		s.cells.Add(e.generation, r.ExecutionCount, e.request.Code)
+	}
 	if s.replaced = r.Replaced; r.Exit != nil {
 		s.replaced = nil
 	}

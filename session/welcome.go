@@ -3,6 +3,8 @@ package session
 import (
 	"slices"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/variables"
 )
 
 // Welcome is what a new conversation must know before its first answer.
@@ -77,7 +79,7 @@ func (c *Conversation) Welcome() Welcome {
 		}
 		w.Back = slices.Insert(w.Back, 0, back)
 		if back.PID > 0 && hashes != nil {
-			w.Changed = c.hashes.differing(hashes)
+			w.Changed = c.hashes.Differing(hashes)
 		}
 	}
 	return w
@@ -85,7 +87,7 @@ func (c *Conversation) Welcome() Welcome {
 
 // back tells of the session as of one that was there before, and with which
 // variables its kernel was started.
-func (s *Session) back() (Back, hashes) {
+func (s *Session) back() (Back, variables.Hashes) {
 	b := Back{Summary: s.Summary()}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,9 +1,9 @@
-package session
+package cells
 
 import "testing"
 
-// TestCellFile: the names are those of ipykernel's compiler.get_file_name.
-func TestCellFile(t *testing.T) {
+// TestFile: the names are those of ipykernel's compiler.get_file_name.
+func TestFile(t *testing.T) {
 	for code, want := range map[string]string{
 		"":                              "3990065800",
 		"1":                             "224161117",
@@ -13,8 +13,8 @@ func TestCellFile(t *testing.T) {
 		"print('é')\nx = 5":             "1555057088",
 		"def g(x):\n    return 1 / x\n": "1496793362",
 	} {
-		if got := cellFile(code); got != want {
-			t.Errorf("cellFile(%q) is %s, want %s", code, got, want)
+		if got := File(code); got != want {
+			t.Errorf("File(%q) is %s, want %s", code, got, want)
 		}
 	}
 }

@@ -1,4 +1,6 @@
-package session
+// Package variables compares the environment variables of processes without keeping
+// their values.
+package variables
 
 import (
 	"crypto/hmac"
@@ -7,22 +9,23 @@ import (
 	"strings"
 )
 
-// hashes are variables by name, their values as keyed hashes: enough to tell that
+// Hashes are variables by name, their values as keyed hashes: enough to tell that
 // one differs, and of no use to who reads the memory later.
-type hashes map[string][8]byte
+type Hashes map[string][8]byte
 
-// hashed hashes variables with this manager's own key.
-func (m *Manager) hashed(variables []string) hashes {
+// Hash hashes variables ("NAME=value") with a key that only this process has. No
+// variables are nil.
+func Hash(key []byte, variables []string) Hashes {
 	if variables == nil {
 		return nil
 	}
-	all := make(hashes, len(variables))
+	all := make(Hashes, len(variables))
 	for _, variable := range variables {
 		name, value, _ := strings.Cut(variable, "=")
 		if volatile(name) {
 			continue
 		}
-		sum := hmac.New(sha256.New, m.secret)
+		sum := hmac.New(sha256.New, key)
 		sum.Write([]byte(value))
 		all[name] = [8]byte(sum.Sum(nil))
 	}
@@ -36,8 +39,8 @@ func volatile(name string) bool {
 		"XDG_SESSION_ID", "INVOCATION_ID", "JOURNAL_STREAM", "KEEP", "LOG_LEVEL", "PRELUDE", "SESSION_IDLE_LIMIT"}, name)
 }
 
-// differing names the variables that are not the same in both.
-func (h hashes) differing(other hashes) []string {
+// Differing names the variables that are not the same in both.
+func (h Hashes) Differing(other Hashes) []string {
 	var names []string
 	for name, hash := range h {
 		if there, ok := other[name]; !ok || there != hash {
