@@ -5,15 +5,19 @@
 # make bench  speed and memory, as ratios measured in one run
 # make fuzz   a minute on each fuzz target
 # make image-test  build the container image and talk to it (podman, buildah)
-# make clean  remove bin and .cache, all that these commands have made here
+# make clean  remove bin, dist and .cache, all that these commands have made here
+# make dist   everything of a release into dist/, see RELEASING.md
 # make build  bin/mcp-code-executor, one static binary
 
 GO ?= go
 
-.PHONY: build demo test test-all test-matrices stranger bench fuzz check image-test clean
+.PHONY: build dist demo test test-all test-matrices stranger bench fuzz check image-test clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/mcp-code-executor ./cmd/mcp-code-executor
+
+dist:
+	@$(GO) run ./cmd/dist -go "$(GO)"
 
 demo:
 	@echo "building bin/mcp-code-executor; from nothing it takes a minute" >&2
@@ -47,4 +51,4 @@ image-test:
 	@testdata/image/test.sh
 
 clean:
-	rm -rf bin .cache
+	rm -rf bin dist .cache

@@ -11,6 +11,8 @@
 #   virtualenv the program virtualenv, for what it makes
 #   client    a Python MCP client nobody here wrote
 #   node      TypeScript MCP clients nobody here wrote
+#   packaging clients that read their configuration without an account, and the tool
+#             that knows MCPB bundles
 #   conda     a real conda installation with environments, see conda/make.py
 # Usage: environments.sh NAME…   A finished one is kept until its pins change or
 # its Python is gone.
@@ -116,15 +118,17 @@ make_pythons() { # MINOR…
     fi
 }
 
-make_node() {
+make_npm() { # NAME DIRECTORY
     command -v npm >/dev/null || {
-        say "Node 20 or newer with npm is needed for the TypeScript clients"
+        say "Node 20 or newer with npm is needed for .cache/$1"
         exit 1
     }
-    mkdir -p "$cache/node"
-    cp testdata/clients/package.json testdata/clients/package-lock.json "$cache/node/"
-    quietly node npm ci --prefix "$cache/node" --no-audit --no-fund
+    mkdir -p "$cache/$1"
+    cp "$2/package.json" "$2/package-lock.json" "$cache/$1/"
+    quietly "$1" npm ci --prefix "$cache/$1" --no-audit --no-fund
 }
+make_node() { make_npm node testdata/clients; }
+make_packaging() { make_npm packaging testdata/packaging; }
 
 make_conda() { # the program conda needs a Python 3.6, which make.py looks for on PATH
     path=$PATH
@@ -144,6 +148,7 @@ for name in "$@"; do
     old) make_pythons 3.7 ;;
     client) once client testdata/clients/requirements.txt make_client ;;
     node) once node testdata/clients/package-lock.json make_node ;;
+    packaging) once packaging testdata/packaging/package-lock.json make_packaging ;;
     conda)
         cat testdata/conda/make.py testdata/python/ipykernel7.txt >"$cache/conda.pins.$$"
         mv "$cache/conda.pins.$$" "$cache/conda.pins" # at once: another run may compare it

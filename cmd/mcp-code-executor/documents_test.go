@@ -189,7 +189,8 @@ func TestDocumentedSettings(t *testing.T) {
 func TestDocumentedVariables(t *testing.T) {
 	readme := document(t, "README.md")
 	internal := map[string]string{
-		"MCE_GUARD": "the server sets it for the guards it starts; no setting",
+		"MCE_GUARD":    "the server sets it for the guards it starts; no setting",
+		"MCE_LAUNCHER": "the launcher of the npm package sets it; no setting",
 	}
 	read := variablesRead(t)
 	for _, s := range settings.Table() {

@@ -84,6 +84,7 @@ var layers = []layer{
 		"it carries lines between processes and knows none of them; what is kept, and for how long, session decides"},
 	{"cmd/mcp-code-executor", []string{"cmd/mcp-code-executor/keep", "cmd/mcp-code-executor/terminal", "cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server", "cmd/mcp-code-executor/config", "cmd/mcp-code-executor/doctor", "kernel/guard"},
 		"commands and signals; what they do stands in the packages below it"},
+	{"cmd/dist", []string{"cmd/mcp-code-executor/settings"}, "it packs what go build makes; of the program it knows the settings, which packages ask for"},
 }
 
 // outside says which packages may import a module of others. Modules that are

@@ -21,7 +21,8 @@ import (
 // any client sends a signal.
 const shutdownTime = 700 * time.Millisecond
 
-// serve runs the server on stdin and stdout until the client goes or a signal comes.
+// serve runs the server on stdin and stdout until the client goes, a signal comes,
+// or the launcher that started it is gone.
 func (a *app) serve(ctx context.Context, getenv func(string) string) int {
 	s := settings.Read(getenv)
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: s.LogLevel}))
@@ -35,6 +36,8 @@ func (a *app) serve(ctx context.Context, getenv func(string) string) int {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx, leave := whileLauncherLives(ctx, getenv)
+	defer leave()
 	parts, err := server.Assemble(getenv, version, log, notices...)
 	if err != nil {
 		fmt.Fprintln(a.stderr, "mcp-code-executor:", err)
