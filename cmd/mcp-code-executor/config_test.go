@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config"
 )
 
@@ -62,9 +64,15 @@ func readEntry(t *testing.T, name string, file []byte) config.Entry {
 	if name == "opencode" {
 		return readOpencode(t, file)
 	}
+	if name == "goose" {
+		return readGoose(t, file)
+	}
 	key := "mcpServers"
-	if name == "vscode" {
+	switch name {
+	case "vscode":
 		key = "servers"
+	case "zed":
+		key = "context_servers"
 	}
 	var content map[string]map[string]config.Entry
 	if err := json.Unmarshal(file, &content); err != nil {
@@ -78,6 +86,27 @@ func readEntry(t *testing.T, name string, file []byte) config.Entry {
 		t.Errorf("type %q, want %q", e.Type, want)
 	}
 	return e
+}
+
+// readGoose reads an entry of Goose, which is YAML with words of its own.
+func readGoose(t *testing.T, file []byte) config.Entry {
+	t.Helper()
+	var content struct {
+		Extensions map[string]struct {
+			Type, Cmd string
+			Enabled   bool
+			Args      []string
+			Envs      map[string]string
+		}
+	}
+	if err := yaml.Unmarshal(file, &content); err != nil || len(content.Extensions) != 1 {
+		t.Fatalf("%v in %s", err, file)
+	}
+	e := content.Extensions[config.ServerName]
+	if e.Type != "stdio" || !e.Enabled {
+		t.Fatalf("%s", file)
+	}
+	return config.Entry{Command: e.Cmd, Args: e.Args, Env: e.Envs}
 }
 
 // readOpencode reads an entry of opencode, whose command is a list.
@@ -163,7 +192,7 @@ func TestConfigUnknownClient(t *testing.T) {
 		if status := run(t.Context(), append([]string{"config"}, args...), func(string) string { return "" }, nil, &out, &errs); status != exitUsage || out.Len() > 0 {
 			t.Errorf("%q: status %d, %s", args, status, out.String())
 		}
-		if strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), "claude-desktop, claude-code, cursor, vscode, codex, gemini, qwen, opencode, copilot, cline") {
+		if strings.Count(errs.String(), "\n") != 1 || !strings.Contains(errs.String(), "claude-desktop, cursor, vscode, windsurf, zed, cline, claude-code, codex, gemini, qwen, opencode, copilot, goose") {
 			t.Errorf("%q: %s", args, errs.String())
 		}
 	}

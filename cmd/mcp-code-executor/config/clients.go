@@ -5,85 +5,102 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config/edit"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 )
 
 // Client is an application that starts the server.
 type Client struct {
 	Name, Title string
-	Key         string                     // of servers in its file, "" when that is no JSON
+	Format      edit.Format
+	Table       string                     // of servers in its file
 	Files       func(home string) []string // the user's file first
-	snippet     func(e Entry) string
-	after       func(e Entry) string // what else to say, or nil
+	// Plain: an entry has the members of Entry.
+	Plain bool
+	// Program starts it, "" where none does.
+	Program string
+	// Place is a directory that is there where the client is, below the home; "" is
+	// the directory of its file.
+	Place   string
+	members func(e Entry) edit.Members
+	after   func(e Entry) string // what else to say, or nil
 	// project is the client's word for the directory that is open, "" where it has
 	// none: most clients without one start servers in the project.
 	project string
 }
 
 // Clients are those whose configuration is known, see docs/clients.md.
-func Clients() []Client {
+func Clients() []Client { return append(desktop(), inTerminal()...) }
+
+// desktop are the clients with windows.
+func desktop() []Client {
 	return []Client{
-		{Name: "claude-desktop", Title: "Claude Desktop", Key: "mcpServers",
-			Files: func(home string) []string {
-				return []string{applicationFile(home, "Claude", "claude_desktop_config.json")}
-			},
-			snippet: func(e Entry) string { return jsonSnippet("mcpServers", e) },
+		{Name: "claude-desktop", Title: "Claude Desktop", Table: "mcpServers", Plain: true,
+			Files:   one(func(home string) string { return applicationFile(home, "Claude", "claude_desktop_config.json") }),
+			members: Entry.plain,
 			after:   func(Entry) string { return "Restart the application afterwards." }},
-		{Name: "claude-code", Title: "Claude Code", Key: "mcpServers",
-			Files: func(home string) []string {
-				return []string{filepath.Join(home, ".claude.json"), ".mcp.json in a project"}
-			},
-			snippet: func(e Entry) string { e.Type = "stdio"; return jsonSnippet("mcpServers", e) },
-			after:   claudeAdd},
-		{Name: "cursor", Title: "Cursor", Key: "mcpServers",
-			Files: func(home string) []string {
-				return []string{filepath.Join(home, ".cursor", "mcp.json"), ".cursor/mcp.json in a project"}
-			},
+		{Name: "cursor", Title: "Cursor", Table: "mcpServers", Plain: true, Program: "cursor",
+			Files:   inHome(".cursor/mcp.json", ".cursor/mcp.json in a project"),
 			project: workspaceFolder,
-			snippet: func(e Entry) string { return jsonSnippet("mcpServers", e) }},
-		{Name: "vscode", Title: "VS Code", Key: "servers",
+			members: Entry.plain},
+		{Name: "vscode", Title: "VS Code", Table: "servers", Plain: true, Program: "code",
 			Files: func(home string) []string {
 				return []string{applicationFile(home, "Code", "User", "mcp.json"), ".vscode/mcp.json in a workspace"}
 			},
 			project: workspaceFolder,
-			snippet: func(e Entry) string { e.Type = "stdio"; return jsonSnippet("servers", e) }},
-		{Name: "codex", Title: "Codex",
-			Files:   func(home string) []string { return []string{filepath.Join(home, ".codex", "config.toml")} },
-			snippet: tomlSnippet},
-		{Name: "gemini", Title: "Gemini CLI", Key: "mcpServers",
+			members: func(e Entry) edit.Members { e.Type = "stdio"; return e.plain() }},
+		{Name: "windsurf", Title: "Windsurf", Table: "mcpServers", Plain: true, Program: "windsurf",
+			Files: inHome(".codeium/windsurf/mcp_config.json"), members: Entry.plain},
+		{Name: "zed", Title: "Zed", Table: "context_servers", Plain: true, Program: "zed",
 			Files: func(home string) []string {
-				return []string{filepath.Join(home, ".gemini", "settings.json"), ".gemini/settings.json in a project"}
+				if runtime.GOOS == "windows" {
+					return []string{applicationFile(home, "Zed", "settings.json"), ".zed/settings.json in a project"}
+				}
+				return []string{filepath.Join(home, ".config", "zed", "settings.json"), ".zed/settings.json in a project"}
 			},
-			snippet: func(e Entry) string { return jsonSnippet("mcpServers", e) }},
-		{Name: "qwen", Title: "Qwen Code", Key: "mcpServers",
-			Files: func(home string) []string {
-				return []string{filepath.Join(home, ".qwen", "settings.json"), ".qwen/settings.json in a project"}
-			},
-			snippet: func(e Entry) string { return jsonSnippet("mcpServers", e) }},
-		{Name: "opencode", Title: "opencode",
-			Files: func(home string) []string {
-				return []string{filepath.Join(home, ".config", "opencode", "opencode.json"), "opencode.json in a project"}
-			},
-			snippet: opencodeSnippet,
-			after: func(Entry) string {
-				return "opencode 2 has its servers one level deeper, in \"mcp\": {\"servers\": {…}}."
-			}},
-		{Name: "copilot", Title: "Copilot CLI", Key: "mcpServers",
-			Files: func(home string) []string {
-				return []string{filepath.Join(home, ".copilot", "mcp-config.json"), ".mcp.json in a project"}
-			},
-			snippet: func(e Entry) string {
-				e.Type, e.Tools = "local", []string{"*"}
-				return jsonSnippet("mcpServers", e)
-			}},
-		{Name: "cline", Title: "Cline", Key: "mcpServers",
-			Files: func(home string) []string {
-				return []string{filepath.Join(home, ".cline", "data", "settings", "cline_mcp_settings.json")}
-			},
-			snippet: func(e Entry) string { e.Timeout = clineTimeout; return jsonSnippet("mcpServers", e) },
+			members: Entry.plain},
+		{Name: "cline", Title: "Cline", Table: "mcpServers", Plain: true, Program: "cline",
+			Files:   inHome(".cline/data/settings/cline_mcp_settings.json"),
+			members: func(e Entry) edit.Members { e.Timeout = clineTimeout; return e.plain() },
 			after: func(Entry) string {
 				return "In the extension: MCP Servers, Configure, Configure MCP Servers. It starts servers in no project: set WORK_DIR there."
 			}},
+	}
+}
+
+// inTerminal are the clients for a terminal.
+func inTerminal() []Client {
+	return []Client{
+		{Name: "claude-code", Title: "Claude Code", Table: "mcpServers", Plain: true, Program: "claude", Place: ".claude",
+			Files:   inHome(".claude.json", ".mcp.json in a project"),
+			members: func(e Entry) edit.Members { e.Type = "stdio"; return e.plain() },
+			after:   claudeAdd},
+		{Name: "codex", Title: "Codex", Table: "mcp_servers", Format: edit.TOML, Program: "codex",
+			Files: inHome(".codex/config.toml"), members: Entry.codex},
+		{Name: "gemini", Title: "Gemini CLI", Table: "mcpServers", Plain: true, Program: "gemini",
+			Files: inHome(".gemini/settings.json", ".gemini/settings.json in a project"), members: Entry.plain},
+		{Name: "qwen", Title: "Qwen Code", Table: "mcpServers", Plain: true, Program: "qwen",
+			Files: inHome(".qwen/settings.json", ".qwen/settings.json in a project"), members: Entry.plain},
+		{Name: "opencode", Title: "opencode", Table: "mcp", Program: "opencode",
+			Files:   inHome(".config/opencode/opencode.json", "opencode.json in a project"),
+			members: Entry.opencode,
+			after: func(Entry) string {
+				return "opencode 2 has its servers one level deeper, in \"mcp\": {\"servers\": {…}}."
+			}},
+		{Name: "copilot", Title: "Copilot CLI", Table: "mcpServers", Plain: true, Program: "copilot",
+			Files: inHome(".copilot/mcp-config.json", ".mcp.json in a project"),
+			members: func(e Entry) edit.Members {
+				e.Type, e.Tools = "local", []string{"*"}
+				return e.plain()
+			}},
+		{Name: "goose", Title: "Goose", Table: "extensions", Format: edit.YAML, Program: "goose",
+			Files: func(home string) []string {
+				if runtime.GOOS == "windows" {
+					return []string{applicationFile(home, "Block", "goose", "config", "config.yaml")}
+				}
+				return []string{filepath.Join(home, ".config", "goose", "config.yaml")}
+			},
+			members: Entry.goose},
 	}
 }
 
@@ -100,6 +117,17 @@ func Names() []string {
 		names = append(names, c.Name)
 	}
 	return names
+}
+
+// inHome are a file below the home, and others in words.
+func inHome(file string, others ...string) func(home string) []string {
+	return func(home string) []string {
+		return append([]string{filepath.Join(home, filepath.FromSlash(file))}, others...)
+	}
+}
+
+func one(file func(home string) string) func(home string) []string {
+	return func(home string) []string { return []string{file(home)} }
 }
 
 // applicationFile is a file of a desktop application.
@@ -123,8 +151,8 @@ func claudeAdd(e Entry) string {
 		}
 	}
 	words = append(words, "--", quoteShell(e.Command))
-	for _, a := range e.Args {
-		words = append(words, quoteShell(a))
+	for _, arg := range e.Args {
+		words = append(words, quoteShell(arg))
 	}
 	return "or, the same: " + strings.Join(words, " ")
 }

@@ -120,8 +120,8 @@ func (d *doctor) checkClientFiles(ctx context.Context) {
 	for _, c := range config.Clients() {
 		file := c.Files(home)[0]
 		data, err := os.ReadFile(file)
-		if err != nil || c.Key == "" {
-			continue // the client is not here, or keeps no JSON
+		if err != nil || !c.Plain {
+			continue // the client is not here, or its entries are others
 		}
 		var content map[string]json.RawMessage
 		var servers map[string]config.Entry
@@ -131,7 +131,7 @@ func (d *doctor) checkClientFiles(ctx context.Context) {
 			}
 			continue
 		}
-		if json.Unmarshal(content[c.Key], &servers) != nil {
+		if json.Unmarshal(content[c.Table], &servers) != nil {
 			continue
 		}
 		for name, e := range servers {
