@@ -30,7 +30,7 @@ func (a *app) settings(c *cobra.Command) func(string) string {
 
 // commands is the table of commands; help lists them in this order.
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{a.setup(), a.config(), a.doctor(), a.environment(), a.keep(), a.ps(), a.stop(), a.version()}
+	return []*cobra.Command{a.setup(), a.config(), a.doctor(), a.environment(), a.keep(), a.ps(), a.stop(), a.completion(), a.version()}
 }
 
 // root is the server itself, which is what a client starts, and its commands.
@@ -39,10 +39,11 @@ func (a *app) root() *cobra.Command {
 		Use:           "mcp-code-executor",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		// Completion is not offered yet.
+		// The library's own command has a form of its own for each shell.
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	version := root.Flags().BoolP("version", "v", false, "print version, commit and Go version")
+	asJSON := root.Flags().Bool("json", false, "with --version: print it as JSON")
 	root.Args = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil
@@ -50,13 +51,17 @@ func (a *app) root() *cobra.Command {
 		return fmt.Errorf("unknown command %q%s", args[0], didYouMean(args[0], commandNames(c)))
 	}
 	root.RunE = func(c *cobra.Command, _ []string) error {
-		if *version {
-			fmt.Fprintln(a.stdout, versionLine())
+		switch {
+		case *version:
+			a.printVersion(*asJSON)
 			return nil
+		case *asJSON:
+			return errors.New("--json is for --version, and for commands that have it")
 		}
 		return asError(a.serve(c.Context(), a.settings(c)))
 	}
 	settings.AddFlags(root.PersistentFlags())
+	completeSettings(root)
 	root.AddCommand(a.commands()...)
 	root.SetHelpCommand(a.help())
 	root.SetHelpFunc(a.printHelp)
@@ -170,11 +175,13 @@ everything that no running server uses. It is made again when it is needed.`,
 }
 
 func (a *app) version() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
+	c := &cobra.Command{
+		Use:   "version [--json]",
 		Short: "print version, commit and Go version; also -v, --version",
 		Long:  "Prints the version, the commit it was built from and the version of Go.",
 		Args:  noArguments,
-		Run:   func(*cobra.Command, []string) { fmt.Fprintln(a.stdout, versionLine()) },
 	}
+	asJSON := c.Flags().Bool("json", false, "print it as JSON")
+	c.Run = func(*cobra.Command, []string) { a.printVersion(*asJSON) }
+	return c
 }

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +44,9 @@ func TestWrongCommandLine(t *testing.T) {
 		"setup --dryrun":       {"unknown flag --dryrun", "did you mean --dry-run?"},
 		"environment delete":   {`unknown argument "delete"`, "remove"},
 		"version 2":            {`unknown argument "2"`},
+		"completion":           {"give one shell", "bash, zsh, fish, powershell"},
+		"completion zhs":       {`unknown shell "zhs"`, "did you mean zsh?"},
+		"--json":               {"--json is for --version"},
 	} {
 		status, out, errs := commandLine(t, strings.Fields(line)...)
 		if status != exitUsage || out != "" || strings.Count(errs, "\n") != 1 {
@@ -96,6 +102,73 @@ func TestVersion(t *testing.T) {
 	for _, arg := range []string{"version", "--version", "-v"} {
 		if status, out, errs := commandLine(t, arg); status != 0 || out != versionLine()+"\n" || errs != "" {
 			t.Errorf("%s: status %d, %s%s", arg, status, out, errs)
+		}
+	}
+}
+
+// TestVersionJSON: one line that a program can read, from both ways to ask.
+func TestVersionJSON(t *testing.T) {
+	for _, args := range [][]string{{"--version", "--json"}, {"version", "--json"}} {
+		status, out, errs := commandLine(t, args...)
+		var b build
+		if err := json.Unmarshal([]byte(out), &b); err != nil || status != 0 || errs != "" || strings.Count(out, "\n") != 1 {
+			t.Fatalf("%q: status %d, %v, %s%s", args, status, err, out, errs)
+		}
+		if b.Version != version || b.Go != runtime.Version() || b.OS != runtime.GOOS || b.Arch != runtime.GOARCH {
+			t.Errorf("%+v", b)
+		}
+	}
+}
+
+// TestCompletion: each shell's script is there; bash takes its own. What it asks the
+// program are commands, clients, flags, and the words of a setting.
+func TestCompletion(t *testing.T) {
+	for _, shell := range shells() {
+		if status, out, errs := commandLine(t, "completion", shell); status != 0 || !strings.Contains(out, "mcp-code-executor") || errs != "" {
+			t.Errorf("%s: status %d, %s", shell, status, errs)
+		}
+	}
+	_, script, _ := commandLine(t, "completion", "bash")
+	if bash, err := exec.LookPath("bash"); err == nil {
+		check := exec.Command(bash, "-n")
+		check.Stdin = strings.NewReader(script)
+		if out, err := check.CombinedOutput(); err != nil {
+			t.Errorf("bash: %v\n%s", err, out)
+		}
+	}
+	for line, want := range map[string]string{
+		"se": "setup", "setup cur": "cursor", "config ze": "zed", "doctor --f": "--fix", "completion f": "fish",
+		"--kernel-install ": "sidecar", "--history o": "off", "--log-level ": "debug",
+	} {
+		status, out, _ := commandLine(t, append([]string{"__complete"}, strings.Split(line, " ")...)...)
+		if status != 0 || !strings.Contains("\n"+out, "\n"+want) {
+			t.Errorf("%q completes to\n%s", line, out)
+		}
+	}
+}
+
+// TestManPage: it has every command and setting, and man's own checker finds nothing
+// in it to complain of, where there is one.
+func TestManPage(t *testing.T) {
+	status, page, errs := commandLine(t, "help", "man")
+	if status != 0 || errs != "" {
+		t.Fatalf("status %d, %s", status, errs)
+	}
+	for _, c := range (&app{}).root().Commands() {
+		if !strings.Contains(page, "\n.B "+roff(c.Use)+"\n") {
+			t.Errorf("the manual page does not tell of %s", c.Name())
+		}
+	}
+	for _, s := range settings.Table() {
+		if !strings.Contains(page, ".BR "+s.Name+" ") || !strings.Contains(page, roff("--"+s.Flag())) {
+			t.Errorf("the manual page does not tell of %s", s.Name)
+		}
+	}
+	if groff, err := exec.LookPath("groff"); err == nil {
+		check := exec.Command(groff, "-man", "-Tutf8", "-ww", "-z")
+		check.Stdin = strings.NewReader(page)
+		if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("groff: %v\n%s", err, out)
 		}
 	}
 }

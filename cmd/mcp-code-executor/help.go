@@ -6,13 +6,15 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 )
 
-// settingsTopic is the help text that is of no command.
-const settingsTopic = "settings"
+// Topics of help that are no commands.
+const (
+	settingsTopic = "settings"
+	manTopic      = "man"
+)
 
 const intro = `usage: mcp-code-executor [--SETTING VALUE]...
        mcp-code-executor COMMAND
@@ -27,9 +29,10 @@ func (a *app) help() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
 		Short: "show this help, or that of a command or the settings",
-		Long:  "Prints the help of a command. \"help settings\" explains the settings.",
+		Long: `Prints the help of a command. "help settings" explains the settings, "help man"
+prints the manual page, for man -l - or a directory of man pages.`,
 		Args: func(c *cobra.Command, args []string) error {
-			topics := append(commandNames(c.Root()), settingsTopic)
+			topics := append(commandNames(c.Root()), settingsTopic, manTopic)
 			if len(args) == 0 || len(args) == 1 && slices.Contains(topics, args[0]) {
 				return nil
 			}
@@ -37,13 +40,17 @@ func (a *app) help() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			about := c.Root()
-			if len(args) == 1 && args[0] == settingsTopic {
+			switch {
+			case len(args) == 0:
+				a.printHelp(about, nil)
+			case args[0] == settingsTopic:
 				fmt.Fprint(a.stdout, settingsHelp())
-				return nil
-			} else if len(args) == 1 {
+			case args[0] == manTopic:
+				fmt.Fprint(a.stdout, manPage(about))
+			default:
 				about, _, _ = about.Find(args)
+				a.printHelp(about, nil)
 			}
-			a.printHelp(about, nil)
 			return nil
 		},
 	}
@@ -56,13 +63,7 @@ func (a *app) printHelp(c *cobra.Command, _ []string) {
 		return
 	}
 	fmt.Fprintf(a.stdout, "usage: mcp-code-executor %s\n\n%s\n", c.Use, strings.TrimSpace(c.Long+c.Example))
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-		if f.Name != "help" {
-			flags.AddFlag(f)
-		}
-	})
-	if flags.HasFlags() {
+	if flags := ownFlags(c); flags.HasFlags() {
 		fmt.Fprintf(a.stdout, "\n%s", flags.FlagUsagesWrapped(80))
 	}
 	fmt.Fprintln(a.stdout, "\nSettings can be given as flags too: mcp-code-executor help settings")

@@ -22,6 +22,8 @@ class McpCodeExecutor < Formula
 
   def install
     bin.install "{{.Program}}"
+    generate_completions_from_executable(bin/"{{.Program}}", "completion")
+    (man1/"{{.Program}}.1").write Utils.safe_popen_read(bin/"{{.Program}}", "help", "man")
   end
 
   test do

@@ -36,6 +36,19 @@ type Setting struct {
 // Flag is the setting's flag, without the dashes.
 func (s Setting) Flag() string { return strings.ToLower(strings.ReplaceAll(s.Name, "_", "-")) }
 
+// Words are the words that the value may be, as far as they can be listed.
+func (s Setting) Words() (words []string) {
+	if s.Kind != Word {
+		return nil
+	}
+	for _, word := range strings.FieldsFunc(strings.ReplaceAll(s.Values, " or ", ", "), func(r rune) bool { return r == ',' }) {
+		if word = strings.TrimSpace(word); word != "" && !strings.ContainsAny(word, " :*_") {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
 // IsPath reports whether value names a place in the file system.
 func (s Setting) IsPath(value string) bool {
 	return s.Kind == Path || s.Kind == PathOrName && strings.ContainsAny(value, `/\`)
