@@ -42,8 +42,13 @@ func front(getenv func(string) string, stdin *os.File) (status int, err error) {
 	// Nothing is to be done at the end: what was not handed on will be told again.
 	ends := make(chan os.Signal, 1)
 	signal.Notify(ends, os.Interrupt, syscall.SIGTERM)
+	// Before the environment is handed on: the background server has no launcher.
+	launcher, _ := whileLauncherLives(context.Background(), os.Getenv)
 	go func() {
-		<-ends
+		select {
+		case <-ends:
+		case <-launcher.Done():
+		}
 		os.Exit(0)
 	}()
 	defer signal.Reset(os.Interrupt, syscall.SIGTERM)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,5 +47,27 @@ func TestNoLauncher(t *testing.T) {
 		if tools := p.request("tools/list", nil).Result.Tools; len(tools) == 0 {
 			t.Errorf("%s=%s: no tools", launcherVariable, value)
 		}
+	}
+}
+
+// TestLauncherGoneKeeping: a front ends with its launcher; what it reached stays, and
+// is the next client's.
+func TestLauncherGoneKeeping(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, inVenv(t)...)
+	p := prepare(t, append(slices.Clone(k.settings), launcherVariable+"=3")...)
+	theirs, ours, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.ExtraFiles = []*os.File{theirs}
+	p.start()
+	theirs.Close()
+	p.shakeHands()
+	p.run("x = 41")
+	ours.Close()
+	p.wait(10 * time.Second)
+	if r := k.client().run("x + 1"); !strings.Contains(r.text(), "42") {
+		t.Errorf("%s", r.text())
 	}
 }
