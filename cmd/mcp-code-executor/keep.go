@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -52,6 +53,10 @@ func front(getenv func(string) string, stdin *os.File) (status int, err error) {
 		os.Exit(0)
 	}()
 	defer signal.Reset(os.Interrupt, syscall.SIGTERM)
+	// Everything here waits for one thing after the other: more processors cost
+	// memory, and a change of threads for each line.
+	processors := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(processors)
 	o := ofProcess(os.Args[1:], getenv)
 	o.Stdin = pollable(stdin)
 	return keep.Front(o)

@@ -264,6 +264,30 @@ func (k *keeper) fronts() (pids []int) {
 	return pids
 }
 
+// TestMatrixKeep: 52 restarts, and 200 fronts killed with an answer that they had not
+// handed on.
+func TestMatrixKeep(t *testing.T) {
+	t.Run("restarts", func(t *testing.T) {
+		t.Parallel()
+		restarts(t, newKeeper(t, inVenv(t)...), 13)
+	})
+	t.Run("undelivered", func(t *testing.T) {
+		t.Parallel()
+		undelivered(t, newKeeper(t, inVenv(t)...), 200)
+	})
+	t.Run("doctor", func(t *testing.T) {
+		t.Parallel()
+		k := newKeeper(t, inVenv(t)...)
+		k.client().call("list_sessions", nil)
+		status, out := k.command("doctor")
+		for _, part := range []string{"ok    kept         process ", " keeps 0 sessions for 1 clients", "ok    keep         a front has started a background server and reached it"} {
+			if status != 0 || !strings.Contains(out, part) {
+				t.Errorf("status %d, %q is missing in:\n%s", status, part, out)
+			}
+		}
+	})
+}
+
 // TestKeepOver: when the time is over nothing is left, and before the first call
 // nothing is kept.
 func TestKeepOver(t *testing.T) {

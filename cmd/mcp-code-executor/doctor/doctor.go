@@ -110,6 +110,7 @@ func (d *doctor) examine(ctx context.Context) {
 		cancel()
 	}
 	d.reportIndex(<-index)
+	d.checkKept()
 	d.checkClient(ctx, env)
 	d.checkClientFiles(ctx)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,9 +30,6 @@ func Front(o Options) (status int, err error) {
 		return 0, err
 	}
 	defer l.conn.Close()
-	// Everything here waits for one thing after the other: more processors cost
-	// memory, and a change of threads for each line.
-	runtime.GOMAXPROCS(1)
 	if l.copy(o.Stdin, o.Stdout) {
 		return 0, nil
 	}

@@ -45,7 +45,7 @@ func (p *place) start(key string, o Options) error {
 	argv := append([]string{program, BackgroundCommand}, o.Args...)
 	command := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.Command(name, args...)
-		cmd.Stderr, cmd.ExtraFiles = log, []*os.File{tell}
+		cmd.Env, cmd.Stderr, cmd.ExtraFiles = o.Environ, log, []*os.File{tell}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		return cmd
 	}
