@@ -5,6 +5,7 @@
 // by which the program knows that it is still there.
 "use strict";
 const { spawn } = require("node:child_process");
+const { readFileSync } = require("node:fs");
 
 const windows = process.platform === "win32";
 const name = `@mcp-code-executor/${process.platform}-${process.arch}`;
@@ -41,10 +42,20 @@ child.on("exit", (status, signal) => {
 });
 
 // When npx is killed, nobody tells: its child gets another parent. The client's end
-// of stdin need not close.
+// of stdin need not close. Between npx and this there may be a shell, whose parent
+// Linux tells; the shell of macOS makes way for what it starts.
 if (!windows && process.env.npm_command === "exec") {
-  const npx = process.ppid;
+  const parentOf = (pid) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+      return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1];
+    } catch {
+      return undefined;
+    }
+  };
+  const parent = process.ppid;
+  const above = parentOf(parent);
   setInterval(() => {
-    if (process.ppid !== npx) child.kill("SIGTERM");
+    if (process.ppid !== parent || parentOf(parent) !== above) child.kill("SIGTERM");
   }, 250).unref();
 }
