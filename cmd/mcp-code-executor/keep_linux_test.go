@@ -242,6 +242,10 @@ func undelivered(t *testing.T, k *keeper, n int) {
 		var running string
 		k.until("it runs", func() bool { running = k.servers()[0].Sessions[0].Running; return running != "" })
 		syscall.Kill(p.cmd.Process.Pid, syscall.SIGSTOP)
+		k.until("the front is stopped", func() bool {
+			stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+			return strings.Contains(string(stat), ") T ")
+		})
 		if err := os.WriteFile(gate, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
