@@ -18,6 +18,10 @@ type Request struct {
 	Code string
 	// File is the file the code is stored in; tracebacks name it. May be "".
 	File string
+	// Script is the file that the code only runs, or the notebook whose cell, of
+	// number Cell, it is: for the record.
+	Script string
+	Cell   int
 	// AllowInput lets the code ask (input()); without it input() fails at once.
 	AllowInput bool
 	// Refresh lets the kernel see packages and modules that have appeared since
@@ -150,7 +154,7 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 	}
 	// The code is in the record before the kernel can see it, so that no crash
 	// loses what was run.
-	pos, err := k.record.Begin(e.id, record.Begin{Code: r.Code, File: r.File, Started: e.started})
+	pos, err := k.record.Begin(e.id, record.Begin{Code: r.Code, File: r.File, Script: r.Script, Cell: r.Cell, Started: e.started})
 	if err != nil {
 		k.log.Warn("recording code", "err", err) // a failing record stops no work
 	}

@@ -48,6 +48,7 @@ func explain(err error) string {
 		busy        *session.BusyError
 		generation  *session.GenerationError
 		restarts    *session.RestartsError
+		nothingRan  *session.NothingRanError
 	)
 	switch {
 	case errors.As(err, &config):
@@ -83,6 +84,8 @@ func explain(err error) string {
 		return fmt.Sprintf("nothing was run: the code counts on generation %d of session %q, and %s. Set up what it needs first, without expect_generation or with the new number", generation.Expected, generation.Session, alive)
 	case errors.As(err, &restarts):
 		return fmt.Sprintf("nothing was run: the kernel of session %q has died %d times without one run that finished. The code, or the environment, kills it. Call stop_session with restart: true to start another one, and run less in it", restarts.Session, restarts.Deaths)
+	case errors.As(err, &nothingRan):
+		return explainNothingRan(nothingRan)
 	case errors.As(err, &storage):
 		return "code storage: " + err.Error() + ". CODE_STORAGE_DIR says where code files are kept"
 	case errors.As(err, &work):

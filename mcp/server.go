@@ -133,6 +133,7 @@ func (t *tools) table() []tool {
 		t.appendToCodeFile(),
 		t.executeCodeFile(),
 		t.readCodeFile(),
+		t.exportSession(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/session/notebook"
 )
 
 // ExecuteFresh runs the request in a kernel of its own, in the session's
@@ -39,7 +40,7 @@ func (m *Manager) openFresh(s *Session) (*Session, error) {
 	case len(m.fresh) >= maxSessions:
 		return nil, &TooManySessionsError{Limit: maxSessions}
 	}
-	f := newSession(m, s.name+" (fresh kernel)", config)
+	f := newSession(m, s.name+notebook.FreshSuffix, config)
 	f.alone = true
 	m.fresh[f] = s
 	return f, nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
@@ -52,7 +53,7 @@ type Config struct {
 // Manager owns the sessions of one server process.
 type Manager struct {
 	config Config
-	ids    *ids
+	starts *history.Starts
 	marks  *marks
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -63,7 +64,8 @@ type Manager struct {
 	sessions      map[string]*Session
 	fresh         map[*Session]*Session // sessions of one run each, by the one they were asked for in
 	executions    map[string]*Execution
-	order         []string // ids in executions, oldest first
+	order         []string         // ids in executions, oldest first
+	kernels       []history.Kernel // with a record, oldest first; Record is its path
 	defaultConfig pyenv.Config
 	preparations  map[wanted]*preparation
 	idleLimit     time.Duration
@@ -75,15 +77,15 @@ type Manager struct {
 
 // NewManager returns a manager without sessions; nothing is started.
 func NewManager(c Config) *Manager {
-	ids, err := newIDs(c.StateDir)
+	starts, err := history.Claim(c.StateDir)
 	if err != nil {
 		c.Log.Warn("state directory", "err", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Manager{
 		config:        c,
-		ids:           ids,
-		marks:         newMarks(c.StateDir, ids.prefix, c.Place),
+		starts:        starts,
+		marks:         newMarks(c.StateDir, starts.Prefix(), c.Place),
 		ctx:           ctx,
 		cancel:        cancel,
 		sessions:      map[string]*Session{},
@@ -235,7 +237,7 @@ func (m *Manager) Execution(id string) (*Execution, error) {
 	if e != nil {
 		return e, nil
 	}
-	return nil, &UnknownExecutionError{ID: id, Latest: latest, Elsewhere: m.ids.elsewhere(id)}
+	return nil, &UnknownExecutionError{ID: id, Latest: latest, Elsewhere: m.starts.Elsewhere(id)}
 }
 
 // adopt gives an execution its id and remembers it.
@@ -243,7 +245,7 @@ func (m *Manager) adopt(e *Execution) {
 	defer m.marks.ran()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e.id = m.ids.next()
+	e.id = m.starts.Next()
 	m.executions[e.id] = e
 	m.order = append(m.order, e.id)
 	if len(m.order) <= keptExecutions {

@@ -74,31 +74,3 @@ func TestMarks(t *testing.T) {
 		t.Error("a file without a place")
 	}
 }
-
-// TestElsewhere: ids of other servers are known as such.
-func TestElsewhere(t *testing.T) {
-	dir := t.TempDir()
-	earlier, err := newIDs(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now, err := newIDs(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for id, want := range map[string]bool{
-		earlier.next():       true,
-		now.next():           false,
-		"":                   false,
-		"nonsense":           false,
-		"../x-1":             false,
-		"....-1":             false,
-		"default":            false,
-		earlier.prefix:       false,
-		earlier.prefix + "-": true,
-	} {
-		if got := now.elsewhere(id); got != want {
-			t.Errorf("%q: %v", id, got)
-		}
-	}
-}

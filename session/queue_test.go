@@ -2,11 +2,8 @@ package session
 
 import (
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -58,51 +55,6 @@ func TestQueue(t *testing.T) {
 		if q.len() != len(model) || !slices.Equal(q.waiting, model) && len(model) > 0 {
 			t.Fatalf("step %d: the queues differ", step)
 		}
-	}
-}
-
-// TestIDs: ids never repeat, over server starts in one directory, side by side.
-func TestIDs(t *testing.T) {
-	dir := t.TempDir()
-	var mu sync.Mutex
-	seen := map[string]bool{}
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			ids, err := newIDs(dir)
-			if err != nil {
-				t.Error(err)
-			}
-			for range 20 {
-				id := ids.next()
-				mu.Lock()
-				if seen[id] || len(id) < len("abcd-1") || id[4] != '-' {
-					t.Errorf("id %q", id)
-				}
-				seen[id] = true
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	if claimed, err := os.ReadDir(filepath.Join(dir, "starts")); err != nil || len(claimed) != 50 {
-		t.Errorf("%d starts claimed, %v", len(claimed), err)
-	}
-}
-
-// TestIDsWithoutDirectory: a state directory that cannot be made gives ids all
-// the same, and the reason.
-func TestIDsWithoutDirectory(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ids, err := newIDs(file)
-	if err == nil {
-		t.Error("no error")
-	}
-	if a, b := ids.next(), ids.next(); a == b {
-		t.Errorf("the id %s came twice", a)
 	}
 }
 

@@ -284,7 +284,9 @@ func (s *Session) failLocked(e *Execution, err error) {
 // kernelRequest is what the kernel is asked to do for e.
 func (s *Session) kernelRequest(e *Execution) kernel.Request {
 	r := kernel.Request{ID: e.id, Code: e.request.Code, AllowInput: true}
-	if !e.request.Script {
+	if e.request.Script {
+		r.Script = e.request.File
+	} else {
 		r.File = e.request.File
 	}
 	s.mu.Lock()

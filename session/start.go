@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
@@ -79,6 +80,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		return nil, ErrClosed
 	}
 	s.kernel, s.env, s.generation, s.variables = k, env, next, e.request.By.variables()
+	s.manager.noteKernel(history.Kernel{Record: k.Info().RecordDir, Session: s.name, Generation: next, Storage: storage.Dir(), WorkDir: work.Path})
 	if next == 1 && !s.alone {
 		e.workDir = work.Path
 	}

@@ -20,18 +20,11 @@ echo "staticcheck" >&2
 
 # What no test uses either is staticcheck's affair; here is what only tests use. Each
 # that may has its reason, and is in use or gone when it is not reported:
-#   kernel/record  a record is read back by what comes after its server: tests today
+#   kernel/record  what a server that died left unfinished: tests today
 #   kernel/zmq     a connection in memory, on which kernel/kerneltest stands
 echo "deadcode" >&2
 expected="\
-kernel/record/reader.go Open
-kernel/record/reader.go Reader.Close
-kernel/record/reader.go Reader.Dir
-kernel/record/reader.go Reader.Info
-kernel/record/reader.go Reader.Read
-kernel/record/reader.go Reader.Tail
 kernel/record/reader.go Reader.Unfinished
-kernel/record/retention.go List
 kernel/zmq/pair.go NewPair
 kernel/zmq/pair.go PairEnd.Close
 kernel/zmq/pair.go PairEnd.Recv

@@ -6,13 +6,16 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/doctor"
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/history"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
+	"github.com/mcp-code-executor/mcp-code-executor/session/notebook"
 )
 
 // app is what commands work with.
@@ -30,7 +33,7 @@ func (a *app) settings(c *cobra.Command) func(string) string {
 
 // commands is the table of commands; help lists them in this order.
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{a.setup(), a.config(), a.doctor(), a.environment(), a.keep(), a.ps(), a.stop(), a.completion(), a.version()}
+	return []*cobra.Command{a.setup(), a.config(), a.doctor(), a.environment(), a.export(), a.history(), a.keep(), a.ps(), a.stop(), a.completion(), a.version()}
 }
 
 // root is the server itself, which is what a client starts, and its commands.
@@ -172,6 +175,76 @@ everything that no running server uses. It is made again when it is needed.`,
 			return asError(showOwned(c.Context(), len(args) == 1, a.settings(c), a.stdout))
 		},
 	}
+}
+
+func (a *app) export() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "export [SESSION] [--format FORMAT] [--output PATH]",
+		Short: "write what a session ran as a notebook",
+		Long: `Writes what a session ran, with its output, as a notebook, a Python script or
+Markdown, from its record: also when its server has ended. SESSION is its name,
+an id, a range of ids (xn8u-3..xn8u-9) or their first half; without it, the
+session that was used last.`,
+		Args: atMostOne,
+	}
+	format := c.Flags().String("format", string(notebook.FormatNotebook), "`FORMAT`: notebook, script or markdown")
+	failed := c.Flags().String("failed", "keep", "what to do with runs that failed: `keep` or drop")
+	output := c.Flags().StringP("output", "o", "", "the file, or its directory; default: the current directory")
+	overwrite := c.Flags().Bool("overwrite", false, "replace a file that is there")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		formats := []string{string(notebook.FormatNotebook), string(notebook.FormatScript), string(notebook.FormatMarkdown)}
+		if !slices.Contains(formats, *format) {
+			return fmt.Errorf("unknown format %q; known: %s%s", *format, strings.Join(formats, ", "), didYouMean(*format, formats))
+		}
+		if *failed != "keep" && *failed != "drop" {
+			return fmt.Errorf("--failed is keep or drop, not %q", *failed)
+		}
+		o := history.Options{What: strings.Join(args, ""), Format: notebook.Format(*format), Drop: *failed == "drop", Path: *output, Overwrite: *overwrite}
+		return asError(o.Export(a.settings(c), a.stdout, a.stderr))
+	}
+	return c
+}
+
+func (a *app) history() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "history [SESSION] [--delete [--all] [--before TIME]]",
+		Short: "list or delete what sessions ran",
+		Long: `Lists the sessions there are records of, or the runs of one: its name, or the
+first half of its ids. With --delete it deletes the records of SESSION, of all
+sessions, or of those not used since a time. Records of running kernels stay.`,
+		Args: atMostOne,
+	}
+	remove := c.Flags().Bool("delete", false, "delete records: of SESSION, --all, or --before a time")
+	all := c.Flags().Bool("all", false, "with --delete: of all sessions")
+	before := c.Flags().String("before", "", "with --delete: of sessions last used before `TIME`, such as 2026-11-01, 7d or 36h")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		what := strings.Join(args, "")
+		switch {
+		case !*remove && (*all || *before != ""):
+			return errors.New("--all and --before go with --delete")
+		case !*remove:
+			return asError(history.Show(a.settings(c), what, a.stdout, a.stderr))
+		case what == "" && !*all && *before == "" || *all && (what != "" || *before != "") || what != "" && *before != "":
+			return errors.New("give one of SESSION, --all and --before TIME with --delete")
+		}
+		d := history.Deletion{What: what, All: *all}
+		if *before != "" {
+			var err error
+			if d.Before, err = history.ParseBefore(*before, time.Now()); err != nil {
+				return fmt.Errorf("--before: %w", err)
+			}
+		}
+		return asError(d.Delete(a.settings(c), a.stdout, a.stderr))
+	}
+	return c
+}
+
+// atMostOne refuses a second argument.
+func atMostOne(_ *cobra.Command, args []string) error {
+	if len(args) <= 1 {
+		return nil
+	}
+	return fmt.Errorf("unknown argument %q", args[1])
 }
 
 func (a *app) version() *cobra.Command {

@@ -15,8 +15,14 @@ import (
 // commandLine runs a command line without any variable.
 func commandLine(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
+	return commandLineIn(t, func(string) string { return "" }, args...)
+}
+
+// commandLineIn runs a command line with variables.
+func commandLineIn(t *testing.T, getenv func(string) string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
 	var out, errs bytes.Buffer
-	status = run(t.Context(), args, func(string) string { return "" }, strings.NewReader(""), &out, &errs)
+	status = run(t.Context(), args, getenv, strings.NewReader(""), &out, &errs)
 	return status, out.String(), errs.String()
 }
 

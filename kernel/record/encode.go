@@ -33,7 +33,7 @@ func (r *Record) line(e Entry, max int) (*line, error) {
 	case KindInfo:
 		l.Info = e.Info
 	case KindBegin:
-		l.File = e.Begin.File
+		l.File, l.Script, l.Cell = e.Begin.File, e.Begin.Script, e.Begin.Cell
 		l.Code, err = r.storeCode(e.Exec, e.Begin.Code)
 	case KindEnd:
 		l.Outcome, l.ExecutionCount, l.Ename = e.End.Outcome, e.End.ExecutionCount, e.End.Ename
@@ -102,7 +102,7 @@ func (r *Record) spilled(e Entry) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range []*string{&l.Exec, &l.File, &l.Name, &l.DisplayID, &l.Prompt, &l.CommID,
+	for _, s := range []*string{&l.Exec, &l.File, &l.Script, &l.Name, &l.DisplayID, &l.Prompt, &l.CommID,
 		&l.Outcome, &l.Ename, &l.Evalue, &l.Note, (*string)(&l.Type)} {
 		*s = cut(*s, fieldMax)
 	}

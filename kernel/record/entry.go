@@ -43,6 +43,10 @@ type Begin struct {
 	Code string
 	// File is the code file the code belongs to, or empty.
 	File string
+	// Script is the code file that the code does nothing but run, or the notebook
+	// whose cell it is; or empty. Cell is the cell's number there, from 1.
+	Script string
+	Cell   int
 	// Started is the entry's time; zero means now.
 	Started time.Time
 }
@@ -109,6 +113,9 @@ type line struct {
 
 	Code *value `json:"code,omitempty"`
 	File string `json:"file,omitempty"`
+	// Script and Cell are of a begin.
+	Script string `json:"script,omitempty"`
+	Cell   int    `json:"cell,omitempty"`
 
 	Type      jupyter.OutputType `json:"type,omitempty"`
 	Name      string             `json:"name,omitempty"`
@@ -151,7 +158,7 @@ func (l *line) entry(dir string) (Entry, error) {
 			e.Info = new(Info)
 		}
 	case KindBegin:
-		e.Begin = &Begin{File: l.File, Started: l.Time}
+		e.Begin = &Begin{File: l.File, Script: l.Script, Cell: l.Cell, Started: l.Time}
 		code, err := l.Code.load(dir, maxCode)
 		if err != nil {
 			return e, fmt.Errorf("reading code: %w", err)

@@ -23,6 +23,8 @@ type Reader struct {
 	lock *os.File
 	file *os.File
 	info Info
+	// locked says that another holds the lock: the writer, as a rule.
+	locked bool
 }
 
 // Open opens the record in the directory path. While it is open [Sweep] leaves
@@ -42,6 +44,7 @@ func Open(path string) (*Reader, error) {
 			r.lock = lock
 		} else {
 			lock.Close()
+			r.locked = true
 		}
 	}
 	if r.file, err = os.Open(filepath.Join(dir, journalName)); err != nil {
@@ -58,6 +61,10 @@ func Open(path string) (*Reader, error) {
 
 // Dir returns the record's directory, an absolute path.
 func (r *Reader) Dir() string { return r.dir }
+
+// Writing reports whether the record was still being written when it was opened, by
+// this process or another.
+func (r *Reader) Writing() bool { return r.lock == nil && r.locked }
 
 // Info returns the record's first entry; it is zero when that is damaged.
 func (r *Reader) Info() Info { return r.info }

@@ -69,9 +69,9 @@ func Sweep(dir string, p Policy) ([]Removed, error) {
 	return removed, errors.Join(errs...)
 }
 
-// List returns the directories of the records in dir, the least recently
-// written first.
-func List(dir string) ([]string, error) {
+// Found lists the records in dir, with their sizes, the least recently written first.
+// A dir that is not there is empty.
+func Found(dir string) ([]Removed, error) {
 	root, found, err := list(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listing records: %w", err)
@@ -79,11 +79,23 @@ func List(dir string) ([]string, error) {
 	if root != nil {
 		root.Close()
 	}
-	var dirs []string
-	for _, f := range found {
-		dirs = append(dirs, f.Dir)
+	return found, nil
+}
+
+// Delete removes the record in the directory path, unless it is in use: then removed is
+// false. It touches only a directory that has the name and the files of a record.
+func Delete(path string) (removed bool, err error) {
+	dir, name := filepath.Split(filepath.Clean(path))
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return false, fmt.Errorf("removing record: %w", err)
 	}
-	return dirs, nil
+	defer root.Close()
+	st, err := root.Lstat(filepath.Join(name, journalName))
+	if err != nil || !isRecordName(name) || !st.Mode().IsRegular() {
+		return false, fmt.Errorf("removing record: %s is no record", path)
+	}
+	return remove(root, name)
 }
 
 // list returns the records in dir, oldest first; root is nil when dir is not there.

@@ -69,7 +69,7 @@ func TestSweep(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("removed (-want +got):\n%s", diff)
 			}
-			left, err := List(dir)
+			left, err := Found(dir)
 			if err != nil || len(left) != len(tt.made)-len(tt.want) {
 				t.Errorf("left: %v, %v", left, err)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
@@ -64,4 +65,21 @@ func HomeDir(getenv func(string) string) string {
 		return u.HomeDir
 	}
 	return os.TempDir()
+}
+
+// OpenDirectory opens the directory of a file that is to be written there, and returns
+// the file's name, "" when path is "" or a directory. "" is the current directory.
+func OpenDirectory(path string) (*codefile.Store, string, error) {
+	dir, name := filepath.Split(path)
+	if info, err := os.Stat(path); path != "" && err == nil && info.IsDir() {
+		dir, name = path, ""
+	}
+	if dir == "" {
+		dir = "."
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, "", err // it is not made: a slip in a path would make directories
+	}
+	store, err := codefile.Open(dir)
+	return store, name, err
 }
