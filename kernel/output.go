@@ -18,6 +18,9 @@ func (k *Kernel) append(e *Execution, out jupyter.Output) {
 	if err != nil {
 		k.log.Warn("recording output", "err", err)
 	}
+	if k.record.Err() == nil {
+		k.dirty() // a power cut loses the last second, also of a run of hours
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	e.tail = max(e.tail, pos)

@@ -38,7 +38,7 @@ type Host struct {
 
 // What is kept of earlier runs, by this server and others.
 const (
-	keptBytes = 2 << 30
+	keptBytes = 4 << 30
 	keptTime  = 30 * 24 * time.Hour
 )
 

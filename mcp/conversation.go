@@ -28,7 +28,8 @@ type visitKey struct{}
 func (s *Server) ServeFor(ctx context.Context, c *session.Conversation, given []string, r io.Reader, w io.Writer) error {
 	v := &visit{conversation: c, given: given}
 	v.first = sync.OnceValue(func() *notices {
-		return &notices{sentences: append(v.given, welcomeWords(c.Welcome())...)}
+		sentences := append(v.given, welcomeWords(c.Welcome())...)
+		return &notices{sentences: func() []string { return sentences }}
 	})
 	return s.serve(context.WithValue(ctx, visitKey{}, v), c, r, w)
 }

@@ -131,7 +131,7 @@ func variableWords(variables []string) string {
 
 func explainUnknownExecution(e *session.UnknownExecutionError) string {
 	if e.Elsewhere {
-		return fmt.Sprintf("there is no execution %q in this server: another server gave it that id, or it ran before this server was started. Sessions end with their server: run what you need again", e.ID)
+		return fmt.Sprintf("there is no execution %q in this server: it ran before this server was started, or in one beside it, and there is no record of it for this code storage and working directory. Run what you need again", e.ID)
 	}
 	if e.Latest == "" {
 		return fmt.Sprintf("there is no execution %q: nothing has been run since the server started", e.ID)

@@ -55,7 +55,7 @@ func New(c Config) *Server {
 		),
 	}
 	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: render.NewGate()}
-	first := &notices{sentences: append(slices.Clone(c.Notices), killedWords(c.Sessions)...)}
+	first := newNotices(c.Notices, c.Sessions)
 	for _, tool := range t.table() {
 		s.mcp.AddTool(tool.definition(), tool.handler(first))
 		if tool.queues {

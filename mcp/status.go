@@ -18,6 +18,9 @@ func statusLine(r session.Report, cut bool) string {
 	if r.Count > 0 {
 		fields = append(fields, fmt.Sprintf("In[%d]", r.Count))
 	}
+	if r.Cells != nil {
+		fields = append(fields, cellsWords(r))
+	}
 	fields = append(fields, "id="+r.ID)
 	if r.Session != session.DefaultName {
 		fields = append(fields, "session="+r.Session)
@@ -91,6 +94,7 @@ func stateLines(r session.Report) []string {
 	case session.StateFinished:
 		lines = append(lines, finishedLines(r)...)
 	}
+	lines = append(lines, cellsLines(r)...)
 	for _, n := range r.Notices {
 		add("note: %s", n)
 	}

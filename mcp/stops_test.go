@@ -57,3 +57,11 @@ func TestFreshRunning(t *testing.T) {
 		}
 	}
 }
+
+// TestProgressOfNotebook: progress names the cell before what it printed last.
+func TestProgressOfNotebook(t *testing.T) {
+	p := session.Progress{State: session.StateRunning, Elapsed: 2 * time.Second, LastLine: "epoch 3", Cell: 7, Cells: 31}
+	if got := progressWords(p); got != "2.00 s | cell 7 of 31 | epoch 3" {
+		t.Errorf("%q", got)
+	}
+}

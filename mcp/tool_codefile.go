@@ -111,7 +111,7 @@ func (t *tools) readCodeFile() tool {
 	return tool{
 		name:        "read_code_file",
 		title:       "Read a code file",
-		description: "Read a file in the code storage directory. The answer is a status line, then the unchanged text.",
+		description: "Read a file in the code storage directory. The answer is a status line, then the unchanged text; of a notebook its cells, with outputs short, and offset and limit count cells.",
 		arguments: []argument{
 			{name: "file_path", kind: "string", required: true, description: pathWords},
 			{name: "offset", kind: "number", description: "Lines to skip at the beginning; a negative number counts from the end: -20 shows the last 20. Default 0."},
@@ -132,6 +132,9 @@ func (t *tools) handleReadCodeFile(ctx context.Context, a *call) *mcp.CallToolRe
 	storage, err := t.sessions.Storage()
 	if err != nil {
 		return errorResult(explain(err))
+	}
+	if file, err := storage.Path(path); err == nil && isNotebook(file) {
+		return t.showNotebook(storage, file, int(offset), int(limit), a.Notes(), clients.Of(ctx).Most(0))
 	}
 	text, err := storage.Read(path, int(offset), int(limit))
 	if err != nil {
@@ -183,12 +186,14 @@ func (t *tools) executeCodeFile() tool {
 		name:  "execute_code_file",
 		title: "Run a code file",
 		description: "Run a file as a script (__name__ is \"__main__\", __file__ and sys.argv are set) in the session's Python: it sees the session's variables and its own stay afterwards. With fresh it runs and ends as \"python FILE\" does. " +
-			"Tracebacks show the file's lines. Answers like execute_code: after wait_seconds at the latest, and the run goes on.",
+			"Tracebacks show the file's lines. A notebook (.ipynb, of the code storage) runs cell by cell, as one run, up to the first error; a copy beside it gets the results. Answers like execute_code: after wait_seconds at the latest, and the run goes on.",
 		arguments: append([]argument{
 			{name: "file_path", kind: "string", required: true, description: runPathWords},
 			{name: "arguments", kind: "array", description: "Command line arguments, sys.argv[1:], one string each."},
 			{name: "session", kind: "string", description: sessionWords},
 			{name: "fresh", kind: "boolean", description: "true: in a kernel of its own, without the session's variables. Default false."},
+			{name: "parameters", kind: "object", description: "Values for a notebook, set after its cell tagged \"parameters\"."},
+			{name: "allow_errors", kind: "boolean", description: "true: a notebook goes on after errors."},
 		}, runArguments()...),
 		hints:  hints{destructive: true, openWorld: true},
 		large:  true,
@@ -205,6 +210,7 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 	fresh := a.Bool("fresh", false)
 	deadline := begun.Add(waitSeconds(a))
 	limit, expected := timeout(a), generation(a)
+	ofNotebook := decodeNotebook(a)
 	maxOutput(a)
 	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
@@ -217,6 +223,17 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 	if err != nil {
 		return errorResult("nothing was run: " + explain(err))
 	}
+	request := session.Request{By: conversation(ctx), Code: scriptCode(file, argv, fresh), File: file, Script: true, Arguments: argv}
+	if isNotebook(file) {
+		request, err = t.notebookRequest(file, argv, ofNotebook)
+		request.By = conversation(ctx)
+	} else if ofNotebook.goOn || ofNotebook.parameters != nil {
+		err = errors.New("parameters and allow_errors are for notebooks (.ipynb), and this file is none; a script takes arguments")
+	}
+	if err != nil {
+		return errorResult("nothing was run: " + explain(err))
+	}
+	request.Timeout, request.Generation = limit, expected
 	s, err := t.sessions.OpenFor(conversation(ctx), name)
 	if err != nil {
 		return errorResult(explain(err))
@@ -225,7 +242,7 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 	if fresh {
 		execute = s.ExecuteFresh
 	}
-	e, err := execute(session.Request{By: conversation(ctx), Code: scriptCode(file, argv, fresh), File: file, Script: true, Arguments: argv, Timeout: limit, Generation: expected})
+	e, err := execute(request)
 	rpc.Queued(ctx)
 	if err != nil {
 		return errorResult(explain(err))

@@ -196,6 +196,9 @@ func reportProgress(p *rpc.Progress, e *session.Execution, done <-chan struct{})
 // progressWords is elapsed time, what is being done or was printed last, memory.
 func progressWords(p session.Progress) string {
 	words := []string{seconds(p.Elapsed)}
+	if p.Cell > 0 {
+		words = append(words, fmt.Sprintf("cell %d of %d", p.Cell, p.Cells))
+	}
 	switch {
 	case p.LastLine != "":
 		words = append(words, render.Text(p.LastLine, 160))

@@ -8,10 +8,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/arguments"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/clients"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
@@ -22,7 +25,7 @@ func (t *tools) getExecution() tool {
 		description: "Show the state and result of a run of Python code, and its output since the last answer, images included. Use it to poll a run that was still running, or whose call was given up. Waits until the run ends or wait_seconds are over. " +
 			"With lines or pattern it shows numbered lines of the run's whole log instead, at once, however large it is. Changes nothing.",
 		arguments: []argument{
-			{name: "id", kind: "string", description: "Id of the run, from a status line; or the name of a session for its newest run. Default: the newest run of session \"default\"."},
+			{name: "id", kind: "string", description: "Id of the run, from a status line, of an earlier server too; or the name of a session for its newest run. Default: the newest run of session \"default\"."},
 			{name: "wait_seconds", kind: "number", description: "How long to wait for the end of the run. Default 45, from 0 to 3600; 0 answers at once."},
 			{name: "since", kind: "number", description: "Show the output after this cursor of an earlier status line; 0 shows all. Default: after the last answer."},
 			{name: "lines", kind: "string", description: "Lines of the log: \"100-200\", \"100-\", or \"-50\" for the last 50."},
@@ -48,17 +51,54 @@ func (t *tools) handleGetExecution(ctx context.Context, a *call) *mcp.CallToolRe
 	if e == nil {
 		var err error
 		if e, err = t.findByAny(ctx, id); err != nil {
+			if past := t.past(ctx, id, session.Cursor(since), query, a.Notes()); past != nil {
+				return past
+			}
 			return errorResult(explain(err))
 		}
 	}
 	if query != nil {
-		return t.showLines(ctx, e, *query, a.Notes())
+		return t.showLines(ctx, e.Report(-1), e.Lines, *query, a.Notes())
 	}
 	result, notes := t.converse(ctx, a, e, deadline)
 	if result != nil {
 		return result
 	}
 	return t.answer(ctx, e, session.Cursor(since), append(notes, a.Notes()...))
+}
+
+// past answers about a run of an earlier server, from its record; nil when there is none.
+func (t *tools) past(ctx context.Context, id string, since session.Cursor, query *session.LineQuery, notes []string) *mcp.CallToolResult {
+	past, err := t.sessions.Past(id, since)
+	if err != nil {
+		return nil
+	}
+	defer past.Close()
+	r := past.Report
+	if query != nil {
+		return t.showLines(ctx, r, past.Lines, *query, notes)
+	}
+	lines := append(pastLines(r), noteLines(notes)...)
+	head := func(cut bool) string {
+		return strings.Join(append([]string{statusLine(r, cut)}, lines...), "\n") + "\n"
+	}
+	rendered := render.Outputs(r.Outputs, clients.Of(ctx).Budget(0, false, head(true)), render.Options{
+		ReadOn:  fmt.Sprintf("get_execution id=%s with lines or pattern reads all of it", r.ID),
+		Reserve: utf8.RuneCountInString(head(true)),
+		Images:  t.images,
+	})
+	return &mcp.CallToolResult{Content: content(head(rendered.Cut), rendered, r)}
+}
+
+// pastLines say what a run of another server is.
+func pastLines(r session.Report) []string {
+	switch {
+	case r.State == session.StateRunning:
+		return []string{"[note: another server runs this; only that one can interrupt it. This is what its record has so far]"}
+	case r.Outcome == session.OutcomeUnknown:
+		return []string{"[unknown: the server died during this run: what its code did after the output below is not known. " + goneWords + "]"}
+	}
+	return []string{"[note: a run of an earlier server, from its record: its variables are gone. export_session id=" + r.ID + " has its code]"}
 }
 
 // lineQuery decodes lines and pattern, nil when neither is given.

@@ -186,15 +186,17 @@ func linesWords(shown int, matched int64, pattern bool) string {
 // linesTime bounds a search through a log.
 const linesTime = 20 * time.Second
 
+// linesOf finds lines in a run's log.
+type linesOf = func(ctx context.Context, q session.LineQuery) (session.LineResult, error)
+
 // showLines answers get_execution with lines or pattern: numbered lines of the
 // run's whole log, so that a client without files can search any size.
-func (t *tools) showLines(ctx context.Context, e *session.Execution, q session.LineQuery, notes []string) *mcp.CallToolResult {
+func (t *tools) showLines(ctx context.Context, r session.Report, lines linesOf, q session.LineQuery, notes []string) *mcp.CallToolResult {
 	ctx, cancel := context.WithTimeout(ctx, linesTime)
 	defer cancel()
 	budget := clients.Of(ctx).Most(0)
 	q.MaxBytes = budget
-	found, err := e.Lines(ctx, q)
-	r := e.Report(-1)
+	found, err := lines(ctx, q)
 	var b strings.Builder
 	b.WriteString(strings.Join(append([]string{statusLine(r, false)}, noteLines(notes)...), "\n") + "\n")
 	if err != nil {
@@ -204,13 +206,13 @@ func (t *tools) showLines(ctx context.Context, e *session.Execution, q session.L
 		fmt.Fprintf(&b, "[warning: %v]\n", p)
 	}
 	shown := 0
-	var lines strings.Builder
+	var text strings.Builder
 	for _, l := range found.Lines {
-		text := fmt.Sprintf("%d: %s\n", l.Number, render.Text(l.Text, 2000))
-		if b.Len()+lines.Len()+len(text) > budget-200 {
+		line := fmt.Sprintf("%d: %s\n", l.Number, render.Text(l.Text, 2000))
+		if b.Len()+text.Len()+len(line) > budget-200 {
 			break
 		}
-		lines.WriteString(text)
+		text.WriteString(line)
 		shown++
 	}
 	wanted := found.Matched
@@ -218,6 +220,6 @@ func (t *tools) showLines(ctx context.Context, e *session.Execution, q session.L
 		wanted = min(wanted, int64(q.Last))
 	}
 	fmt.Fprintf(&b, "[output: %s, of %d in the log]\n", linesWords(shown, wanted, q.Pattern != nil), found.Total)
-	b.WriteString(lines.String())
+	b.WriteString(text.String())
 	return textResult(strings.TrimRight(b.String(), "\n"))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/files"
+	"github.com/mcp-code-executor/mcp-code-executor/session/notebook"
 )
 
 // State is where an execution is.
@@ -34,6 +35,7 @@ const (
 	OutcomeCancelled   = Outcome("cancelled") // never ran: cancelled before
 	OutcomeNotRun      = Outcome("not run")   // never ran: the kernel had died
 	OutcomeFailed      = Outcome("failed")    // never ran: no environment or no kernel
+	OutcomeUnknown     = Outcome("unknown")   // of an earlier server, which died during it
 )
 
 // Ran reports whether the code was handed to a kernel.
@@ -79,6 +81,10 @@ type Request struct {
 	// lines.
 	Script    bool
 	Arguments []string
+	// Notebook is run, cell by cell, instead of Code: the one in File. It belongs to
+	// the execution then. With GoOn it does not stop at a cell that raised.
+	Notebook *notebook.Notebook
+	GoOn     bool
 	// Timeout interrupts the run when it has run so long; 0 never does.
 	Timeout time.Duration
 	// fresh says that the run has its kernel to itself; see ExecuteFresh.
@@ -131,6 +137,7 @@ type Execution struct {
 	files      []files.Made // that the run made, when finished
 	filesTotal int
 	stored     []string // code files written beside the run: not its own
+	book       *bookRun // of a notebook
 }
 
 // ID returns the execution's id.
@@ -178,6 +185,7 @@ func (e *Execution) Wait(ctx context.Context) {
 		if asks {
 			return
 		}
+		next := e.nextCell()
 		changed, over := e.watch()
 		if over {
 			e.settle(ctx)
@@ -188,6 +196,7 @@ func (e *Execution) Wait(ctx context.Context) {
 			return
 		case <-changed:
 		case <-ahead:
+		case <-next:
 		case <-ctx.Done():
 			return
 		}
@@ -263,7 +272,7 @@ func (e *Execution) finishLocked(o Outcome, err error) {
 		return
 	}
 	e.outcome, e.err, e.ended = o, err, time.Now()
-	e.kernel, e.request.Code = nil, ""
+	e.kernel, e.request.Code, e.request.Notebook = nil, "", nil
 	e.tellLocked()
 	e.setLocked(StateFinished, "")
 	e.cancel(nil)

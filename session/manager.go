@@ -54,7 +54,7 @@ type Config struct {
 type Manager struct {
 	config Config
 	starts *history.Starts
-	marks  *marks
+	marks  *history.Marks
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // preparations, and sessions being ended
@@ -85,7 +85,7 @@ func NewManager(c Config) *Manager {
 	return &Manager{
 		config:        c,
 		starts:        starts,
-		marks:         newMarks(c.StateDir, starts.Prefix(), c.Place),
+		marks:         history.NewMarks(c.StateDir, starts.Prefix(), c.Place),
 		ctx:           ctx,
 		cancel:        cancel,
 		sessions:      map[string]*Session{},
@@ -176,6 +176,11 @@ func (m *Manager) Find(name string) (*Session, error) {
 // Storage opens the code storage.
 func (m *Manager) Storage() (*codefile.Store, error) { return m.config.Storage() }
 
+// Killed reports whether the server before this one in the client's place was killed
+// with sessions open, in the last hours, how long ago it ran something, and the first
+// halves of the ids of such servers.
+func (m *Manager) Killed() (ago time.Duration, prefixes []string) { return m.marks.Killed() }
+
 // StateDir is where records and claimed ids are kept.
 func (m *Manager) StateDir() string { return m.config.StateDir }
 
@@ -242,7 +247,7 @@ func (m *Manager) Execution(id string) (*Execution, error) {
 
 // adopt gives an execution its id and remembers it.
 func (m *Manager) adopt(e *Execution) {
-	defer m.marks.ran()
+	defer m.marks.Ran()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e.id = m.starts.Next()
@@ -261,7 +266,7 @@ func (m *Manager) adopt(e *Execution) {
 // their atexit handlers run, and are killed then; with ctx done already they
 // are killed at once. Nothing of ours is left when it returns.
 func (m *Manager) Close(ctx context.Context) {
-	m.marks.close() // first: some clients kill within half a second
+	m.marks.Close() // first: some clients kill within half a second
 	m.mu.Lock()
 	m.closed = true
 	sessions := slices.Collect(maps.Values(m.sessions))

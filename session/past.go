@@ -2,9 +2,15 @@ package session
 
 import (
 	"cmp"
+	"context"
+	"fmt"
+	"iter"
 	"path/filepath"
 	"slices"
+	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/notebook"
 )
@@ -103,6 +109,20 @@ func (m *Manager) recordsOf(wanted notebook.Range) ([]string, error) {
 	return newest, nil
 }
 
+// Lost tells what servers of this code storage and working directory that were killed
+// have left, by the first halves of their ids. It reads their records.
+func (m *Manager) Lost(prefixes []string) (lost []history.Lost) {
+	if m.RecordDir() == "" {
+		return nil
+	}
+	for _, prefix := range prefixes {
+		if dirs, err := m.recordsOf(notebook.Range{Prefix: prefix}); err == nil {
+			lost = append(lost, history.LostOf(dirs)...)
+		}
+	}
+	return lost
+}
+
 // here are the kernels that worked where this server works.
 func (m *Manager) here(kernels []history.Kernel) ([]history.Kernel, error) {
 	if len(kernels) == 0 {
@@ -129,4 +149,105 @@ func ofSession(kernels []history.Kernel, name, dir string) (dirs []string) {
 		}
 	}
 	return dirs
+}
+
+// Past is a run of an earlier server, or of one beside this, as its record has it.
+type Past struct {
+	// Report is what is known; Outcome is OutcomeUnknown when its server died during it.
+	Report Report
+	reader *record.Reader
+}
+
+// Close ends reading the record.
+func (p *Past) Close() { p.reader.Close() }
+
+// Lines goes through the log of the run: see [Execution.Lines].
+func (p *Past) Lines(ctx context.Context, q LineQuery) (LineResult, error) {
+	return record.SelectLines(ctx, p.reader.Read(p.Report.ID, record.Position(p.Report.Start), record.Position(p.Report.To)), q)
+}
+
+// Past finds a run by its id in the records of the servers with this code storage and
+// working directory, with its output after since; a negative since shows all. The
+// error is an [*UnknownExecutionError] when there is none. Close must be called.
+func (m *Manager) Past(id string, since Cursor) (*Past, error) {
+	unknown := &UnknownExecutionError{ID: id, Elsewhere: m.starts.Elsewhere(id)}
+	prefix, number, ok := notebook.SplitID(id)
+	if !ok || number == 0 || prefix == "" {
+		return nil, unknown
+	}
+	dirs, err := m.recordsOf(notebook.Range{Prefix: prefix})
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range slices.Backward(dirs) {
+		r, err := record.Open(dir)
+		if err != nil {
+			continue // swept, or deleted
+		}
+		if p := pastRun(r, id, since); p != nil {
+			return p, nil
+		}
+		r.Close()
+	}
+	return nil, unknown
+}
+
+// pastRun reads what a record has of a run, nil for nothing.
+func pastRun(reader *record.Reader, id string, since Cursor) *Past {
+	info := reader.Info()
+	p := &Past{reader: reader}
+	r := &p.Report
+	*r = Report{ID: id, State: StateFinished, Outcome: OutcomeUnknown, Environment: info.Environment, Generation: info.Generation, RecordDir: reader.Dir(), Told: true, Start: -1}
+	r.Session, r.Fresh = notebook.FreshOf(info.Session)
+	var began, last time.Time
+	for e, err := range reader.Read(id, 0, -1) {
+		if err != nil {
+			continue // the rest is worth telling
+		}
+		if r.Start < 0 {
+			r.Start, began = Cursor(e.Pos), e.Time
+		}
+		r.To, last = Cursor(e.Next), e.Time
+		switch {
+		case e.Begin != nil:
+			r.Outcome, r.File = OutcomeUnknown, cmp.Or(e.Begin.File, e.Begin.Script)
+		case e.End != nil:
+			r.Outcome, r.Count, r.ErrorName = Outcome(e.End.Outcome), e.End.ExecutionCount, e.End.Ename
+		}
+	}
+	if r.Start < 0 {
+		return nil
+	}
+	r.Elapsed = last.Sub(began)
+	if r.Outcome == OutcomeUnknown && reader.Writing() {
+		r.State, r.Elapsed = StateRunning, time.Since(began)
+	}
+	r.From = max(since, r.Start)
+	r.Outputs = pastOutputs(reader, id, record.Position(r.From), record.Position(r.To))
+	return p
+}
+
+// pastOutputs yields outputs, those of a notebook's cell after a line that names it.
+func pastOutputs(reader *record.Reader, id string, from, to record.Position) iter.Seq2[jupyter.Output, error] {
+	return func(yield func(jupyter.Output, error) bool) {
+		cell := 0
+		for e, err := range reader.Read(id, from, to) {
+			switch {
+			case err != nil:
+				if !yield(jupyter.Output{}, err) {
+					return
+				}
+			case e.Begin != nil:
+				cell = e.Begin.Cell
+			case e.Output != nil:
+				if cell > 0 && !yield(jupyter.Output{Type: jupyter.OutputCell, Text: jupyter.TextValue(fmt.Sprintf("cell %d", cell))}, nil) {
+					return
+				}
+				cell = 0
+				if !yield(*e.Output, nil) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -106,6 +106,9 @@ func (s *Session) sameLocked(e *Execution) string {
 }
 
 func (r Request) same(other Request) bool {
+	if r.Notebook != nil || other.Notebook != nil {
+		return false // parameters may tell them apart
+	}
 	return r.File == other.File && strings.TrimSpace(r.Code) == strings.TrimSpace(other.Code)
 }
 
@@ -118,6 +121,9 @@ const maxCodeLine = 80
 func (r Request) line() string {
 	if r.Script {
 		return cutLine(strings.Join(append([]string{filepath.Base(r.File)}, r.Arguments...), " "))
+	}
+	if r.Notebook != nil {
+		return cutLine("the notebook " + r.File)
 	}
 	first, firstImport, open := "", "", false
 	for line := range strings.Lines(r.Code) {

@@ -46,6 +46,7 @@ type Report struct {
 	Replaced []Replaced // streams that were not the kernel's at its end; before, when it began, while it has printed nothing
 	LeftOver []Running  // what a script has left at work
 
+	Cells      *Cells        // of a notebook
 	Stops      []Stop        // attempts to end it from outside, oldest first
 	Caught     bool          // of OutcomeInterrupted: the code ended as if it had not been
 	Idle       time.Duration // of OutcomeNotRun: the idle limit that ended the kernel, or 0
@@ -113,6 +114,9 @@ func (e *Execution) Report(since Cursor) Report {
 	}
 	if e.running != nil {
 		e.reportRunLocked(&r, since)
+	}
+	if e.book != nil {
+		e.reportCellsLocked(&r, since)
 	}
 	return r
 }
@@ -260,17 +264,32 @@ func inMemory(outputs []jupyter.Output) iter.Seq2[jupyter.Output, error] {
 // outputs reads an execution's outputs from its record.
 func outputs(rec *record.Record, id string, from, to record.Position) iter.Seq2[jupyter.Output, error] {
 	return func(yield func(jupyter.Output, error) bool) {
+		for entry, err := range outputEntries(rec, id, from, to) {
+			out := jupyter.Output{}
+			if entry.Output != nil {
+				out = *entry.Output
+			}
+			if !yield(out, err) {
+				return
+			}
+		}
+	}
+}
+
+// outputEntries reads the entries of an execution that are outputs, figures with their
+// pages, and the errors of those that cannot be read.
+func outputEntries(rec *record.Record, id string, from, to record.Position) iter.Seq2[record.Entry, error] {
+	return func(yield func(record.Entry, error) bool) {
 		for entry, err := range rec.Read(id, from, to) {
+			if err == nil && entry.Output == nil {
+				continue
+			}
 			if err != nil {
-				if !yield(jupyter.Output{}, err) {
-					return
-				}
-				continue
+				entry.Output = nil
+			} else {
+				entry.Output = figures.Save(rec.FilesDir(), entry.Exec, entry.Pos, entry.Output)
 			}
-			if entry.Output == nil {
-				continue
-			}
-			if !yield(*figures.Save(rec.FilesDir(), entry.Exec, entry.Pos, entry.Output), nil) {
+			if !yield(entry, err) {
 				return
 			}
 		}

@@ -227,29 +227,20 @@ func (s *Session) run(e *Execution) {
 		err = context.Cause(e.ctx)
 	}
 	if err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.failLocked(e, err)
+		s.failed(e, err)
 		return
 	}
 	made := s.watchFiles(k)
-	running, err := k.Begin(s.kernelRequest(e))
-	if err != nil {
-		s.died(k) // it died while idle; the watcher may not have seen it yet
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.failLocked(e, err)
+	request := s.kernelRequest(e)
+	if e.request.Notebook != nil {
+		s.runNotebook(e, k, request, made)
 		return
 	}
-	s.mu.Lock()
-	e.kernel, e.running, e.generation = k, running, s.generation
-	if s.env != nil {
-		e.env, e.python = s.env.Label(), s.env.Info.Version
+	running, err := s.begin(e, k, request)
+	if err != nil {
+		s.failed(e, err)
+		return
 	}
-	e.delivered = Cursor(first(running.Range()))
-	e.setLocked(StateRunning, "")
-	s.mu.Unlock()
-
 	if limit := e.request.Timeout; limit > 0 {
 		timer := time.AfterFunc(limit, func() { s.timeOut(e) })
 		defer timer.Stop()
@@ -258,15 +249,49 @@ func (s *Session) run(e *Execution) {
 	case <-running.Ending():
 	case <-k.Done():
 	}
+	s.noteFiles(e, made)
+	running.Finish()
+	s.conclude(e, k, running.Result())
+}
+
+// begin hands code of e to the kernel. An error means that the kernel is gone.
+func (s *Session) begin(e *Execution, k *kernel.Kernel, r kernel.Request) (*kernel.Execution, error) {
+	running, err := k.Begin(r)
+	if err != nil {
+		s.died(k) // it died while idle; the watcher may not have seen it yet
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	begun := e.running != nil // with an earlier cell
+	e.kernel, e.running, e.generation = k, running, s.generation
+	if begun {
+		e.nextCellLocked()
+		return running, nil
+	}
+	if s.env != nil {
+		e.env, e.python = s.env.Label(), s.env.Info.Version
+	}
+	e.delivered = Cursor(first(running.Range()))
+	e.setLocked(StateRunning, "")
+	return running, nil
+}
+
+// noteFiles notes what the run made.
+func (s *Session) noteFiles(e *Execution, made madeFiles) {
 	s.mu.Lock()
 	stored := e.stored
 	s.mu.Unlock()
 	files, total := made(stored)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	e.files, e.filesTotal = files, total
-	s.mu.Unlock()
-	running.Finish()
-	s.conclude(e, k, running.Result())
+}
+
+func (s *Session) failed(e *Execution, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failLocked(e, err)
 }
 
 // failLocked ends an execution that has not run. The caller must hold s.mu.
@@ -284,7 +309,7 @@ func (s *Session) failLocked(e *Execution, err error) {
 // kernelRequest is what the kernel is asked to do for e.
 func (s *Session) kernelRequest(e *Execution) kernel.Request {
 	r := kernel.Request{ID: e.id, Code: e.request.Code, AllowInput: true}
-	if e.request.Script {
+	if e.request.Script || e.request.Notebook != nil {
 		r.Script = e.request.File
 	} else {
 		r.File = e.request.File

@@ -89,6 +89,8 @@ type Progress struct {
 	Elapsed  time.Duration
 	LastLine string // of the output
 	Memory   int64  // of the kernel and everything it started, bytes; 0 unknown
+	// Cell of Cells is what of a notebook runs, 0 when it is none.
+	Cell, Cells int
 }
 
 // Progress tells how far the execution is, without reading its output.
@@ -96,6 +98,9 @@ func (e *Execution) Progress() Progress {
 	s := e.session
 	s.mu.Lock()
 	p := Progress{State: e.state, Activity: e.activity, Elapsed: time.Since(e.asked)}
+	if e.book != nil {
+		p.Cell, p.Cells = e.book.Number, e.book.Total
+	}
 	k, running := e.kernel, e.running
 	s.mu.Unlock()
 	if running != nil && k != nil {

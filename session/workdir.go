@@ -106,10 +106,13 @@ func (m *Manager) WorkFolder() *codefile.Folder {
 	return folder
 }
 
+// madeFiles tells which files a run made, without stored ones.
+type madeFiles = func(stored []string) ([]files.Made, int)
+
 // watchFiles looks at the working directory of the kernel before a run. The function
 // it returns tells what the run made there; stored files are not told, nor what git
 // ignores.
-func (s *Session) watchFiles(k *kernel.Kernel) func(stored []string) ([]files.Made, int) {
+func (s *Session) watchFiles(k *kernel.Kernel) madeFiles {
 	dir := files.WorkingDir(k.Info().PID, k.Dir())
 	return s.watcher.Begin(dir, func(names []string) map[string]bool {
 		if s.manager.config.Provisioner == nil {

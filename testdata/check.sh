@@ -20,11 +20,9 @@ echo "staticcheck" >&2
 
 # What no test uses either is staticcheck's affair; here is what only tests use. Each
 # that may has its reason, and is in use or gone when it is not reported:
-#   kernel/record  what a server that died left unfinished: tests today
 #   kernel/zmq     a connection in memory, on which kernel/kerneltest stands
 echo "deadcode" >&2
 expected="\
-kernel/record/reader.go Reader.Unfinished
 kernel/zmq/pair.go NewPair
 kernel/zmq/pair.go PairEnd.Close
 kernel/zmq/pair.go PairEnd.Recv

@@ -87,7 +87,7 @@ func outputsOf(c noteCell) []string {
 		all = append(all, word)
 	}
 	for i := range all {
-		all[i] = blanks.ReplaceAllString(all[i], "…")
+		all[i] = blanks.ReplaceAllString(strings.ReplaceAll(all[i], "\r\n", "\n"), "…")
 	}
 	return all
 }

@@ -27,6 +27,9 @@ const (
 	OutputNextInput OutputType = "set_next_input"
 	// OutputInputRequest is a question the code asked (`input()`); Prompt holds it.
 	OutputInputRequest OutputType = "input_request"
+	// OutputCell says that the next outputs are of another cell of a notebook; Text
+	// names it. No kernel sends it.
+	OutputCell OutputType = "cell"
 	// OutputNotice is a sentence of ours about the run (output lost, message refused).
 	OutputNotice OutputType = "notice"
 )

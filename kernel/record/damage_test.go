@@ -79,7 +79,7 @@ func TestTruncatedAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if got := r.Unfinished(); len(got) != 1 || got[0] != "a-1" {
+	if got := unfinished(r); len(got) != 1 || got[0] != "a-1" {
 		t.Errorf("unfinished: %v", got)
 	}
 }

@@ -112,7 +112,7 @@ func TestDiskFull(t *testing.T) {
 			if len(entries) < 3 || len(entries) > 20 {
 				t.Errorf("%d entries on the disk", len(entries))
 			}
-			if got := done.Unfinished(); len(got) != 1 {
+			if got := unfinished(done); len(got) != 1 {
 				t.Errorf("unfinished: %v", got)
 			}
 		})

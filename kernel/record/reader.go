@@ -87,32 +87,31 @@ func (r *Reader) Read(exec string, from, to Position) iter.Seq2[Entry, error] {
 	}
 }
 
-// Unfinished returns the executions, in order, that have a begin without an
-// end: nobody knows how they went.
-func (r *Reader) Unfinished() []string {
-	var order []string
-	open := map[string]bool{}
-	s := &scanner{dir: r.dir, src: r.file, size: r.Tail(), noOutput: true}
-	s.read(0, s.size, func(e Entry, _ error) bool { // an entry without its code counts
-		switch e.Kind {
-		case KindBegin:
-			if !open[e.Exec] {
-				order = append(order, e.Exec)
+// Runs yields the executions that begin at or after from, in order, and whether each
+// has ended: of one that has not nobody knows how it went.
+func (r *Reader) Runs(from Position) iter.Seq2[string, bool] {
+	return func(yield func(string, bool) bool) {
+		var order []string
+		ended := map[string]bool{}
+		s := &scanner{dir: r.dir, src: r.file, size: r.Tail(), noOutput: true}
+		s.read(from, s.size, func(e Entry, _ error) bool { // an entry without its code counts
+			switch e.Kind {
+			case KindBegin:
+				if _, known := ended[e.Exec]; !known {
+					order = append(order, e.Exec)
+				}
+				ended[e.Exec] = false
+			case KindEnd:
+				ended[e.Exec] = true
 			}
-			open[e.Exec] = true
-		case KindEnd:
-			open[e.Exec] = false
-		}
-		return true
-	})
-	var unfinished []string
-	for _, exec := range order {
-		if open[exec] {
-			unfinished = append(unfinished, exec)
-			open[exec] = false
+			return true
+		})
+		for _, exec := range order {
+			if !yield(exec, ended[exec]) {
+				return
+			}
 		}
 	}
-	return unfinished
 }
 
 // Close ends reading.

@@ -30,8 +30,15 @@ type Removed struct {
 	LastUsed time.Time
 }
 
-// Sweep removes records in dir that are too old, then the oldest until the rest
-// fits. It never removes one in use, by this process or another: one whose
+// youngAge and largeBytes are what a sweep spares: of records that are not too old, one
+// used in the last day goes after all others, unless it is large.
+const (
+	youngAge   = 24 * time.Hour
+	largeBytes = 256 << 20
+)
+
+// Sweep removes records in dir that are too old, then those longest unused until the
+// rest fits; of these, small ones of the last day come last. It never removes one in use, by this process or another: one whose
 // [Record] or [Reader] is open. It touches only directories that have the name
 // and the files of a record, and follows no symlink. What it could not remove
 // is in the error; it goes on with the others. A dir that is not there is empty.
@@ -51,6 +58,13 @@ func Sweep(dir string, p Policy) ([]Removed, error) {
 	var removed []Removed
 	var errs []error
 	now := time.Now()
+	spared := func(f Removed) int {
+		if now.Sub(f.LastUsed) < youngAge && f.Bytes <= largeBytes {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(found, func(a, b Removed) int { return spared(a) - spared(b) })
 	for _, f := range found {
 		old := p.MaxAge > 0 && now.Sub(f.LastUsed) > p.MaxAge
 		over := p.MaxBytes > 0 && total > p.MaxBytes

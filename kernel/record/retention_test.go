@@ -23,12 +23,13 @@ func TestSweep(t *testing.T) {
 		policy Policy
 		want   []string
 	}{
-		"no limits":        {[]made{{"a", 1000 * time.Hour, 100, ""}}, Policy{}, nil},
-		"old":              {[]made{{"a", 50 * time.Hour, 0, ""}, {"b", 49 * time.Hour, 0, ""}, {"c", time.Hour, 0, ""}}, Policy{MaxAge: 48 * time.Hour}, []string{"a", "b"}},
-		"old but in use":   {[]made{{"a", 50 * time.Hour, 0, "open"}, {"b", 50 * time.Hour, 0, "read"}}, Policy{MaxAge: 48 * time.Hour}, nil},
-		"quota":            {[]made{{"a", 3 * time.Hour, 1 << 20, ""}, {"b", 5 * time.Hour, 1 << 20, ""}, {"c", 4 * time.Hour, 1 << 20, ""}}, Policy{MaxBytes: 2 << 20}, []string{"b", "c"}},
-		"quota and in use": {[]made{{"a", 3 * time.Hour, 1 << 20, "open"}, {"b", 2 * time.Hour, 1 << 20, ""}, {"c", time.Hour, 1 << 20, ""}}, Policy{MaxBytes: 5 << 19}, []string{"b"}},
-		"future":           {[]made{{"a", -5 * time.Hour, 0, ""}}, Policy{MaxAge: time.Hour}, nil},
+		"no limits":         {[]made{{"a", 1000 * time.Hour, 100, ""}}, Policy{}, nil},
+		"old":               {[]made{{"a", 50 * time.Hour, 0, ""}, {"b", 49 * time.Hour, 0, ""}, {"c", time.Hour, 0, ""}}, Policy{MaxAge: 48 * time.Hour}, []string{"a", "b"}},
+		"old but in use":    {[]made{{"a", 50 * time.Hour, 0, "open"}, {"b", 50 * time.Hour, 0, "read"}}, Policy{MaxAge: 48 * time.Hour}, nil},
+		"quota":             {[]made{{"a", 3 * time.Hour, 1 << 20, ""}, {"b", 5 * time.Hour, 1 << 20, ""}, {"c", 4 * time.Hour, 1 << 20, ""}}, Policy{MaxBytes: 2 << 20}, []string{"b", "c"}},
+		"quota, young last": {[]made{{"a", 23 * time.Hour, 1 << 20, ""}, {"b", 25 * time.Hour, 1 << 20, ""}, {"c", 26 * time.Hour, 1 << 20, ""}}, Policy{MaxBytes: 3 << 19}, []string{"c", "b"}},
+		"quota and in use":  {[]made{{"a", 3 * time.Hour, 1 << 20, "open"}, {"b", 2 * time.Hour, 1 << 20, ""}, {"c", time.Hour, 1 << 20, ""}}, Policy{MaxBytes: 5 << 19}, []string{"b"}},
+		"future":            {[]made{{"a", -5 * time.Hour, 0, ""}}, Policy{MaxAge: time.Hour}, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

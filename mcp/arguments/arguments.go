@@ -294,6 +294,29 @@ func (a *Decoder) Strings(name string, rules ...Rule) []string {
 	return texts
 }
 
+// Object returns a JSON object, nil if there is none. It takes one in a string too.
+func (a *Decoder) Object(name string, rules ...Rule) map[string]any {
+	const want = "an object, such as {\"x\": 5}"
+	value, _, ok := a.look(name, want, rules)
+	if !ok {
+		return nil
+	}
+	if text, isString := value.(string); isString {
+		if strings.TrimSpace(text) == "" {
+			return nil
+		}
+		var decoded any
+		if json.Unmarshal([]byte(text), &decoded) == nil {
+			value = decoded
+		}
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		a.wrong(name, value, want)
+	}
+	return object
+}
+
 func asList(value any) ([]any, bool) {
 	switch v := value.(type) {
 	case []any:

@@ -307,3 +307,21 @@ func FuzzArguments(f *testing.F) {
 		}
 	})
 }
+
+// TestObject: an object, also one in a string, and nothing else.
+func TestObject(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"x":{"a":1}}`: `map[a:1]`, `{"x":"{\"a\": [2]}"}`: `map[a:[2]]`, `{"x":{}}`: `map[]`, `{"x":""}`: `map[]`, `{}`: `map[]`,
+	} {
+		a := argumentsOf(t, raw)
+		if got := fmt.Sprint(a.Object("x")); got != want || a.Err() != nil {
+			t.Errorf("%s: %s, %v", raw, got, a.Err())
+		}
+	}
+	for _, raw := range []string{`{"x":5}`, `{"x":"a"}`, `{"x":[1]}`, `{"x":"[1]"}`, `{"x":true}`} {
+		a := argumentsOf(t, raw)
+		if got := a.Object("x"); got != nil || a.Err() == nil || !strings.Contains(a.Err().Error(), "send an object") {
+			t.Errorf("%s: %v, %v", raw, got, a.Err())
+		}
+	}
+}

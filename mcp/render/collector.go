@@ -56,6 +56,7 @@ type collector struct {
 	tailChars  int
 	pictures   []*piece // those between head and tail
 	dropped    size
+	kept       size // of dropped: what no clear takes back
 	spare      []byte
 }
 
@@ -190,11 +191,21 @@ func (c *collector) clear(comm string) bool {
 		c.tailChars += p.chars
 	}
 	if comm == "" {
-		cleared = cleared || c.dropped.chars > 0
-		c.dropped = size{}
+		cleared = cleared || c.dropped.chars > c.kept.chars
+		c.dropped = c.kept
 		c.full = len(c.tail) > 0
 	}
 	return cleared
+}
+
+// keep lets no later clear remove what is there.
+func (c *collector) keep() {
+	for _, pieces := range [][]*piece{c.head, c.tail, c.pictures} {
+		for _, p := range pieces {
+			p.sticky = true
+		}
+	}
+	c.kept = c.dropped
 }
 
 // prefix returns how many bytes of text the first chars characters take.

@@ -28,7 +28,7 @@ func ourWord(word string) bool {
 		"interrupted", "interrupting", "cancelled", "aborted", "died", "dead", "lost", "restarted", "killed", "done", "finished",
 		"stdout", "stderr", "display", "image", "pager", "next", "input", "notice", "cleared", "updated", "cut", "repeated", // outputs
 		"plotly", "vega", "bokeh", "html", "svg", "pdf", "audio", "video", "data", "json", "latex", "markdown", "traceback",
-		"session", "execution", "state", "failed", "new", "file", "files", "note", "warning", "unknown", "no", "late", "earlier", "output", "end", "not", "exit", "exited", "timeout":
+		"session", "execution", "cell", "notebook", "state", "failed", "new", "file", "files", "note", "warning", "unknown", "no", "late", "earlier", "output", "end", "not", "exit", "exited", "timeout":
 		return true
 	}
 	return false

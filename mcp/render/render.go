@@ -80,6 +80,8 @@ type renderer struct {
 
 	shown       []*picture // those that may be sent, in order of arrival
 	imagesSeen  int
+	keptSeen    int // of images: those of earlier cells
+	keptNamed   int
 	imagesNamed int
 	newest      *piece   // that was added last, nil when a stream has been written to since
 	failed      *piece   // it, when it is an error
@@ -120,6 +122,9 @@ func (r *renderer) output(o *jupyter.Output) {
 		return
 	case jupyter.OutputNotice:
 		r.notice(r.bounded(o.Text, 2000))
+		return
+	case jupyter.OutputCell:
+		r.cell(r.bounded(o.Text, 200))
 		return
 	case jupyter.OutputUpdateDisplay: // does not consume a clear_output(wait=True)
 		r.update(o)
@@ -181,6 +186,16 @@ const (
 func (r *renderer) notice(text string) {
 	text = strings.ReplaceAll(strings.TrimSpace(text), "\n", " ")
 	r.add(&piece{text: []byte("[notice] " + text), labeled: true, sticky: true})
+}
+
+// cell begins the output of another cell of a notebook, which cannot clear what is
+// above it.
+func (r *renderer) cell(name string) {
+	r.finishStreams()
+	r.text.keep()
+	r.clearing, r.last = nil, nil
+	r.keptSeen, r.keptNamed = r.imagesSeen, r.imagesNamed
+	r.text.add(&piece{text: []byte("[" + name + "]"), labeled: true, sticky: true})
 }
 
 // add appends a display's piece after what the streams have shown so far.
@@ -261,7 +276,7 @@ func (r *renderer) clear(comm string) {
 	r.shown = slices.DeleteFunc(r.shown, func(pic *picture) bool { return pic.owner.dropped })
 	r.last = nil
 	if comm == "" {
-		r.imagesSeen, r.imagesNamed = 0, 0
+		r.imagesSeen, r.imagesNamed = r.keptSeen, r.keptNamed
 	}
 	if comm == "" && cleared && !slices.ContainsFunc(r.text.head, func(p *piece) bool { return p.sticky && string(p.text) == clearedLine }) {
 		r.text.add(&piece{text: []byte(clearedLine), labeled: true, sticky: true})

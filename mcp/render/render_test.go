@@ -94,6 +94,7 @@ func TestRenderOrder(t *testing.T) {
 		{"a result after stderr", []jupyter.Output{stderr("a\n"), result(3, shows("text/plain", "5"))}, "[stderr]\na\nOut[3]: 5\n"},
 		{"an escape over two pieces", []jupyter.Output{stdout("a\x1b[3"), stdout("1mb\n")}, "ab\n"},
 		{"a rune over two pieces and a display between", []jupyter.Output{stdout("a\xc3"), shows("text/plain", "x"), stdout("\xa9\n")}, "a\\xc3\nx\n\\xa9\n"},
+		{"cells", []jupyter.Output{cellOf("cell 1 of 2"), stdout("a"), clears(true), cellOf("cell 2 of 2"), stdout("[cell 9]\nb\n"), clears(false), stdout("c\n")}, "[cell 1 of 2]\na\n[cell 2 of 2]\n" + clearedLine + "\nc\n"},
 		{"clear", []jupyter.Output{stdout("a\n"), clears(false), stdout("b\n")}, clearedLine + "\nb\n"},
 		{"clear and wait for nothing", []jupyter.Output{stdout("a\n"), clears(true)}, "a\n"},
 		{"clear before anything", []jupyter.Output{clears(false), stdout("b\n")}, "b\n"},
@@ -467,4 +468,8 @@ func testCell(file string) int {
 		return int(file[0] - '0')
 	}
 	return 0
+}
+
+func cellOf(name string) jupyter.Output {
+	return jupyter.Output{Type: jupyter.OutputCell, Text: jupyter.TextValue(name)}
 }

@@ -113,7 +113,7 @@ func TestEncodeOutput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"data":{"application/json":{"k":[1]},"image/jpeg":["not base64"],"image/png":"iVBORw==","image/svg+xml":["<svg/>"],` +
+	const want = `{"data":{"application/json":{"k":[1]},"image/jpeg":"not base64","image/png":"iVBORw==","image/svg+xml":["<svg/>"],` +
 		`"text/html":["<b>` + "\uFFFD" + `</b>"],"text/plain":["a\n","b"]},"execution_count":3,"metadata":{"a":1},"output_type":"execute_result"}`
 	if string(raw) != want {
 		t.Errorf("%s", raw)

@@ -143,8 +143,10 @@ func bundle(o *jupyter.Output) (map[string]any, error) {
 			if json.Valid(b) {
 				data[mime] = json.RawMessage(b)
 			}
-		case isText(mime) || slices.Contains(o.Undecoded, mime):
+		case strings.HasPrefix(mime, "text/") || mime == "image/svg+xml" || mime == "application/javascript":
 			data[mime] = lines(valid(b))
+		case isText(mime) || slices.Contains(o.Undecoded, mime):
+			data[mime] = valid(b)
 		default:
 			data[mime] = base64.StdEncoding.EncodeToString(b)
 		}

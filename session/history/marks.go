@@ -1,20 +1,21 @@
-package session
+package history
 
 import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 )
 
-// marks tell a server that the one before it was killed. A server that has run
+// Marks tell a server that the one before it was killed. A server that has run
 // something has a file in the state directory, which holds where its client works.
 // It is locked while the server lives and removed when it closes: one that is there
 // without a lock is of a server that was killed, or whose machine went down.
-type marks struct {
+type Marks struct {
 	dir, name string
 	place     string // "" for none
 
@@ -33,13 +34,15 @@ const (
 	maxPlace = 16 << 10
 )
 
-func newMarks(stateDir, name, place string) *marks {
-	return &marks{dir: filepath.Join(stateDir, "running"), name: name, place: place}
+// NewMarks returns the marks of a server of that name, whose client works in place; ""
+// is none.
+func NewMarks(stateDir, name, place string) *Marks {
+	return &Marks{dir: filepath.Join(stateDir, "running"), name: name, place: place}
 }
 
-// ran notes that something was run now. The first time it takes the place of
+// Ran notes that something was run now. The first time it takes the place of
 // killed servers, whose files go.
-func (m *marks) ran() {
+func (m *Marks) Ran() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
@@ -70,8 +73,8 @@ func (m *marks) ran() {
 	m.file = file
 }
 
-// close removes the file: what this server ran was closed as it should be.
-func (m *marks) close() {
+// Close removes the file: what this server ran was closed as it should be.
+func (m *Marks) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
@@ -93,7 +96,7 @@ type leftMark struct {
 }
 
 // left finds the files of killed servers of this place, and old ones of any.
-func (m *marks) left() (found []leftMark) {
+func (m *Marks) left() (found []leftMark) {
 	entries, err := os.ReadDir(m.dir)
 	if err != nil {
 		return nil
@@ -123,16 +126,20 @@ func killed(path string) (at time.Time, place string, ok bool) {
 	return info.ModTime(), string(text), err == nil
 }
 
-// Killed reports whether the server before this one in the client's place was
-// killed with sessions open, in the last hours, and how long ago it ran something.
-func (m *Manager) Killed() (ago time.Duration, yes bool) {
-	if m.marks.place == "" {
-		return 0, false
+// Killed reports whether the server before this one in the client's place was killed
+// with sessions open, in the last hours, and how long ago it ran something; prefixes
+// are the first halves of the ids of such servers, the last one last.
+func (m *Marks) Killed() (ago time.Duration, prefixes []string) {
+	if m.place == "" {
+		return 0, nil
 	}
-	for _, left := range m.marks.left() {
-		if since := time.Since(left.at); since <= markMemory && (!yes || since < ago) {
-			ago, yes = max(since, 0), true
+	left := m.left()
+	slices.SortFunc(left, func(a, b leftMark) int { return a.at.Compare(b.at) })
+	for _, l := range left {
+		if since := time.Since(l.at); since <= markMemory {
+			ago = max(since, 0)
+			prefixes = append(prefixes, filepath.Base(l.path))
 		}
 	}
-	return ago, yes
+	return ago, prefixes
 }

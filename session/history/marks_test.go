@@ -1,4 +1,4 @@
-package session
+package history
 
 import (
 	"os"
@@ -15,13 +15,13 @@ func TestMarks(t *testing.T) {
 		entries, _ := os.ReadDir(filepath.Join(dir, "running"))
 		return len(entries)
 	}
-	server := func(name, place string) *marks {
-		m := newMarks(dir, name, place)
-		t.Cleanup(m.close)
+	server := func(name, place string) *Marks {
+		m := NewMarks(dir, name, place)
+		t.Cleanup(m.Close)
 		return m
 	}
-	kill := func(m *marks) { m.file.Close() } // as the end of its process does
-	expect := func(what string, m *marks, want int) {
+	kill := func(m *Marks) { m.file.Close() } // as the end of its process does
+	expect := func(what string, m *Marks, want int) {
 		t.Helper()
 		if got := len(m.left()); got != want {
 			t.Errorf("%s: %d killed servers, want %d", what, got, want)
@@ -33,25 +33,25 @@ func TestMarks(t *testing.T) {
 	if files() != 0 {
 		t.Error("a file before the first run")
 	}
-	first.ran()
-	first.ran()
+	first.Ran()
+	first.Ran()
 	second := server("bbbb", "/project")
 	expect("the first lives", second, 0)
 	expect("it is not told of itself", first, 0)
-	first.close()
-	first.ran()
+	first.Close()
+	first.Ran()
 	expect("the first has closed", second, 0)
 	if files() != 0 {
 		t.Error("a file after the close")
 	}
 
-	second.ran()
+	second.Ran()
 	kill(second)
 	third := server("cccc", "/project")
 	expect("the second was killed", third, 1)
 	expect("told until something runs", third, 1)
 	expect("elsewhere", server("dddd", "/other"), 0)
-	third.ran()
+	third.Ran()
 	expect("its place is taken", server("eeee", "/project"), 0)
 
 	kill(third)
@@ -59,17 +59,17 @@ func TestMarks(t *testing.T) {
 	if err := os.Chtimes(filepath.Join(dir, "running", "cccc"), old, old); err != nil {
 		t.Fatal(err)
 	}
-	m := &Manager{marks: newMarks(dir, "ffff", "/project")}
-	if ago, yes := m.Killed(); yes {
+	m := NewMarks(dir, "ffff", "/project")
+	if ago, prefixes := m.Killed(); prefixes != nil {
 		t.Errorf("told of one killed %v ago", ago)
 	}
 	other := server("gggg", "/other")
-	other.ran()
+	other.Ran()
 	if files() != 1 {
 		t.Errorf("%d files: an old one of another place should go", files())
 	}
 	none := server("hhhh", "")
-	none.ran()
+	none.Ran()
 	if files() != 1 {
 		t.Error("a file without a place")
 	}

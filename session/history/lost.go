@@ -1,0 +1,57 @@
+package history
+
+import (
+	"slices"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+	"github.com/mcp-code-executor/mcp-code-executor/session/notebook"
+)
+
+// Lost is what a server that died has left of a session.
+type Lost struct {
+	Session string
+	// First and Last are the ids of its runs; the records have them.
+	First, Last string
+	// Running is the id of the run that its server died during, "" for none.
+	Running string
+}
+
+// maxLooked bounds how much is read of one record to tell what was lost, in bytes: of a
+// larger one only its end is looked at.
+const maxLooked = 256 << 20
+
+// LostOf tells what the records of a server that died have of each session, in the
+// order of their beginnings. Kernels of one run are left out unless they ran.
+func LostOf(dirs []string) (all []Lost) {
+	for _, dir := range dirs {
+		r, err := record.Open(dir)
+		if err != nil {
+			continue // swept, or deleted
+		}
+		name, _ := notebook.FreshOf(r.Info().Session)
+		i := slices.IndexFunc(all, func(l Lost) bool { return l.Session == name })
+		if i < 0 {
+			all, i = append(all, Lost{Session: name}), len(all)
+		}
+		all[i].read(r)
+		r.Close()
+	}
+	return slices.DeleteFunc(all, func(l Lost) bool { return l.Last == "" })
+}
+
+// read adds the runs of one record.
+func (l *Lost) read(r *record.Reader) {
+	if r.Writing() {
+		return // its server lives
+	}
+	from := max(0, r.Tail()-maxLooked)
+	for exec, ended := range r.Runs(from) {
+		if l.First == "" {
+			l.First = exec
+		}
+		l.Last = exec
+		if !ended {
+			l.Running = exec
+		}
+	}
+}
