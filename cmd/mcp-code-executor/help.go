@@ -83,7 +83,7 @@ func rootHelp(root *cobra.Command) string {
 	for _, s := range settings.Table() {
 		names = append(names, s.Name)
 	}
-	b.WriteString("\nSettings are variables or flags, such as HISTORY=off or --history off;\n\"mcp-code-executor help settings\" explains each:\n\n")
+	b.WriteString("\nSettings are variables or flags, such as HISTORY=off or --history off;\n\"mcp-code-executor help settings\" explains each:\n")
 	for _, line := range wrap(strings.Join(names, " "), 76) {
 		b.WriteString("  " + line + "\n")
 	}
