@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -152,6 +153,11 @@ func launchRaced(t testing.TB, settings ...string) *program {
 	p.start()
 	p.shakeHands()
 	return p
+}
+
+// run is the program without a notice.
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return runNoting(ctx, "", args, getenv, stdin, stdout, stderr)
 }
 
 // testProgram is the program as it is built for people.

@@ -26,12 +26,8 @@ func asError(status int) error {
 	return exitStatus(status)
 }
 
-// run is the program without its globals. It returns the exit status.
-func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return runNoting(ctx, "", args, getenv, stdin, stdout, stderr)
-}
-
-// runNoting is run; a server's first answer, and its log, tell the notice.
+// runNoting is the program without its globals. It returns the exit status. A server's
+// first answer, and its log, tell the notice.
 func runNoting(ctx context.Context, notice string, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := (&app{notice: notice, getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}).root()
 	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args

@@ -19,12 +19,12 @@ type DataURI struct {
 	Base64 bool
 }
 
-var dataScheme = []byte("data:")
+const dataScheme = "data:"
 
 // NextDataURI returns the first data URI of text. Where it is none that can be read, it
 // is only its first five bytes: reading goes on behind them.
 func NextDataURI(text []byte) (uri DataURI, found bool) {
-	at := bytes.Index(text, dataScheme)
+	at := bytes.Index(text, []byte(dataScheme))
 	if at < 0 {
 		return uri, false
 	}
