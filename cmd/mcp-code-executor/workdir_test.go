@@ -197,7 +197,8 @@ func TestFileInWorkDir(t *testing.T) {
 	if err := errors.Join(os.WriteFile(outside, []byte("print('elsewhere')"), 0o600), os.Symlink(outside, filepath.Join(dir, "link.py"))); err != nil {
 		t.Fatal(err)
 	}
-	p := launch(t, append(inVenv(t), "WORK_DIR="+dir)...)
+	_, settings := makeEnv(t, "venv") // an environment of its own: it is installed into
+	p := launch(t, append(settings, "PIP_NO_INDEX=1", "WORK_DIR="+dir)...)
 	p.done("initialize_code_file", args{"content": "print('storage')", "filename": "both.py"})
 	plan := filepath.Join(dir, "plan.py")
 
