@@ -11,8 +11,7 @@
 #   virtualenv the program virtualenv, for what it makes
 #   client    a Python MCP client nobody here wrote
 #   node      TypeScript MCP clients nobody here wrote
-#   packaging clients that read their configuration without an account, and the tool
-#             that knows MCPB bundles
+#   packaging the tool that knows MCPB bundles
 #   conda     a real conda installation with environments, see conda/make.py
 # Usage: environments.sh NAME…   A finished one is kept until its pins change or
 # its Python is gone.
