@@ -47,15 +47,16 @@ type release struct {
 // metadata, and a pre-release that PyPI has a word for.
 var semantic = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(dev|((alpha|beta|rc)\.(0|[1-9]\d*))))?$`)
 
-// newRelease asks git what is to be released.
+// newRelease asks git what is to be released. Sources without a repository, an archive
+// of them say, are packed as the development version.
 func newRelease(ctx context.Context, out, version string) (*release, error) {
-	source, err := git(ctx, "rev-parse", "--show-toplevel")
-	if err != nil {
-		return nil, err
-	}
-	r := &release{source: source, version: version, level: flate.BestCompression}
+	r := &release{version: version, level: flate.BestCompression}
+	var err error
 	if r.out, err = filepath.Abs(out); err != nil {
 		return nil, err
+	}
+	if r.source, err = git(ctx, "rev-parse", "--show-toplevel"); err != nil {
+		return r, r.unversioned(ctx)
 	}
 	if r.commit, err = git(ctx, "rev-parse", "HEAD"); err != nil {
 		return nil, err
@@ -76,6 +77,21 @@ func newRelease(ctx context.Context, out, version string) (*release, error) {
 		}
 	}
 	return r, r.check(ctx)
+}
+
+// unversioned is a release of sources that git knows nothing of.
+func (r *release) unversioned(ctx context.Context) error {
+	if r.version != "" && r.version != development {
+		return fmt.Errorf("version %s: git knows no commit here; make a release from a clone", r.version)
+	}
+	r.version, r.commit = development, "unknown"
+	r.time = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC) // the earliest that a zip can tell
+	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return fmt.Errorf("go env GOMOD: %w", err)
+	}
+	r.source = filepath.Dir(strings.TrimSpace(string(mod)))
+	return nil
 }
 
 // check refuses a version that not every registry can be told, and one whose
