@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -174,77 +172,5 @@ _x = 5`)
 	}
 	if text := p.call("inspect_variables", args{"name": "_x"}).text(); !strings.Contains(text, "_x  int  5") {
 		t.Errorf("%s", text)
-	}
-}
-
-// TestFileInWorkDir: a file that lies where code runs can be run and installed from,
-// and the tools that only take files of the code storage say where it is and what to
-// do instead.
-func TestFileInWorkDir(t *testing.T) {
-	t.Parallel()
-	dir := project(t)
-	if err := os.Mkdir(filepath.Join(dir, "jobs"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	put(t, dir, "plan.py", "import sys; print(6 * 7, open('data.csv').read(3), sys.argv[1:])")
-	put(t, dir, "jobs/night.py", "import sys; print(sys.path[0] == __file__.rsplit('/', 1)[0])")
-	put(t, dir, "both.py", "print('project')")
-	put(t, dir, "requirements.txt", "-r jobs/base.txt\npackaging>=6\n")
-	put(t, dir, "jobs/base.txt", "traitlets # any\n")
-	put(t, dir, "wrong.txt", "ipykernel\n--index-url x\n")
-	put(t, dir, "pyproject.toml", "[project]\nname = 'x'\ndependencies = ['traitlets']\n[project.optional-dependencies]\nrun = ['packaging']\n")
-	outside := filepath.Join(project(t), "elsewhere.py")
-	if err := errors.Join(os.WriteFile(outside, []byte("print('elsewhere')"), 0o600), os.Symlink(outside, filepath.Join(dir, "link.py"))); err != nil {
-		t.Fatal(err)
-	}
-	_, settings := makeEnv(t, "venv") // an environment of its own: it is installed into
-	p := launch(t, append(settings, "PIP_NO_INDEX=1", "WORK_DIR="+dir)...)
-	p.done("initialize_code_file", args{"content": "print('storage')", "filename": "both.py"})
-	plan := filepath.Join(dir, "plan.py")
-
-	for _, c := range []struct {
-		path string
-		more args
-		want string
-	}{
-		{"plan.py", nil, "\n42 a,b []"},
-		{"plan", args{"arguments": []string{"x"}}, "\n42 a,b ['x']"},
-		{plan, args{"fresh": true}, "\n42 a,b []"},
-		{"./jobs/night.py", nil, "\nTrue"},
-		{"both.py", nil, "[note: this is the file of the code storage; to run the one of the working directory, give its full path: " + dir + "/both.py]\nstorage"},
-		{filepath.Join(dir, "both.py"), nil, "\nproject"},
-	} {
-		a := args{"file_path": c.path}
-		maps.Copy(a, c.more)
-		if r := p.call("execute_code_file", a); r.IsError || !strings.HasSuffix(r.text(), c.want) || strings.Contains(r.text(), "[note: ") != strings.Contains(c.want, "[note: ") {
-			t.Errorf("%s: want %q in\n%s", c.path, c.want, r.text())
-		}
-	}
-	for _, c := range []struct {
-		tool  string
-		args  args
-		words []string
-	}{
-		{"execute_code_file", args{"file_path": "link.py"}, []string{"nothing was run", "link.py"}},
-		{"execute_code_file", args{"file_path": outside}, []string{"nothing was run", "%run " + outside}},
-		{"read_code_file", args{"file_path": "plan.py"}, []string{"in the working directory", plan, "execute_code can read any file"}},
-		{"read_code_file", args{"file_path": plan}, []string{"outside the code storage", "execute_code can read any file"}},
-		{"append_to_code_file", args{"file_path": "plan", "content": "harm"}, []string{"in the working directory", plan, "execute_code can write to any file"}},
-		{"install_dependencies", args{"file": "wrong.txt"}, []string{"nothing was installed", "wrong.txt, line 2", "--index-url"}},
-		{"install_dependencies", args{"file": "none.txt"}, []string{"nothing was installed", "none.txt", "the code storage"}},
-		{"install_dependencies", args{"packages": []string{"./jobs"}}, []string{"nothing was installed", "pyproject.toml"}},
-	} {
-		refused(t, c.tool, p.call(c.tool, c.args), c.words...)
-	}
-	if text, _ := os.ReadFile(plan); strings.Contains(string(text), "harm") {
-		t.Error("a file outside the storage was written to")
-	}
-	if r := p.call("execute_code_file", args{"file_path": "other.py"}); strings.Contains(r.text(), "working directory") {
-		t.Errorf("%s", r.text())
-	}
-	for _, file := range []string{filepath.Join(dir, "requirements.txt"), "pyproject.toml[run]"} {
-		if o := p.done("install_dependencies", args{"file": file}); len(o["already_installed"].([]any)) != 2 {
-			t.Errorf("%s: %v", file, o)
-		}
 	}
 }
