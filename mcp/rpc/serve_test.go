@@ -323,13 +323,13 @@ func TestServeTurns(t *testing.T) {
 		}})
 		p.send(
 			toolCall(1, "queue", `{"queue":"a","seconds":5}`),
-			toolCall(2, "queue", `{"queue":"a","seconds":0}`),
+			toolCall(2, "queue", `{"queue":"a","seconds":1}`), // at one instant, two answers have no order
 			toolCall(3, "queue", `{"queue":"b","seconds":1}`),
 			toolCall(4, "queue", `{"seconds":2}`),
 			toolCall(5, "echo", `{"queue":"a"}`),
 			toolCall(6, "queue", `{"queue":"a","seconds":0}`),
 			cancelOf(6, "a person"), // leaves the queue and holds nobody up
-			toolCall(7, "queue", `{"queue":"a","seconds":0}`),
+			toolCall(7, "queue", `{"queue":"a","seconds":1}`),
 		)
 		var answered []string
 		for range 6 {
