@@ -73,6 +73,8 @@ func (c *Conversation) Leave() {
 	}
 	c.left = true
 	delete(m.conversations, c)
+	close(m.gone)
+	m.gone = make(chan struct{})
 	for _, k := range m.kept {
 		if !k.users[c] {
 			continue
@@ -107,6 +109,9 @@ func (c *Conversation) Name(given string) string {
 		return given
 	}
 	m := c.manager
+	if given == "" {
+		c.awaitDefault()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if given == "" {
@@ -125,6 +130,38 @@ func (c *Conversation) Name(given string) string {
 		k.users[c], k.touched = true, time.Now()
 	}
 	return given
+}
+
+// restartTime is how long a new conversation waits for a default session that another
+// one holds: a client that starts its server anew need not wait for the old one's end,
+// which on a busy machine is seen after the new one's first call.
+const restartTime = 500 * time.Millisecond
+
+// awaitDefault waits until there is a default session for the conversation that it
+// need not make beside another one's, or for restartTime.
+func (c *Conversation) awaitDefault() {
+	m := c.manager
+	var over <-chan time.Time
+	for {
+		m.mu.Lock()
+		settled, gone := c.holds != "", m.gone
+		if !settled {
+			name := m.freeDefaultLocked()
+			settled = name == DefaultName || m.sessions[name] != nil
+		}
+		m.mu.Unlock()
+		if settled {
+			return
+		}
+		if over == nil {
+			over = time.After(restartTime)
+		}
+		select {
+		case <-gone:
+		case <-over:
+			return
+		}
+	}
 }
 
 // freeDefaultLocked is the default session for a conversation that has none: the

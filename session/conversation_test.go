@@ -37,7 +37,7 @@ func TestDefaultOfOne(t *testing.T) {
 		b := enter("b")
 		use(b, "", "default-2")
 		w := b.Welcome()
-		if w.Default != "default-2" || w.Taken == nil || w.Taken.Client != "a" || w.Taken.Used != 2*time.Minute {
+		if w.Default != "default-2" || w.Taken == nil || w.Taken.Client != "a" || w.Taken.Used != 2*time.Minute+restartTime {
 			t.Errorf("the welcome of the second: %+v, %+v", w, w.Taken)
 		}
 		use(b, "default", "default") // by its name
@@ -158,6 +158,26 @@ func TestWelcome(t *testing.T) {
 		d := m.Join(Client{})
 		if w := d.Welcome(); w.Default != "default-2" || len(w.Back) != 0 {
 			t.Errorf("another's default is told: %+v", w)
+		}
+	})
+}
+
+// TestRestart: a client that starts anew before the end of its old server is seen has
+// its default session back.
+func TestRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, open := gated(t)
+		defer m.Close(t.Context())
+		open()
+		a := m.Join(Client{Keep: time.Hour})
+		s, _ := m.OpenFor(a, "")
+		execute(t, s, Request{Code: "1", By: a})
+		synctest.Wait()
+		time.AfterFunc(restartTime/2, a.Leave)
+		b := m.Join(Client{Keep: time.Hour})
+		begun := time.Now()
+		if w := b.Welcome(); w.Default != DefaultName || w.Taken != nil || time.Since(begun) != restartTime/2 {
+			t.Errorf("%+v after %s", w, time.Since(begun))
 		}
 	})
 }

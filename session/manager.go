@@ -71,6 +71,7 @@ type Manager struct {
 	idleLimit     time.Duration
 	closed        bool
 	conversations map[*Conversation]bool
+	gone          chan struct{}    // closed and replaced when a conversation leaves
 	kept          map[string]*kept // by the name of the session
 	defaults      map[string]bool  // names of default sessions
 }
@@ -95,6 +96,7 @@ func NewManager(c Config) *Manager {
 		preparations:  map[wanted]*preparation{},
 		idleLimit:     c.IdleLimit,
 		conversations: map[*Conversation]bool{},
+		gone:          make(chan struct{}),
 		kept:          map[string]*kept{},
 		defaults:      map[string]bool{DefaultName: true},
 		secret:        []byte(rand.Text()),

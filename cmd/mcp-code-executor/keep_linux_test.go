@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/keep"
-
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
@@ -275,9 +274,6 @@ func (k *keeper) fronts() (pids []int) {
 func TestMatrixKeep(t *testing.T) {
 	testneeds.All(t)
 	t.Run("restarts", func(t *testing.T) {
-		if os.Getenv("MCE_TEST_LONG") == "" {
-			t.Skip("only with MCE_TEST_LONG: about one killed front in a hundred still has the default session when the next one comes")
-		}
 		t.Parallel()
 		restarts(t, newKeeper(t, inVenv(t)...), 13)
 	})

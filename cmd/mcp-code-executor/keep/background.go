@@ -71,7 +71,6 @@ type visit struct {
 	conversation *session.Conversation
 	pid          int
 	since        time.Time
-	leave        func()
 }
 
 // newBackground makes the server of these settings, unless there is one: then it is
@@ -383,41 +382,24 @@ func (b *background) host(conn *net.UnixConn, r *bufio.Reader, h hello, pid int,
 		IdleLimit:   set.IdleLimit,
 		PlainPython: !set.Prelude,
 	})}
-	v.leave = func() { // as soon as the client has gone: the next one may be there already
+	leave := func() { // as soon as the client has gone: the next one may be there already
 		v.conversation.Leave()
 		b.mu.Lock()
 		delete(b.visits, v)
 		b.mu.Unlock()
 	}
-	defer v.leave()
-	b.dropDying()
+	defer leave()
 	b.mu.Lock()
 	b.visits[v], b.visited = true, true
 	b.mu.Unlock()
 	settled()
 	out := &outgoing{w: conn}
-	in := newIncoming(r, out.confirm, v.leave)
+	in := newIncoming(r, out.confirm, leave)
 	err := b.parts.Server.ServeFor(b.ctx, v.conversation, b.told(set, h), in, out)
 	if errors.Is(err, errStopped) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil
 	}
 	return err
-}
-
-// dropDying ends the visits of fronts that were killed and have not come to their end:
-// a client that starts anew at once gets its default session back.
-func (b *background) dropDying() {
-	b.mu.Lock()
-	var gone []*visit
-	for v := range b.visits {
-		if dying(v.pid) {
-			gone = append(gone, v)
-		}
-	}
-	b.mu.Unlock()
-	for _, v := range gone {
-		v.leave()
-	}
 }
 
 // told are sentences for the first answer to a front.

@@ -26,6 +26,3 @@ func parent(pid int) int {
 
 // stopped is not known here: a server that does not answer for long counts as stopped.
 func stopped(int) bool { return true }
-
-// dying is not known here before the end of the connection.
-func dying(int) bool { return false }

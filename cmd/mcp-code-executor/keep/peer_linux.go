@@ -1,7 +1,6 @@
 package keep
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -44,16 +43,4 @@ func parent(pid int) int {
 func stopped(pid int) bool {
 	fields := statFields(pid)
 	return len(fields) > 0 && strings.ContainsAny(fields[0], "Tt")
-}
-
-// dying reports whether a process has ended, or was killed and is about to.
-func dying(pid int) bool {
-	const exiting, killed = 0x4, 1 << 8 // PF_EXITING; SIGKILL among the pending signals
-	fields := statFields(pid)
-	if pid <= 0 || len(fields) < 29 { // of another space of processes, or the table is closed to us
-		return pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH)
-	}
-	flags, _ := strconv.ParseUint(fields[6], 10, 64)
-	pending, _ := strconv.ParseUint(fields[28], 10, 64)
-	return strings.ContainsAny(fields[0], "ZX") || flags&exiting != 0 || pending&killed != 0
 }

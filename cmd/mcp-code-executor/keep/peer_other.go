@@ -11,6 +11,3 @@ func credentials(int) (uid, pid int, err error) {
 func parent(int) int { return 0 }
 
 func stopped(int) bool { return true }
-
-// dying is not known here before the end of the connection.
-func dying(int) bool { return false }
