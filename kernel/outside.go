@@ -102,21 +102,22 @@ func (s *outsideStream) whole(text []byte) []byte {
 
 // appendUnsent gives e what the stream has taken and no message has brought. While
 // the kernel lives its messages will, so nothing is taken unless all of it is there.
-func (k *Kernel) appendUnsent(e *Execution, stream int, dead bool) {
+// It returns what the file held, nil where there is none.
+func (k *Kernel) appendUnsent(e *Execution, stream int, dead bool) launch.Unsent {
 	if k.outside.file == "" {
-		return
+		return nil
 	}
 	file, err := launch.ReadUnsent(k.outside.file)
 	if err != nil {
 		k.log.Warn("reading unsent output", "err", err)
-		return
+		return nil
 	}
 	k.mu.Lock()
 	s := &k.outside.stream[stream]
 	text, total, missing := file.After(stream, s.seen)
 	if missing > 0 && !dead {
 		k.mu.Unlock()
-		return
+		return file
 	}
 	s.seen, s.taken = max(s.seen, total), max(s.taken, total)
 	k.mu.Unlock()
@@ -126,6 +127,7 @@ func (k *Kernel) appendUnsent(e *Execution, stream int, dead bool) {
 	if text != "" {
 		k.append(e, streamOutput(stream, text))
 	}
+	return file
 }
 
 // takeRest gives the execution that a death has ended what was written before it
@@ -139,9 +141,12 @@ func (k *Kernel) takeRest() {
 		return
 	}
 	for stream := 1; stream <= 2; stream++ {
-		k.appendUnsent(e, stream, true)
+		file := k.appendUnsent(e, stream, true)
 		k.mu.Lock()
 		s := &k.outside.stream[stream]
+		if file != nil {
+			s.part = append(s.part, file.Landed(stream)...)
+		}
 		text := bytes.ToValidUTF8(append(s.part, s.rest...), []byte("\ufffd"))
 		s.part, s.rest = nil, nil
 		k.mu.Unlock()
@@ -167,6 +172,9 @@ func (k *Kernel) keepRest() {
 			text, total, _ := file.After(stream, seen)
 			s.seen = max(s.seen, total)
 			k.keepEarlyLocked([]byte(text))
+			if !k.outside.kept {
+				k.keepEarlyLocked(file.Landed(stream))
+			}
 		}
 		k.keepEarlyLocked(append(s.part, s.rest...))
 		s.part, s.rest = nil, nil

@@ -211,8 +211,12 @@ func TestLastWords(t *testing.T) {
 			{"print, then a segmentation fault", "print('no newline', end=''); ctypes.string_at(0)", "no newline"},
 			{"print, then exit", "print('seven'); print('err', file=sys.stderr); os._exit(7)", "seven\nerr\n"},
 			{"what was sent is not told twice", "print('sent', flush=True); time.sleep(0.3); print('unsent'); os.kill(os.getpid(), signal.SIGKILL)", "sent\nunsent\n"},
-			{"more than is kept", "print('x' * 200_000); os._exit(1)", "<notice 134481 characters of stdout are lost: the kernel had not sent them when it stopped.>" + strings.Repeat("x", 65_519) + "\n"},
+			{"more than is kept", "print('x' * 200_000); os._exit(1)", "<notice 134489 characters of stdout are lost: the kernel had not sent them when it stopped.>" + strings.Repeat("x", 65_511) + "\n"},
 			{"20,000 characters", "print('ä' * 20_000); os._exit(1)", long},
+			{"the moment between a read of the pipe and what is taken from it", `class Dies:
+    def decode(self, data): os._exit(1)
+sys.stderr._mce_decoder = Dies()
+os.write(2, 'read: \u00e4'.encode()); time.sleep(60)`, "read: ä"},
 			{"puts under the lock", "print('first'); ctypes.PyDLL(None).puts(b'then'); ctypes.PyDLL(None).abort()", "first\nthen\n"},
 			{"a child's words", "subprocess.run('echo child >&2', shell=True); os._exit(1)", "child\n"},
 			{"a thread's", "t = threading.Thread(target=print, args=('thread',)); t.start(); t.join(); os._exit(1)", "thread\n"},

@@ -178,7 +178,7 @@ func ready(fd int, events int16) bool {
 type progress struct{ file *os.File }
 
 // moves are the places of the counts in the file.
-var moves = [...]int64{0, 64 << 10}
+var moves = [...]int64{0, 128 << 10}
 
 func openProgress(path string) *progress {
 	if path == "" {

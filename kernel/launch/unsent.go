@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,18 +13,25 @@ import (
 
 // A kernel keeps the end of what its streams have taken in a file, which it maps:
 // what it had not sent when it died can be read there. mce_launch/unsent.py writes
-// it. For each of stdout and stderr it holds two 64-bit numbers, little endian (how
-// many characters the stream has taken, and the place of the next byte in the
-// ring), and a ring of UTF-8.
+// it. For each of stdout and stderr it holds a ring: three 64-bit numbers, little
+// endian (how many characters the stream has taken, the place of the next byte, how
+// many reads of its pipe it has taken), and UTF-8. After it lies what is being read
+// from the pipe: the number of the read, and its bytes, zero where there are none.
 const (
-	unsentSize = 64 << 10 // of one stream
-	unsentHead = 16
-	unsentRoom = unsentSize - unsentHead
+	unsentRing  = 64 << 10
+	unsentHead  = 24
+	unsentRoom  = unsentRing - unsentHead
+	landingHead = 8
+	unsentSize  = 128 << 10 // of one stream
 )
 
 // MakeUnsent makes the file at path, with mode 0600.
 func MakeUnsent(path string) error {
-	if err := os.WriteFile(path, make([]byte, 2*unsentSize), 0o600); err != nil {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err == nil {
+		err = errors.Join(file.Truncate(2*unsentSize), file.Close()) // most of it will never be used
+	}
+	if err != nil {
 		return fmt.Errorf("making a kernel's file for unsent output: %w", err)
 	}
 	return nil
@@ -50,7 +58,7 @@ func ReadUnsent(path string) (Unsent, error) {
 // characters, how many it has taken in all, and how many of those not seen are no
 // longer there. Whatever the file holds is read as well as can be.
 func (u Unsent) After(stream int, seen int64) (text string, total, missing int64) {
-	part := u[(stream-1)*unsentSize : stream*unsentSize]
+	part := u.ring(stream)
 	total = int64(binary.LittleEndian.Uint64(part))
 	place := binary.LittleEndian.Uint64(part[8:])
 	want := total - seen
@@ -65,6 +73,19 @@ func (u Unsent) After(stream int, seen int64) (text string, total, missing int64
 		from -= size
 	}
 	return string(bytes.ToValidUTF8(all[from:], []byte("\ufffd"))), total, want - n
+}
+
+func (u Unsent) ring(stream int) []byte { return u[(stream-1)*unsentSize:][:unsentRing] }
+
+// Landed returns what a stream (1 stdout, 2 stderr) has read from its pipe and not
+// taken: it is in no message, and not what After returns.
+func (u Unsent) Landed(stream int) []byte {
+	taken := binary.LittleEndian.Uint64(u.ring(stream)[16:])
+	landing := u[(stream-1)*unsentSize:][unsentRing:unsentSize]
+	if binary.LittleEndian.Uint64(landing) != taken+1 {
+		return nil
+	}
+	return bytes.TrimRight(landing[landingHead:], "\x00")
 }
 
 // Text is where the text of a stream message stands in all that its stream has

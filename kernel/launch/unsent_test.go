@@ -19,7 +19,7 @@ func TestUnsent(t *testing.T) {
 		t.Fatal(err)
 	}
 	const script = `
-import sys
+import os, sys
 from mce_launch import unsent
 memory = unsent.open_file(sys.argv[1])
 out, err = (unsent.Unsent(memory, i) for i in (0, 1))
@@ -28,6 +28,15 @@ for text in ("first ", "second\n", "\u00e4\ud800\U0001f40d"):
 for i in range(30000):
     err.add("%d," % i)
 err.add("\u20ac" * 100000 + "end")
+for stream, texts in (out, (b"taken, once", b"read")), (err, (b"", b"all of it is taken")):
+    for text in texts:
+        r, w = os.pipe()
+        os.write(w, text)
+        os.close(w)
+        read = stream.read(r)
+        assert read == text, read
+        if text != b"read":
+            stream.add("", True)
 `
 	cmd := exec.Command(pythons(t)[0], "-c", script, path)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -61,6 +70,13 @@ err.add("\u20ac" * 100000 + "end")
 				tt.stream, tt.seen, text, utf8.RuneCountInString(text), total, missing, tt.text, utf8.RuneCountInString(tt.text), tt.total, tt.missing)
 		}
 	}
+	u, err := ReadUnsent(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := u.Landed(1), u.Landed(2); string(out) != "read" || len(err) != 0 {
+		t.Errorf("read and not taken: %q and %q", out, err)
+	}
 	if err := os.Truncate(path, 100); err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +94,7 @@ func FuzzUnsent(f *testing.F) {
 		binary.LittleEndian.PutUint64(part, total)
 		binary.LittleEndian.PutUint64(part[8:], place)
 		copy(part[unsentHead:], ring)
+		part.Landed(1)
 		text, all, missing := part.After(1, seen)
 		if !utf8.ValidString(text) || len(text) > 3*unsentRoom || all < 0 || missing < 0 {
 			t.Errorf("%d bytes of text, %d in all, %d missing", len(text), all, missing)

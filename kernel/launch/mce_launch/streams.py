@@ -15,8 +15,7 @@ GAP = 1e-6
 # Above this many changes of stream or run within one flush, text goes to the
 # newest message of its kind: order costs a message each.
 MOST_GROUPS = 64
-READ = 1 << 16  # bytes at a time
-# More than the largest pipe holds, in such reads.
+# More than the largest pipe holds, in reads of unsent.READ.
 MOST_READS = 32
 
 
@@ -82,12 +81,12 @@ def stream_class(base, pipes, memory):
     from time import perf_counter
 
     out = Outgoing()
-    read = step("read", native.reader, READ) or (lambda number: os.read(number, READ))
     watched = {}  # descriptor to read from: stream
 
     class OutStream(base):
         _mce_unsent = None
         _mce_watched = False
+        _mce_taking = False
         _mce_last = 0.0
         _mce_latest = {}  # header of the run that has the word
         _mce_other = False  # a request that is no run has it for a moment
@@ -142,17 +141,22 @@ def stream_class(base, pipes, memory):
         def _mce_take(self):
             """Reads once. True: some text, None: there is none, False: the end.
             The caller has the lock."""
+            if self._mce_taking:
+                return None  # a signal's handler prints in the middle of it
+            self._mce_taking = True
             try:
-                data = read(self._fid)
+                data = self._mce_unsent.read(self._fid) if self._mce_unsent else os.read(self._fid, unsent.READ)
+                if not data:
+                    return False
+                # Bytes that are no UTF-8, or cut inside a character, stop no reader.
+                text = self._mce_decoder.decode(data)
+                if text:
+                    self._mce_put(text, self._mce_latest, True)
+                return True
             except (BlockingIOError, InterruptedError):
                 return None
-            if not data:
-                return False
-            # Bytes that are no UTF-8, or cut inside a character, stop no reader.
-            text = self._mce_decoder.decode(data)
-            if text:
-                self._mce_put(text, self._mce_latest)
-            return True
+            finally:
+                self._mce_taking = False
 
         def _mce_take_all(self):
             # "with" and nothing else: an interrupt right after acquire() would
@@ -193,13 +197,13 @@ def stream_class(base, pipes, memory):
             self._mce_last = perf_counter()
             return len(string)
 
-        def _mce_put(self, text, parent):
+        def _mce_put(self, text, parent, read=False):
             if not text:
                 return
             with out.lock:
                 out.add(self, text, parent)
                 if self._mce_unsent:
-                    self._mce_unsent.add(text)
+                    self._mce_unsent.add(text, read)
             if not self._flush_pending:
                 self._schedule_flush()
 
