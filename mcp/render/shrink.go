@@ -170,12 +170,15 @@ func withPalette(img *image.RGBA) *image.Paletted {
 	return out
 }
 
-// scaled returns img on white, its longest side at most side.
+// scaled returns img on white, its longest side at most side. It may be img itself.
 func scaled(img image.Image, side int) *image.RGBA {
 	from := img.Bounds()
 	w, h := from.Dx(), from.Dy()
 	if longest := max(w, h); longest > side {
 		return resample(img, max(1, w*side/longest), max(1, h*side/longest))
+	}
+	if flat, ok := img.(*image.RGBA); ok && from.Min == (image.Point{}) && flat.Opaque() {
+		return flat
 	}
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
 	draw.Draw(out, out.Rect, image.White, image.Point{}, draw.Src)
