@@ -2,12 +2,16 @@ package mcp
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
+
+// atExit is the kind of a callback that was registered with atexit.
+const atExit = "atexit"
 
 // maxNamed bounds how many threads and processes a line names.
 const maxNamed = 5
@@ -22,8 +26,14 @@ func leftoverLines(r session.Report) []string {
 	if words := replacedWords(r.Replaced); words != "" {
 		lines = append(lines, "[note: "+words+"]")
 	}
-	if words := runningWords(r.LeftOver); words != "" {
+	callbacks := slices.DeleteFunc(slices.Clone(r.LeftOver), func(l session.Running) bool { return l.Kind != atExit })
+	running := slices.DeleteFunc(slices.Clone(r.LeftOver), func(l session.Running) bool { return l.Kind == atExit })
+	if words := runningWords(running); words != "" {
 		lines = append(lines, "[note: "+words+"]")
+	}
+	if len(callbacks) > 0 {
+		lines = append(lines, fmt.Sprintf("[note: the script has ended, but its atexit callbacks have not run: %s. They run when the session's kernel ends; "+
+			"with fresh: true they run at the script's end, as in Python]", named(callbacks, func(l session.Running) string { return fileName(l.Name) })))
 	}
 	return lines
 }
@@ -71,25 +81,32 @@ func runningWords(left []session.Running) string {
 	if len(left) == 0 {
 		return ""
 	}
-	var words []string
 	waits := false
+	words := named(left, func(l session.Running) string {
+		waits = waits || l.Kind != "daemon"
+		if l.Kind == "daemon" {
+			return "daemon thread " + fileName(l.Name)
+		}
+		return l.Kind + " " + fileName(l.Name)
+	})
+	advice := "fresh: true ends them with the script, as Python does"
+	if waits {
+		advice = "with fresh: true the run waits for them, as Python does"
+	}
+	return fmt.Sprintf("the script has ended, but it left running: %s. Later answers show what they print; %s", words, advice)
+}
+
+// named lists the first of what a script has left.
+func named(left []session.Running, name func(session.Running) string) string {
+	var words []string
 	for i, l := range left {
 		if i == maxNamed {
 			words = append(words, fmt.Sprintf("%d more", len(left)-i))
 			break
 		}
-		kind := l.Kind
-		if kind == "daemon" {
-			kind = "daemon thread"
-		}
-		words = append(words, kind+" "+fileName(l.Name))
-		waits = waits || l.Kind != "daemon"
+		words = append(words, name(l))
 	}
-	advice := "fresh: true ends them with the script, as Python does"
-	if waits {
-		advice = "with fresh: true the run waits for them, as Python does"
-	}
-	return fmt.Sprintf("the script has ended, but it left running: %s. Later answers show what they print; %s", strings.Join(words, ", "), advice)
+	return strings.Join(words, ", ")
 }
 
 // filesLine names the files a run made or changed, or is "".

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -94,7 +95,11 @@ func TestLeftRunning(t *testing.T) {
 		{"process", "multiprocessing.get_context('fork').Process(target=time.sleep, args=(3600,), name='child').start()", "[note: the script has ended, but it left running: process child. "},
 		{"after an error", "threading.Thread(target=steps.wait, name='late').start()\n1/0", "[note: the script has ended, but it left running: thread late. "},
 		{"after an exit", "threading.Thread(target=steps.wait, name='late').start()\nsys.exit(3)", "[note: the script has ended, but it left running: thread late. "},
+		{"atexit", "import atexit\n@atexit.register\ndef save(): print('saved')\natexit.register(print, 'bye')\natexit.register(steps.set); atexit.unregister(steps.set)",
+			"[note: the script has ended, but its atexit callbacks have not run: save, print. They run when the session's kernel ends; "},
+		{"atexit after an error", "import atexit\natexit.register(lambda: 0)\n1/0", "[note: the script has ended, but its atexit callbacks have not run: <lambda>. "},
 
+		{"a library's callback", "import tempfile, weakref, logging, atexit\nclass C: pass\nweakref.finalize(C(), print)", ""},
 		{"joined", "t = threading.Thread(target=print); t.start(); t.join()", ""},
 		{"ends at once", "threading.Thread(target=print, args=('x',)).start()", ""},
 		{"idle pool", "pool = ThreadPoolExecutor(2); list(pool.map(str, range(9)))", ""},
@@ -103,7 +108,7 @@ func TestLeftRunning(t *testing.T) {
 	}
 	p := launch(t, inScripts(t)...)
 	for i, test := range tests {
-		file := p.done("initialize_code_file", args{"content": head + test.code, "filename": "left" + string(rune('a'+i))})["file_path"]
+		file := p.done("initialize_code_file", args{"content": head + test.code, "filename": "left" + strconv.Itoa(i)})["file_path"]
 		r := p.call("execute_code_file", args{"file_path": file})
 		if line := lineWith(r.text(), "[note: "); !strings.HasPrefix(line, test.want) || test.want == "" && line != "" {
 			t.Errorf("%s: want %q in\n%s", test.name, test.want, r.text())

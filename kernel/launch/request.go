@@ -53,9 +53,10 @@ func ReadReplaced(entries []string) (all []Replaced) {
 	return all
 }
 
-// Running is a thread or process of a script that has ended.
+// Running is what a script that has ended has left: a thread or process at work, or a
+// callback for the process's end.
 type Running struct {
-	Kind string // "thread", "daemon" (a thread that is one) or "process"
+	Kind string // "thread", "daemon" (a thread that is one), "process" or "atexit"
 	Name string
 }
 

@@ -1,5 +1,5 @@
-"""What a script has left running in the session: its threads and processes, which
-the end of a Python process would wait for, or end."""
+"""What a script has left in the session: threads and processes, which the end of a
+Python process would wait for, or end, and callbacks, which it would call."""
 
 import sys
 
@@ -9,16 +9,20 @@ MOST_NAMED = 20
 
 
 class Before:
-    """What runs before a script."""
+    """What runs before a script, whose globals are namespace."""
 
-    def __init__(self):
+    def __init__(self, namespace):
         import threading
 
         self.threads, self.processes = set(threading.enumerate()), set(processes())
+        self.callbacks = Callbacks(namespace)
 
     def left(self):
-        """"KIND NAME" of what the script has started and is at work, but for
-        libraries' own threads."""
+        """"KIND NAME" of what the script has started and is at work, and what it has
+        registered with atexit, but for libraries' own."""
+        return self.working() + ["atexit " + name for name in self.callbacks.end()[:MOST_NAMED]]
+
+    def working(self):
         import time
 
         until = time.monotonic() + GRACE
@@ -39,6 +43,39 @@ class Before:
         found = ["%s %s" % ("daemon" if t.daemon else "thread", t.name[:80]) for t in threads if is_work(t)]
         own = [p for p in processes() if p not in self.processes and not p.daemon and p.pid not in idle]
         return found + ["process " + p.name[:80] for p in own]
+
+
+class Callbacks:
+    """Notes what the script itself registers with atexit, which tells nobody."""
+
+    def __init__(self, namespace):
+        import atexit
+        import functools
+
+        self.found = []
+        self.originals = atexit.register, atexit.unregister
+
+        @functools.wraps(atexit.register)
+        def register(func, *args, **kwargs):
+            result = self.originals[0](func, *args, **kwargs)
+            if sys._getframe(1).f_globals is namespace:
+                self.found.append(func)
+            return result
+
+        @functools.wraps(atexit.unregister)
+        def unregister(func):
+            self.originals[1](func)
+            self.found = [f for f in self.found if f != func]
+
+        atexit.register, atexit.unregister = self.own = register, unregister
+
+    def end(self):
+        """Their names."""
+        import atexit
+
+        if (atexit.register, atexit.unregister) == self.own:
+            atexit.register, atexit.unregister = self.originals
+        return [str(getattr(f, "__qualname__", type(f).__name__))[:80] for f in self.found]
 
 
 def is_work(thread):

@@ -137,7 +137,7 @@ class Scripts:
         this kernel before or after it, and it ends as a process ends."""
         pid = os.getpid()
         end = fresh.Process(self.shell, self.endings, path) if alone else None
-        before = None if alone else step("running", Before)
+        before = None if alone else step("running", Before, self.shell.user_ns)
         with Script(self, path, arguments):
             self.execute(path, pid)
             if end:
