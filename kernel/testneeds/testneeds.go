@@ -25,6 +25,8 @@ const (
 	ManagedPython = "managed-python"
 	// CCompiler is the need for gcc, which compiles the sandbox of testdata/sandbox.
 	CCompiler = "c-compiler"
+	// SSHServer is the need for OpenSSH, or for Debian's packages of it.
+	SSHServer = "ssh-server"
 )
 
 // All leaves a test out but for `make test-all`. Such a test is one of many alike
