@@ -4,7 +4,7 @@
 # make stranger  demo and test in a fresh clone, by a fresh user with an empty home
 # make bench  speed and memory, as ratios measured in one run
 # make fuzz   a minute on each fuzz target
-# make image-test  build the container image and talk to it (podman, buildah)
+# make image-test  build the container images and talk to them (podman, buildah)
 # make clean  remove bin, dist and .cache, all that these commands have made here
 # make dist   everything of a release into dist/, see RELEASING.md
 # make build  bin/mcp-code-executor, one static binary

@@ -1,4 +1,4 @@
-"""Holds conversations over stdin with containers of the image: talk.py IMAGE."""
+"""Holds conversations over stdin with containers of the images: talk.py IMAGE SLIM."""
 import json
 import os
 import subprocess
@@ -97,6 +97,27 @@ def conversation(image, name, *flags):
     return ready
 
 
+def slim(image):
+    """The image without data libraries: state, another user, and a package on top."""
+    for name, flags in ("slim", HARDENED), ("slim, another user", HARDENED + ["--user", "4321:4321"]):
+        s = Server(image, *flags)
+        s.run("x = 41")
+        answer = s.run("print(x + 1)")
+        check(name + ": state", "42" in answer, answer, "%.2f s after the start" % s.since())
+        answer = text(s.call("check_installed_packages", packages=["ipykernel", "numpy", "pandas", "matplotlib"]))
+        check(name + ": packages", json.loads(answer)["not_installed"] == ["numpy", "pandas", "matplotlib"], answer)
+        took, left = s.end()
+        check(name + ": ends with stdin", took < 2 and not left, (took, left), "%.2f s" % took)
+    installs(image)
+
+
+def installs(image):
+    s = Server(image, "--network", "host")
+    answer = s.call("install_dependencies", packages=["six"], wait_seconds=60)
+    check("installs", not answer.get("isError") and "six" in s.run("import six; print(six.__name__)"), text(answer))
+    s.end()
+
+
 def processes(s):
     """Names and states of the container's processes."""
     found = []
@@ -147,7 +168,7 @@ def first_process(image):
     check("ends after all that", took < 2, took, "%.2f s" % took)
 
 
-def main(image):
+def main(image, slim_image):
     times = [conversation(image, "plain", *OFFLINE), conversation(image, "hardened", *HARDENED),
              conversation(image, "another user", *HARDENED, "--user", "4321:4321")]
     while min(times) > 2 and len(times) < 10:  # what else the machine does only adds
@@ -161,12 +182,10 @@ def main(image):
     signals(image)
     memory(image)
     first_process(image)
-    s = Server(image, "--network", "host")
-    answer = s.call("install_dependencies", packages=["six"], wait_seconds=60)
-    check("installs", not answer.get("isError") and "six" in s.run("import six; print(six.__name__)"), text(answer))
-    s.end()
+    installs(image)
+    slim(slim_image)
     if failures:
         sys.exit("failed: " + ", ".join(failures))
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

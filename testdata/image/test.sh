@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the image and holds conversations with containers of it: make image-test.
+# Builds both images and holds conversations with containers of them: make image-test.
 # Nothing is pulled: the base images are made here, from Debian's archive and this
 # machine's Go. As root, or where rootless containers work.
 set -eu
@@ -50,14 +50,16 @@ if ! podman image exists $golang; then
     buildah rm "$c" >/dev/null
 fi
 
-echo "building $image" >&2
 "$go" mod download
-if ! buildah bud --isolation=chroot --pull-never --layers --volume "$("$go" env GOMODCACHE):/go/pkg/mod" \
-    --tag $image . >"$store/build.log" 2>&1; then
-    tail -n 30 "$store/build.log" >&2
-    exit 1
-fi
-podman image inspect --format 'image: {{.Size}} bytes, {{index .Labels "io.modelcontextprotocol.server.name"}}' $image
+for target in full slim; do
+    echo "building $image:$target" >&2
+    if ! buildah bud --isolation=chroot --pull-never --layers --volume "$("$go" env GOMODCACHE):/go/pkg/mod" \
+        --target $target --tag $image:$target . >"$store/build.log" 2>&1; then
+        tail -n 30 "$store/build.log" >&2
+        exit 1
+    fi
+    podman image inspect --format "image $target: {{.Size}} bytes, {{index .Labels \"io.modelcontextprotocol.server.name\"}}" $image:$target
+done
 talk=$PWD/testdata/image/talk.py
 cd "$store" # the engine leaves a file where it was started when a container runs out of memory
-exec python3 "$talk" $image
+exec python3 "$talk" $image:full $image:slim
