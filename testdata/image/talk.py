@@ -28,8 +28,12 @@ class Server:
     def __init__(self, image, *flags):
         Server.count += 1
         self.name = "mce-test-%d-%d" % (os.getpid(), Server.count)
+        self.talk("run", "-i", "--rm", "--name", self.name, *LIMITS, *flags, image)
+
+    def talk(self, *argv):
+        """Starts the engine with these arguments, as a client does, and shakes hands."""
         self.begun, self.last = time.monotonic(), 0
-        self.process = subprocess.Popen(ENGINE + ["run", "-i", "--rm", "--name", self.name] + LIMITS + list(flags) + [image],
+        self.process = subprocess.Popen(ENGINE + list(argv),
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.request("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "image", "version": "1"})
         self.send(method="notifications/initialized")
@@ -67,6 +71,13 @@ class Server:
         took = time.monotonic() - begun
         left = subprocess.run(ENGINE + ["ps", "-aq", "--filter", "name=" + self.name], capture_output=True, text=True).stdout
         return took, left
+
+
+class Exec(Server):
+    """A server in a container that is there already."""
+    def __init__(self, name):
+        self.name = name
+        self.talk("exec", "-i", name, "mcp-code-executor")
 
 
 def text(result):
@@ -168,6 +179,29 @@ def first_process(image):
     check("ends after all that", took < 2, took, "%.2f s" % took)
 
 
+def kept(image):
+    """A container that stays, and clients that come into it: two execs, one state."""
+    name = "mce-test-%d-kept" % os.getpid()
+    subprocess.run(ENGINE + ["run", "-d", "--rm", "--name", name] + LIMITS + HARDENED + ["-e", "KEEP=1h", image, "keep"], check=True, capture_output=True)
+    first = Exec(name)
+    first.run("x = 41")
+    first.process.kill()
+    first.process.wait(60)
+    second = Exec(name)
+    answer = second.run("x + 1")
+    check("kept: two execs, one state", "]: 42" in answer and 'session "default" was kept: generation 1' in answer, answer)
+    shown = second.inside("mcp-code-executor", "ps")
+    check("kept: ps", "session       default | " in shown, shown)
+    begun = time.monotonic()
+    subprocess.run(ENGINE + ["stop", name], capture_output=True)
+    took = time.monotonic() - begun
+    check("kept: ends with the container", took < 5 and second.process.wait(60) != 0, took, "%.2f s" % took)
+    s = Server(image, *HARDENED, "-e", "KEEP=1h")
+    answer = text(s.call("list_sessions"))
+    check("kept: not by the first process", "docker run -d -e KEEP=8h" in answer and "docker exec -i" in answer, answer)
+    s.end()
+
+
 def main(image, slim_image):
     times = [conversation(image, "plain", *OFFLINE), conversation(image, "hardened", *HARDENED),
              conversation(image, "another user", *HARDENED, "--user", "4321:4321")]
@@ -182,6 +216,7 @@ def main(image, slim_image):
     signals(image)
     memory(image)
     first_process(image)
+    kept(image)
     installs(image)
     slim(slim_image)
     if failures:
