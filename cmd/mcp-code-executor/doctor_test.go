@@ -64,7 +64,7 @@ func findingsOf(f doctor.Report, step, verdict string) string {
 	var b strings.Builder
 	for _, n := range f.Steps {
 		if n.Step == step && n.Verdict == verdict {
-			b.WriteString(n.Cause + "\nfix: " + n.Fix + "\n")
+			b.WriteString(n.Found + n.Cause + "\nfix: " + n.Fix + "\n")
 		}
 	}
 	return b.String()
@@ -315,7 +315,24 @@ func TestDoctorClientFiles(t *testing.T) {
 	if err := os.Symlink(exe, server); err != nil {
 		t.Fatal(err)
 	}
+	ssh := filepath.Join(home, "ssh")
+	write(t, map[string]string{ssh: `#!/bin/sh
+[ "$1 $2" = "-o BatchMode=yes" ] || exit 254
+case $3 in
+quiet) ;;
+chatty) echo "Welcome to bigbox"; echo ;;
+*) echo "ana@bigbox: Permission denied (publickey)." >&2; exit 255 ;;
+esac
+exec env MCE_TEST_SERVER=1 GORACE=atexit_sleep_ms=0 /bin/sh -c "$4"
+`})
+	if err := os.Chmod(ssh, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	desktop := map[string]any{"mcpServers": map[string]any{
+		"quiet":    map[string]any{"command": ssh, "args": []string{"quiet", server}},
+		"chatty":   map[string]any{"command": ssh, "args": []string{"chatty", server}},
+		"denied":   map[string]any{"command": ssh, "args": []string{"denied", server}},
+		"far":      map[string]any{"command": ssh, "args": []string{"denied", "/usr/bin/other"}},
 		"good":     map[string]any{"command": server, "env": map[string]string{"VENV_PATH": filepath.Dir(filepath.Dir(pythons(t)[0]))}},
 		"name":     map[string]any{"command": "mcp-code-executor"},
 		"gone":     map[string]any{"command": "/nowhere/mcp-code-executor"},
@@ -333,12 +350,16 @@ func TestDoctorClientFiles(t *testing.T) {
 	})
 	found, _ := patient{settings: append(inVenv(t), "HOME="+home)}.examine(t)
 	said := findingsOf(found, "claude-desktop", doctor.VerdictWarn)
-	for _, part := range []string{`server "name": command "mcp-code-executor" is not an absolute path`, `server "gone": there is no program`, `server "relative": CODE_STORAGE_DIR=code is relative`, `server "broken": no venv environment "/nowhere/env"`} {
+	for _, part := range []string{`server "name": command "mcp-code-executor" is not an absolute path`, `server "gone": there is no program`, `server "relative": CODE_STORAGE_DIR=code is relative`, `server "broken": no venv environment "/nowhere/env"`,
+		`server "chatty": version `, `a login there prints before the first message: "Welcome to bigbox"`, `server "denied": ana@bigbox: Permission denied (publickey).`} {
 		if !strings.Contains(said, part) {
 			t.Errorf("%q is missing in %s", part, said)
 		}
 	}
-	if strings.Contains(said, "other") || strings.Contains(said, `"good"`) || findingsOf(found, "claude-desktop", doctor.VerdictOK) == "" {
+	if right := findingsOf(found, "claude-desktop", doctor.VerdictOK); !strings.Contains(right, `server "quiet": right: version `) || strings.Contains(said, "quiet") {
+		t.Errorf("over ssh: %s", right)
+	}
+	if strings.Contains(said, "other") || strings.Contains(said, `"far"`) || strings.Contains(said, `"good"`) || findingsOf(found, "claude-desktop", doctor.VerdictOK) == "" {
 		t.Errorf("%+v", found.Steps)
 	}
 	if said := findingsOf(found, "cursor", doctor.VerdictFail); !strings.Contains(said, "is not JSON") {

@@ -135,7 +135,10 @@ func (d *doctor) checkClientFiles(ctx context.Context) {
 			continue
 		}
 		for name, e := range servers {
-			if strings.Contains(filepath.Base(e.Command), "mcp-code-executor") {
+			switch {
+			case isOverSSH(e):
+				d.checkSSH(ctx, c.Name, fmt.Sprintf("%s, server %q: ", file, name), e)
+			case strings.Contains(filepath.Base(e.Command), "mcp-code-executor"):
 				d.checkEntry(ctx, c, file, name, e)
 			}
 		}
