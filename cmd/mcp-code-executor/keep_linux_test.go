@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/keep"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
@@ -418,7 +420,31 @@ func TestKeepFaults(t *testing.T) {
 		}, "", false},
 		{"the address was removed", func(k *keeper, _ int) { os.Remove(k.file("json")) }, "", false},
 		{"the address is damaged", func(k *keeper, _ int) { os.WriteFile(k.file("json"), []byte("{\x00"), 0o600) }, "", false},
-		{"the server is stopped", func(_ *keeper, server int) { syscall.Kill(server, syscall.SIGSTOP) }, "does not answer; it may be stopped (kill -CONT ", true},
+		{"the server is stopped", func(k *keeper, server int) {
+			syscall.Kill(server, syscall.SIGSTOP)
+			if status, out := k.command("stop", "--all", "--yes"); status != 1 || !strings.Contains(out, "does not answer; it may be stopped (kill -CONT ") {
+				k.t.Errorf("stop: status %d: %s", status, out)
+			}
+		}, "does not answer; it may be stopped (kill -CONT ", true},
+		{"the server was killed, and its number is another process's", func(k *keeper, server int) {
+			syscall.Kill(server, syscall.SIGKILL)
+			k.until("its end", func() bool { return len(k.backgrounds()) == 0 })
+			a := k.address()
+			a.PID = innocent(k.t).Pid
+			k.publish(a)
+		}, "", true},
+		{"the server was killed, and a stopped process holds the lock", func(k *keeper, server int) {
+			syscall.Kill(server, syscall.SIGKILL)
+			k.until("its end", func() bool { return len(k.backgrounds()) == 0 })
+			file, err := os.OpenFile(filepath.Join(k.place(), "lock"), os.O_RDWR, 0)
+			if err != nil || flock.Try(file.Fd(), true) != nil {
+				k.t.Fatalf("locking: %v", err)
+			}
+			holder := innocent(k.t)
+			holder.Signal(syscall.SIGSTOP)
+			fmt.Fprintf(file, "%-12d\n", holder.Pid)
+			k.t.Cleanup(func() { file.Close() })
+		}, "/lock: process ", true},
 		{"another version's protocol", func(k *keeper, server int) {
 			syscall.Kill(server, syscall.SIGSTOP) // it must not publish its own address again
 			a := k.address()
@@ -430,6 +456,17 @@ func TestKeepFaults(t *testing.T) {
 			os.Symlink(k.place()+"-away", k.place())
 			k.t.Cleanup(func() { os.Remove(k.place()); os.Rename(k.place()+"-away", k.place()) })
 		}, "is a symbolic link: only a directory of this user's", true},
+		{"the place is another user's", func(k *keeper, _ int) {
+			giveAway(k.t, k.place())
+			k.t.Cleanup(func() { os.Chown(k.place(), os.Getuid(), -1) })
+		}, "belongs to another user: only a directory of this user's", true},
+		{"the socket's directory is another user's", func(k *keeper, _ int) { giveAway(k.t, filepath.Dir(k.address().Socket)) }, "", false},
+		{"the socket is another user's process's", func(k *keeper, server int) {
+			syscall.Kill(server, syscall.SIGSTOP) // it must not publish its own address again
+			a := k.address()
+			a.Socket = foreignServer(k.t)
+			k.publish(a)
+		}, fmt.Sprintf("the process at the other end of the socket is user %d's", nobody), true},
 		{"the place is open to others", func(k *keeper, _ int) {
 			os.Chmod(k.place(), 0o777)
 			k.t.Cleanup(func() { os.Chmod(k.place(), 0o700) })
@@ -460,6 +497,81 @@ func TestKeepFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestKeepFullDisk: where the disk with the state directory is full, the front serves
+// by itself, and says why.
+func TestKeepFullDisk(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t)
+	state := filepath.Dir(k.place())
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p := prepare(t, k.settings...)
+	inMounts(t, p.cmd, fmt.Sprintf("mount -t tmpfs -o size=16k none %s\nhead -c 1M /dev/zero >%[1]s/big 2>/dev/null || true", state))
+	p.start()
+	p.shakeHands()
+	has(t, p.call("list_sessions", nil), "[note: KEEP has no effect, so sessions end with this server: ", "no space left on device")
+}
+
+// nobody is a user who is not the tests'.
+const nobody = 65534
+
+// giveAway makes a directory another user's, where the tests may.
+func giveAway(t *testing.T, path string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		testneeds.Skip(t, testneeds.OtherUser, "a directory of another user's")
+	}
+	if err := os.Chown(path, nobody, -1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// innocent is a process that nobody may signal but the test.
+func innocent(t *testing.T) *os.Process {
+	t.Helper()
+	cmd := exec.Command("/bin/sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		var status syscall.WaitStatus
+		if pid, err := syscall.Wait4(cmd.Process.Pid, &status, syscall.WNOHANG, nil); pid != 0 || err != nil {
+			t.Errorf("somebody has ended a process that is none of theirs: %v (%v)", status, err)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return cmd.Process
+}
+
+// foreignServer is a socket of another user's process, in a directory of ours.
+func foreignServer(t *testing.T) (socket string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "mcetest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if os.Getuid() != 0 {
+		testneeds.Skip(t, testneeds.OtherUser, "a socket of another user's process")
+	}
+	// The system notes who listens, not who has made the socket.
+	cmd := exec.Command(pythons(t)[0], "-c", `import os, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.setuid(int(sys.argv[2])); s.listen(); print(flush=True); s.accept(); sys.stdin.read()`,
+		filepath.Join(dir, "s"), strconv.Itoa(nobody))
+	stdin, inErr := cmd.StdinPipe()
+	stdout, outErr := cmd.StdoutPipe()
+	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stdin.Close(); cmd.Process.Kill(); cmd.Wait() })
+	if _, err := stdout.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "s")
 }
 
 // oldServer is a socket at which a server of another protocol answers.

@@ -27,6 +27,8 @@ const (
 	CCompiler = "c-compiler"
 	// SSHServer is the need for OpenSSH, or for Debian's packages of it.
 	SSHServer = "ssh-server"
+	// OtherUser is the need for root, who can give files to another user.
+	OtherUser = "other-user"
 )
 
 // All leaves a test out but for `make test-all`. Such a test is one of many alike

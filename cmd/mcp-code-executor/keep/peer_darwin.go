@@ -24,5 +24,11 @@ func parent(pid int) int {
 	return int(info.Eproc.Ppid)
 }
 
-// stopped is not known here: a server that does not answer for long counts as stopped.
-func stopped(int) bool { return true }
+// stoppedState is SSTOP of sys/proc.h.
+const stoppedState = 4
+
+// stopped reports whether a process was stopped by a signal, which time does not end.
+func stopped(pid int) bool {
+	info, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
+	return err == nil && info.Proc.P_stat == stoppedState
+}

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestProcesses: what is asked of the process table.
@@ -19,6 +20,7 @@ func TestProcesses(t *testing.T) {
 	}
 	cmd.Process.Signal(syscall.SIGSTOP)
 	for !stopped(pid) { // it is on its way
+		time.Sleep(time.Millisecond)
 	}
 	cmd.Process.Kill()
 	cmd.Wait()

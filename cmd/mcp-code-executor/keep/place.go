@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -56,7 +57,8 @@ func (p *place) file(key, kind string) string { return filepath.Join(p.dir, key+
 // lockPatience is how long the start of a server by another front is waited for.
 const lockPatience = 15 * time.Second
 
-// lock takes the lock under which servers are started and ended.
+// lock takes the lock under which servers are started and ended. Its file says who
+// has it: a process that was stopped by a signal is not waited for as long as others.
 func (p *place) lock(patience time.Duration) (unlock func(), err error) {
 	path := filepath.Join(p.dir, "lock")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
@@ -66,13 +68,27 @@ func (p *place) lock(patience time.Duration) (unlock func(), err error) {
 	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		err := flock.Try(file.Fd(), true)
 		if err == nil {
+			_, _ = file.WriteAt(fmt.Appendf(nil, "%-12d\n", os.Getpid()), 0) // the disk may be full
 			return func() { file.Close() }, nil
 		}
-		if !flock.Held(err) || time.Since(begun) >= patience {
-			file.Close()
-			return nil, fmt.Errorf("locking %s: %w", path, err)
+		holder := holderOf(file)
+		if flock.Held(err) && !given(begun, holder, patience) {
+			continue
 		}
+		file.Close()
+		if flock.Held(err) && holder > 0 && stopped(holder) {
+			err = fmt.Errorf("process %d has it and is stopped (kill -CONT %d lets it go on)", holder, holder)
+		}
+		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
+}
+
+// holderOf is the process that has written itself into a lock's file, 0 for none.
+func holderOf(file *os.File) int {
+	text := make([]byte, 12)
+	n, _ := file.ReadAt(text, 0)
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text[:n])))
+	return max(pid, 0)
 }
 
 // claim takes the lock that a server holds as long as it lives, nil when another
