@@ -11,6 +11,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 )
 
 // visit is one connection to a server that outlives its clients: whose calls they
@@ -28,8 +29,9 @@ type visitKey struct{}
 func (s *Server) ServeFor(ctx context.Context, c *session.Conversation, given []string, r io.Reader, w io.Writer) error {
 	v := &visit{conversation: c, given: given}
 	v.first = sync.OnceValue(func() *notices {
-		sentences := append(v.given, welcomeWords(c.Welcome())...)
-		return &notices{sentences: func() []string { return sentences }}
+		welcome := c.Welcome()
+		sentences := append(v.given, welcomeWords(welcome)...)
+		return &notices{sentences: func() []string { return sentences }, heard: func() { c.Told(welcome) }}
 	})
 	return s.serve(context.WithValue(ctx, visitKey{}, v), c, r, w)
 }
@@ -77,6 +79,9 @@ func welcomeWords(w session.Welcome) []string {
 		}
 		sentences = append(sentences, backWords(b))
 	}
+	for _, over := range w.Over {
+		sentences = append(sentences, overWords(over))
+	}
 	if len(w.Changed) > 0 {
 		sentences = append(sentences, fmt.Sprintf("variables of this client that are not the same in the kernel of session %q: %s. stop_session with restart: true starts a kernel with the new ones, without the session's state",
 			w.Default, render.Text(strings.Join(w.Changed[:min(len(w.Changed), 20)], ", "), 1000)))
@@ -85,6 +90,19 @@ func welcomeWords(w session.Welcome) []string {
 		sentences = append(sentences, "the kept sessions take "+render.ByteSize(w.Memory)+" of memory")
 	}
 	return sentences
+}
+
+// overWords tells of a session that has ended before the client came.
+func overWords(o history.Over) string {
+	why := "its server was stopped"
+	if o.Keep > 0 {
+		why = fmt.Sprintf("it was kept for %s after its last use (KEEP)", o.Keep)
+	}
+	words := fmt.Sprintf("session %q ended %s, with its variables: %s", o.Session, agoOf(time.Since(o.At)), why)
+	if o.Last != "" {
+		words += fmt.Sprintf(". get_execution id=%s reads its last run, export_session session=%q has the code to build it again", o.Last, o.Session)
+	}
+	return words
 }
 
 // backWords tells of one session that was there before.

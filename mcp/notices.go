@@ -23,6 +23,7 @@ type notices struct {
 	// sentences are found when they are told first: records are read for them.
 	sentences func() []string
 	told      atomic.Bool
+	heard     func() // called when the client has them; may be nil
 }
 
 func newNotices(given []string, sessions *session.Manager) *notices {
@@ -87,7 +88,11 @@ func (n *notices) addTo(ctx context.Context, result *mcp.CallToolResult) {
 	}
 	first.Text = n.within(first.Text)
 	result.Content[0] = first
-	rpc.AfterDelivery(ctx, func() { n.told.Store(true) })
+	rpc.AfterDelivery(ctx, func() {
+		if !n.told.Swap(true) && n.heard != nil {
+			n.heard()
+		}
+	})
 }
 
 // within is an answer's text with the notices in it.

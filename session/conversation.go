@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 	"github.com/mcp-code-executor/mcp-code-executor/session/variables"
@@ -255,8 +256,11 @@ func (m *Manager) Expire(now time.Time) (next time.Time) {
 			if next.IsZero() || due.Before(next) {
 				next = due
 			}
-		case m.forget(s, now):
-			m.wg.Go(func() { m.end(s) })
+		default:
+			if kept, ok := m.forget(s, now); ok {
+				m.noteOver(s, kept)
+				m.wg.Go(func() { m.end(s) })
+			}
 		}
 	}
 	return next
@@ -294,21 +298,40 @@ func (s *Session) dueLocked() (due time.Time, counting bool) {
 }
 
 // forget takes a session that is still due out of the list, under the locks that
-// also guard its use and its queue.
-func (m *Manager) forget(s *Session, now time.Time) bool {
+// also guard its use and its queue. It tells for how long it was kept.
+func (m *Manager) forget(s *Session, now time.Time) (kept time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	due, counting := s.dueLocked()
 	if !counting || due.After(now) || m.sessions[s.name] != s {
-		return false
+		return 0, false
 	}
+	kept = m.kept[s.name].keep
 	delete(m.sessions, s.name)
 	delete(m.kept, s.name)
 	delete(m.defaults, s.name)
 	s.closed = true
-	return true
+	return kept, true
+}
+
+// noteOver remembers for clients to come that the session has ended, with what it had:
+// after it was kept for so long, or 0 with its server.
+func (m *Manager) noteOver(s *Session, kept time.Duration) {
+	if m.config.Overs == nil || s.alone {
+		return
+	}
+	over := history.Over{Session: s.name, At: time.Now(), Keep: kept}
+	s.mu.Lock()
+	had := s.generation > 0
+	if s.latest != nil {
+		over.Last = s.latest.id
+	}
+	s.mu.Unlock()
+	if had {
+		m.config.Overs.Add(over)
+	}
 }
 
 // Idle reports whether there are neither conversations nor sessions, nor runs that

@@ -47,7 +47,10 @@ type Config struct {
 	Place string
 	// IdleLimit ends the kernel of a session that has been idle so long; 0 never.
 	IdleLimit time.Duration
-	Log       *slog.Logger
+	// Overs are told to clients that come after the end of what was kept for them.
+	// nil where there is only one client.
+	Overs *history.Overs
+	Log   *slog.Logger
 }
 
 // Manager owns the sessions of one server process.
@@ -275,6 +278,9 @@ func (m *Manager) Close(ctx context.Context) {
 	sessions = slices.AppendSeq(sessions, maps.Keys(m.fresh))
 	m.sessions = map[string]*Session{}
 	m.mu.Unlock()
+	for _, s := range sessions {
+		m.noteOver(s, 0)
+	}
 	var wg sync.WaitGroup
 	m.cancel()
 	for _, s := range sessions {

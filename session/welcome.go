@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/variables"
 )
 
@@ -18,6 +19,8 @@ type Welcome struct {
 	// Changed names the variables that are not the same as those with which the
 	// kernel of its default session was started.
 	Changed []string
+	// Over are sessions that have ended since a client was told such things.
+	Over []history.Over
 	// Memory is what the sessions that were there take, in bytes.
 	Memory int64
 }
@@ -51,7 +54,7 @@ func (c *Conversation) Welcome() Welcome {
 	if mine == "" {
 		mine = c.Name("")
 	}
-	w := Welcome{Default: mine}
+	w := Welcome{Default: mine, Over: m.config.Overs.All()}
 	others := map[string]bool{}
 	m.mu.Lock()
 	for other := range m.conversations {
@@ -84,6 +87,9 @@ func (c *Conversation) Welcome() Welcome {
 	}
 	return w
 }
+
+// Told says that the client has what the welcome tells.
+func (c *Conversation) Told(w Welcome) { c.manager.config.Overs.Told(w.Over) }
 
 // back tells of the session as of one that was there before, and with which
 // variables its kernel was started.

@@ -168,6 +168,7 @@ func TestKeep(t *testing.T) {
 	if status, out := k.command("ps"); status != 0 || out != "no background server runs\n" {
 		t.Errorf("ps afterwards: status %d: %s", status, out)
 	}
+	has(t, k.client().call("list_sessions", nil), `[note: session "default" ended `, " ago, with its variables: its server was stopped. get_execution id=", `[note: session "default-2" ended `)
 }
 
 // restarts ends the client in each way while code runs, n times, and looks at what
@@ -316,6 +317,21 @@ func TestKeepOver(t *testing.T) {
 	t.Logf("nothing was left after %s", took)
 	if dirs, _ := filepath.Glob(filepath.Join(k.home, ".local/state/mcp-code-executor/keep/*.json")); len(dirs) > 0 {
 		t.Errorf("left: %v", dirs)
+	}
+	p = k.client()
+	p.request("tools/list", map[string]any{})
+	p.stdin.Close() // it has heard nothing
+	p.wait(10 * time.Second)
+	p = k.client()
+	r := p.call("list_sessions", nil)
+	has(t, r, `[note: session "default" ended `, " ago, with its variables: it was kept for 1s after its last use (KEEP). get_execution id=", `export_session session="default" has the code`)
+	_, id, _ := strings.Cut(r.text(), "get_execution id=")
+	id, _, _ = strings.Cut(id, " ")
+	has(t, p.call("get_execution", args{"id": id}), "id="+id, "family")
+	p.stdin.Close()
+	p.wait(10 * time.Second)
+	if r := k.client().call("list_sessions", nil); strings.Contains(r.text(), "[note: ") {
+		t.Errorf("told again: %s", r.text())
 	}
 }
 

@@ -5,7 +5,8 @@
 // other in a private directory below the state directory.
 //
 // The files there, for each key (see key.go): KEY.alive, locked as long as the server
-// lives; KEY.json, where its socket is; KEY.log, what it logs. One file, lock, is held
+// lives; KEY.json, where its socket is; KEY.log, what it logs; KEY.over, the sessions that
+// ended since a client was told such things. One file, lock, is held
 // by who starts or ends a server.
 package keep
 

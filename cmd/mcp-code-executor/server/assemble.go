@@ -13,6 +13,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/mcp"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
@@ -37,16 +38,17 @@ func Assemble(getenv func(string) string, version string, log *slog.Logger, noti
 	s := settings.Read(getenv)
 	// Sockets lie where the system keeps such files for the user's session.
 	places := []string{getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR")}
-	return assemble(getenv, version, log, places, mcp.Config{Notices: append(s.Sentences(), notices...)})
+	return assemble(getenv, version, log, places, nil, mcp.Config{Notices: append(s.Sentences(), notices...)})
 }
 
 // AssembleKept is Assemble for a server that outlives its clients, which come by
-// [mcp.Server.ServeFor]. Its sockets lie where no end of a login takes them.
-func AssembleKept(getenv func(string) string, version string, log *slog.Logger) (*Parts, error) {
-	return assemble(getenv, version, log, nil, mcp.Config{Kept: true})
+// [mcp.Server.ServeFor]. Its sockets lie where no end of a login takes them. overs are
+// the sessions of those before it.
+func AssembleKept(getenv func(string) string, version string, log *slog.Logger, overs *history.Overs) (*Parts, error) {
+	return assemble(getenv, version, log, nil, overs, mcp.Config{Kept: true})
 }
 
-func assemble(getenv func(string) string, version string, log *slog.Logger, sockets []string, words mcp.Config) (*Parts, error) {
+func assemble(getenv func(string) string, version string, log *slog.Logger, sockets []string, overs *history.Overs, words mcp.Config) (*Parts, error) {
 	reaper, err := guard.NewReaper()
 	if err != nil {
 		return nil, err
@@ -72,6 +74,7 @@ func assemble(getenv func(string) string, version string, log *slog.Logger, sock
 		StateDir:    places.State,
 		Place:       strings.Join(near(places), "\x00"),
 		IdleLimit:   s.IdleLimit,
+		Overs:       overs,
 		Log:         log,
 	})
 	words.Sessions, words.Version, words.Log = sessions, version, log
