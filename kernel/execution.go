@@ -165,6 +165,7 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 		k.unregister(e)
 		return nil, fmt.Errorf("%w: %w", ErrDead, err)
 	}
+	k.ran(e.id)
 	k.dirty()
 	return e, nil
 }

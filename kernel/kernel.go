@@ -65,6 +65,7 @@ type Kernel struct {
 	exited     bool       // the kernel said it exits (ask_exit)
 	latest     *Execution // the current one, or the last
 	outside    outside
+	atStake    Lost
 	closed     bool
 }
 
@@ -312,6 +313,7 @@ func (k *Kernel) Done() <-chan struct{} { return k.gone }
 func (k *Kernel) Exit() Exit {
 	exit := Exit{Exit: k.process.Exit()}
 	exit.Tail = k.lastWords(exit.Tail)
+	exit.Lost = k.Lost()
 	exit.OutOfMemory = exit.Signal == syscall.SIGKILL && !exit.Killed && k.oom != nil && k.oom.rose()
 	return exit
 }
@@ -321,6 +323,7 @@ type Exit struct {
 	guard.Exit
 	// OutOfMemory says that its memory cgroup killed it.
 	OutOfMemory bool
+	Lost        Lost
 }
 
 // Usage is what the kernel's process and everything it started use now.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
 )
 
 // route hands a message to what it belongs to, by its parent's msg_id. A
@@ -21,6 +22,8 @@ func (k *Kernel) route(name jupyter.Channel, msg *jupyter.Message) {
 	k.mu.Unlock()
 	again := k.arrived(msg)
 	switch {
+	case msg.Header.MsgType == launch.MessageVariables && name == jupyter.IOPub:
+		k.gotVariables(msg)
 	case e != nil && name == jupyter.IOPub:
 		k.routeOutput(e, msg, again)
 	case e != nil && msg.Header.MsgType == jupyter.MsgExecuteReply:

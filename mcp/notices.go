@@ -30,7 +30,7 @@ func newNotices(given []string, sessions *session.Manager) *notices {
 	if sessions == nil {
 		return &notices{sentences: func() []string { return given }}
 	}
-	// Who was killed is asked now: the first run takes their place.
+	// Who was killed is asked now: later ones are not before this server.
 	ago, prefixes := sessions.Killed()
 	return &notices{sentences: sync.OnceValue(func() []string {
 		if prefixes == nil {
@@ -46,7 +46,7 @@ const maxLost = 4
 // killedWords says that the server before this one was killed, what it ran then, and
 // what can be read of it.
 func killedWords(ago time.Duration, lost []history.Lost) []string {
-	words := []string{fmt.Sprintf("the server was started anew: earlier sessions are gone, with their variables (the one before it was killed; its last run began %s). Set up what you need again", agoWords(ago))}
+	words := []string{fmt.Sprintf("the server was started anew: earlier sessions are gone, with their variables (a server that worked here was killed %s). Set up what you need again", agoWords(ago))}
 	for i, l := range slices.Backward(lost) {
 		if len(lost)-i > maxLost {
 			words = append(words, fmt.Sprintf("%d more sessions were open", i+1))
@@ -56,13 +56,57 @@ func killedWords(ago time.Duration, lost []history.Lost) []string {
 		if l.Running != "" {
 			was = fmt.Sprintf(" was running %s (unknown: the server died during this run);", l.Running)
 		}
-		read := "get_execution id=" + l.Last + " reads its run"
-		if l.First != l.Last {
-			read = fmt.Sprintf("get_execution reads its runs %s to %s", l.First, l.Last)
+		if names := variableNames(l.Variables.Names, l.Variables.Count, maxLostNames/2); names != "" {
+			was += " lost: " + names + ";"
 		}
-		words = append(words, fmt.Sprintf("session %s of the dead server:%s %s, export_session id=%s.. has the code to build it again", l.Session, was, read, l.First))
+		words = append(words, fmt.Sprintf("session %s of the dead server:%s %s", l.Session, was, readWords(l.First, l.Last)))
 	}
 	return words
+}
+
+// readWords says how the runs from one id to another are read.
+func readWords(first, last string) string {
+	if first == last {
+		return fmt.Sprintf("get_execution id=%s reads its run, export_session id=%s has the code to build it again", first, first)
+	}
+	return fmt.Sprintf("get_execution reads its runs %s to %s, export_session id=%s..%s has the code to build it again", first, last, first, last)
+}
+
+// maxLostNames bounds the text with the names of lost variables, in bytes.
+const maxLostNames = 600
+
+// variableNames lists variables with their types, as many as fit into max bytes.
+func variableNames(names []string, count, max int) string {
+	var b strings.Builder
+	shown := 0
+	for i, variable := range names {
+		name, kind, _ := strings.Cut(variable, " ")
+		if i > 0 && b.Len()+len(variable) > max {
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(name + " (" + kind + ")")
+		shown++
+	}
+	if more := count - shown; more > 0 && shown > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
+	}
+	return b.String()
+}
+
+// lostNames says what was lost with the session's kernel, and what can be read of it.
+func lostNames(r session.Report) string {
+	if r.Exit == nil || r.Fresh {
+		return ""
+	}
+	lost := r.Exit.Lost
+	names := variableNames(lost.Variables.Names, lost.Variables.Count, maxLostNames)
+	if names == "" {
+		return ""
+	}
+	return "lost: " + names + "; " + readWords(lost.First, lost.Last)
 }
 
 // agoWords says how long ago something was, as far as that is known.

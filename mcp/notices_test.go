@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 )
 
@@ -32,10 +33,10 @@ func TestNotices(t *testing.T) {
 
 // TestKilledWords: what a dead server has left is told by name, the last sessions first.
 func TestKilledWords(t *testing.T) {
-	lost := []history.Lost{{Session: "a", First: "x-1", Last: "x-1"}, {Session: "b", First: "x-2", Last: "x-9", Running: "x-9"}}
+	lost := []history.Lost{{Session: "a", First: "x-1", Last: "x-1"}, {Session: "b", First: "x-2", Last: "x-9", Running: "x-9", Variables: record.Variables{Names: []string{"df DataFrame", "n int"}, Count: 5}}}
 	want := []string{
-		"session b of the dead server: was running x-9 (unknown: the server died during this run); get_execution reads its runs x-2 to x-9, export_session id=x-2.. has the code to build it again",
-		"session a of the dead server: get_execution id=x-1 reads its run, export_session id=x-1.. has the code to build it again",
+		"session b of the dead server: was running x-9 (unknown: the server died during this run); lost: df (DataFrame), n (int) and 3 more; get_execution reads its runs x-2 to x-9, export_session id=x-2..x-9 has the code to build it again",
+		"session a of the dead server: get_execution id=x-1 reads its run, export_session id=x-1 has the code to build it again",
 	}
 	if got := killedWords(time.Minute, lost)[1:]; !slices.Equal(got, want) {
 		t.Errorf("%q", got)

@@ -159,6 +159,9 @@ func finishedLines(r session.Report) []string {
 	case session.OutcomeCancelled:
 		add("cancelled before it ran: nothing of this code was executed")
 	}
+	if words := lostNames(r); words != "" {
+		add("%s", words)
+	}
 	if line := stopLine(r); line != "" {
 		lines = append(lines, line)
 	}

@@ -181,9 +181,8 @@ func (m *Manager) Find(name string) (*Session, error) {
 // Storage opens the code storage.
 func (m *Manager) Storage() (*codefile.Store, error) { return m.config.Storage() }
 
-// Killed reports whether the server before this one in the client's place was killed
-// with sessions open, in the last hours, how long ago it ran something, and the first
-// halves of the ids of such servers.
+// Killed reports whether servers in the client's place were killed with sessions open,
+// in the last hour, how long ago the last one was, and the first halves of their ids.
 func (m *Manager) Killed() (ago time.Duration, prefixes []string) { return m.marks.Killed() }
 
 // StateDir is where records and claimed ids are kept.

@@ -185,11 +185,24 @@ func (m *Manager) Past(id string, since Cursor) (*Past, error) {
 			continue // swept, or deleted
 		}
 		if p := pastRun(r, id, since); p != nil {
+			m.notePastRead(prefix, p.Report.Outcome)
 			return p, nil
 		}
 		r.Close()
 	}
 	return nil, unknown
+}
+
+// notePastRead ends the telling of a killed server when the run that it died during has
+// been read, or any where there is no such run.
+func (m *Manager) notePastRead(prefix string, outcome Outcome) {
+	if !m.marks.Left(prefix) {
+		return
+	}
+	during := func(l history.Lost) bool { return l.Running != "" }
+	if outcome == OutcomeUnknown || !slices.ContainsFunc(m.Lost([]string{prefix}), during) {
+		m.marks.Forget(prefix)
+	}
 }
 
 // pastRun reads what a record has of a run, nil for nothing.

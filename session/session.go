@@ -58,7 +58,7 @@ type Session struct {
 // Loss is the death of a kernel: the session's variables are gone.
 type Loss struct {
 	Generation int
-	Exit       *Exit // nil while the process is still ending
+	Exit       *Exit // with Idle only what was lost
 	At         time.Time
 	// Idle is how long the session had been idle when its idle limit ended the
 	// kernel; 0 when the kernel died otherwise.
@@ -339,8 +339,10 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 		e.exit = r.Exit
 		s.dropLocked(k)
 		s.loss = nil // this answer tells it
+		told := *r.Exit
+		told.Lost = kernel.Lost{} // the same
 		for _, w := range s.queue.drain() {
-			w.exit = r.Exit
+			w.exit = &told
 			w.finishLocked(OutcomeNotRun, nil)
 		}
 	}

@@ -199,7 +199,7 @@ func (s *Session) expire() {
 	}
 	k := s.kernel
 	s.kernel, s.deaths = nil, 0 // this end was wanted: it says nothing against another kernel
-	s.loss = &Loss{Generation: s.generation, At: time.Now(), Idle: limit}
+	s.loss = &Loss{Generation: s.generation, At: time.Now(), Idle: limit, Exit: &Exit{Lost: k.Lost()}}
 	s.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, stopTime)
 		defer cancel()

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
 
-// TestStartedAnew: the first answer of a server whose predecessor was killed says that
-// its sessions are gone; none says so after a normal end.
+// TestStartedAnew: the first answer of each server says what one that was killed has
+// left, until the run that it died during has been read; none says so after a normal end.
 func TestStartedAnew(t *testing.T) {
 	t.Parallel()
 	first := launch(t, inVenv(t)...)
@@ -38,8 +40,11 @@ func TestStartedAnew(t *testing.T) {
 	}
 	second := launch(t, same...)
 	if r := second.call("execute_code", args{"code": "x"}); !strings.Contains(r.text(), "[note: the server was started anew: earlier sessions are gone") ||
-		!strings.Contains(r.text(), "\n[note: session default of the dead server: was running "+running+" (unknown: the server died during this run); get_execution reads its runs "+old+" to "+running+", export_session id="+old+".. has the code to build it again]") {
+		!strings.Contains(r.text(), "\n[note: session default of the dead server: was running "+running+" (unknown: the server died during this run); lost: x (int); get_execution reads its runs "+old+" to "+running+", export_session id="+old+".."+running+" has the code to build it again]") {
 		t.Errorf("%s", r.text())
+	}
+	if r := launch(t, same...).call("list_sessions", nil); !strings.Contains(r.text(), "[note: the server was started anew") {
+		t.Errorf("a third, after a run of the second: %s", r.text())
 	}
 	if r := second.call("get_execution", args{"id": old}); strings.Contains(r.text(), "started anew") || !strings.Contains(r.text(), "[note: a run of an earlier server, from its record") {
 		t.Errorf("%s", r.text())
@@ -48,7 +53,7 @@ func TestStartedAnew(t *testing.T) {
 	second.stdin.Close()
 	second.wait(time.Minute)
 	if r := launch(t, same...).call("list_sessions", nil); strings.Contains(r.text(), "started anew") {
-		t.Errorf("after a normal end: %s", r.text())
+		t.Errorf("after its run was read, and a normal end: %s", r.text())
 	}
 }
 
@@ -75,5 +80,60 @@ func looksBack(t *testing.T, p *program, figure, failed, running string) {
 	}
 	if r := p.call("export_session", args{"id": figure + ".."}); !strings.Contains(r.text(), "3 runs") {
 		t.Errorf("%s", r.text())
+	}
+}
+
+// TestLostNames: the first answer after a kernel's death names the variables that are
+// lost, and where the code is to make them again; the next ones do not.
+func TestLostNames(t *testing.T) {
+	t.Parallel()
+	p := launch(t, inVenv(t)...)
+	for i, end := range []struct{ name, code, status string }{
+		{"in a run", "import os; os._exit(1)", "[died | "},
+		{"by exit()", "exit()", "[exited | "},
+		{"between runs", "import os, threading; threading.Timer(0.2, os._exit, [1]).start()", ""},
+	} {
+		first := p.run("class Model: pass\ndf, model = [1], Model()").field("id")
+		awaitRecorded(t, p.home, "model Model", i+1)
+		r := p.call("execute_code", args{"code": end.code})
+		last := r.field("id")
+		if end.status == "" {
+			until(t, "the kernel's end", func() bool { return strings.Contains(p.call("list_sessions", nil).text(), "no kernel") })
+			r = p.call("execute_code", args{"code": "df"})
+			end.status = "[not run | "
+		}
+		want := "\n[lost: Model (type), df (list), model (Model); get_execution reads its runs " + first + " to " + last + ", export_session id=" + first + ".." + last + " has the code to build it again]"
+		if !strings.HasPrefix(r.text(), end.status) || !strings.Contains(r.text(), want) {
+			t.Errorf("%s: %s\nwant: %s", end.name, r.text(), want)
+		}
+		if r := p.call("execute_code", args{"code": "1"}); strings.Contains(r.text(), "lost: ") {
+			t.Errorf("%s, again: %s", end.name, r.text())
+		}
+		p.call("stop_session", args{"restart": true}) // the ids of the next kernel begin with its first run
+	}
+}
+
+// awaitRecorded waits until n of the records below a home have a text.
+func awaitRecorded(t *testing.T, home, text string, n int) {
+	t.Helper()
+	until(t, text+" in the records", func() bool {
+		found := 0
+		for _, name := range recordNames(t, home) {
+			journal, err := os.ReadFile(filepath.Join(home, ".local", "state", "mcp-code-executor", "records", name, "record.jsonl"))
+			if err == nil && strings.Contains(string(journal), text) {
+				found++
+			}
+		}
+		return found >= n
+	})
+}
+
+// until polls what has no event.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not so within 30 s", what)
+		}
 	}
 }

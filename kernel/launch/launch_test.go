@@ -134,7 +134,7 @@ func TestConstants(t *testing.T) {
 	}
 	for _, want := range []string{
 		`SIDECAR = "--mce-sidecar="`, `NO_PRELUDE = "--mce-no-prelude"`,
-		`PIPES = "--mce-pipes="`, `UNSENT = "--mce-unsent="`, `TEXT = "mce_text"`,
+		`PIPES = "--mce-pipes="`, `UNSENT = "--mce-unsent="`, `TEXT = "mce_text"`, `MESSAGE = "` + MessageVariables + `"`,
 		`FILENAME = "mce_filename"`, `REFRESH = "mce_refresh"`, `RELOAD = "mce_reload"`,
 		"exit status 3", "exit status 4", "exit status 5",
 	} {
@@ -230,6 +230,12 @@ var kernelCases = map[string]facts{
 	},
 	"bytes_of_children": {"wide": true, "big": true, "status": "ok"},
 	"children_in_time":  {"missing": 0.0, "forked": "child\n"},
+	"variables": {
+		"first": list{list{"touched list", "Meta type", "Hostile Meta", "value Hostile"}, 4.0, facts{}}, "touched": "[]",
+		"same":    nil,
+		"changed": list{list{"touched list", "Meta type", "Hostile Meta", "df float"}, 4.0, facts{}},
+		"many":    list{200.0, "v4999 int", 2000.0}, "namespace": "[]", "log": list{},
+	},
 	"failures": {
 		"step":       list{"2", " step=interrupt error=AttributeError"},
 		"missing":    list{3.0, list{"mce-launch: ipykernel missing: ModuleNotFoundError: No module named 'ipykernel'"}},

@@ -38,6 +38,8 @@ func (r *Record) line(e Entry, max int) (*line, error) {
 	case KindEnd:
 		l.Outcome, l.ExecutionCount, l.Ename = e.End.Outcome, e.End.ExecutionCount, e.End.Ename
 		l.Evalue, l.Note = cut(e.End.Evalue, inlineMax), cut(e.End.Note, inlineMax)
+	case KindVariables:
+		l.Variables, l.Count = e.Variables.Names, e.Variables.Count
 	case KindOutput:
 		err = r.outputLine(l, e.Output, max)
 	}

@@ -22,6 +22,8 @@ const (
 	KindBegin  Kind = "begin"  // code about to be sent
 	KindOutput Kind = "output" // something the code produced
 	KindEnd    Kind = "end"    // the execution is over
+	// KindVariables are the names of the kernel's variables at that time.
+	KindVariables Kind = "variables"
 )
 
 // Info says which kernel process a record belongs to.
@@ -61,6 +63,13 @@ type End struct {
 	Note           string
 }
 
+// Variables are the names of a kernel's variables.
+type Variables struct {
+	// Names are "NAME TYPE", in the order in which they were made: the newest 200.
+	Names []string
+	Count int // of all, as far as they were counted
+}
+
 // Entry is one thing in a record. The field that Kind names is set; of a kind
 // this version does not know only the first five fields are.
 type Entry struct {
@@ -74,6 +83,8 @@ type Entry struct {
 	Begin  *Begin
 	Output *jupyter.Output
 	End    *End
+	// Variables is of KindVariables; Exec is empty.
+	Variables *Variables
 }
 
 // ErrClosed is returned for appending to a closed record.
@@ -136,6 +147,9 @@ type line struct {
 	Ename          string `json:"ename,omitempty"`
 	Evalue         string `json:"evalue,omitempty"`
 	Note           string `json:"note,omitempty"`
+
+	Variables []string `json:"variables,omitempty"`
+	Count     int      `json:"count,omitempty"`
 }
 
 // value is a [jupyter.Value] as it is written: text, bytes that are no UTF-8,
@@ -167,6 +181,8 @@ func (l *line) entry(dir string) (Entry, error) {
 	case KindEnd:
 		e.End = &End{Outcome: l.Outcome, Ended: l.Time, ExecutionCount: l.ExecutionCount,
 			Ename: l.Ename, Evalue: l.Evalue, Note: l.Note}
+	case KindVariables:
+		e.Variables = &Variables{Names: l.Variables, Count: l.Count}
 	case KindOutput:
 		out, err := l.output(dir)
 		e.Output = out

@@ -87,31 +87,39 @@ func (r *Reader) Read(exec string, from, to Position) iter.Seq2[Entry, error] {
 	}
 }
 
-// Runs yields the executions that begin at or after from, in order, and whether each
-// has ended: of one that has not nobody knows how it went.
-func (r *Reader) Runs(from Position) iter.Seq2[string, bool] {
-	return func(yield func(string, bool) bool) {
-		var order []string
-		ended := map[string]bool{}
-		s := &scanner{dir: r.dir, src: r.file, size: r.Tail(), noOutput: true}
-		s.read(from, s.size, func(e Entry, _ error) bool { // an entry without its code counts
-			switch e.Kind {
-			case KindBegin:
-				if _, known := ended[e.Exec]; !known {
-					order = append(order, e.Exec)
-				}
-				ended[e.Exec] = false
-			case KindEnd:
-				ended[e.Exec] = true
-			}
-			return true
-		})
-		for _, exec := range order {
-			if !yield(exec, ended[exec]) {
-				return
-			}
+// Outline is what a record tells without outputs.
+type Outline struct {
+	Runs []Run // in order
+	// Variables are the last that the kernel told.
+	Variables Variables
+}
+
+// Run is an execution. Of one that has not ended nobody knows how it went.
+type Run struct {
+	Exec  string
+	Ended bool
+}
+
+// Outline reads the executions that begin at or after from.
+func (r *Reader) Outline(from Position) (o Outline) {
+	places := map[string]int{}
+	s := &scanner{dir: r.dir, src: r.file, size: r.Tail(), noOutput: true}
+	s.read(from, s.size, func(e Entry, _ error) bool { // an entry without its code counts
+		place, known := places[e.Exec]
+		switch {
+		case e.Kind == KindBegin && known: // another cell of a notebook
+			o.Runs[place].Ended = false
+		case e.Kind == KindBegin:
+			places[e.Exec] = len(o.Runs)
+			o.Runs = append(o.Runs, Run{Exec: e.Exec})
+		case e.Kind == KindEnd && known:
+			o.Runs[place].Ended = true
+		case e.Kind == KindVariables:
+			o.Variables = *e.Variables
 		}
-	}
+		return true
+	})
+	return o
 }
 
 // Close ends reading.

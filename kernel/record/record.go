@@ -191,6 +191,12 @@ func (r *Record) End(exec string, e End) (Position, error) {
 	return next, err
 }
 
+// NoteVariables records the names of the kernel's variables, of now.
+func (r *Record) NoteVariables(v Variables) error {
+	_, _, err := r.add(Entry{Kind: KindVariables, Variables: &v})
+	return err
+}
+
 // Err is non-nil once the disk has failed. Entries that could not be written
 // are then kept in memory, the first and the last of them, and are lost with
 // the process. It stays so: a new kernel process gets a new record.

@@ -383,9 +383,9 @@ func TestCreateErrors(t *testing.T) {
 
 // unfinished are the executions that have a begin without an end.
 func unfinished(r *Reader) (open []string) {
-	for exec, ended := range r.Runs(0) {
-		if !ended {
-			open = append(open, exec)
+	for _, run := range r.Outline(0).Runs {
+		if !run.Ended {
+			open = append(open, run.Exec)
 		}
 	}
 	return open

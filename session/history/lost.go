@@ -14,6 +14,8 @@ type Lost struct {
 	First, Last string
 	// Running is the id of the run that its server died during, "" for none.
 	Running string
+	// Variables are those of its last kernel.
+	Variables record.Variables
 }
 
 // maxLooked bounds how much is read of one record to tell what was lost, in bytes: of a
@@ -28,30 +30,34 @@ func LostOf(dirs []string) (all []Lost) {
 		if err != nil {
 			continue // swept, or deleted
 		}
-		name, _ := notebook.FreshOf(r.Info().Session)
+		name, alone := notebook.FreshOf(r.Info().Session)
 		i := slices.IndexFunc(all, func(l Lost) bool { return l.Session == name })
 		if i < 0 {
 			all, i = append(all, Lost{Session: name}), len(all)
 		}
-		all[i].read(r)
+		all[i].read(r, alone)
 		r.Close()
 	}
 	return slices.DeleteFunc(all, func(l Lost) bool { return l.Last == "" })
 }
 
-// read adds the runs of one record.
-func (l *Lost) read(r *record.Reader) {
+// read adds the runs of one record; alone says that its kernel was of one run.
+func (l *Lost) read(r *record.Reader, alone bool) {
 	if r.Writing() {
 		return // its server lives
 	}
 	from := max(0, r.Tail()-maxLooked)
-	for exec, ended := range r.Runs(from) {
+	outline := r.Outline(from)
+	for _, run := range outline.Runs {
 		if l.First == "" {
-			l.First = exec
+			l.First = run.Exec
 		}
-		l.Last = exec
-		if !ended {
-			l.Running = exec
+		l.Last = run.Exec
+		if !run.Ended {
+			l.Running = run.Exec
 		}
+	}
+	if !alone {
+		l.Variables = outline.Variables
 	}
 }

@@ -14,21 +14,23 @@ import (
 // Marks tell a server that the one before it was killed. A server that has run
 // something has a file in the state directory, which holds where its client works.
 // It is locked while the server lives and removed when it closes: one that is there
-// without a lock is of a server that was killed, or whose machine went down.
+// without a lock is of a server that was killed, or whose machine went down. Its time
+// is set each minute, and says when that was.
 type Marks struct {
 	dir, name string
 	place     string // "" for none
 
-	mu      sync.Mutex // protects the fields below
-	file    *os.File
-	touched time.Time
-	closed  bool
+	mu     sync.Mutex // protects the fields below
+	file   *os.File
+	tried  time.Time   // to make the file
+	beat   *time.Timer // sets the file's time; ended by Close
+	closed bool
 }
 
 const (
 	// markMemory is for how long a killed server is told of.
-	markMemory = 6 * time.Hour
-	// markTouch is how often the file's time is set, which says when the last run was.
+	markMemory = time.Hour
+	// markTouch is how often the file's time is set.
 	markTouch = time.Minute
 	// maxPlace bounds what is read of another's file.
 	maxPlace = 16 << 10
@@ -40,23 +42,20 @@ func NewMarks(stateDir, name, place string) *Marks {
 	return &Marks{dir: filepath.Join(stateDir, "running"), name: name, place: place}
 }
 
-// Ran notes that something was run now. The first time it takes the place of
-// killed servers, whose files go.
+// Ran notes that something was run: from now on the server has a file. The files of
+// servers that were killed long ago go.
 func (m *Marks) Ran() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := time.Now()
-	if m.place == "" || m.closed || now.Sub(m.touched) < markTouch {
+	if m.place == "" || m.closed || m.file != nil || time.Since(m.tried) < markTouch {
 		return
 	}
-	m.touched = now
+	m.tried = time.Now()
 	path := filepath.Join(m.dir, m.name)
-	if m.file != nil {
-		_ = os.Chtimes(path, now, now)
-		return
-	}
 	for _, left := range m.left() {
-		_ = os.Remove(left.path)
+		if time.Since(left.at) > markMemory {
+			_ = os.Remove(left.path)
+		}
 	}
 	if os.MkdirAll(m.dir, 0o700) != nil {
 		return
@@ -71,6 +70,31 @@ func (m *Marks) Ran() {
 		return
 	}
 	m.file = file
+	m.beat = time.AfterFunc(markTouch, m.touch)
+}
+
+// touch notes that the server lives.
+func (m *Marks) touch() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.file != nil {
+		now := time.Now()
+		_ = os.Chtimes(m.file.Name(), now, now)
+		m.beat.Reset(markTouch)
+	}
+}
+
+// Left reports whether the server of that name was killed in this place and is still
+// told of.
+func (m *Marks) Left(name string) bool {
+	return slices.ContainsFunc(m.left(), func(l leftMark) bool { return filepath.Base(l.path) == name })
+}
+
+// Forget ends the telling of a server that was killed in this place.
+func (m *Marks) Forget(name string) {
+	if m.Left(name) {
+		_ = os.Remove(filepath.Join(m.dir, name))
+	}
 }
 
 // Close removes the file: what this server ran was closed as it should be.
@@ -79,6 +103,7 @@ func (m *Marks) Close() {
 	defer m.mu.Unlock()
 	m.closed = true
 	if m.file != nil {
+		m.beat.Stop()
 		path := m.file.Name()
 		err := os.Remove(path)
 		m.file.Close()
@@ -92,7 +117,7 @@ func (m *Marks) Close() {
 // leftMark is the file of a killed server in the same place.
 type leftMark struct {
 	path string
-	at   time.Time // of its last run, to a minute
+	at   time.Time // when it lived, to a minute
 }
 
 // left finds the files of killed servers of this place, and old ones of any.
@@ -126,9 +151,9 @@ func killed(path string) (at time.Time, place string, ok bool) {
 	return info.ModTime(), string(text), err == nil
 }
 
-// Killed reports whether the server before this one in the client's place was killed
-// with sessions open, in the last hours, and how long ago it ran something; prefixes
-// are the first halves of the ids of such servers, the last one last.
+// Killed reports whether servers in the client's place were killed with sessions open,
+// in the last hour, and how long ago the last one was; prefixes are the first halves
+// of their ids, the last one last.
 func (m *Marks) Killed() (ago time.Duration, prefixes []string) {
 	if m.place == "" {
 		return 0, nil

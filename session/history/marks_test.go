@@ -8,7 +8,7 @@ import (
 )
 
 // TestMarks: a server is told of one that was killed in the same place, in the last
-// hours, and of no other.
+// hour, until that is forgotten, and of no other.
 func TestMarks(t *testing.T) {
 	dir := t.TempDir()
 	files := func() int {
@@ -49,12 +49,17 @@ func TestMarks(t *testing.T) {
 	kill(second)
 	third := server("cccc", "/project")
 	expect("the second was killed", third, 1)
-	expect("told until something runs", third, 1)
 	expect("elsewhere", server("dddd", "/other"), 0)
 	third.Ran()
-	expect("its place is taken", server("eeee", "/project"), 0)
+	expect("also told when something has run since", server("eeee", "/project"), 1)
+	server("iiii", "/other").Forget("bbbb")
+	third.Forget("cccc") // it lives
+	expect("not forgotten from elsewhere", third, 1)
+	third.Forget("bbbb")
+	expect("forgotten", third, 0)
 
 	kill(third)
+	expect("the third was killed", server("jjjj", "/project"), 1)
 	old := time.Now().Add(-markMemory - time.Hour)
 	if err := os.Chtimes(filepath.Join(dir, "running", "cccc"), old, old); err != nil {
 		t.Fatal(err)

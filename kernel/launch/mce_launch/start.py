@@ -21,6 +21,7 @@ from . import (
     scripts,
     streams,
     textio,
+    variables,
 )
 from .report import describe, say, step
 
@@ -120,6 +121,7 @@ def main():
         step("file", codenames.define_file, app)
         step("scripts", scripts.offer, app, ends, user_loops)
         step("replaced", replaced.tell, app)
+        step("variables", variables.tell, app)
         app.start()
     except Exception as error:
         say("start failed: " + describe(error))

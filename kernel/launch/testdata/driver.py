@@ -657,6 +657,47 @@ def children_in_time():
 
 
 @case
+def variables():
+    """Names with types come after a run, by themselves, and nothing of the values is touched."""
+    hostile = """
+touched = []
+class Meta(type):
+    __name__ = property(lambda cls: touched.append('name'))
+class Hostile(metaclass=Meta):
+    def __getattribute__(self, name): touched.append(name)
+    __class__ = property(lambda self: touched.append('class'))
+    def __eq__(self, other): touched.append('eq')
+    def __repr__(self): touched.append('repr')
+value, Meta.__call__ = Hostile(), None
+import os, sys as system
+_private = 1
+globals()[5] = 1
+globals()['not an identifier'] = 1
+"""
+
+    def told(k, seconds):
+        end = time.time() + seconds
+        while time.time() < end:
+            message = k.receive(k.iopub, 0.1)
+            if message and message["msg_type"] == "mce_variables":
+                return message["content"]["names"], message["content"]["count"], message["parent_header"]
+
+    with Kernel() as k:
+        k.send("execute_request", {"code": hostile, "silent": False})
+        first = told(k, 10)
+        facts = {"first": first, "touched": k.result("touched")}
+        facts["same"] = told(k, 3)
+        k.send("execute_request", {"code": "del value; df = 1.0", "silent": False})
+        facts["changed"] = told(k, 10)
+        k.send("execute_request", {"code": "for i in range(5000): globals()['v%d' % i] = i", "silent": False})
+        many = told(k, 10)
+        facts["many"] = [len(many[0]), many[0][-1], many[1]]
+        facts["namespace"] = k.result("[n for n in [*globals(), *vars(get_ipython())] if 'mce' in n]")
+        facts["log"] = k.log()
+        return facts
+
+
+@case
 def failures():
     """Failing steps are reported; a start that cannot be says why."""
     facts = {}

@@ -1,0 +1,50 @@
+package kernel
+
+import (
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+)
+
+// Lost is what goes with a kernel's process.
+type Lost struct {
+	// Variables are the last that it told: not those of the last two seconds, nor of
+	// code that had not ended.
+	Variables record.Variables
+	// First and Last are the ids of its executions, "" for none.
+	First, Last string
+}
+
+// Lost is what would be lost if the process ended now.
+func (k *Kernel) Lost() Lost {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.atStake
+}
+
+// ran notes that the kernel was sent an execution.
+func (k *Kernel) ran(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.atStake.First == "" {
+		k.atStake.First = id
+	}
+	k.atStake.Last = id
+}
+
+// gotVariables notes the names of the kernel's variables, here and in the record.
+func (k *Kernel) gotVariables(msg *jupyter.Message) {
+	names, count, ok := launch.ReadVariables(msg.Content)
+	if !ok {
+		return
+	}
+	v := record.Variables{Names: names, Count: count}
+	k.mu.Lock()
+	k.atStake.Variables = v
+	k.mu.Unlock()
+	if err := k.record.NoteVariables(v); err != nil {
+		k.log.Warn("recording the names of variables", "err", err)
+		return
+	}
+	k.dirty()
+}
