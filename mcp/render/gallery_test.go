@@ -123,10 +123,10 @@ tracebacks unchanged ("plain"). Each name links to the code and the whole answer
 		r := Outputs(sequence(outputs...), testBudget(characters, false), Options{ReadOn: "get_execution"})
 		var lost []string
 		if r.Cut {
-			lost = append(lost, fmt.Sprintf("the middle: %s characters, counted, to be read with `get_execution`", grouped(r.CutCharacters)))
+			lost = append(lost, fmt.Sprintf("the middle: %s characters, counted, to be read with `get_execution`", grouped(int64(saysCut(t, r).chars))))
 		}
-		if r.ImagesNamed > 0 {
-			lost = append(lost, plural(r.ImagesNamed, "image")+", named")
+		if named := strings.Count(written(r), "[image ") - r.Images; named > 0 {
+			lost = append(lost, plural(named, "image")+", named")
 		}
 		if strings.Contains(written(r), "[plotly figure") || strings.Contains(written(r), "[vega chart") || strings.Contains(written(r), "[bokeh figure") ||
 			strings.Contains(written(r), "[html map") || strings.Contains(written(r), "[html chart") {

@@ -85,7 +85,6 @@ func (r *renderer) admit(p *piece) {
 				p.text = append(p.text, '\n')
 			}
 			p.text = append(p.text, line...)
-			r.imagesNamed++
 			continue
 		}
 		pic.owner = p

@@ -179,26 +179,26 @@ func TestRenderImages(t *testing.T) {
 		return shows("image/png", string(testPNG(t, w, 10)), "text/plain", "<Figure size 1x1>")
 	}
 	for _, c := range []struct {
-		name        string
-		outputs     []jupyter.Output
-		want        string
-		sent, named int
+		name    string
+		outputs []jupyter.Output
+		want    string
+		sent    int
 	}{
-		{"between text", []jupyter.Output{stdout("a\n"), png(3), stdout("b\n")}, "a\n[image 1: 3x10 PNG]\n<image>\nb\n", 1, 0},
-		{"first", []jupyter.Output{result(4, png(3))}, "Out[4]: [image 1: 3x10 PNG]\n<image>\n", 1, 0},
+		{"between text", []jupyter.Output{stdout("a\n"), png(3), stdout("b\n")}, "a\n[image 1: 3x10 PNG]\n<image>\nb\n", 1},
+		{"first", []jupyter.Output{result(4, png(3))}, "Out[4]: [image 1: 3x10 PNG]\n<image>\n", 1},
 		{"the same twice", []jupyter.Output{png(3), png(3), png(4), png(3)},
-			"[image 1: 3x10 PNG]\n<image>\n[image 2: the same as the image before it, not sent again]\n[image 3: 4x10 PNG]\n<image>\n[image 4: 3x10 PNG]\n<image>\n", 3, 1},
-		{"a type that is wrong", []jupyter.Output{shows("image/jpeg", string(testPNG(t, 3, 10)))}, "[image 1: 3x10 PNG]\n<image>\n", 1, 0},
-		{"broken", []jupyter.Output{stdout("a\n"), shows("image/png", "junk")}, "a\n[image 1: not shown, no PNG, JPEG, GIF or WebP; 4 bytes]\n", 0, 1},
-		{"an animation by clear_output", []jupyter.Output{png(1), clears(true), png(2), clears(true), png(3)}, clearedLine + "\n[image 1: 3x10 PNG]\n<image>\n", 1, 0},
-		{"an animation by update", []jupyter.Output{named("d", png(1)), stdout("a\n"), updates("d", png(2)), updates("d", png(3))}, "[image 1: 3x10 PNG]\n<image>\na\n", 1, 0},
-		{"text replaces an image", []jupyter.Output{named("d", png(1)), updates("d", shows("text/plain", "done"))}, "done\n", 0, 0},
+			"[image 1: 3x10 PNG]\n<image>\n[image 2: the same as the image before it, not sent again]\n[image 3: 4x10 PNG]\n<image>\n[image 4: 3x10 PNG]\n<image>\n", 3},
+		{"a type that is wrong", []jupyter.Output{shows("image/jpeg", string(testPNG(t, 3, 10)))}, "[image 1: 3x10 PNG]\n<image>\n", 1},
+		{"broken", []jupyter.Output{stdout("a\n"), shows("image/png", "junk")}, "a\n[image 1: not shown, no PNG, JPEG, GIF or WebP; 4 bytes]\n", 0},
+		{"an animation by clear_output", []jupyter.Output{png(1), clears(true), png(2), clears(true), png(3)}, clearedLine + "\n[image 1: 3x10 PNG]\n<image>\n", 1},
+		{"an animation by update", []jupyter.Output{named("d", png(1)), stdout("a\n"), updates("d", png(2)), updates("d", png(3))}, "[image 1: 3x10 PNG]\n<image>\na\n", 1},
+		{"text replaces an image", []jupyter.Output{named("d", png(1)), updates("d", shows("text/plain", "done"))}, "done\n", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := Outputs(sequence(c.outputs...), testBudget(characters, false), Options{})
 			got := pngSize.ReplaceAllString(imageBlock.ReplaceAllString(written(r), "<image>"), "PNG]")
-			if got != c.want || r.Images != c.sent || r.ImagesNamed != c.named {
-				t.Errorf("%d sent, %d named:\n%s", r.Images, r.ImagesNamed, got)
+			if got != c.want || r.Images != c.sent {
+				t.Errorf("%d sent:\n%s", r.Images, got)
 			}
 		})
 	}
@@ -221,8 +221,8 @@ func TestRenderManyImages(t *testing.T) {
 	for _, b := range r.Blocks {
 		total += len(b.Image)
 	}
-	if r.Images != 5 || r.ImagesNamed != 3 && !r.Cut || total > totalImageBytes || total < totalImageBytes/3 || r.Characters > 30_000 || !r.Cut {
-		t.Errorf("%d images of %d bytes, %d named, %d characters", r.Images, total, r.ImagesNamed, r.Characters)
+	if r.Images != 5 || total > totalImageBytes || total < totalImageBytes/3 || r.Characters > 30_000 || !r.Cut {
+		t.Errorf("%d images of %d bytes, %d characters", r.Images, total, r.Characters)
 	}
 }
 

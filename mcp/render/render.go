@@ -18,11 +18,10 @@ type Result struct {
 	Blocks []Block
 	// Characters is the number of runes of text in Blocks.
 	Characters int
-	// Cut says that text was left out, CutCharacters and CutLines how much.
-	Cut                     bool
-	CutCharacters, CutLines int64
-	// Images are in Blocks; ImagesNamed are only named in the text.
-	Images, ImagesNamed int
+	// Cut says that text was left out; a line of the text says how much.
+	Cut bool
+	// Images are in Blocks; others are only named in the text.
+	Images int
 }
 
 // Block is text, or an image with its MIME type.
@@ -78,15 +77,13 @@ type renderer struct {
 	forgetAt int                 // number of displays at which dropped ones are forgotten
 	clearing map[string]bool     // comm → the next output clears
 
-	shown       []*picture // those that may be sent, in order of arrival
-	imagesSeen  int
-	keptSeen    int // of images: those of earlier cells
-	keptNamed   int
-	imagesNamed int
-	newest      *piece   // that was added last, nil when a stream has been written to since
-	failed      *piece   // it, when it is an error
-	last        *picture // the image before, while it is in the answer
-	lastHash    [32]byte
+	shown      []*picture // those that may be sent, in order of arrival
+	imagesSeen int
+	keptSeen   int      // of images: those of earlier cells
+	newest     *piece   // that was added last, nil when a stream has been written to since
+	failed     *piece   // it, when it is an error
+	last       *picture // the image before, while it is in the answer
+	lastHash   [32]byte
 }
 
 // stream is one of the two streams, of the cell or of a widget.
@@ -194,7 +191,7 @@ func (r *renderer) cell(name string) {
 	r.finishStreams()
 	r.text.keep()
 	r.clearing, r.last = nil, nil
-	r.keptSeen, r.keptNamed = r.imagesSeen, r.imagesNamed
+	r.keptSeen = r.imagesSeen
 	r.text.add(&piece{text: []byte("[" + name + "]"), labeled: true, sticky: true})
 }
 
@@ -276,7 +273,7 @@ func (r *renderer) clear(comm string) {
 	r.shown = slices.DeleteFunc(r.shown, func(pic *picture) bool { return pic.owner.dropped })
 	r.last = nil
 	if comm == "" {
-		r.imagesSeen, r.imagesNamed = r.keptSeen, r.keptNamed
+		r.imagesSeen = r.keptSeen
 	}
 	if comm == "" && cleared && !slices.ContainsFunc(r.text.head, func(p *piece) bool { return p.sticky && string(p.text) == clearedLine }) {
 		r.text.add(&piece{text: []byte(clearedLine), labeled: true, sticky: true})
@@ -310,10 +307,7 @@ func (r *renderer) finish() Result {
 
 // blocks puts lines together: text up to an image, the image, and so on.
 func (r *renderer) blocks(p page) Result {
-	out := Result{
-		Cut: p.cut.chars > 0, CutCharacters: p.cut.chars, CutLines: p.cut.lines,
-		ImagesNamed: r.imagesNamed,
-	}
+	out := Result{Cut: p.cut.chars > 0}
 	var text strings.Builder
 	flush := func() {
 		if s := strings.TrimRight(text.String(), "\n"); s != "" {
@@ -329,7 +323,6 @@ func (r *renderer) blocks(p page) Result {
 			continue
 		}
 		if l.picture.data == nil {
-			out.ImagesNamed++
 			continue
 		}
 		flush()

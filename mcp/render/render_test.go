@@ -232,8 +232,8 @@ func TestRenderCut(t *testing.T) {
 		}
 		blank := len(whole) - len(strings.TrimRight(whole, "\n")) - (len(tail) - len(strings.TrimRight(tail, "\n")))
 		gone := whole[len(head) : len(whole)-len(tail)-blank]
-		if got := utf8.RuneCountInString(gone); int64(got) != r.CutCharacters || int64(strings.Count(gone, "\n")) != r.CutLines {
-			t.Fatalf("%d: said %d characters, %d lines; really %d, %d", i, r.CutCharacters, r.CutLines, got, strings.Count(gone, "\n"))
+		if got := utf8.RuneCountInString(gone); got != saysCut(t, r).chars || strings.Count(gone, "\n") != saysCut(t, r).lines {
+			t.Fatalf("%d: said %+v; really %d characters, %d lines", i, saysCut(t, r), got, strings.Count(gone, "\n"))
 		}
 		if 3*r.Characters < chars {
 			t.Fatalf("%d: only %d characters of a budget of %d used", i, r.Characters, chars)
@@ -324,9 +324,22 @@ func TestRenderMemory(t *testing.T) {
 	if most.HeapAlloc > before.HeapAlloc+8<<20 {
 		t.Errorf("%d bytes live while 200 MB are rendered", most.HeapAlloc-before.HeapAlloc)
 	}
-	if total := int64(200 * len(piece)); r.CutCharacters < total-30_000 || r.CutCharacters > total-20_000 {
-		t.Errorf("%d of %d characters cut", r.CutCharacters, total)
+	if total, cut := 200*len(piece), saysCut(t, r).chars; cut < total-30_000 || cut > total-20_000 {
+		t.Errorf("%d of %d characters cut", cut, total)
 	}
+}
+
+// saysCut is what an answer says of how much it lacks.
+func saysCut(t *testing.T, r Result) (cut struct{ chars, lines int }) {
+	t.Helper()
+	found := regexp.MustCompile(`\[cut: ([\d,]+) characters(?: \(([\d,]+) lines?\))? not shown`).FindStringSubmatch(written(r))
+	if found == nil {
+		t.Fatalf("nothing says what is cut in\n%.2000s", written(r))
+	}
+	for n, into := range []*int{&cut.chars, &cut.lines} {
+		*into, _ = strconv.Atoi(strings.ReplaceAll(found[n+1], ",", "")) // no lines are 0
+	}
+	return cut
 }
 
 // forgedStatus is a line that passes for a status; "[okay" does not.
