@@ -351,10 +351,11 @@ type Kept struct {
 	Left time.Time
 }
 
-// Kept lists the sessions with who uses them and until when they are kept.
+// Kept lists the sessions with who uses them and until when they are kept, and the runs
+// that have a kernel to themselves.
 func (m *Manager) Kept() []Kept {
 	var all []Kept
-	for _, s := range m.Sessions() {
+	for _, s := range append(m.Sessions(), m.Fresh()...) {
 		one := Kept{Summary: s.Summary()}
 		if due, counting := s.due(); counting {
 			one.Left = due

@@ -181,3 +181,33 @@ func TestRestart(t *testing.T) {
 		}
 	})
 }
+
+// TestKeptRuns: whoever would end the server is told of all that goes on in it: runs
+// that have a kernel to themselves, and installations.
+func TestKeptRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, open := gated(t)
+		defer m.Close(t.Context())
+		defer open()
+		s, _ := m.Open("")
+		fresh, err := s.ExecuteFresh(Request{Code: "1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		kept := m.Kept()
+		if len(kept) != 2 || kept[0].Running != "" || kept[1].Running != fresh.ID() || kept[1].Name != "default (fresh kernel)" {
+			t.Errorf("%+v", kept)
+		}
+		install := &Execution{session: s, kind: KindInstall, id: "abcd-1", state: StateInstalling}
+		s.mu.Lock()
+		s.latest, s.installing = install, install
+		s.mu.Unlock()
+		if sum := s.Summary(); sum.Running != "abcd-1" || sum.State != "installing" {
+			t.Errorf("%+v", sum)
+		}
+		s.mu.Lock()
+		s.installing = nil
+		s.mu.Unlock()
+	})
+}

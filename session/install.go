@@ -30,7 +30,7 @@ func (s *Session) Install(by *Conversation, wanted packaging.Wanted, upgrade boo
 		return nil, ErrClosed
 	}
 	s.manager.adopt(e)
-	s.latest, s.lastUsed = e, time.Now()
+	s.latest, s.installing, s.lastUsed = e, e, time.Now()
 	s.aside++
 	s.wg.Go(func() { s.install(e, wanted, upgrade) })
 	return e, nil
@@ -58,6 +58,9 @@ func (s *Session) install(e *Execution, wanted packaging.Wanted, upgrade bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asideDoneLocked()
+	if s.installing == e {
+		s.installing = nil
+	}
 	e.installed = &Installation{Result: result, Environment: env, Requested: wanted, Stale: stale}
 	switch {
 	case err == nil:

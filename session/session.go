@@ -42,6 +42,7 @@ type Session struct {
 	queue      queue
 	current    *Execution // preparing or running
 	latest     *Execution
+	installing *Execution   // the newest installation under way
 	untold     []*Execution // ended or still printing, oldest first; see undelivered
 	lastUsed   time.Time
 	deaths     int              // of kernels, since the last run that finished

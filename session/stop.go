@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -116,12 +117,12 @@ func (e *Execution) Progress() Progress {
 // the kernel, which may be busy.
 type Summary struct {
 	Name        string
-	State       string // "idle", "running", "preparing", "waiting for input", "no kernel"
+	State       string // "idle", "running", "preparing", "installing", "waiting for input", "no kernel"
 	Environment string
 	Python      string
 	Generation  int
 	PID         int
-	Running     string        // id of what runs
+	Running     string        // id of what runs or is installed
 	RunningFor  time.Duration // since it was asked for
 	Queued      int
 	Idle        time.Duration // since the last run ended, when nothing runs
@@ -142,7 +143,7 @@ func (s *Session) Summary() Summary {
 		info := k.Info()
 		sum.PID, sum.RecordDir = info.PID, info.RecordDir
 	}
-	if e := s.current; e != nil {
+	if e := cmp.Or(s.current, s.installing); e != nil {
 		sum.State, sum.Running, sum.RunningFor = string(e.state), e.id, since(e.asked)
 		if e.running != nil && e.running.Waiting() != nil {
 			sum.State = string(StateWaiting)

@@ -107,8 +107,5 @@ func (s *Session) back() (Back, variables.Hashes) {
 			b.Finished = append(b.Finished, Finished{ID: e.id, Outcome: e.outcome})
 		}
 	}
-	if s.latest != nil && b.Running == "" && s.latest.kind == KindInstall && s.latest.state != StateFinished {
-		b.State, b.Running, b.RunningFor = string(StateInstalling), s.latest.id, since(s.latest.asked)
-	}
 	return b, s.variables
 }

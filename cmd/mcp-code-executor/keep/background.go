@@ -4,6 +4,7 @@ package keep
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -441,6 +443,7 @@ func (b *background) status() *Status {
 		s.Clients = append(s.Clients, ClientStatus{Name: v.conversation.Called(), PID: v.pid, Since: v.since.Truncate(time.Second)})
 	}
 	b.mu.Unlock()
+	slices.SortFunc(s.Clients, func(x, y ClientStatus) int { return cmp.Or(x.Since.Compare(y.Since), x.PID-y.PID) })
 	for _, k := range b.parts.Sessions.Kept() {
 		one := SessionStatus{Name: k.Name, State: k.State, Running: k.Running, Seconds: k.Idle.Seconds(), Queued: k.Queued, Environment: k.Environment,
 			Generation: k.Generation, Memory: int64(k.Usage.Memory), Clients: len(k.Clients)}
