@@ -54,9 +54,6 @@ func (k *Kernel) Execute(r Request) (*Execution, error) {
 	return e, err
 }
 
-// Record returns the kernel's record; it can be read after Close too.
-func (k *Kernel) Record() *record.Record { return k.record }
-
 // ID returns the id it was requested with.
 func (e *Execution) ID() string { return e.id }
 

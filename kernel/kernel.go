@@ -332,6 +332,9 @@ func (k *Kernel) Usage() (guard.Usage, error) { return k.process.Usage() }
 // Info returns what the kernel told about itself.
 func (k *Kernel) Info() Info { return k.info }
 
+// Record returns the kernel's record; it can be read after Close too.
+func (k *Kernel) Record() *record.Record { return k.record }
+
 // Dir is the working directory the kernel was started in.
 func (k *Kernel) Dir() string { return k.spec.Dir }
 

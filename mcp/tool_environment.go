@@ -165,6 +165,9 @@ func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *call) *mcp.Ca
 		"work_dir":       t.describeWorkDir(),
 		"records":        t.recordWords(),
 	}
+	if path := t.sessions.Notebook(s.Name()); path != "" {
+		answer["notebook"] = path
+	}
 	if !c.Configured() {
 		answer["not_configured"] = "no environment is chosen (ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH are unset): a managed environment in this program's data directory is used, made on first use with numpy, pandas, matplotlib and a few more. get_environment_config with list: true shows what else is on this machine"
 	}

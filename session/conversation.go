@@ -24,6 +24,8 @@ type Client struct {
 	IdleLimit time.Duration
 	// PlainPython leaves out the prelude of kernels that this client starts.
 	PlainPython bool
+	// Notebook is that of [Config], for kernels that this client starts.
+	Notebook string
 }
 
 // Conversation is one client of a Manager that outlives its clients. The session of

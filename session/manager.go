@@ -15,6 +15,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
+	"github.com/mcp-code-executor/mcp-code-executor/session/livenotebook"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
@@ -45,6 +46,9 @@ type Config struct {
 	// Place is where the client works, in any form: a server is told of one that was
 	// killed in the same place. "" tells of none.
 	Place string
+	// Notebook is the directory in which a notebook of each session is kept up to date,
+	// relative to the working directory; "" keeps none.
+	Notebook string
 	// IdleLimit ends the kernel of a session that has been idle so long; 0 never.
 	IdleLimit time.Duration
 	// Overs are told to clients that come after the end of what was kept for them.
@@ -62,6 +66,7 @@ type Manager struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // preparations, and sessions being ended
 	secret []byte         // of the hashes of variables
+	books  *livenotebook.Books
 
 	mu            sync.Mutex // protects the fields below
 	sessions      map[string]*Session
@@ -86,7 +91,14 @@ func NewManager(c Config) *Manager {
 		c.Log.Warn("state directory", "err", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	content := func(path string) (text string, changed time.Time, ok bool) {
+		if storage, err := c.Storage(); err == nil {
+			return storage.Content(path)
+		}
+		return "", changed, false
+	}
 	return &Manager{
+		books:         livenotebook.New(starts.Prefix(), content, c.Log),
 		config:        c,
 		starts:        starts,
 		marks:         history.NewMarks(c.StateDir, starts.Prefix(), c.Place),
@@ -287,6 +299,7 @@ func (m *Manager) Close(ctx context.Context) {
 	}
 	wg.Wait()
 	m.wg.Wait()
+	m.books.Close() // when the records have ended
 }
 
 // since formats how long ago t was.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
@@ -31,6 +32,29 @@ func (m *Manager) noteKernel(k history.Kernel) {
 		m.config.Log.Warn("later servers will not find the runs of this kernel", "err", err)
 	}
 }
+
+// follow has the session's notebook follow a kernel in dir, when one is to be kept, and
+// returns what is told of that: a sentence, the first time.
+func (m *Manager) follow(by *Conversation, k *kernel.Kernel, dir string) []string {
+	where := m.config.Notebook
+	if by != nil {
+		where = by.client.Notebook
+	}
+	if where == "" {
+		return nil
+	}
+	if !filepath.IsAbs(where) {
+		where = filepath.Join(dir, where)
+	}
+	path, known := m.books.Follow(where, k.Record())
+	if known {
+		return nil
+	}
+	return []string{"this session is kept as a notebook while it runs, for a person to watch: " + path}
+}
+
+// Notebook is the path of the notebook that is kept of a session, "" for none.
+func (m *Manager) Notebook(session string) string { return m.books.Path(session) }
 
 // NothingRanError says that there is nothing to tell of a session, or of ids.
 type NothingRanError struct {

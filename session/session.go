@@ -320,6 +320,7 @@ func (s *Session) kernelRequest(e *Execution) kernel.Request {
 	r.Refresh, s.refresh = s.refresh, false
 	r.Reload, s.reload = s.reload, nil
 	e.notices, s.news = append(e.notices, s.news...), nil
+	e.notices = append(e.notices, s.manager.books.News(s.name)...)
 	return r
 }
 

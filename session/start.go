@@ -73,6 +73,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
+	kept := s.manager.follow(e.request.By, k, work.Path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -97,6 +98,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		e.notices = append(e.notices, notice)
 	}
 	e.notices = append(e.notices, env.Warnings...)
+	e.notices = append(e.notices, kept...)
 	s.wg.Go(func() { s.died(k) })
 	return k, nil
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -115,11 +117,24 @@ type madeFiles = func(stored []string) ([]files.Made, int)
 func (s *Session) watchFiles(k *kernel.Kernel) madeFiles {
 	dir := files.WorkingDir(k.Info().PID, k.Dir())
 	return s.watcher.Begin(dir, func(names []string) map[string]bool {
-		if s.manager.config.Provisioner == nil {
-			return nil
-		}
-		return s.manager.config.Provisioner.Installer.Finder.Host.GitIgnored(s.ctx, dir, names)
+		return s.notMade(dir, names)
 	})
+}
+
+// notMade are those of the files in dir that are not told: what the server itself wrote,
+// and what git ignores, which is asked only for the others.
+func (s *Session) notMade(dir string, names []string) map[string]bool {
+	ours := map[string]bool{}
+	for _, name := range names {
+		if codefile.IsTemporary(filepath.Base(name)) || s.manager.books.Wrote(filepath.Join(dir, name)) {
+			ours[name] = true
+		}
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return ours[name] })
+	if s.manager.config.Provisioner != nil && len(names) > 0 {
+		maps.Copy(ours, s.manager.config.Provisioner.Installer.Finder.Host.GitIgnored(s.ctx, dir, names))
+	}
+	return ours
 }
 
 // sameDir reports whether two paths lead to the same directory.

@@ -216,6 +216,7 @@ func TestDoctorNamesCauseAndFix(t *testing.T) {
 		"wrong idle time": {set("SESSION_IDLE_LIMIT=soon"), "settings", true, []string{`"soon" is not a duration`, "fix: SESSION_IDLE_LIMIT=2h"}},
 		"wrong words": {set("HISTORY=perhaps", "KERNEL_INSTALL=maybe", "UV_INSTALL=soon", "PRELUDE=x", "LOG_LEVEL=verbose"), "settings", true,
 			[]string{`HISTORY="perhaps" is neither on nor off: no record is kept`, "fix: HISTORY=on or HISTORY=off", `KERNEL_INSTALL="maybe"`, `UV_INSTALL="soon"`, `PRELUDE="x"`, `LOG_LEVEL="verbose"`}},
+		"no notebook":    {set("NOTEBOOK=/proc/notebooks"), "notebook", true, []string{"the directory /proc/notebooks cannot be written to", "or set NOTEBOOK=off"}},
 		"wrong patterns": {set("ENV_DENY=[x-"), "environment", false, []string{"which is not a pattern", "fix: give names and patterns"}},
 		"no Python": {func(t *testing.T) patient {
 			empty := t.TempDir()

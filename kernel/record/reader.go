@@ -169,6 +169,27 @@ func (r *Record) Read(exec string, from, to Position) iter.Seq2[Entry, error] {
 	}
 }
 
+// Entries are what reading yields.
+type Entries = iter.Seq2[Entry, error]
+
+// ReadBrief yields what Read does, of all executions, but for outputs: it is as quick
+// as the disk, whatever was printed. Of a record that is kept in memory it yields all.
+func (r *Record) ReadBrief(from, to Position) Entries {
+	if r.inMemory() {
+		return r.Read("", from, to)
+	}
+	return func(yield func(Entry, error) bool) {
+		f, err := os.Open(filepath.Join(r.dir, journalName))
+		if err != nil {
+			return
+		}
+		defer f.Close()
+		to := bound(to, r.Tail())
+		s := &scanner{dir: r.dir, src: f, size: to, noOutput: true}
+		s.read(from, to, yield)
+	}
+}
+
 func bound(to, tail Position) Position {
 	if to < 0 || to > tail {
 		return tail

@@ -225,6 +225,9 @@ func (r *Record) Close() error {
 	return errors.Join(errs...)
 }
 
+// Closed reports whether nothing more is written.
+func (r *Record) Closed() bool { return r.closed.Load() }
+
 // Remove closes the record and removes its directory.
 func (r *Record) Remove() error {
 	err := r.Close()

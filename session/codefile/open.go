@@ -160,7 +160,7 @@ const (
 func (d *Folder) notFound(path string) error {
 	e := &NotFoundError{Path: path, Near: d.near(path), Storage: d.dir}
 	names, _ := d.names()
-	names = slices.DeleteFunc(names, isTemp)
+	names = slices.DeleteFunc(names, IsTemporary)
 	slices.Sort(names)
 	e.Total = len(names)
 	size := 0
@@ -190,7 +190,7 @@ func (d *Folder) near(path string) []string {
 	names, _ := d.names()
 	for _, name := range names {
 		stem := strings.ToLower(strings.TrimSuffix(name, ".py"))
-		if isTemp(name) || len(stem) > MaxName {
+		if IsTemporary(name) || len(stem) > MaxName {
 			continue
 		}
 		far := spelling.Distance(want, stem)

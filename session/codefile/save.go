@@ -37,6 +37,22 @@ func (s *Store) Save(path string, overwrite bool, write func(io.Writer) error) (
 	}, write)
 }
 
+// Renew is Save over a file that is written again and again: it does not wait for the
+// disk. Right before the new file gets its name, ready is asked; its error leaves
+// everything as it was.
+func (s *Store) Renew(path string, write func(io.Writer) error, ready func() error) (File, error) {
+	unsynced := &Store{Folder: s.Folder, fault: s.fault, unsynced: true}
+	return unsynced.save(path, func(in *Store, temp, name string) (string, error) {
+		if err := ready(); err != nil {
+			return "", &sourceError{err}
+		}
+		if err := in.faulty("place"); err != nil {
+			return "", err
+		}
+		return name, in.root.Rename(temp, name)
+	}, write)
+}
+
 // SaveBeside is Save under the name asked for when it is free, else a numbered one.
 func (s *Store) SaveBeside(path string, write func(io.Writer) error) (File, error) {
 	return s.save(path, func(in *Store, temp, name string) (string, error) {
@@ -117,6 +133,10 @@ func (s *Store) save(path string, place func(in *Store, temp, name string) (stri
 func (s *Store) placeError(name string, err error) error {
 	var exists *ExistsError
 	var special *NotRegularError
+	var source *sourceError
+	if errors.As(err, &source) {
+		return source.err
+	}
 	if errors.As(err, &exists) || errors.As(err, &special) {
 		return err
 	}
@@ -147,10 +167,10 @@ func (s *Store) within(path string, folder bool) (in *Store, name string, err er
 	if err != nil {
 		return nil, "", s.openError(path, err)
 	}
-	return &Store{Folder: Folder{dir: filepath.Join(s.dir, dir), real: s.real, root: root, escapes: s.escapes}, fault: s.fault}, name, nil
+	return &Store{Folder: Folder{dir: filepath.Join(s.dir, dir), real: s.real, root: root, escapes: s.escapes}, fault: s.fault, unsynced: s.unsynced}, name, nil
 }
 
-// temporary writes a hidden file, on the disk when it returns.
+// temporary writes a hidden file, on the disk when it returns unless that is not wanted.
 func (s *Store) temporary(write func(io.Writer) error) (name string, size int64, err error) {
 	f, name, err := s.newTemp()
 	if err != nil {
@@ -168,7 +188,7 @@ func (s *Store) temporary(write func(io.Writer) error) (name string, size int64,
 		}
 	}()
 	size, err = fill(f, write)
-	if err == nil {
+	if err == nil && !s.unsynced {
 		if err = s.faulty("sync"); err == nil {
 			err = f.Sync()
 		}

@@ -32,6 +32,8 @@ type Store struct {
 	// fault is called before each step that a full or failing disk can break;
 	// only tests set it.
 	fault func(step string) error
+	// unsynced says that files need not be on the disk when they get their names.
+	unsynced bool
 
 	// appending serialises writers in this process, by a hash of the file's name;
 	// flock does it between processes, and for two names of one file.
@@ -215,7 +217,7 @@ func (s *Store) tryWriting() error {
 func (s *Store) sweep() {
 	names, _ := s.names()
 	for _, name := range names {
-		if !isTemp(name) {
+		if !IsTemporary(name) {
 			continue
 		}
 		if info, err := s.root.Lstat(name); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > tempAge {
@@ -224,7 +226,8 @@ func (s *Store) sweep() {
 	}
 }
 
-func isTemp(name string) bool {
+// IsTemporary reports whether a file of that name is one that is being written.
+func IsTemporary(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
 }
 

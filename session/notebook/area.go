@@ -150,21 +150,28 @@ func sizeOf(o *jupyter.Output) int64 {
 	return n
 }
 
-// display adds a display; one that does not fit keeps its plain text.
+// display adds a display.
 func (a *Area) display(o *jupyter.Output) {
 	if len(a.items) >= maxItems {
 		a.dropped += sizeOf(o)
 		return
 	}
-	a.items = append(a.items, &item{out: a.fitted(o)})
+	out, fits := a.fitted(o, a.size)
+	if fits {
+		a.size += sizeOf(o)
+	}
+	a.items = append(a.items, &item{out: out})
 }
 
-func (a *Area) fitted(o *jupyter.Output) jupyter.Output {
-	out := *o
-	size := sizeOf(o)
-	if a.size+size <= a.limit {
-		a.size += size
-		return out
+// Skip says that some bytes of the run's output were not read.
+func (a *Area) Skip(n int64) { a.dropped += n }
+
+// fitted is a display beside others of some bytes: one that does not fit keeps its
+// plain text.
+func (a *Area) fitted(o *jupyter.Output, used int64) (out jupyter.Output, fits bool) {
+	out = *o
+	if used+sizeOf(o) <= a.limit {
+		return out, true
 	}
 	var left []string
 	out.Data = maps.Clone(o.Data)
@@ -176,7 +183,7 @@ func (a *Area) fitted(o *jupyter.Output) jupyter.Output {
 	}
 	text, _ := out.Data["text/plain"].Bytes(64 << 10)
 	out.Data["text/plain"] = jupyter.TextValue(strings.TrimSpace(string(text) + fmt.Sprintf("\n[cut: %s; %s]", strings.Join(sorted(left), ", "), a.where)))
-	return out
+	return out, false
 }
 
 // Outputs are what the area shows in the end. displays has the last form of what was
@@ -194,7 +201,7 @@ func (a *Area) Outputs(displays Displays) []jupyter.Output {
 			out.Text = jupyter.TextValue(text)
 		case out.DisplayID != "":
 			if last, ok := displays[out.DisplayID]; ok {
-				fit := a.fitted(&last)
+				fit, _ := a.fitted(&last, a.size-sizeOf(&out))
 				out.Data, out.Metadata, out.Undecoded = fit.Data, fit.Metadata, fit.Undecoded
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 )
 
 // ours is the member of metadata that is this program's.
@@ -29,7 +30,7 @@ type about struct {
 // ended and another began. limit bounds what a cell's outputs hold, in bytes.
 func (s *Story) Cells(limit int64) iter.Seq2[*Cell, error] {
 	return func(yield func(*Cell, error) bool) {
-		if !yield(s.heading(), nil) {
+		if !yield(s.heading(exportedWords), nil) {
 			return
 		}
 		var before *part
@@ -62,7 +63,10 @@ func unused(used map[string]bool, id string) string {
 	return free
 }
 
-func (s *Story) heading() *Cell {
+// exportedWords say how a notebook came to be.
+const exportedWords = "Exported by mcp-code-executor from its record."
+
+func (s *Story) heading(words string) *Cell {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Session %s\n", plainText(s.Session))
 	if len(s.Runs) > 0 {
@@ -70,7 +74,7 @@ func (s *Story) heading() *Cell {
 		info := first.part.info
 		fmt.Fprintf(&b, "\n%s, in %s, environment %s.", when(first.Started), codeSpan(info.Dir), plainText(info.Environment))
 	}
-	fmt.Fprintf(&b, "\nExported by mcp-code-executor from its record.\n")
+	fmt.Fprintf(&b, "\n%s\n", words)
 	for _, p := range s.Problems {
 		fmt.Fprintf(&b, "\n- **Incomplete:** %s", plainText(p))
 	}
@@ -116,6 +120,11 @@ func (s *Story) cell(run *Run, limit int64) (*Cell, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the output of %s: %w", run.ID, err)
 	}
+	return s.cellOf(run, outputs), nil
+}
+
+// cellOf is one run with what it has shown.
+func (s *Story) cellOf(run *Run, outputs []jupyter.Output) *Cell {
 	c := &Cell{Kind: Code, ID: cellID(run), Source: s.source(run), Shown: outputs}
 	if run.End != nil {
 		c.Count = max(run.End.ExecutionCount, 0)
@@ -127,15 +136,15 @@ func (s *Story) cell(run *Run, limit int64) (*Cell, error) {
 	c.set("execution", times)
 	c.set(ours, about{ID: run.ID, Outcome: run.Outcome(), Generation: run.part.info.Generation, Script: run.Begin.Script, File: run.Begin.File, Fresh: run.part.fresh})
 	switch run.Outcome() {
-	case "error", "interrupted":
+	case "error":
 		c.tag(tagRaises)
-	case "died", "exited", "unknown":
+	case "interrupted", "died", "exited", "unknown":
 		c.tag(tagSkip) // it would end the kernel again, or is not known to end at all
 	}
 	if run.part.fresh {
 		c.tag(tagSkip)
 	}
-	return c, nil
+	return c
 }
 
 // source is the code of a run; of a code file that was run, what the file holds.
@@ -167,26 +176,39 @@ func (s *Story) source(run *Run) string {
 
 // Metadata is the notebook's own.
 func (s *Story) Metadata() map[string]json.RawMessage {
-	python, environments := "", []string{}
+	var e environments
 	for _, run := range s.Runs {
-		info := run.part.info
-		if n := len(environments); n == 0 || environments[n-1] != info.Environment {
-			environments = append(environments, info.Environment)
-		}
-		python = info.Python
+		e.add(run.part.info)
 	}
+	return e.metadata(map[string]any{"session": s.Session, "exported": stamp(s.Exported), "runs": len(s.Runs), "problems": s.Problems})
+}
+
+// environments are those that a story's kernels ran in, in order.
+type environments struct {
+	names  []string
+	python string
+}
+
+func (e *environments) add(info record.Info) {
+	if n := len(e.names); n == 0 || e.names[n-1] != info.Environment {
+		e.names = append(e.names, info.Environment)
+	}
+	e.python = info.Python
+}
+
+// metadata is a notebook's; own is what this program says of it.
+func (e *environments) metadata(own map[string]any) map[string]json.RawMessage {
 	display := "Python 3"
-	if len(environments) > 0 && environments[len(environments)-1] != "" {
-		display += " (" + environments[len(environments)-1] + ")"
+	if n := len(e.names); n > 0 && e.names[n-1] != "" {
+		display += " (" + e.names[n-1] + ")"
 	}
-	m := map[string]json.RawMessage{
+	own["environments"], own["python"] = append([]string{}, e.names...), e.python
+	return map[string]json.RawMessage{
 		"kernelspec": compact(map[string]string{"name": "python3", "display_name": display, "language": "python"}),
 		"language_info": compact(map[string]any{"name": "python", "file_extension": ".py", "mimetype": "text/x-python",
 			"codemirror_mode": map[string]any{"name": "ipython", "version": 3}, "pygments_lexer": "ipython3", "nbconvert_exporter": "python"}),
+		ours: compact(own),
 	}
-	m[ours] = compact(map[string]any{"session": s.Session, "environments": environments, "python": python,
-		"exported": stamp(s.Exported), "runs": len(s.Runs), "problems": s.Problems})
-	return m
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }

@@ -48,7 +48,7 @@ func (s *Story) WriteNotebook(w io.Writer) error {
 func (s *Story) WriteScript(w io.Writer) error {
 	out := &writer{w: w}
 	var before *part
-	heading := s.heading()
+	heading := s.heading(exportedWords)
 	out.text(commented("# %% [markdown]\n", heading.Source))
 	for _, run := range s.Runs {
 		if mark := s.mark(before, run); mark != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,11 +109,19 @@ func (r *Run) Outcome() string {
 // Failed reports whether the run did not end well.
 func (r *Run) Failed() bool { return r.Outcome() != "ok" && r.Outcome() != "running" }
 
+// Source is what a story is read from: a [record.Reader], or a [record.Record] that is
+// still written.
+type Source interface {
+	Dir() string
+	Tail() record.Position
+	Read(exec string, from, to record.Position) iter.Seq2[record.Entry, error]
+}
+
 // part is what one kernel process ran.
 type part struct {
 	info     record.Info
 	session  string
-	reader   *record.Reader
+	reader   Source
 	fresh    bool // a kernel of one run
 	displays Displays
 	living   bool
@@ -213,10 +222,18 @@ func (s *Story) take(p *part, open map[string]*Run, e record.Entry) {
 	run.to = e.Next
 }
 
+// where says where the run's output can be read.
+func (r *Run) where() string {
+	words := fmt.Sprintf("get_execution id=%s with lines or pattern reads it", r.ID)
+	if dir := r.part.reader.Dir(); dir != "" { // else the disk failed
+		words += "; it is in " + dir
+	}
+	return words
+}
+
 // outputs are what the run has shown in the end.
 func (r *Run) outputs(limit int64) ([]jupyter.Output, error) {
-	where := fmt.Sprintf("get_execution id=%s with lines or pattern reads it; it is in %s", r.ID, r.part.reader.Dir())
-	area := NewArea(limit, where)
+	area := NewArea(limit, r.where())
 	for e, err := range r.part.reader.Read(r.ID, r.from, r.to) {
 		if err != nil {
 			var line *record.BadLineError
@@ -228,12 +245,19 @@ func (r *Run) outputs(limit int64) ([]jupyter.Output, error) {
 		if e.Output == nil {
 			continue
 		}
-		if err := area.Add(e.Output); err != nil {
-			missing := jupyter.Output{Type: jupyter.OutputNotice, Text: jupyter.TextValue("an output is missing: " + err.Error())}
-			if err := area.Add(&missing); err != nil {
-				return nil, err
-			}
+		if err := area.add(e.Output); err != nil {
+			return nil, err
 		}
 	}
 	return area.Outputs(r.part.displays), nil
+}
+
+// add is Add; of an output that cannot be read a notice says so.
+func (a *Area) add(o *jupyter.Output) error {
+	err := a.Add(o)
+	if err == nil {
+		return nil
+	}
+	missing := jupyter.Output{Type: jupyter.OutputNotice, Text: jupyter.TextValue("an output is missing: " + err.Error())}
+	return a.Add(&missing)
 }

@@ -79,7 +79,8 @@ func WithEnvironment(getenv func(string) string, choice string) (func(string) st
 func (d *doctor) examine(ctx context.Context) {
 	d.checkSettings()
 	d.checkTemporary()
-	p, err := server.Assemble(d.getenv, d.version, slog.New(slog.DiscardHandler))
+	// What the doctor runs is nothing to watch.
+	p, err := server.Assemble(settings.With(map[string]string{"NOTEBOOK": "off"}, d.getenv), d.version, slog.New(slog.DiscardHandler))
 	if err != nil {
 		d.report.fail("server", err, advice{})
 		return

@@ -138,7 +138,29 @@ func (d *doctor) checkStorage() bool {
 	}
 	d.report.ok("work dir", "%s, by %s", work.Path, work.By)
 	d.checkRecords()
+	d.checkNotebook(work.Path)
 	return true
+}
+
+// checkNotebook tries the directory of live notebooks, when they are wanted.
+func (d *doctor) checkNotebook(work string) {
+	dir := server.FindPlaces(d.getenv).Notebook
+	if dir == "" {
+		return
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(work, dir)
+	}
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = writeAway(dir)
+	}
+	if err != nil {
+		d.report.warn("notebook", fmt.Sprintf("NOTEBOOK is set, and the directory %s cannot be written to: %v", dir, err),
+			"make it writable and not full (ls -ld "+dir+"; df -h "+filepath.Dir(dir)+"), set NOTEBOOK to another directory, or set NOTEBOOK=off")
+		return
+	}
+	d.report.ok("notebook", "a notebook of each session is kept in %s while it runs", dir)
 }
 
 // checkRecords tries the directory of records: without it runs still work, but

@@ -384,6 +384,7 @@ func (b *background) host(conn *net.UnixConn, r *bufio.Reader, h hello, pid int,
 		Variables:   h.Environ,
 		IdleLimit:   set.IdleLimit,
 		PlainPython: !set.Prelude,
+		Notebook:    server.FindPlaces(getenv).Notebook,
 	})}
 	leave := func() { // as soon as the client has gone: the next one may be there already
 		v.conversation.Leave()

@@ -38,6 +38,7 @@ func TestKey(t *testing.T) {
 		"another log level":    {"LOG_LEVEL", "debug"},
 		"another idle limit":   {"SESSION_IDLE_LIMIT", "1h"},
 		"without the prelude":  {"PRELUDE", "off"},
+		"with a notebook":      {"NOTEBOOK", "on"},
 		"a token":              {"TOKEN", "x"},
 		"another PATH":         {"PATH", "/opt/bin"},
 		"the path written out": {"VENV_PATH", home + "/venv"},

@@ -73,6 +73,7 @@ func assemble(getenv func(string) string, version string, log *slog.Logger, sock
 		WorkDir:     func() session.WorkDir { return places.WorkDir },
 		StateDir:    places.State,
 		Place:       strings.Join(near(places), "\x00"),
+		Notebook:    places.Notebook,
 		IdleLimit:   s.IdleLimit,
 		Overs:       overs,
 		Log:         log,

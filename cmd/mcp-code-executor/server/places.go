@@ -19,6 +19,8 @@ type Places struct {
 	WorkDir session.WorkDir
 	Data    string // managed environment
 	State   string // records
+	// Notebook is where live notebooks are kept, relative to WorkDir; "" is nowhere.
+	Notebook string
 }
 
 // Records is the directory of records.
@@ -48,6 +50,7 @@ func FindPlaces(getenv func(string) string) Places {
 	if p.Storage == "" {
 		p.Storage = filepath.Join(p.Data, "code")
 	}
+	p.Notebook = (&host.Host{Home: p.Home}).ExpandHome(set.Notebook)
 	dir, by := ChooseWorkDir(startOf(getenv, set, p))
 	p.WorkDir = session.WorkDir{Path: dir, By: by, Set: by == ByWorkDir}
 	return p

@@ -16,7 +16,10 @@ func (s Setting) Absolute(value, home string) string {
 	if value == "" || !s.IsPath(value) {
 		return value
 	}
-	if abs, err := filepath.Abs(expandHome(value, home)); err == nil {
+	if value = expandHome(value, home); s.InWorkDir && !filepath.IsAbs(value) {
+		return value
+	}
+	if abs, err := filepath.Abs(value); err == nil {
 		return abs
 	}
 	return value
@@ -26,7 +29,7 @@ func (s Setting) Absolute(value, home string) string {
 // directory. What a client fills in ("$HOME/x", "${workspaceFolder}") is not.
 func (s Setting) IsRelative(value, home string) bool {
 	value = strings.TrimSpace(value)
-	return value != "" && s.IsPath(value) && !strings.Contains(value, "$") && !filepath.IsAbs(expandHome(value, home))
+	return value != "" && s.IsPath(value) && !s.InWorkDir && !strings.Contains(value, "$") && !filepath.IsAbs(expandHome(value, home))
 }
 
 // Shown is a value as it may be printed.

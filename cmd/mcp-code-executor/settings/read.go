@@ -22,6 +22,8 @@ type Settings struct {
 	UVInstall string
 	EnvDeny   string
 	History   bool
+	// Notebook is the directory of live notebooks, as given; "." for on, "" for off.
+	Notebook  string
 	Prelude   bool
 	IdleLimit time.Duration // 0 is none
 	Keep      time.Duration // 0 keeps nothing

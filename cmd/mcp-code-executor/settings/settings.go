@@ -22,6 +22,9 @@ type Setting struct {
 	Kind    Kind
 	// Expand: "$NAME" and "${NAME}" in the value are replaced here.
 	Expand bool
+	// InWorkDir: a relative path is relative to WORK_DIR, and stays so in a client's
+	// configuration.
+	InWorkDir bool
 	// Secret: the value is shown to nobody.
 	Secret bool
 	// Rights: it decides which Python runs, what is installed, or what others may
@@ -116,6 +119,12 @@ func Table() []Setting {
 			Does:   "off: remove the record of what ran when the server ends",
 			Readme: "`off`: remove the record of what ran when the server ends",
 			read:   readHistory,
+		},
+		{
+			Name: "NOTEBOOK", Kind: PathOrName, Expand: true, InWorkDir: true, Default: "`off`", Values: "on, off or a directory",
+			Does:   "keep a notebook of each session up to date while it runs: in WORK_DIR (on), or in a directory",
+			Readme: "keep a notebook of each session up to date while it runs, for you to watch: `on` in the working directory, or give a directory ([details](docs/record.md#a-notebook-to-watch))",
+			read:   readNotebook,
 		},
 		{
 			Name: "PRELUDE", Default: "`on`", Values: "on or off",

@@ -60,6 +60,11 @@ func TestValues(t *testing.T) {
 		{"HISTORY", append(none, ons...), true, false},
 		{"HISTORY", offs, false, false},
 		{"HISTORY", wrong, false, true},
+		{"NOTEBOOK", append(none, offs...), "", false},
+		{"NOTEBOOK", append(ons, "."), ".", false},
+		{"NOTEBOOK", append(wrong, "${workspaceFolder}/x"), "", true},
+		{"NOTEBOOK", text(" ~/notebooks ", "~/notebooks"), "~/notebooks", false},
+		{"NOTEBOOK", text("./notebooks"), "./notebooks", false},
 		{"PRELUDE", append(none, ons...), true, false},
 		{"PRELUDE", offs, false, false},
 		{"PRELUDE", wrong, true, true},
@@ -85,7 +90,7 @@ func TestValues(t *testing.T) {
 			got := map[string]any{
 				"WORK_DIR": s.WorkDir, "CODE_STORAGE_DIR": s.Storage, "ENV_TYPE": s.Environment.Type, "CONDA_ENV_NAME": s.Environment.CondaName,
 				"VENV_PATH": s.Environment.VenvPath, "UV_VENV_PATH": s.Environment.UVVenvPath, "KERNEL_INSTALL": s.KernelInstall,
-				"UV_INSTALL": s.UVInstall, "ENV_DENY": s.EnvDeny, "HISTORY": s.History, "PRELUDE": s.Prelude,
+				"UV_INSTALL": s.UVInstall, "ENV_DENY": s.EnvDeny, "HISTORY": s.History, "PRELUDE": s.Prelude, "NOTEBOOK": s.Notebook,
 				"SESSION_IDLE_LIMIT": s.IdleLimit, "LOG_LEVEL": s.LogLevel,
 				"KEEP": s.Keep, "KEEP_SPLIT": fmt.Sprint(s.KeepSplit),
 			}[test.setting]

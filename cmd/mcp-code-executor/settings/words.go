@@ -74,6 +74,22 @@ func readHistory(s *Settings, value string) *Problem {
 	return &Problem{Reason: "is neither on nor off", Effect: "no record is kept after the server's end, as with off", Fix: "HISTORY=on or HISTORY=off"}
 }
 
+// readNotebook takes a word for on or off, or a path with a separator: another word may
+// be a slip, and is no name of a directory.
+func readNotebook(s *Settings, value string) *Problem {
+	switch {
+	case isOff(value):
+	case isOn(value) || value == ".":
+		s.Notebook = "."
+	case strings.ContainsAny(value, `/\`) && !strings.Contains(value, "${"):
+		s.Notebook = value
+	default:
+		return &Problem{Reason: "is neither on nor off, nor the path of a directory", Effect: "no notebook is kept",
+			Fix: "NOTEBOOK=on, off or /path/of/a/directory"}
+	}
+	return nil
+}
+
 func readPrelude(s *Settings, value string) *Problem {
 	s.Prelude = !isOff(value)
 	if !s.Prelude || isOn(value) {
