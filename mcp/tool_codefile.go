@@ -111,7 +111,7 @@ func (t *tools) readCodeFile() tool {
 	return tool{
 		name:        "read_code_file",
 		title:       "Read a code file",
-		description: "Read a file in the code storage directory. The answer is a status line, then the unchanged text; of a notebook its cells, with outputs short, and offset and limit count cells.",
+		description: "Read a file in the code storage directory. The answer is a status line, then the unchanged text; of a notebook, also in the working directory, its cells, with outputs short, and offset and limit count cells.",
 		arguments: []argument{
 			{name: "file_path", kind: "string", required: true, description: pathWords},
 			{name: "offset", kind: "number", description: "Lines to skip at the beginning; a negative number counts from the end: -20 shows the last 20. Default 0."},
@@ -133,14 +133,37 @@ func (t *tools) handleReadCodeFile(ctx context.Context, a *call) *mcp.CallToolRe
 	if err != nil {
 		return errorResult(explain(err))
 	}
-	if file, err := storage.Path(path); err == nil && isNotebook(file) {
-		return t.showNotebook(storage, file, int(offset), int(limit), a.Notes(), clients.Of(ctx).Most(0))
+	if file, in := t.notebookPath(storage, path); in != nil {
+		defer in.Close()
+		return t.showNotebook(in, file, int(offset), int(limit), a.Notes(), clients.Of(ctx).Most(0))
 	}
 	text, err := storage.Read(path, int(offset), int(limit))
 	if err != nil {
 		return errorResult(explain(t.inWorkDir(err)))
 	}
 	return textResult(showText(text, a.Notes(), clients.Of(ctx).Most(0)))
+}
+
+// notebookPath finds a notebook in the code storage or, failing that, in the working
+// directory; in is nil when neither has one of that name.
+func (t *tools) notebookPath(storage *codefile.Store, path string) (file string, in *codefile.Folder) {
+	if !isNotebook(path) {
+		return "", nil
+	}
+	file, err := storage.Path(path)
+	if err == nil {
+		in, _ = codefile.Look(storage.Dir()) // the caller closes it, and not the storage
+		return file, in
+	}
+	work := t.sessions.WorkFolder()
+	if work == nil || !isElsewhere(err) {
+		return "", nil
+	}
+	if file, err = work.Path(path); err != nil {
+		work.Close()
+		return "", nil
+	}
+	return file, work
 }
 
 // showText is a status line and the text, in whole lines within the limit.
@@ -186,7 +209,7 @@ func (t *tools) executeCodeFile() tool {
 		name:  "execute_code_file",
 		title: "Run a code file",
 		description: "Run a file as a script (__name__ is \"__main__\", __file__ and sys.argv are set) in the session's Python: it sees the session's variables and its own stay afterwards. With fresh it runs and ends as \"python FILE\" does. " +
-			"Tracebacks show the file's lines. A notebook (.ipynb, of the code storage) runs cell by cell, as one run, up to the first error; a copy beside it gets the results. Answers like execute_code: after wait_seconds at the latest, and the run goes on.",
+			"Tracebacks show the file's lines. A notebook (.ipynb) runs cell by cell, as one run, up to the first error; a copy beside it gets the results. Answers like execute_code: after wait_seconds at the latest, and the run goes on.",
 		arguments: append([]argument{
 			{name: "file_path", kind: "string", required: true, description: runPathWords},
 			{name: "arguments", kind: "array", description: "Command line arguments, sys.argv[1:], one string each."},

@@ -62,9 +62,9 @@ func inexact(values map[string]any) string {
 	return ""
 }
 
-// readNotebook reads a notebook of the code storage.
-func readNotebook(storage *codefile.Store, path string) (*notebook.Notebook, error) {
-	b, err := storage.Bytes(path, notebook.MaxFile+1)
+// readNotebook reads a notebook of a directory.
+func readNotebook(in *codefile.Folder, path string) (*notebook.Notebook, error) {
+	b, err := in.Bytes(path, notebook.MaxFile+1)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,11 @@ func (t *tools) notebookRequest(file string, argv []string, n notebookArguments)
 	if err != nil {
 		return session.Request{}, err
 	}
-	nb, err := readNotebook(storage, file)
+	nb, err := readNotebook(&storage.Folder, file)
+	if work := t.sessions.WorkFolder(); work != nil && isElsewhere(err) {
+		nb, err = readNotebook(work, file)
+		work.Close()
+	}
 	if err != nil {
 		return session.Request{}, err
 	}
@@ -156,8 +160,8 @@ func cellsLines(r session.Report) []string {
 
 // showNotebook is read_code_file's answer about a notebook: its cells as text, within
 // the limit of characters.
-func (t *tools) showNotebook(storage *codefile.Store, path string, offset, limit int, notes []string, characters int) *mcp.CallToolResult {
-	n, err := readNotebook(storage, path)
+func (t *tools) showNotebook(in *codefile.Folder, path string, offset, limit int, notes []string, characters int) *mcp.CallToolResult {
+	n, err := readNotebook(in, path)
 	if err != nil {
 		return errorResult(explain(err))
 	}

@@ -2,7 +2,9 @@ package session
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"path/filepath"
 	"slices"
@@ -171,15 +173,33 @@ func (s *Session) keepCopy(e *Execution) {
 	err := results(n, running.Record(), e.id, first, tail)
 	var file codefile.File
 	if err == nil {
-		var storage *codefile.Store
-		if storage, err = s.manager.Storage(); err == nil {
-			name := strings.TrimSuffix(path, filepath.Ext(path)) + "_executed.ipynb"
-			file, err = storage.SaveBeside(name, n.Write)
-		}
+		file, err = s.manager.saveBeside(strings.TrimSuffix(path, filepath.Ext(path))+"_executed.ipynb", n.Write)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.book.Copy, e.book.CopyErr = file.Path, err
+}
+
+// saveBeside writes a file beside one that was run, in the code storage or the working
+// directory. Where nothing can be written there, it goes to the code storage.
+func (m *Manager) saveBeside(path string, write func(io.Writer) error) (codefile.File, error) {
+	storage, err := m.Storage()
+	if err != nil {
+		return codefile.File{}, err
+	}
+	file, err := storage.SaveBeside(path, write)
+	if !errors.As(err, new(*codefile.OutsideError)) {
+		return file, err
+	}
+	if dir, err := m.workDir(storage); err == nil {
+		if work, err := codefile.Open(dir.Path); err == nil {
+			defer work.Close()
+			if file, err := work.SaveBeside(path, write); err == nil {
+				return file, nil
+			}
+		}
+	}
+	return storage.SaveBeside(filepath.Base(path), write)
 }
 
 // copyCell bounds the outputs of one cell of an executed notebook, in bytes.

@@ -74,9 +74,50 @@ func TestFileInWorkDir(t *testing.T) {
 	if r := p.call("execute_code_file", args{"file_path": "other.py"}); strings.Contains(r.text(), "working directory") {
 		t.Errorf("%s", r.text())
 	}
+	notebookInWorkDir(t, p, dir)
 	for _, file := range []string{filepath.Join(dir, "requirements.txt"), "pyproject.toml[run]"} {
 		if o := p.done("install_dependencies", args{"file": file}); len(o["already_installed"].([]any)) != 2 {
 			t.Errorf("%s: %v", file, o)
+		}
+	}
+}
+
+// notebookInWorkDir: a notebook that lies where code runs is run and shown as one of the
+// code storage is, and its results lie beside it; no link leads out.
+func notebookInWorkDir(t *testing.T, p *program, dir string) {
+	t.Helper()
+	original := notebookOf(t, "total = 6 * 7", "print('the total is', total)")
+	put(t, dir, "jobs/analysis.ipynb", string(original))
+	outside := filepath.Join(project(t), "elsewhere.ipynb")
+	if err := errors.Join(os.WriteFile(outside, original, 0o600), os.Symlink(outside, filepath.Join(dir, "link.ipynb"))); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "jobs", "analysis.ipynb")
+	executed := filepath.Join(dir, "jobs", "analysis_executed.ipynb")
+	for _, c := range []struct {
+		tool string
+		path string
+		want []string
+	}{
+		{"execute_code_file", "jobs/analysis.ipynb", []string{" | 2 cells run | ", "[notebook: with results: " + executed + "]", "\nthe total is 42"}},
+		{"execute_code_file", path, []string{"[notebook: with results: " + strings.Replace(executed, "executed", "executed_2", 1) + "]"}},
+		{"read_code_file", "jobs/analysis.ipynb", []string{"[ok | " + path + " | cells 1-2 of 2 | ", "\ntotal = 6 * 7"}},
+		{"read_code_file", executed, []string{"[output: stdout]\nthe total is 42"}},
+	} {
+		r := p.call(c.tool, args{"file_path": c.path})
+		for _, want := range c.want {
+			if r.IsError || !strings.Contains(r.text(), want) {
+				t.Errorf("%s of %s: want %q in\n%s", c.tool, c.path, want, r.text())
+			}
+		}
+	}
+	if now, err := os.ReadFile(path); err != nil || string(now) != string(original) {
+		t.Errorf("the original has changed: %v", err)
+	}
+	for _, leads := range []string{"link.ipynb", outside, "../" + filepath.Base(filepath.Dir(outside)) + "/elsewhere.ipynb"} {
+		refused(t, leads, p.call("execute_code_file", args{"file_path": leads}), "nothing was run")
+		if r := p.call("read_code_file", args{"file_path": leads}); !r.IsError {
+			t.Errorf("%s was read: %s", leads, r.text())
 		}
 	}
 }
