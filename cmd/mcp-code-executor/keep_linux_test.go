@@ -135,10 +135,11 @@ func TestKeep(t *testing.T) {
 	has(t, p.call("list_sessions", nil), fmt.Sprintf(`[note: session "default" was kept: generation 1; %s waits for input (Who?): send_input answers]`, id))
 	has(t, p.call("send_input", args{"text": "Ana"}), "[ok | ", "id="+id)
 
-	// Another conversation beside it has a default session of its own.
-	other := k.client()
+	// Another conversation beside it has a default session of its own, and as the only
+	// one a notebook to watch, which the background server writes.
+	other := k.client("NOTEBOOK=on")
 	r = other.call("execute_code", args{"code": "name"})
-	has(t, r, "[error NameError", "session=default-2", `[note: calls without a session run in "default-2", because "default" belongs to another client (test), whose last call was `)
+	has(t, r, "[error NameError", "session=default-2", `[note: calls without a session run in "default-2", because "default" belongs to another client (test), whose last call was `, "[note: this session is kept as a notebook while it runs, for a person to watch: "+k.home+"/default-2-")
 	if r = other.call("execute_code", args{"code": "name", "session": "default"}); r.rest() != "Out["+r.field("In")+"]: 'Ana'" && !strings.Contains(r.text(), "'Ana'") {
 		t.Errorf("the other's session by its name: %s", r.text())
 	}
@@ -165,6 +166,11 @@ func TestKeep(t *testing.T) {
 	if code := p.cmd.ProcessState.ExitCode(); code != 1 {
 		t.Errorf("a front whose server has ended: exit status %d", code)
 	}
+	kept, err := filepath.Glob(filepath.Join(k.home, "*.ipynb"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("notebooks: %q, %v", kept, err)
+	}
+	awaitCells(t, kept[0], "# Session default-2", "NameError")
 	if status, out := k.command("ps"); status != 0 || out != "no background server runs\n" {
 		t.Errorf("ps afterwards: status %d: %s", status, out)
 	}
