@@ -20,6 +20,8 @@ type Host struct {
 	// RecordDir is where the kernels' records are made. "" keeps no history:
 	// they are made in the private directory and removed with it.
 	RecordDir string
+	// RecordLimit is how much of one run's output a record keeps, in bytes; 0 is all.
+	RecordLimit int64
 	// Reaper owns the server's child processes.
 	Reaper *guard.Reaper
 	// Version is the server's version, noted in records.
@@ -65,7 +67,7 @@ func (h *Host) sweepRecords() {
 // where no history is kept. A disk that does not take it stops no work: the record
 // is kept in memory then, bounded, and says so.
 func (h *Host) newRecord(private string, info record.Info) *record.Record {
-	dir, options := h.RecordDir, record.Options{}
+	dir, options := h.RecordDir, record.Options{RunLimit: h.RecordLimit}
 	if dir == "" {
 		dir, options.Ephemeral = filepath.Join(private, "records"), true
 	}

@@ -17,6 +17,7 @@ func wrongSettings() map[string][]string {
 		"PRELUDE=perhaps":         {`PRELUDE="perhaps"`, "it is ignored", "PRELUDE=on or PRELUDE=off"},
 		"KERNEL_INSTALL=perhaps":  {`KERNEL_INSTALL="perhaps"`, "no ipykernel is installed", "KERNEL_INSTALL=auto"},
 		"UV_INSTALL=perhaps":      {`UV_INSTALL="perhaps"`, "uv is not fetched", "UV_INSTALL=auto"},
+		"RECORD_LIMIT=512":        {`RECORD_LIMIT="512"`, "without a unit", "RECORD_LIMIT=512MiB"},
 		"SESSION_IDLE_LIMIT=30":   {`SESSION_IDLE_LIMIT="30"`, "without a unit", "SESSION_IDLE_LIMIT=30m"},
 		"LOG_LEVEL=verbose":       {`LOG_LEVEL="verbose"`, "is not a log level", "LOG_LEVEL=debug"},
 		"ENV_DENY=[x-":            {`ENV_DENY="[x-"`, "no Python is started", "AWS_*"},

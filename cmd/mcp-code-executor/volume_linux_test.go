@@ -32,7 +32,7 @@ func TestVolume(t *testing.T) {
 		{"flushed", fmt.Sprintf("for i in range(%d): print(f'{i:09d}', flush=True)", flushed), flushed, 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := launch(t, inVenv(t)...)
+			p := launch(t, append(inVenv(t), "RECORD_LIMIT=none")...)
 			p.run("1")
 			idle, _ := memory(t, p.cmd.Process.Pid)
 			clearPeak(t, p.cmd.Process.Pid)
@@ -86,6 +86,33 @@ func TestVolume(t *testing.T) {
 				t.Errorf("the record holds %d bytes of %d", kept, c.lines*c.width)
 			}
 		})
+	}
+}
+
+// TestRecordLimit: of a run over RECORD_LIMIT its beginning and its end are shown, and
+// what is between them is said to be gone; a cursor of before is good after it.
+func TestRecordLimit(t *testing.T) {
+	t.Parallel()
+	p := launch(t, append(inVenv(t), "RECORD_LIMIT=1MiB")...)
+	const lines = 300_000 // of 128 bytes
+	r := p.call("execute_code", args{"code": fmt.Sprintf("for i in range(%d): print(f'{i:0127d}')\ninput('more?')", lines), "wait_seconds": 120})
+	id, cursor := r.field("id"), r.field("cursor")
+	const begun = "[notice] this run has put out more than 1 MiB (RECORD_LIMIT): of what follows the last 16 MiB are kept, and shown when it has ended"
+	if !strings.HasPrefix(r.text(), "[waiting for input | ") || !strings.Contains(r.text(), begun) {
+		t.Errorf("%s", r.text())
+	}
+	p.call("send_input", args{"id": id, "text": "no"})
+	r = p.call("get_execution", args{"id": id, "since": cursor})
+	last := fmt.Sprintf("%0127d", lines-1)
+	if !strings.HasPrefix(r.text(), "[ok | ") || strings.Contains(r.text(), begun) || !strings.Contains(r.text(), " are not kept: this run has put out more than 1 MiB (RECORD_LIMIT); its last ") || !strings.Contains(r.text(), last) {
+		t.Errorf("%s", r.text())
+	}
+	r = p.call("get_execution", args{"id": id, "pattern": "^0+(5|299998)$"})
+	if !strings.Contains(r.text(), fmt.Sprintf("%0127d", 5)) || !strings.Contains(r.text(), fmt.Sprintf("%0127d", 299998)) {
+		t.Errorf("%s", r.text())
+	}
+	if kept := recordBytes(t, p.home); kept > 20<<20 {
+		t.Errorf("the record holds %d bytes", kept)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 const (
 	inlineMax   = 64 << 10 // a value above it becomes a file
 	spillMax    = 1 << 10  // the same for a line that grew too long
+	wholeLine   = lineMax  // no value does: for an entry that was in memory
 	maxCode     = 16 << 20
 	maxMetadata = 4 << 20
 
@@ -68,7 +69,7 @@ func (r *Record) store(exec, mime string, v jupyter.Value, max int) (*value, err
 		}
 		return nil, fmt.Errorf("storing value: %s is not a file of this record", v.Path)
 	}
-	if len(v.Inline) <= max && !isMedia(mime) {
+	if max == wholeLine || len(v.Inline) <= max && !isMedia(mime) {
 		return inline(v.Inline), nil
 	}
 	name := fileName(exec, r.files.Add(1), mime)
@@ -79,8 +80,8 @@ func (r *Record) store(exec, mime string, v jupyter.Value, max int) (*value, err
 }
 
 // storeCode is store for code, which must outlive a power cut once it is synced.
-func (r *Record) storeCode(exec, code string) (*value, error) {
-	if len(code) <= inlineMax {
+func (r *Record) storeCode(exec, code string, max int) (*value, error) {
+	if max == wholeLine || len(code) <= max {
 		return inline([]byte(code)), nil
 	}
 	name := fileName(exec, r.files.Add(1), "text/x-python")

@@ -18,5 +18,10 @@
 // entries outlive a power cut too.
 //
 // When the disk fails the record goes on in a bounded piece of memory, and
-// [Record.Err] says so: a full disk must not stop a kernel.
+// [Record.Err] says so: a full disk must not stop a kernel. When it has space again
+// the file is brought to where the memory ends, with lines of zeros for what was not
+// kept, so that positions stay byte offsets.
+//
+// Of a run's output beyond [Options.RunLimit] only the end is kept, in tail-N/ until
+// the run ends.
 package record

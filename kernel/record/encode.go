@@ -34,7 +34,7 @@ func (r *Record) line(e Entry, max int) (*line, error) {
 		l.Info = e.Info
 	case KindBegin:
 		l.File, l.Script, l.Cell = e.Begin.File, e.Begin.Script, e.Begin.Cell
-		l.Code, err = r.storeCode(e.Exec, e.Begin.Code)
+		l.Code, err = r.storeCode(e.Exec, e.Begin.Code, max)
 	case KindEnd:
 		l.Outcome, l.ExecutionCount, l.Ename = e.End.Outcome, e.End.ExecutionCount, e.End.Ename
 		l.Evalue, l.Note = cut(e.End.Evalue, inlineMax), cut(e.End.Note, inlineMax)
@@ -57,7 +57,7 @@ func (r *Record) outputLine(l *line, out *jupyter.Output, max int) (err error) {
 	if names > lineMax/2 {
 		return errLineTooLong
 	}
-	if values > lineMax/2 {
+	if values > lineMax/2 && max != wholeLine {
 		max = spillMax
 	}
 	l.Type, l.Name, l.Undecoded = out.Type, out.Name, out.Undecoded

@@ -102,7 +102,8 @@ func (e *BadLineError) Error() string {
 }
 
 // DroppedError says that entries between two positions were not kept: the disk
-// failed and memory for them is bounded. Reading goes on after it.
+// failed and memory for them is bounded. Reading goes on after it. In the file they are
+// a line of zeros; how many entries they were is not known there, and Entries 0.
 type DroppedError struct {
 	From, To Position
 	Entries  int64
@@ -110,6 +111,9 @@ type DroppedError struct {
 }
 
 func (e *DroppedError) Error() string {
+	if e.Entries == 0 {
+		return fmt.Sprintf("%d bytes were not kept: the record could not be written", e.Bytes)
+	}
 	return fmt.Sprintf("%d entries (%d bytes) were not kept: the record could not be written", e.Entries, e.Bytes)
 }
 

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 )
@@ -114,7 +115,11 @@ func (r *Record) fail(err error, toMemory bool) {
 	if r.failure == nil || (toMemory && r.memory == nil) {
 		r.failure = err
 	}
+	if !toMemory {
+		r.syncFailure = r.failure
+	}
 	if toMemory && r.memory == nil {
+		r.full, r.tried = isFull(err), time.Now()
 		r.failure = fmt.Errorf("record is kept in memory: %w", err)
 		r.memory = &memory{start: r.Tail()}
 	}
@@ -127,6 +132,9 @@ func (r *Record) addMemory(e Entry) (pos, next Position, err error) {
 		return 0, 0, ErrClosed
 	}
 	e, cost := detached(e)
+	if size := r.encodedSize(e); size > 0 && r.dir != "" {
+		cost = size // it can be written there yet
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.Pos = r.Tail()

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 )
@@ -260,4 +262,94 @@ func TestSyncIsShared(t *testing.T) {
 	if err := r.Sync(); err != nil || f.syncs.Load() > 2 {
 		t.Errorf("a sync of nothing new: %v, %d fsyncs", err, f.syncs.Load())
 	}
+}
+
+// TestSpaceReturns: when a full disk has space again, what was kept in memory is written
+// in its place, the record goes on, and nothing warns any more. Cursors stay true.
+func TestSpaceReturns(t *testing.T) {
+	for _, big := range []bool{false, true} {
+		t.Run(fmt.Sprint("more than memory takes ", big), func(t *testing.T) {
+			r := newRecord(t)
+			f := &faulty{journal: r.file, room: 1000, writeErr: syscall.ENOSPC}
+			r.file = f
+			if _, err := r.Begin("a-1", Begin{Code: "x = '\u20ac\x00'\n"}); err != nil {
+				t.Fatal(err)
+			}
+			size, n := 300, 100
+			if big {
+				size, n = 200<<10, 80
+			}
+			var cursors []Position
+			for i := range n {
+				cursors = append(cursors, mustAppend(t, r, "a-1", stream(fmt.Sprintf("%d %s\n", i, strings.Repeat("\x00x", size/2)))))
+			}
+			mustAppend(t, r, "a-1", jupyter.Output{Type: jupyter.OutputDisplayData, Data: map[string]jupyter.Value{"image/png": jupyter.InlineValue([]byte("\x89PNG"))}})
+			f.room = 500 // it is full again at once
+			r.tried = time.Time{}
+			mustAppend(t, r, "a-1", stream("still in memory"))
+			if !errors.Is(r.Err(), syscall.ENOSPC) {
+				t.Fatalf("Err() = %v", r.Err())
+			}
+			before := outline(t, r, 0)
+			f.writeErr = nil
+			r.tried = time.Time{}
+			mustAppend(t, r, "a-1", stream("written"))
+			if _, err := r.End("a-1", End{Outcome: "ok"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(r.Err(), r.Sync()); err != nil {
+				t.Errorf("with space: %v", err)
+			}
+			after := outline(t, r, 0)
+			if len(after) != len(before)+2 || !slices.Equal(after[:len(before)], before) {
+				t.Errorf("before %.300q, then %.300q", before, after)
+			}
+			if dropped := slices.ContainsFunc(after, func(s string) bool { return strings.Contains(s, "were not kept") }); dropped != big {
+				t.Errorf("%q", after)
+			}
+			for _, i := range []int{0, n / 2, n - 1} {
+				rest := outline(t, r, cursors[i])
+				if !slices.Equal(rest, after[len(after)-len(rest):]) || strings.HasPrefix(rest[0], fmt.Sprint(i, " ")) {
+					t.Errorf("after output %d: %.100q", i, rest)
+				}
+			}
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			done, err := Open(r.Dir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer done.Close()
+			if again := outline(t, done, 0); !slices.Equal(again, after) {
+				t.Errorf("from the disk: %.300q, want %.300q", again, after)
+			}
+		})
+	}
+}
+
+// outline is what there is of a-1, a word each; what was dropped without the count.
+func outline(t *testing.T, r readable, from Position) (all []string) {
+	t.Helper()
+	for e, err := range r.Read("a-1", from, -1) {
+		switch dropped := (*DroppedError)(nil); {
+		case errors.As(err, &dropped):
+			all = append(all, fmt.Sprintf("%d to %d were not kept", dropped.From, dropped.To))
+		case err != nil:
+			t.Fatal(err)
+		case e.Begin != nil:
+			all = append(all, e.Begin.Code)
+		case e.End != nil:
+			all = append(all, e.End.Outcome)
+		case e.Output.Type == jupyter.OutputDisplayData:
+			all = append(all, string(e.Output.Data["image/png"].Inline))
+		default:
+			b, err := e.Output.Text.Bytes(1 << 20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, fmt.Sprintf("%.20s %d", b, len(b)))
+		}
+	}
+	return all
 }

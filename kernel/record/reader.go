@@ -25,6 +25,10 @@ type Reader struct {
 	info Info
 	// locked says that another holds the lock: the writer, as a rule.
 	locked bool
+	// left are the tails of runs over their limit that a dead writer left, see limit.go;
+	// end is where record.jsonl ends for us, -1 where the file does.
+	left []*os.File
+	end  Position
 }
 
 // Open opens the record in the directory path. While it is open [Sweep] leaves
@@ -35,7 +39,7 @@ func Open(path string) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening record: %w", err)
 	}
-	r := &Reader{dir: dir}
+	r := &Reader{dir: dir, end: -1}
 	// Shared with other readers. When it cannot be had the writer lives and
 	// holds it, or the directory is not ours to write: either way nobody of us
 	// sweeps it now.
@@ -50,6 +54,9 @@ func Open(path string) (*Reader, error) {
 	if r.file, err = os.Open(filepath.Join(dir, journalName)); err != nil {
 		r.Close()
 		return nil, fmt.Errorf("opening record: %w", err)
+	}
+	if !r.Writing() {
+		r.left, r.end = leftTails(dir)
 	}
 	for e, err := range r.Read("", 0, 1) {
 		if err == nil && e.Info != nil {
@@ -71,19 +78,38 @@ func (r *Reader) Info() Info { return r.info }
 
 // Tail returns a position no entry begins at or after.
 func (r *Reader) Tail() Position {
-	st, err := r.file.Stat()
-	if err != nil {
-		return 0
+	parts := r.parts()
+	last := parts[len(parts)-1]
+	return last.base + last.size
+}
+
+// parts are the files of the record, in order.
+func (r *Reader) parts() (parts []part) {
+	var base Position
+	for i, f := range append([]*os.File{r.file}, r.left...) {
+		p := part{file: f, base: base}
+		if st, err := f.Stat(); err == nil {
+			p.size = Position(st.Size())
+		}
+		if i == 0 && r.end >= 0 {
+			p.size = min(p.size, r.end)
+		}
+		base += p.size
+		parts = append(parts, p)
 	}
-	return Position(st.Size())
+	return parts
 }
 
 // Read yields the entries as [Record.Read] does.
 func (r *Reader) Read(exec string, from, to Position) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		size := r.Tail()
-		s := &scanner{dir: r.dir, src: r.file, size: size, exec: exec}
-		s.read(from, bound(to, size), yield)
+		to := bound(to, r.Tail())
+		for _, p := range r.parts() {
+			s := &scanner{dir: r.dir, src: p.file, size: p.size, exec: exec}
+			if !s.read(from-p.base, min(to-p.base, p.size), p.moved(yield)) {
+				return
+			}
+		}
 	}
 }
 
@@ -103,7 +129,7 @@ type Run struct {
 // Outline reads the executions that begin at or after from.
 func (r *Reader) Outline(from Position) (o Outline) {
 	places := map[string]int{}
-	s := &scanner{dir: r.dir, src: r.file, size: r.Tail(), noOutput: true}
+	s := &scanner{dir: r.dir, src: r.file, size: r.parts()[0].size, noOutput: true}
 	s.read(from, s.size, func(e Entry, _ error) bool { // an entry without its code counts
 		place, known := places[e.Exec]
 		switch {
@@ -125,7 +151,7 @@ func (r *Reader) Outline(from Position) (o Outline) {
 // Close ends reading.
 func (r *Reader) Close() error {
 	var errs []error
-	for _, f := range []*os.File{r.file, r.lock} {
+	for _, f := range append([]*os.File{r.file, r.lock}, r.left...) {
 		if f != nil {
 			errs = append(errs, f.Close())
 		}
@@ -208,6 +234,7 @@ type scanner struct {
 	in   *bufio.Reader
 	pos  Position
 	long []byte // a line longer than in's buffer
+	hole bool   // the last line begins with a zero byte
 }
 
 var (
@@ -256,7 +283,9 @@ func (s *scanner) read(from, to Position, yield func(Entry, error) bool) bool {
 			}
 		}
 		e.Pos, e.Next = pos, s.pos
-		if err != nil {
+		if s.hole {
+			err = &DroppedError{From: pos, To: s.pos, Bytes: int64(s.pos - pos)}
+		} else if err != nil {
 			err = &BadLineError{Pos: pos, Next: s.pos, Reason: err.Error()}
 		} else if s.exec != "" && e.Exec != s.exec {
 			continue
@@ -273,8 +302,11 @@ func (s *scanner) read(from, to Position, yield func(Entry, error) bool) bool {
 func (s *scanner) next() ([]byte, error) {
 	s.long = s.long[:0]
 	tooLong := false
-	for {
+	for first := true; ; first = false {
 		b, err := s.in.ReadSlice('\n')
+		if first {
+			s.hole = len(b) > 0 && b[0] == 0
+		}
 		s.pos += Position(len(b))
 		if err == bufio.ErrBufferFull {
 			if tooLong = tooLong || len(s.long)+len(b) > lineMax; !tooLong {

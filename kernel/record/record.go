@@ -31,6 +31,9 @@ type Options struct {
 	// Ephemeral is for a record nobody keeps (history off): Sync syncs nothing.
 	// The caller chooses a directory that is not kept and calls Remove.
 	Ephemeral bool
+	// RunLimit is how much of one run's output is kept, in bytes; of more only the
+	// last 16 MiB are. 0 is no limit.
+	RunLimit int64
 }
 
 // Record is the record of a running kernel process. All methods may be used
@@ -48,6 +51,8 @@ type Record struct {
 	file    journal
 	closed  atomic.Bool
 	buf     bytes.Buffer
+	runs    []*run // the newest, oldest first
+	tails   int    // that were made
 
 	syncMu sync.Mutex // held during fsync
 	synced Position   // entries before it are on the disk
@@ -56,6 +61,10 @@ type Record struct {
 	mu      sync.Mutex // protects the fields below; no I/O under it
 	failure error
 	memory  *memory // entries the disk did not take; nil while it does
+	full    bool    // it did not for want of space
+	tried   time.Time
+	// syncFailure is an fsync that failed: it is told for ever.
+	syncFailure error
 }
 
 // journal is what a record needs of record.jsonl; a test's may fail.
@@ -199,7 +208,8 @@ func (r *Record) NoteVariables(v Variables) error {
 
 // Err is non-nil once the disk has failed. Entries that could not be written
 // are then kept in memory, the first and the last of them, and are lost with
-// the process. It stays so: a new kernel process gets a new record.
+// the process, unless the disk was only full: when it has space again they are written
+// and Err is nil. Otherwise it stays so: a new kernel process gets a new record.
 func (r *Record) Err() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -209,13 +219,18 @@ func (r *Record) Err() error {
 // Close ends the record; it may then be swept. Reading still works. Closing
 // twice is harmless.
 func (r *Record) Close() error {
+	r.resumed(true)
 	r.writeMu.Lock()
 	defer r.writeMu.Unlock()
 	if r.closed.Swap(true) {
 		return nil
 	}
-	r.buf = bytes.Buffer{} // readers may hold the record for long
 	var errs []error
+	if !r.inMemory() {
+		errs = append(errs, r.endRuns())
+	}
+	r.closeTails()
+	r.runs, r.buf = nil, bytes.Buffer{} // readers may hold the record for long
 	if r.file != nil {
 		errs = append(errs, r.file.Close())
 	}
@@ -247,7 +262,7 @@ func (r *Record) add(e Entry) (pos, next Position, err error) {
 		e.Time = time.Now()
 	}
 	e.Time = e.Time.UTC()
-	if r.inMemory() {
+	if r.inMemory() && !r.resumed(false) {
 		return r.addMemory(e)
 	}
 	l, err := r.line(e, inlineMax)
@@ -290,14 +305,18 @@ func (r *Record) write(l *line) (pos, next Position, err error) {
 		r.buf = bytes.Buffer{}
 		return 0, 0, errLineTooLong
 	}
-	pos = r.Tail()
-	if _, err := r.file.Write(r.buf.Bytes()); err != nil {
-		// Take back what was written of the line. When that fails too it has
-		// no line end and nothing follows it: readers drop it as torn.
-		r.file.Truncate(int64(pos))
-		return 0, 0, &diskError{"writing record", err}
+	if l.Kind == KindEnd {
+		if err := r.endRun(l.Exec); err != nil {
+			return 0, 0, err
+		}
 	}
-	next = pos + Position(r.buf.Len())
-	r.tail.Store(int64(next))
-	return pos, next, nil
+	taken, err := r.limited(l)
+	pos = r.Tail()
+	if err == nil && !taken {
+		err = r.append(r.buf.Bytes())
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return pos, r.Tail(), nil
 }

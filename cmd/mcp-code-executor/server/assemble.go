@@ -58,6 +58,7 @@ func assemble(getenv func(string) string, version string, log *slog.Logger, sock
 		RuntimePlaces: sockets,
 		Reaper:        reaper,
 		Version:       version,
+		RecordLimit:   s.RecordLimit,
 		PlainPython:   !s.Prelude && !words.Kept, // there, each client says
 		Log:           log,
 	}

@@ -23,12 +23,14 @@ type Settings struct {
 	EnvDeny   string
 	History   bool
 	// Notebook is the directory of live notebooks, as given; "." for on, "" for off.
-	Notebook  string
-	Prelude   bool
-	IdleLimit time.Duration // 0 is none
-	Keep      time.Duration // 0 keeps nothing
-	KeepSplit []string      // names of variables, sorted
-	LogLevel  slog.Level
+	Notebook string
+	// RecordLimit is of one run, in bytes; 0 is none.
+	RecordLimit int64
+	Prelude     bool
+	IdleLimit   time.Duration // 0 is none
+	Keep        time.Duration // 0 keeps nothing
+	KeepSplit   []string      // names of variables, sorted
+	LogLevel    slog.Level
 	// Problems are the wrong values, in the order of the table.
 	Problems []Problem
 }
@@ -67,7 +69,7 @@ func shortened(value string) string {
 // Read reads all settings. Blanks around a value do not count, and one that is
 // empty is the default.
 func Read(getenv func(string) string) Settings {
-	s := Settings{KernelInstall: auto, UVInstall: auto, History: true, Prelude: true, LogLevel: slog.LevelWarn}
+	s := Settings{KernelInstall: auto, UVInstall: auto, History: true, RecordLimit: defaultRecordLimit, Prelude: true, LogLevel: slog.LevelWarn}
 	for _, row := range Table() {
 		value := strings.TrimSpace(getenv(row.Name))
 		if value == "" {

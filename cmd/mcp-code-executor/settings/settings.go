@@ -127,6 +127,12 @@ func Table() []Setting {
 			read:   readNotebook,
 		},
 		{
+			Name: "RECORD_LIMIT", Default: "`512MiB`", Values: "a size such as 512MiB or 2GiB, or none",
+			Does:   "how much of one run's output is recorded; of more, the last 16 MiB are",
+			Readme: "how much of one run's output is recorded, and so can be read; of more, the last 16 MiB are (`2GiB`, `none`)",
+			read:   readRecordLimit,
+		},
+		{
 			Name: "PRELUDE", Default: "`on`", Values: "on or off",
 			Does:   "off: do not change the display settings of IPython, pandas and others",
 			Readme: "`off`: do not change the display settings of IPython, pandas, numpy and others, nor the size of `Out` ([what is changed](docs/results.md#what-is-set-in-the-kernel))",

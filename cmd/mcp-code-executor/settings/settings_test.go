@@ -65,6 +65,11 @@ func TestValues(t *testing.T) {
 		{"NOTEBOOK", append(wrong, "${workspaceFolder}/x"), "", true},
 		{"NOTEBOOK", text(" ~/notebooks ", "~/notebooks"), "~/notebooks", false},
 		{"NOTEBOOK", text("./notebooks"), "./notebooks", false},
+		{"RECORD_LIMIT", append(none, "512MiB", " 512 mb", "512M"), int64(512 << 20), false},
+		{"RECORD_LIMIT", offs, int64(0), false},
+		{"RECORD_LIMIT", text("2GiB", "2g", "2048 MiB"), int64(2 << 30), false},
+		{"RECORD_LIMIT", text("1024k"), int64(1 << 20), false},
+		{"RECORD_LIMIT", append(wrong, "512", "1KiB", "b", "ib", "MiB", "-5MiB", "1.5GiB", "99999999T", "on"), int64(512 << 20), true},
 		{"PRELUDE", append(none, ons...), true, false},
 		{"PRELUDE", offs, false, false},
 		{"PRELUDE", wrong, true, true},
@@ -90,7 +95,7 @@ func TestValues(t *testing.T) {
 			got := map[string]any{
 				"WORK_DIR": s.WorkDir, "CODE_STORAGE_DIR": s.Storage, "ENV_TYPE": s.Environment.Type, "CONDA_ENV_NAME": s.Environment.CondaName,
 				"VENV_PATH": s.Environment.VenvPath, "UV_VENV_PATH": s.Environment.UVVenvPath, "KERNEL_INSTALL": s.KernelInstall,
-				"UV_INSTALL": s.UVInstall, "ENV_DENY": s.EnvDeny, "HISTORY": s.History, "PRELUDE": s.Prelude, "NOTEBOOK": s.Notebook,
+				"UV_INSTALL": s.UVInstall, "ENV_DENY": s.EnvDeny, "HISTORY": s.History, "RECORD_LIMIT": s.RecordLimit, "PRELUDE": s.Prelude, "NOTEBOOK": s.Notebook,
 				"SESSION_IDLE_LIMIT": s.IdleLimit, "LOG_LEVEL": s.LogLevel,
 				"KEEP": s.Keep, "KEEP_SPLIT": fmt.Sprint(s.KeepSplit),
 			}[test.setting]

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -87,6 +88,37 @@ func readNotebook(s *Settings, value string) *Problem {
 		return &Problem{Reason: "is neither on nor off, nor the path of a directory", Effect: "no notebook is kept",
 			Fix: "NOTEBOOK=on, off or /path/of/a/directory"}
 	}
+	return nil
+}
+
+const (
+	defaultRecordLimit = 512 << 20
+	minRecordLimit     = 1 << 20
+)
+
+func readRecordLimit(s *Settings, value string) *Problem {
+	if isOff(value) {
+		s.RecordLimit = 0
+		return nil
+	}
+	p := &Problem{Reason: "is not a size", Effect: "512MiB is used", Fix: "RECORD_LIMIT=512MiB, 2GiB or none"}
+	text := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(value), "b"), "i")
+	shift, ok := map[string]int{"k": 10, "m": 20, "g": 30, "t": 40}[text[max(0, len(text)-1):]]
+	if !ok {
+		if strings.Trim(value, "0123456789") == "" {
+			p.Reason, p.Fix = "is a number without a unit", "RECORD_LIMIT="+value+"MiB"
+		}
+		return p
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(text[:len(text)-1]), 10, 64)
+	switch {
+	case err != nil || n <= 0 || n > 1<<20:
+		return p
+	case n<<shift < minRecordLimit:
+		p.Reason = "is less than 1MiB"
+		return p
+	}
+	s.RecordLimit = n << shift
 	return nil
 }
 
