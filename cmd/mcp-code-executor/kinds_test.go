@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
@@ -106,11 +107,25 @@ func (p place) look(t *testing.T) {
 	}
 }
 
+// kindsLeft are those that `make test` has otherwise: by TestVenvs, TestConda and
+// TestNothingConfigured.
+var kindsLeft = []string{"uv venv", "conda by name", "base", "managed"}
+
 // TestKinds: a session in an environment of each kind, with nothing in the
 // server's own environment but HOME, PATH and the choice.
 func TestKinds(t *testing.T) {
 	t.Parallel()
-	for name, make := range map[string]func(t *testing.T) place{
+	split(t, kinds(), kindsLeft, false, func(t *testing.T, _ string, make func(t *testing.T) place) { make(t).look(t) })
+}
+
+func TestMatrixKinds(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	split(t, kinds(), kindsLeft, true, func(t *testing.T, _ string, make func(t *testing.T) place) { make(t).look(t) })
+}
+
+func kinds() map[string]func(t *testing.T) place {
+	return map[string]func(t *testing.T) place{
 		"venv": func(t *testing.T) place {
 			dir, settings := makeEnv(t, "venv")
 			return place{settings: settings, prefix: dir, pip: true, numpy: true}
@@ -156,15 +171,10 @@ func TestKinds(t *testing.T) {
 			if _, err := os.Stat(externallyManaged(python)); err != nil {
 				testneeds.Skip(t, testneeds.ManagedPython, python+" is none that its distribution manages")
 			}
-			return place{settings: append(indexed(t), typeSettings("venv", python)...), prefix: "/usr", python: python, program: "python3",
+			return place{settings: append(append(indexed(t), besideOnce(t)), typeSettings("venv", python)...), prefix: "/usr", python: python, program: "python3",
 				says: []string{"was put beside /usr", "EXTERNALLY-MANAGED"}}
 		},
 		"read-only venv": readOnlyVenv,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			make(t).look(t)
-		})
 	}
 }
 
@@ -237,10 +247,16 @@ func copyConda(t testing.TB, name, to string) string {
 }
 
 // linkTree copies a file or a directory to a path where nothing is, by hard links;
-// false when these cannot be, as on another disk, and it is a true copy.
+// false when these cannot be at all, and it is a true copy. What lies on another disk
+// than the tests' files is truly copied once, and its copies are links.
 func linkTree(t testing.TB, from, to string) (linked bool) {
 	t.Helper()
 	if exec.Command("cp", "-al", from, to).Run() == nil {
+		return true
+	}
+	execute(t, "rm", "-rf", to)
+	near := sharedDir(fmt.Sprintf("copy-%x", sha256.Sum256([]byte(from))), func(dir string) { execute(t, "cp", "-a", from, dir) })
+	if exec.Command("cp", "-al", near, to).Run() == nil {
 		return true
 	}
 	execute(t, "rm", "-rf", to)

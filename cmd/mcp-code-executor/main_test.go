@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,16 +46,32 @@ var shared = sync.OnceValue(func() string {
 // sharedDir is a directory below shared, which the first test that needs it makes.
 // Nothing in it is changed afterwards.
 func sharedDir(name string, make func(dir string)) string {
-	sharedMade.Lock()
-	defer sharedMade.Unlock()
 	dir := filepath.Join(shared(), name)
-	if _, err := os.Stat(dir); err != nil {
-		make(dir)
-	}
+	once, _ := sharedMade.LoadOrStore(name, new(sync.Once))
+	once.(*sync.Once).Do(func() { make(dir) })
 	return dir
 }
 
-var sharedMade sync.Mutex
+var sharedMade sync.Map // of *sync.Once, by name
+
+// split runs the cases of a table in parallel: those that `make test` leaves to a
+// TestMatrix, or the others.
+func split[C any](t *testing.T, cases map[string]C, left []string, matrix bool, test func(t *testing.T, name string, c C)) {
+	t.Helper()
+	for _, name := range left {
+		if _, ok := cases[name]; !ok {
+			t.Errorf("%q is left to the matrix, and is no case", name)
+		}
+	}
+	for name, c := range cases {
+		if slices.Contains(left, name) == matrix {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, name, c)
+			})
+		}
+	}
+}
 
 // pythons are the interpreters with ipykernel to test with, the newest first.
 func pythons(t testing.TB) []string {

@@ -19,6 +19,16 @@ func indexed(t testing.TB) []string {
 	return append(network(), "UV="+testUV(t), "UV_CACHE_DIR="+execute(t, testUV(t), "cache", "dir"), "UV_PYTHON_DOWNLOADS=never")
 }
 
+// besideOnce is the setting with which a kernel that is put beside environments is
+// installed once for all tests that take it.
+func besideOnce(t testing.TB) string {
+	return "XDG_DATA_HOME=" + sharedDir("data", func(dir string) {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // besideCode proves that the environment is its own: what it has comes first, and
 // no child sees the kernel that was put beside it.
 const besideCode = `import sys, os, subprocess, importlib.metadata
@@ -51,7 +61,7 @@ func TestBeside(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			settings := append(indexed(t), test.settings...)
+			settings := append(append(indexed(t), besideOnce(t)), test.settings...)
 			p := launch(t, settings...)
 			r := p.call("execute_code", args{"code": "x = 41\n" + strings.Replace(besideCode, "%q", "sys.executable", 1), "wait_seconds": 110})
 			for _, part := range append(test.parts, "[ok", "was put beside", "beside True False", "child 1 True", "spawned 3") {
@@ -62,7 +72,7 @@ func TestBeside(t *testing.T) {
 			if r := p.run("import sys; x += 1; print(x, sys.executable)"); strings.Contains(r.text(), "beside") || test.python != "" && !strings.Contains(r.text(), "42 "+test.python) {
 				t.Errorf("afterwards: %s", r.text())
 			}
-			if e := p.done("get_environment_config", nil)["environment"].(map[string]any); !strings.Contains(e["ipykernel"].(string), "beside the environment, in "+p.home) && !strings.Contains(e["ipykernel"].(string), home) {
+			if e := p.done("get_environment_config", nil)["environment"].(map[string]any); !strings.Contains(e["ipykernel"].(string), "beside the environment, in "+strings.TrimPrefix(besideOnce(t), "XDG_DATA_HOME=")) {
 				t.Errorf("%v", e)
 			}
 			p.call("stop_session", args{"restart": true})

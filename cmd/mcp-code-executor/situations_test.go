@@ -27,10 +27,47 @@ type situation struct {
 // quoted is what the table's last column promises word for word.
 var quoted = regexp.MustCompile("`([^`]+)`")
 
+// situationsLeft are the rows that `make test` leaves to TestMatrixSituations: it has
+// each of them in a test of its own, or as a case of session/pyenv's tests that differs
+// from another row here only in what is found.
+var situationsLeft = []string{
+	"venv", "venv-python", "uv-venv", "virtualenv", "pdm-project", "startup-file", "pythonpath", "shadowing",
+	"conda-name", "conda-base", "conda-path", "conda-tilde", "conda-which", "conda-envs-dirs", "conda-condarc",
+	"micromamba", "pixi", "activation", "activation-hangs", "conda-frozen", "system-python", "read-only",
+	"kernel-installed", "kernel-old-beside", "kernel-half",
+}
+
 // TestSituations: each row of the table in docs/environments.md has a case here,
 // and each case a row; the real server says what the row promises.
 func TestSituations(t *testing.T) {
 	t.Parallel()
+	rows, all := situationRows(t), situations(t)
+	if len(rows) < 30 {
+		t.Errorf("the table has %d rows", len(rows))
+	}
+	for id := range all {
+		if rows[id] == "" {
+			t.Errorf("docs/environments.md has no row %s", id)
+		}
+	}
+	for id := range rows {
+		if all[id] == nil {
+			t.Errorf("the row %s has no case", id)
+		}
+	}
+	split(t, all, situationsLeft, false, func(t *testing.T, id string, make func(t *testing.T) situation) { make(t).look(t, rows[id]) })
+}
+
+func TestMatrixSituations(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	rows := situationRows(t)
+	split(t, situations(t), situationsLeft, true, func(t *testing.T, id string, make func(t *testing.T) situation) { make(t).look(t, rows[id]) })
+}
+
+// situationRows are the table's: what each promises, by its name.
+func situationRows(t *testing.T) map[string]string {
+	t.Helper()
 	rows := map[string]string{}
 	for line := range strings.Lines(document(t, "docs/environments.md")) {
 		cells := strings.Split(line, "|")
@@ -42,50 +79,39 @@ func TestSituations(t *testing.T) {
 			rows[id] = cells[3]
 		}
 	}
-	if len(rows) < 30 {
-		t.Errorf("the table has %d rows", len(rows))
+	return rows
+}
+
+// look asks the server and holds its answer against what the row promises.
+func (s situation) look(t *testing.T, promise string) {
+	t.Helper()
+	if s.code == "" {
+		s.code = "import sys; print('prefix', sys.prefix)"
 	}
-	for id, make := range situations(t) {
-		promise, ok := rows[id]
-		if !ok {
-			t.Errorf("docs/environments.md has no row %s", id)
+	if s.tool == "" {
+		s.tool, s.ask = "execute_code", args{"code": s.code, "wait_seconds": 110}
+	}
+	var r result
+	if s.at.server != "" {
+		r = askAs(t, s.at.user, s.at.server, s.settings, s.tool, s.ask)
+	} else {
+		r = launch(t, s.settings...).call(s.tool, s.ask)
+	}
+	if s.prefix != "" && (r.IsError || !strings.Contains(r.text(), "prefix "+s.prefix+"\n") && !strings.HasSuffix(r.text(), "prefix "+s.prefix)) {
+		t.Errorf("it did not run in %s:\n%s", s.prefix, r.text())
+	}
+	if s.prefix == "" && s.tool == "execute_code" && !r.IsError {
+		t.Errorf("no error:\n%s", r.text())
+	}
+	parts := quoted.FindAllStringSubmatch(promise, -1)
+	t.Logf("%s", r.text())
+	if len(parts) == 0 {
+		t.Errorf("the row promises nothing word for word")
+	}
+	for _, part := range parts {
+		if !strings.Contains(r.text(), part[1]) {
+			t.Errorf("%q is missing in:\n%s", part[1], r.text())
 		}
-		delete(rows, id)
-		t.Run(id, func(t *testing.T) {
-			t.Parallel()
-			s := make(t)
-			if s.code == "" {
-				s.code = "import sys; print('prefix', sys.prefix)"
-			}
-			if s.tool == "" {
-				s.tool, s.ask = "execute_code", args{"code": s.code, "wait_seconds": 110}
-			}
-			var r result
-			if s.at.server != "" {
-				r = askAs(t, s.at.user, s.at.server, s.settings, s.tool, s.ask)
-			} else {
-				r = launch(t, s.settings...).call(s.tool, s.ask)
-			}
-			if s.prefix != "" && (r.IsError || !strings.Contains(r.text(), "prefix "+s.prefix+"\n") && !strings.HasSuffix(r.text(), "prefix "+s.prefix)) {
-				t.Errorf("it did not run in %s:\n%s", s.prefix, r.text())
-			}
-			if s.prefix == "" && s.tool == "execute_code" && !r.IsError {
-				t.Errorf("no error:\n%s", r.text())
-			}
-			parts := quoted.FindAllStringSubmatch(promise, -1)
-			t.Logf("%s", r.text())
-			if len(parts) == 0 {
-				t.Errorf("the row promises nothing word for word")
-			}
-			for _, part := range parts {
-				if !strings.Contains(r.text(), part[1]) {
-					t.Errorf("%q is missing in:\n%s", part[1], r.text())
-				}
-			}
-		})
-	}
-	for id := range rows {
-		t.Errorf("the row %s has no case", id)
 	}
 }
 
@@ -115,8 +141,7 @@ func situations(t *testing.T) map[string]func(t *testing.T) situation {
 		return func(t *testing.T) situation { return situation{settings: settings} }
 	}
 	science := filepath.Join(root, "envs", "science")
-	// What is put beside environments is made once for all of them.
-	data := "XDG_DATA_HOME=" + t.TempDir()
+	data := besideOnce(t)
 	const whose = "import sys, ipykernel; print('prefix', sys.prefix); print('ipykernel in', ipykernel.__file__)"
 	return map[string]func(t *testing.T) situation{
 		"venv": func(t *testing.T) situation {
