@@ -14,6 +14,7 @@ import (
 // TestConversation is the main job: state over several calls, what a model sees
 // of each, and what happens when things go wrong.
 func TestConversation(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	if r := p.run("x = 41"); !strings.HasSuffix(r.text(), "[no output]") {
 		t.Errorf("silent code: %q", r.text())
@@ -80,16 +81,16 @@ func TestPlot(t *testing.T) {
 	}
 }
 
-// TestThousandCalls: over two sessions interleaved, every answer belongs to its
+// TestManyCalls: over two sessions interleaved, every answer belongs to its
 // own call, and the sessions stay apart.
-func TestThousandCalls(t *testing.T) {
+func TestManyCalls(t *testing.T) {
 	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	sessions := []string{"left", "right"}
 	for i, s := range sessions {
 		p.call("execute_code", args{"code": fmt.Sprintf("base = %d", (i+1)*1_000_000), "session": s})
 	}
-	const calls, batch = 1000, 20
+	const calls, batch = 400, 20
 	for from := 0; from < calls; from += batch {
 		answers := map[int]chan reply{}
 		for i := from; i < from+batch; i++ {
@@ -109,12 +110,16 @@ func TestThousandCalls(t *testing.T) {
 	}
 }
 
-// TestPrints: 20,000 flushed prints arrive complete and in order.
+// TestPrints: flushed prints arrive complete and in order, up to the answer's budget.
 func TestPrints(t *testing.T) {
 	t.Parallel()
+	var want strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&want, "\n%d", i)
+	}
 	p := launch(t, inVenv(t)...)
-	r := p.call("execute_code", args{"code": "for i in range(20000): print(i, flush=True)", "wait_seconds": 110})
-	if !strings.HasPrefix(r.text(), "[ok | ") || !strings.Contains(r.text(), "\n0\n1\n2\n") || !strings.HasSuffix(strings.TrimSpace(r.text()), "\n19998\n19999") {
+	r := p.call("execute_code", args{"code": "for i in range(5000): print(i, flush=True)", "wait_seconds": 110})
+	if !strings.HasPrefix(r.text(), "[ok | ") || !strings.HasSuffix(strings.TrimSpace(r.text()), want.String()) {
 		t.Fatalf("%.300s … %s", r.text(), r.text()[max(0, len(r.text())-300):])
 	}
 }
@@ -122,6 +127,7 @@ func TestPrints(t *testing.T) {
 // TestShadowedModules: files of the user's that have the names of modules break
 // no start, and the working directory can be imported from.
 func TestShadowedModules(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	if err := os.MkdirAll(p.storage, 0o700); err != nil {
 		t.Fatal(err)

@@ -40,25 +40,26 @@ func clearPeak(t *testing.T, pid int) {
 	}
 }
 
-// TestFlood: 100 MB, in one print and in half a million, give an answer of at most
+// TestFlood: 100 MB, in one print and in many, give an answer of at most
 // 30,000 characters with head, tail and the cut stated; the whole is in the
 // record, and the server's memory stays where it was.
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	flood(t, 100_000_000)
+	flood(t, 100_000_000, 1600)
 }
 
 func TestMatrixFlood(t *testing.T) {
 	testneeds.All(t)
 	t.Parallel()
-	flood(t, 200_000_000)
+	flood(t, 200_000_000, 400)
 }
 
-func flood(t *testing.T, size int) {
-	last := size/400 - 1
+// flood prints so many bytes, at once and in lines of that width.
+func flood(t *testing.T, size, width int) {
+	last := size/width - 1
 	for name, code := range map[string]string{
 		"one print": fmt.Sprintf("print('start' + 'x' * %d + 'finis')", size-11),
-		"many":      fmt.Sprintf("for i in range(%d): print(f'{i:0399d}')", last+1),
+		"many":      fmt.Sprintf("for i in range(%d): print(f'{i:0%dd}')", last+1, width-1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := launch(t, inVenv(t)...)
@@ -76,7 +77,7 @@ func flood(t *testing.T, size int) {
 			}
 			for _, part := range map[string][]string{
 				"one print": {"\nstartxxx", "xxxfinis", "[cut"},
-				"many":      {"\n" + strings.Repeat("0", 399) + "\n", fmt.Sprintf("%0399d", last), "[cut"},
+				"many":      {"\n" + strings.Repeat("0", width-1) + "\n", fmt.Sprintf("%0*d", width-1, last), "[cut"},
 			}[name] {
 				if !strings.Contains(text, part) {
 					t.Errorf("%.20q… is missing in:\n%.1000s …", part, text)
@@ -109,6 +110,7 @@ func flood(t *testing.T, size int) {
 // TestStdoutIsOurs: whatever code writes to its fd 1 comes back as output; the
 // server's stdout carries JSON-RPC only (read checks every line).
 func TestStdoutIsOurs(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	r := p.run("import os, subprocess\nos.write(1, b'raw\\n')\nsubprocess.run(['echo', 'child'])\nos.system('echo shell >&2')\nprint('print')")
 	for _, part := range []string{"raw\n", "child\n", "shell", "print"} {

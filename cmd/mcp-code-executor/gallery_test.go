@@ -163,7 +163,7 @@ func TestMaxOutputChars(t *testing.T) {
 		asked    any
 		from, to int
 	}{{nil, 29_000, 30_000}, {1000, 700, 1000}, {"200000", 199_000, 200_000}} {
-		a := args{"code": "for i in range(60_000): print('line', i)"}
+		a := args{"code": "print('\\n'.join(f'line {i}' for i in range(60_000)))"}
 		if c.asked != nil {
 			a["max_output_chars"] = c.asked
 		}

@@ -181,10 +181,10 @@ func attack(tool, argument string, hostile any, venv string) args {
 // TestHostileStrings: a hundred hostile strings in every string argument of every
 // tool. Each has its answer, nothing of them runs, nothing is written outside the
 // storage directory, and the kernel keeps its variables. Here each argument gets every
-// fourth, the next one the next; in TestMatrixHostileStrings each gets all.
+// twelfth, the next one the next; in TestMatrixHostileStrings each gets all.
 func TestHostileStrings(t *testing.T) {
 	t.Parallel()
-	callHostile(t, 4)
+	callHostile(t, 12)
 }
 
 func TestMatrixHostileStrings(t *testing.T) {

@@ -19,7 +19,7 @@ var cutLine = regexp.MustCompile(`(?m)^\[cut: ([\d,]+) characters \(([\d,]+) lin
 // MCE_TEST_LONG=1 takes the full sizes.
 func TestVolume(t *testing.T) {
 	t.Parallel()
-	lines, flushed := 200_000, 5_000
+	lines, flushed := 40_000, 4_000
 	if os.Getenv("MCE_TEST_LONG") != "" {
 		lines, flushed = 1<<30/128, 100_000
 	}
