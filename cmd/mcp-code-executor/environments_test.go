@@ -60,21 +60,20 @@ func works(t *testing.T, p *program, python string) {
 	}
 }
 
-// TestVenvs: a venv and one of uv without pip, in each of the three ways to say
-// where it is, with nothing in the server's environment but HOME and PATH.
+// TestVenvs: a venv and one of uv without pip, by its directory and in another way to
+// say where it is, with nothing in the server's environment but HOME and PATH.
 func TestVenvs(t *testing.T) {
 	t.Parallel()
-	for _, typ := range []string{"venv", "venv-uv"} {
+	for typ, other := range map[string]string{"venv": "bin", "venv-uv": "bin/python"} {
 		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
 			dir, _ := makeEnv(t, typ)
 			settings := append(wheels(t), "UV="+testUV(t))
 			p := launch(t, append(settings, typeSettings(typ, dir)...)...)
 			works(t, p, filepath.Join(dir, "bin", "python"))
-			for _, path := range []string{filepath.Join(dir, "bin"), filepath.Join(dir, "bin", "python")} {
-				p := launch(t, typeSettings(typ, path)...)
-				if r := p.run("import sys; print(sys.prefix)"); strings.TrimSpace(r.rest()) != dir {
-					t.Errorf("%s: %s", path, r.text())
-				}
+			p = launch(t, typeSettings(typ, filepath.Join(dir, other))...)
+			if r := p.run("import sys; print(sys.prefix)"); strings.TrimSpace(r.rest()) != dir {
+				t.Errorf("%s: %s", other, r.text())
 			}
 		})
 	}
@@ -115,19 +114,14 @@ func TestConda(t *testing.T) {
 		}
 	})
 	t.Run("path", func(t *testing.T) {
-		p := launch(t, settings(science)...)
-		if r := p.run("import os; print(os.environ['CONDA_DEFAULT_ENV'])"); strings.TrimSpace(r.rest()) != "science" {
-			t.Errorf("%s", r.text())
-		}
-		p = launch(t, settings(filepath.Join("~", "miniforge3", "envs", "science"))...)
+		p := launch(t, settings(filepath.Join("~", "miniforge3", "envs", "science"))...)
 		if r := p.run("import sys; print(sys.prefix)"); strings.TrimSpace(r.rest()) != science {
 			t.Errorf("%s", r.text())
 		}
 	})
 	t.Run("base", func(t *testing.T) {
 		p := launch(t, settings("base")...)
-		works(t, p, filepath.Join(root, "bin", "python"))
-		if r := p.run("import os; print(os.environ['CONDA_DEFAULT_ENV'])"); strings.TrimSpace(r.rest()) != "base" {
+		if r := p.run("import os, sys; print(os.environ['CONDA_DEFAULT_ENV'], sys.executable)"); strings.TrimSpace(r.rest()) != "base "+filepath.Join(root, "bin", "python") {
 			t.Errorf("%s", r.text())
 		}
 	})
@@ -166,6 +160,14 @@ func TestConda(t *testing.T) {
 			t.Errorf("%s", r.text())
 		}
 	})
+}
+
+// TestMatrixCondaBase: conda's own environment is one to work in.
+func TestMatrixCondaBase(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	home, root := condaHome(t)
+	works(t, launch(t, append(append(wheels(t), "HOME="+home), typeSettings("conda", "base")...)...), filepath.Join(root, "bin", "python"))
 }
 
 // TestConfigureWrong: a change to something that does not work leaves session,
