@@ -58,6 +58,7 @@ matrices)
     # make test has the newest ipykernel here.
     MCE_TEST_PYTHONS="$PWD/.cache/kernel6/bin/python"
     race ./kernel ./kernel/launch ./kernel/zmq
+    race -run '^TestKernels' ./cmd/mcp-code-executor
     ;;
 *) race "$@" ;;
 esac

@@ -42,9 +42,10 @@ func nextCall(t *testing.T, p *program) {
 	t.Logf("the next call took %s, wanted %s", took.Round(time.Millisecond), nextWithin)
 }
 
-// TestDeathRunning: a kernel that dies under a run: told at once, with what was
+// TestKernelsDeathRunning: a kernel that dies under a run: told at once, with what was
 // printed before, the right cause, and what is lost; the next call works.
-func TestDeathRunning(t *testing.T) {
+func TestKernelsDeathRunning(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		for _, test := range []struct {
 			name, code, status string
@@ -88,9 +89,10 @@ func TestDeathRunning(t *testing.T) {
 	})
 }
 
-// TestDeathIdle: a kernel that dies between two calls: the next call is not run,
+// TestKernelsDeathIdle: a kernel that dies between two calls: the next call is not run,
 // for it may count on the variables, and says so; the one after that works.
-func TestDeathIdle(t *testing.T) {
+func TestKernelsDeathIdle(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		for _, test := range []struct {
 			name, code string
@@ -212,9 +214,9 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
-// TestMemoryError: a limit on the process's data gives MemoryError, and the state
+// TestKernelsMemoryError: a limit on the process's data gives MemoryError, and the state
 // is kept.
-func TestMemoryError(t *testing.T) {
+func TestKernelsMemoryError(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		p.run("kept = 'kept'")

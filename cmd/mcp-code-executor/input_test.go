@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // node runs a TypeScript client, which starts this binary as its server with
@@ -46,40 +48,52 @@ func node(t *testing.T, home string, settings []string, script string, arguments
 // nowhere afterwards: in no answer, no log, no record, no file.
 func TestInput(t *testing.T) {
 	t.Parallel()
+	split(t, inputClients, inputLeft, false, answersInput)
+}
+
+func TestMatrixInput(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	split(t, inputClients, inputLeft, true, answersInput)
+}
+
+// inputClients are the eras and kinds of the TypeScript clients.
+var (
+	inputClients = map[string][2]string{
+		"v1 form": {"v1", "form"}, "legacy form": {"legacy", "form"}, "auto form": {"auto", "form"},
+		"v1 none": {"v1", "none"}, "legacy none": {"legacy", "none"}, "auto none": {"auto", "none"},
+	}
+	inputLeft = []string{"legacy form", "v1 none", "auto none"}
+)
+
+func answersInput(t *testing.T, _ string, client [2]string) {
 	const secret = "correct-horse-battery-staple-7319"
-	for _, era := range []string{"v1", "legacy", "auto"} {
-		for _, support := range []string{"form", "none"} {
-			t.Run(era+" "+support, func(t *testing.T) {
-				t.Parallel()
-				home := t.TempDir()
-				out := node(t, home, append(inVenv(t), "LOG_LEVEL=debug"), "ts-elicit.mjs", era, support, secret)
-				if bytes.Contains(out, []byte(secret)) {
-					t.Errorf("the log holds the password")
-				}
-				if !bytes.Contains(out, []byte("level=DEBUG")) && !bytes.Contains(out, []byte("DEBUG")) {
-					t.Errorf("nothing was logged at debug level, so the log proves nothing:\n%.2000s", out)
-				}
-				var read int
-				err := filepath.WalkDir(home, func(path string, d fs.DirEntry, err error) error {
-					if err != nil || !d.Type().IsRegular() {
-						return err
-					}
-					read++
-					if b, err := os.ReadFile(path); err != nil || bytes.Contains(b, []byte(secret)) {
-						t.Errorf("%s holds the password, or cannot be read: %v", path, err)
-					}
-					return nil
-				})
-				if err != nil || read == 0 {
-					t.Errorf("%d files looked at: %v", read, err)
-				}
-			})
+	home := t.TempDir()
+	out := node(t, home, append(inVenv(t), "LOG_LEVEL=debug"), "ts-elicit.mjs", client[0], client[1], secret)
+	if bytes.Contains(out, []byte(secret)) {
+		t.Errorf("the log holds the password")
+	}
+	if !bytes.Contains(out, []byte("level=DEBUG")) && !bytes.Contains(out, []byte("DEBUG")) {
+		t.Errorf("nothing was logged at debug level, so the log proves nothing:\n%.2000s", out)
+	}
+	var read int
+	err := filepath.WalkDir(home, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
 		}
+		read++
+		if b, err := os.ReadFile(path); err != nil || bytes.Contains(b, []byte(secret)) {
+			t.Errorf("%s holds the password, or cannot be read: %v", path, err)
+		}
+		return nil
+	})
+	if err != nil || read == 0 {
+		t.Errorf("%d files looked at: %v", read, err)
 	}
 }
 
-// TestInputKinds: every way code asks for a line is told as such and answered.
-func TestInputKinds(t *testing.T) {
+// TestKernelsInputKinds: every way code asks for a line is told as such and answered.
+func TestKernelsInputKinds(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		r := p.call("execute_code", args{"code": "print('a'); x = input('first? '); y = input(); print(x + '|' + y)"})
@@ -128,11 +142,21 @@ func TestInputKinds(t *testing.T) {
 // TestProgress: reports reach TypeScript clients in every run.
 func TestProgress(t *testing.T) {
 	t.Parallel()
+	progressReaches(t, "v1", "auto")
+}
+
+func TestMatrixProgress(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	progressReaches(t, "legacy")
+}
+
+func progressReaches(t *testing.T, eras ...string) {
 	runs, length := "2", "3.3"
 	if os.Getenv("MCE_TEST_REPEATS") != "" {
 		runs = os.Getenv("MCE_TEST_REPEATS")
 	}
-	for _, era := range []string{"v1", "legacy", "auto"} {
+	for _, era := range eras {
 		t.Run(era, func(t *testing.T) {
 			t.Parallel()
 			out := node(t, t.TempDir(), inVenv(t), "ts-progress.mjs", era, runs, length)

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -73,9 +72,10 @@ func running(t *testing.T, p *program, code, state string, wait float64) (id str
 	return ""
 }
 
-// TestInterrupt: what can be interrupted is, and the next call proves that the
+// TestKernelsInterrupt: what can be interrupted is, and the next call proves that the
 // kernel answers with its variables.
-func TestInterrupt(t *testing.T) {
+func TestKernelsInterrupt(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		p.run("import time, asyncio\nkept = 'kept'")
 		for _, test := range []struct{ name, code, state string }{
@@ -109,11 +109,11 @@ func TestInterrupt(t *testing.T) {
 	})
 }
 
-// TestNotInterruptible: what cannot be interrupted is told so and goes on, and
+// TestKernelsNotInterruptible: what cannot be interrupted is told so and goes on, and
 // force kills the kernel and says that its state is lost.
-func TestNotInterruptible(t *testing.T) {
+func TestKernelsNotInterruptible(t *testing.T) {
 	t.Parallel()
-	for _, python := range pythons(t) {
+	eachKernel(t, func(t *testing.T, p *program) {
 		for name, code := range map[string]string{
 			// The pause lets what was printed out: the C call holds the interpreter, and
 			// waits for a lock that it has itself.
@@ -121,15 +121,13 @@ func TestNotInterruptible(t *testing.T) {
 			"swallowed":       "import time\nwhile True:\n    try: time.sleep(1000)\n    except KeyboardInterrupt: pass",
 			"stopped process": "import os, signal, time; time.sleep(0.3)\nos.kill(os.getpid(), signal.SIGSTOP)\nwhile True: pass",
 		} {
-			t.Run(filepath.Base(filepath.Dir(filepath.Dir(python)))+" "+name, func(t *testing.T) {
-				t.Parallel()
-				p := launchRaced(t, venvOf(python)...)
+			t.Run(name, func(t *testing.T) {
 				for range repeats(t, 1) {
 					notInterrupted(t, p, code)
 				}
 			})
 		}
-	}
+	})
 }
 
 func notInterrupted(t *testing.T, p *program, code string) {
@@ -154,9 +152,9 @@ func notInterrupted(t *testing.T, p *program, code string) {
 	t.Logf("told after %s, killed after %s; list_sessions within %s", took, tookForce, max(slowest, slowestForce))
 }
 
-// TestInterruptContinued: a stopped process that goes on later gets its
+// TestKernelsInterruptContinued: a stopped process that goes on later gets its
 // interrupt then, and keeps its variables.
-func TestInterruptContinued(t *testing.T) {
+func TestKernelsInterruptContinued(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		p.run("kept = 'kept'")
@@ -191,8 +189,8 @@ func kernelPID(t *testing.T, p *program, session string) int {
 	return 0
 }
 
-// TestInterruptStart: a run whose kernel still starts never runs.
-func TestInterruptStart(t *testing.T) {
+// TestKernelsInterruptStart: a run whose kernel still starts never runs.
+func TestKernelsInterruptStart(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		for range repeats(t, 2) {
@@ -235,6 +233,7 @@ func TestInterruptInstall(t *testing.T) {
 
 // TestInterruptNothing: what has ended, or was never begun, is told so.
 func TestInterruptNothing(t *testing.T) {
+	t.Parallel()
 	p := launchRaced(t, inVenv(t)...)
 	refused(t, "no session", p.call("interrupt_execution", nil), "no session is open")
 	id := p.run("1").field("id")

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// TestReplacedStreams: code that has left sys.stdout, sys.stderr or a descriptor
+// TestKernelsReplacedStreams: code that has left sys.stdout, sys.stderr or a descriptor
 // replaced is told so in each answer, in one line; a replacement that passes on
 // what it gets is no news.
-func TestReplacedStreams(t *testing.T) {
+func TestKernelsReplacedStreams(t *testing.T) {
 	t.Parallel()
 	const back = "\nsys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__"
 	tests := []struct {

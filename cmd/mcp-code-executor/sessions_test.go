@@ -84,6 +84,7 @@ func TestIdleLimit(t *testing.T) {
 // TestSessionLimit: no more than 16 sessions; the error names those that are
 // idle, and one that is stopped makes room.
 func TestSessionLimit(t *testing.T) {
+	t.Parallel()
 	// Sessions without a kernel: their environment is not there.
 	p := launchRaced(t, "ENV_TYPE=venv", "VENV_PATH="+filepath.Join(t.TempDir(), "nowhere"))
 	for i := range 16 {
@@ -147,9 +148,9 @@ import functools
 partial = functools.partial(print)
 `
 
-// TestInspect: only values of exactly known types are looked into, whatever the
+// TestKernelsInspect: only values of exactly known types are looked into, whatever the
 // others do when they are touched; and nothing of the session changes.
-func TestInspect(t *testing.T) {
+func TestKernelsInspect(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		refused(t, "no session", p.call("inspect_variables", nil), "no session is open")
@@ -306,6 +307,7 @@ func TestTimeout(t *testing.T) {
 
 // TestExpectGeneration: code that counts on variables runs only where they are.
 func TestExpectGeneration(t *testing.T) {
+	t.Parallel()
 	p := launchRaced(t, inVenv(t)...)
 	refused(t, "before any kernel", p.call("execute_code", args{"code": "open('ran', 'w')", "expect_generation": 1}), "nothing was run", "generation 1")
 	p.run("x = 1")

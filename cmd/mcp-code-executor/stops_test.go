@@ -34,9 +34,9 @@ var stubborn = []struct{ name, code, status string }{
 	{"ends the kernel", "import os, time\ntry: time.sleep(30)\nexcept KeyboardInterrupt: os._exit(3)", "died"},
 }
 
-// TestStopsAreTold: whatever code makes of an interrupt, the status or the line
+// TestKernelsStopsAreTold: whatever code makes of an interrupt, the status or the line
 // under it says what struck and when.
-func TestStopsAreTold(t *testing.T) {
+func TestKernelsStopsAreTold(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		for _, test := range stubborn {
@@ -129,9 +129,9 @@ func TestStoppersAreTold(t *testing.T) {
 	told("killed", r, "[died | ", "interrupt_execution interrupted it after ", "with force killed its kernel after ")
 }
 
-// TestQueuedBehindQuestion: a call to a session that asks is answered at once, not
+// TestKernelsQueuedBehindQuestion: a call to a session that asks is answered at once, not
 // after its wait: nobody else can answer.
-func TestQueuedBehindQuestion(t *testing.T) {
+func TestKernelsQueuedBehindQuestion(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		asks := p.call("execute_code", args{"code": "name = input('your name? ')"}).field("id")
@@ -226,7 +226,7 @@ func TestIdleLimitAtTheMoment(t *testing.T) {
 	t.Parallel()
 	p := launchRaced(t, append(inVenv(t), "SESSION_IDLE_LIMIT=200ms")...)
 	ran, struck := 0, 0
-	for i := range 30 {
+	for i := range repeats(t, 9) {
 		r := p.call("execute_code", args{"code": "import time; time.sleep(0.001)"})
 		switch {
 		case strings.HasPrefix(r.text(), "[ok | "):
@@ -268,9 +268,9 @@ func pace(t *testing.T, milliseconds int) {
 	}
 }
 
-// TestInterruptedBeforeQueued: the next in the queue takes the kernel as soon as a
+// TestKernelsInterruptedBeforeQueued: the next in the queue takes the kernel as soon as a
 // run is interrupted, which is no silence of the kernel's.
-func TestInterruptedBeforeQueued(t *testing.T) {
+func TestKernelsInterruptedBeforeQueued(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		const code = "print('in', flush=True)\nwhile True: pass"

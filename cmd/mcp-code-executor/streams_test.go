@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// TestOutputWays: what a model sees of text that takes an unusual way.
-func TestOutputWays(t *testing.T) {
+// TestKernelsOutputWays: what a model sees of text that takes an unusual way.
+func TestKernelsOutputWays(t *testing.T) {
+	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		const tee = "import sys, os, ctypes, faulthandler, subprocess\nclass Tee:\n    def __init__(self, s): self.s = s\n    def write(self, text): self.s.write(text)\n"
 		for _, test := range []struct {

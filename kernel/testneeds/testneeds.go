@@ -69,7 +69,8 @@ func Pythons(t testing.TB) []string {
 }
 
 // Kernels is the first of Pythons: the newest in `make test`; `make test-matrices`
-// runs the packages that ask for it again, on the others.
+// runs the packages that ask for it again, on the others, and of cmd's tests those
+// called TestKernels….
 func Kernels(t testing.TB) []string { return Pythons(t)[:1] }
 
 // Skip ends a test for want of something; a failure where that is required.
