@@ -8,10 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // basePath is a PATH with a Python that an environment can be made with: the
@@ -51,87 +54,81 @@ func firstCall(t *testing.T, settings ...string) {
 	}
 }
 
-// TestNothingConfigured: a fresh home and nothing but HOME and PATH. Afterwards
-// a start takes as long as in a venv.
+// TestNothingConfigured: a fresh home and nothing but HOME and PATH. Afterwards no
+// start installs anything, and a package that was deleted is put back.
 func TestNothingConfigured(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
-	t.Run("first", func(t *testing.T) {
-		t.Run("pip", func(t *testing.T) {
-			t.Parallel()
-			firstCall(t, "HOME="+home)
-		})
-		t.Run("slow", func(t *testing.T) { // slower than a call may last
-			t.Parallel()
-			settings, _ := loggedUV(t, "46")
-			firstCall(t, append(settings, "HOME="+t.TempDir())...)
-		})
-	})
-	begin := func(settings ...string) time.Duration {
-		p := launchRaced(t, settings...)
-		begun := time.Now()
-		p.run("1")
-		took := time.Since(begun)
-		p.stdin.Close()
-		p.wait(10 * time.Second)
-		return took
+	firstCall(t, "HOME="+home)
+	settings, calls := loggedUV(t, "0")
+	made := sitePackages(t, managedEnv(t, home))
+	p := launch(t, append(settings, "HOME="+home)...)
+	p.run("import numpy")
+	p.stdin.Close()
+	p.wait(10 * time.Second)
+	if after := sitePackages(t, managedEnv(t, home)); calls("begin pip") > 0 || calls("begin venv") > 0 || !slices.Equal(made, after) {
+		t.Errorf("the second start installs: before %v, after %v", made, after)
 	}
-	// Alternately, and the least of each: what else the machine does only adds.
-	managed, venv := time.Hour, time.Hour
-	for range 3 {
-		managed = min(managed, begin("HOME="+home))
-		venv = min(venv, begin(inVenv(t)...))
-	}
-	ratio := float64(managed) / float64(venv)
-	t.Logf("second start %s, in a venv %s: %.2f", managed.Round(time.Millisecond), venv.Round(time.Millisecond), ratio)
-	if ratio > 3 { // packages looked at or installed again; a busy machine does less
-		t.Errorf("a start in the managed environment takes %.2f times that in a venv", ratio)
-	}
-	managedRepaired(t, home)
+	managedRepaired(t, home, "numpy deleted")
 }
 
-// managedRepaired deletes a package of the managed environment in home, then its
-// base Python; then removes it.
-func managedRepaired(t *testing.T, home string) {
+// TestMatrixNothingConfigured: that takes longer than a call may last; and the base
+// Python is gone later.
+func TestMatrixNothingConfigured(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	home := t.TempDir()
+	settings, _ := loggedUV(t, "46")
+	firstCall(t, append(settings, "HOME="+home)...)
+	managedRepaired(t, home, "base Python gone")
+}
+
+// managedEnv is the one managed environment in a home.
+func managedEnv(t *testing.T, home string) string {
 	t.Helper()
-	settings := append(network(), "HOME="+home, "PATH="+basePath(t))
 	envs, err := filepath.Glob(filepath.Join(home, ".local", "share", "mcp-code-executor", "envs", "default-py3*"))
 	if err != nil || len(envs) != 1 {
 		t.Fatalf("managed environments: %v, %v", envs, err)
 	}
+	return envs[0]
+}
+
+// managedRepaired deletes a package of the managed environment in home, or its base
+// Python: the next call repairs that. Then it removes the environment.
+func managedRepaired(t *testing.T, home, what string) {
+	t.Helper()
+	dir := managedEnv(t, home)
 	environment := func(status int, parts ...string) {
 		t.Helper()
 		var out, errs bytes.Buffer
 		got := run(t.Context(), []string{"environment", parts[0]}, func(name string) string { return map[string]string{"HOME": home}[name] }, nil, &out, &errs)
-		for _, part := range append(parts[1:], envs[0], "numpy") {
+		for _, part := range append(parts[1:], dir, "numpy") {
 			if !strings.Contains(out.String(), part) || got != status {
 				t.Errorf("environment %s: status %d, %q is missing in:\n%s%s", parts[0], got, part, out.String(), errs.String())
 			}
 		}
 	}
-	for _, what := range []string{"numpy deleted", "base Python gone"} {
-		if what == "numpy deleted" {
-			for _, path := range sitePackages(t, envs[0]) {
-				if filepath.Base(path) == "numpy" {
-					execute(t, "rm", "-r", path)
-				}
-			}
-		} else {
-			for _, name := range []string{"python", "python3"} {
-				execute(t, "ln", "-sfn", "/gone/python3", filepath.Join(envs[0], "bin", name))
+	if what == "numpy deleted" {
+		for _, path := range sitePackages(t, dir) {
+			if filepath.Base(path) == "numpy" {
+				execute(t, "rm", "-r", path)
 			}
 		}
-		p := launchRaced(t, settings...)
-		r := p.call("execute_code", args{"code": "import numpy, sys; print(numpy.arange(3).sum(), sys.prefix)", "wait_seconds": 110})
-		if !strings.HasPrefix(r.text(), "[ok") || lastLine(r.rest()) != "3 "+envs[0] {
-			t.Errorf("%s: %s", what, r.text())
+	} else {
+		for _, name := range []string{"python", "python3"} {
+			execute(t, "ln", "-sfn", "/gone/python3", filepath.Join(dir, "bin", name))
 		}
-		environment(1, "remove", "in use", "not removed")
-		p.stdin.Close()
-		p.wait(10 * time.Second)
 	}
+	p := launchRaced(t, append(network(), "HOME="+home, "PATH="+basePath(t))...)
+	r := p.call("execute_code", args{"code": "import numpy, sys; print(numpy.arange(3).sum(), sys.prefix)", "wait_seconds": 110})
+	if !strings.HasPrefix(r.text(), "[ok") || lastLine(r.rest()) != "3 "+dir {
+		t.Errorf("%s: %s", what, r.text())
+	}
+	environment(1, "remove", "in use", "not removed")
+	p.stdin.Close()
+	p.wait(10 * time.Second)
 	environment(0, "remove", "removed", "freed")
-	if _, err := os.Stat(envs[0]); err == nil {
+	if _, err := os.Stat(dir); err == nil {
 		t.Error("the managed environment was not removed")
 	}
 }

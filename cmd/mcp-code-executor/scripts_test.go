@@ -29,22 +29,24 @@ type scriptEnd struct {
 }
 
 // TestScripts: a script is run by `python FILE`, by execute_code_file with fresh and,
-// unless it is about a process's end or stdin, in a session. All end alike. Two of
-// three that can run in a session run there alone; TestMatrixScripts runs all both ways.
+// unless it is about a process's end or stdin, in a session. All end alike. Here every
+// other script runs, in turn fresh and in a session; TestMatrixScripts runs all both ways.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	sameAsPython(t, func(n int, fresh bool) bool { return fresh == (n%3 == 0) })
+	sameAsPython(t, func(n int, alone bool) (fresh, inSession bool) {
+		return n%4 == 0 || alone && n%4 == 2, n%4 == 2
+	})
 }
 
 func TestMatrixScripts(t *testing.T) {
 	testneeds.All(t)
 	t.Parallel()
-	sameAsPython(t, func(int, bool) bool { return true })
+	sameAsPython(t, func(int, bool) (fresh, inSession bool) { return true, true })
 }
 
-// sameAsPython runs every script; wanted says whether the nth that can run in a
-// session runs there, or fresh.
-func sameAsPython(t *testing.T, wanted func(n int, fresh bool) bool) {
+// sameAsPython runs the scripts; wanted says in which ways the nth is to run, which can
+// run in a kernel of its own alone or in a session as well.
+func sameAsPython(t *testing.T, wanted func(n int, alone bool) (fresh, inSession bool)) {
 	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "scripts", "*.py"))
 	if err != nil || len(files) < 30 {
 		t.Fatalf("%d scripts (%v)", len(files), err)
@@ -62,11 +64,17 @@ func sameAsPython(t *testing.T, wanted func(n int, fresh bool) bool) {
 		if words != first {
 			argv = strings.Fields(words)
 		}
+		alone := first == "# alone"
+		fresh, inSession := wanted(n, alone)
+		inSession = inSession && !alone
+		if !fresh && !inSession {
+			continue
+		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".py"), func(t *testing.T) {
 			path := filepath.Join(p.storage, filepath.Base(file))
 			want := p.plainPython(t, path, source, argv)
-			for _, fresh := range []bool{true, false} {
-				if alone := first == "# alone"; alone && !fresh || !alone && !wanted(n, fresh) {
+			for fresh, wanted := range map[bool]bool{true: fresh, false: inSession} {
+				if !wanted {
 					continue
 				}
 				got := p.asScript(t, path, source, argv, fresh)
