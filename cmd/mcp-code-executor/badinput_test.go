@@ -24,6 +24,7 @@ func refused(t *testing.T, name string, r result, parts ...string) {
 // TestBadEnvironment: a server with a wrong setting starts and lists its tools;
 // the first call names the thing, the reason and the next step.
 func TestBadEnvironment(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
 	must := func(err error) {
@@ -69,6 +70,7 @@ func TestBadEnvironment(t *testing.T) {
 // TestBadStorage: a storage directory that cannot be one. Root may write
 // anywhere, so what is about permissions runs the server as nobody.
 func TestBadStorage(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("kept"), 0o644); err != nil {
 		t.Fatal(err)
@@ -125,6 +127,7 @@ func TestBadArguments(t *testing.T) {
 
 // TestClearStrings: what is clear is taken, and unknown arguments are told.
 func TestClearStrings(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	r := p.call("execute_code", args{"code": "1", "wait_seconds": "20", "timeout": 3})
 	if r.IsError || !strings.Contains(r.text(), `unknown argument "timeout"`) {
@@ -135,6 +138,7 @@ func TestClearStrings(t *testing.T) {
 // TestMissingKernel: an environment without ipykernel that nothing may be
 // installed into names the command.
 func TestMissingKernel(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "venv")
 	if out, err := exec.Command(pythons(t)[0], "-m", "venv", "--without-pip", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -16,6 +16,7 @@ import (
 // TestHostileFiles: what is not a file of its own in the storage is refused at
 // once, by every tool that takes a path, and nothing outside is touched.
 func TestHostileFiles(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	outside := t.TempDir()
 	secret := filepath.Join(outside, "secret.py")

@@ -19,6 +19,7 @@ func filesLine(r result) string {
 
 // TestFilesMade: an answer names the files its run made or changed.
 func TestFilesMade(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	for _, step := range []struct{ code, want string }{
 		{"1", ""},
@@ -48,6 +49,7 @@ func TestFilesMade(t *testing.T) {
 
 // TestFigureFiles: an interactive figure is named with a page a person can open.
 func TestFigureFiles(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	r := p.run(`display({'application/vnd.plotly.v1+json': {'data': [{'type': 'bar', 'y': [1, 2], 'name': '</script>'}], 'layout': {'title': {'text': 'Sales'}}}}, raw=True)
 display({'application/vnd.vegalite.v5+json': {'mark': 'line', 'encoding': {'x': {'field': 'year'}}}}, raw=True)

@@ -214,6 +214,7 @@ func TestRunFile(t *testing.T) {
 // TestRunOutside: a file outside the storage is refused, and the line the error
 // gives does run it.
 func TestRunOutside(t *testing.T) {
+	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	for _, name := range []string{"tool.py", "my tool.py", "it's $HOME {x}.py"} {
 		outside := filepath.Join(t.TempDir(), name)

@@ -13,6 +13,7 @@ import (
 // next kernel and helper programs run under a guard of its own version, also where
 // nothing but the file's path names the program.
 func TestReplacedProgram(t *testing.T) {
+	t.Parallel()
 	for name, mounts := range map[string]string{"proc": "true", "no proc": "mount -t tmpfs none /proc"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,6 +64,7 @@ func replaceProgram(t *testing.T, p *program, file string, program []byte) {
 // TestCleanedTemporaryFiles: what removes old temporary files takes the server's
 // private directory too. Kernels that run go on, new ones start.
 func TestCleanedTemporaryFiles(t *testing.T) {
+	t.Parallel()
 	for _, history := range []string{"on", "off"} {
 		t.Run("history "+history, func(t *testing.T) {
 			t.Parallel()
