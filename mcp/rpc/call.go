@@ -131,7 +131,8 @@ type call struct {
 	modern   bool
 	progress *Progress // nil without a progress token
 	conn     *connection
-	turn     *turn // nil for a tool that queues nothing
+	stream   Stream // nil where all requests share the connection's writer
+	turn     *turn  // nil for a tool that queues nothing
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	// previous is closed when the deliveries before this call are done.
@@ -151,4 +152,10 @@ func (c *call) answer() []func() {
 	defer c.mu.Unlock()
 	c.answered = true
 	return c.afterDelivery
+}
+
+func (c *call) closeStream() {
+	if c.stream != nil {
+		c.stream.Close()
+	}
 }

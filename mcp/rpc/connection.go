@@ -88,7 +88,7 @@ func newConnection(srv *server.MCPServer, out io.Writer, opts Options) *connecti
 		broken:        make(chan struct{}),
 		done:          done,
 		spares:        newSpares(done),
-		notifications: make(chan mcp.JSONRPCNotification, 1024),
+		notifications: make(chan mcp.JSONRPCNotification, maxNotifications),
 		calls:         make(map[string]*call),
 		idle:          make(chan struct{}),
 		questions:     make(map[string]chan<- *message),
@@ -176,6 +176,19 @@ func (c *connection) send(v any) error {
 	return c.write(line, nil)
 }
 
+// sendWithin encodes and writes a message that the call of ctx caused.
+func (c *connection) sendWithin(ctx context.Context, v any) error {
+	call, ok := ctx.Value(callKey{}).(*call)
+	if !ok || call.stream == nil {
+		return c.send(v)
+	}
+	line, err := encodeLine(v)
+	if err != nil {
+		return fmt.Errorf("encoding message: %w", err)
+	}
+	return call.stream.Ask(line)
+}
+
 func (c *connection) sendError(id json.RawMessage, code int, text string) {
 	if err := c.send(errorReply(id, code, text)); err != nil {
 		c.log.Debug("sending error", "error", err)
@@ -248,6 +261,10 @@ func (c *connection) NotificationChannel() chan<- mcp.JSONRPCNotification {
 	c.notified.Store(true)
 	return c.notifications
 }
+
+// maxNotifications is how many notifications of the SDK may wait: it drops what finds
+// no room. The list of tools never changes, so there are few.
+const maxNotifications = 64
 
 // flushMethod marks a notification that is only a place in the queue.
 const flushMethod = "$/flush"
@@ -328,7 +345,7 @@ func (c *connection) ask(ctx context.Context, method string, params any) (json.R
 		Method  string `json:"method"`
 		Params  any    `json:"params,omitempty"`
 	}{mcp.JSONRPC_VERSION, id, method, params}
-	if err := c.send(request); err != nil {
+	if err := c.sendWithin(ctx, request); err != nil {
 		return nil, err
 	}
 	select {
@@ -337,7 +354,7 @@ func (c *connection) ask(ctx context.Context, method string, params any) (json.R
 	case <-c.done:
 		return nil, ErrConnectionClosed
 	case <-ctx.Done():
-		_ = c.send(notification{
+		_ = c.sendWithin(ctx, notification{
 			JSONRPC: mcp.JSONRPC_VERSION,
 			Method:  string(mcp.MethodNotificationCancelled),
 			Params:  map[string]any{"requestId": id, "reason": context.Cause(ctx).Error()},

@@ -54,10 +54,17 @@ func (p *Progress) Report(progress float64, message string) {
 		Method:  "notifications/progress",
 		Params:  progressParams{Token: p.token, Progress: progress, Message: message},
 	})
-	if err != nil || !p.conn.tryWrite(line, p.call.cancelled.Load) {
+	if err != nil || !p.write(line) {
 		return
 	}
 	p.sent, p.last, p.lastTime = true, progress, now
+}
+
+func (p *Progress) write(line []byte) bool {
+	if p.call.stream == nil {
+		return p.conn.tryWrite(line, p.call.cancelled.Load)
+	}
+	return !p.call.cancelled.Load() && p.call.stream.Report(line)
 }
 
 // progressRest is the least time between a report and the call's answer: a client

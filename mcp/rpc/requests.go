@@ -82,6 +82,9 @@ func (c *connection) start(ctx context.Context, m *message) {
 	if token := m.params.Meta.ProgressToken; token != nil && !isNull(token) {
 		call.progress = &Progress{conn: c, call: call, token: token}
 	}
+	if streams, ok := c.out.(Streams); ok {
+		call.stream = streams.Stream(call.key)
+	}
 	ctx, call.cancel = context.WithCancelCause(ctx)
 	call.ctx = context.WithValue(ctx, callKey{}, call)
 
@@ -93,8 +96,9 @@ func (c *connection) start(ctx context.Context, m *message) {
 	if err := c.begin(call, queue); err != nil {
 		call.cancel(err)
 		if errors.Is(err, errDuplicateID) {
-			c.sendError(m.id, mcp.INVALID_REQUEST, err.Error())
+			c.answerTo(call, mcp.INVALID_REQUEST, err.Error())
 		}
+		call.closeStream()
 		return
 	}
 	run := func() {
@@ -127,6 +131,7 @@ func (c *connection) begin(call *call, queue string) error {
 
 func (c *connection) end(call *call) {
 	call.cancel(nil)
+	call.closeStream()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.freeIDLocked(call)
@@ -269,6 +274,10 @@ func (c *connection) deliver(call *call, line []byte, callbacks []func()) {
 			}
 			close(done)
 		}()
+	}
+	if call.stream != nil {
+		c.answerOn(call, line, callbacks)
+		return
 	}
 	receipt, err := c.writeReceipt(line, func() bool { return c.givenUp(call) })
 	if err != nil {

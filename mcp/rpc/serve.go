@@ -74,7 +74,8 @@ func (o Options) withDefaults() Options {
 // connection ends, calls in flight are cancelled with cause [ErrConnectionClosed]
 // (or ctx's own) and Serve waits for them at most StopTimeout; their answers are
 // still written until it returns. Where w is a [Receipts], an answer counts as
-// delivered when the client has it. A Read that is blocked in r cannot be
+// delivered when the client has it; where it is [Streams], each request has a stream
+// of its own. A Read that is blocked in r cannot be
 // interrupted: its goroutine ends when r does.
 func Serve(ctx context.Context, srv *server.MCPServer, r io.Reader, w io.Writer, opts Options) error {
 	opts = opts.withDefaults()
