@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,32 +15,70 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 )
 
-// visit is one connection to a server that outlives its clients: whose calls they
-// are, and what their first answer tells.
-type visit struct {
-	conversation *session.Conversation
-	given        []string // sentences for the first answer
-	first        func() *notices
+// Visit is one client of a server that outlives its clients, as long as that counts
+// as there: whose calls they are, and what their first answer tells. A client may have
+// one connection, or one for each request.
+type Visit struct {
+	server *Server
+	whose  Visitor
+
+	mu     sync.Mutex // protects the fields below
+	first  *notices
+	losses int // of the conversation, when first was made
+}
+
+// Visitor is who comes.
+type Visitor struct {
+	Conversation *session.Conversation
+	// Given are sentences for the first answer.
+	Given []string
+	// Shared says that several clients are this conversation, and cannot be told apart.
+	Shared bool
 }
 
 type visitKey struct{}
 
+// Visit begins the visit of a client of a server that outlives its clients. Its first
+// answer tells what the client comes to.
+func (s *Server) Visit(v Visitor) *Visit { return &Visit{server: s, whose: v} }
+
 // ServeFor is [Server.Serve] for one client of a server that outlives its clients.
 // The first answer tells the sentences given, and what the client comes back to.
 func (s *Server) ServeFor(ctx context.Context, c *session.Conversation, given []string, r io.Reader, w io.Writer) error {
-	v := &visit{conversation: c, given: given}
-	v.first = sync.OnceValue(func() *notices {
-		welcome := c.Welcome()
-		sentences := append(v.given, welcomeWords(welcome)...)
-		return &notices{sentences: func() []string { return sentences }, heard: func() { c.Told(welcome) }}
-	})
-	return s.serve(context.WithValue(ctx, visitKey{}, v), c, r, w)
+	return s.Visit(Visitor{Conversation: c, Given: given}).Serve(ctx, r, w)
+}
+
+// Serve speaks MCP on a connection of the client until it ends: see [rpc.Serve].
+func (v *Visit) Serve(ctx context.Context, r io.Reader, w io.Writer) error {
+	return v.server.serve(context.WithValue(ctx, visitKey{}, v), v.whose.Conversation, r, w)
+}
+
+// notices are what the next answer tells, once.
+func (v *Visit) notices() *notices {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if losses := v.whose.Conversation.Losses(); v.first == nil || losses != v.losses {
+		welcome := v.whose.Conversation.Welcome()
+		sentences := slices.Clone(v.whose.Given)
+		if v.whose.Shared {
+			sentences = append(sentences, sharedWords(welcome.Default))
+		}
+		sentences = append(sentences, welcomeWords(welcome)...)
+		v.losses = losses
+		v.first = &notices{sentences: func() []string { return sentences }, heard: func() { v.whose.Conversation.Told(welcome) }}
+	}
+	return v.first
+}
+
+// sharedWords says who else uses the default session.
+func sharedWords(name string) string {
+	return fmt.Sprintf("calls without a session run in %q, which all clients with this token share whose protocol has no connections, as yours: give session a name of your own", name)
 }
 
 // conversation is whose call ctx belongs to, nil where there is only one client.
 func conversation(ctx context.Context) *session.Conversation {
-	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
-		return v.conversation
+	if v, ok := ctx.Value(visitKey{}).(*Visit); ok {
+		return v.whose.Conversation
 	}
 	return nil
 }
@@ -47,12 +86,12 @@ func conversation(ctx context.Context) *session.Conversation {
 // welcome is what the connection's first answer tells, nil where there is only one
 // client. It is known before the first call does anything.
 func welcome(ctx context.Context) *notices {
-	v, ok := ctx.Value(visitKey{}).(*visit)
+	v, ok := ctx.Value(visitKey{}).(*Visit)
 	if !ok {
 		return nil
 	}
-	v.conversation.Label(rpc.ClientFrom(ctx).Name)
-	return v.first()
+	v.whose.Conversation.Label(rpc.ClientFrom(ctx).Name)
+	return v.notices()
 }
 
 // maxBack bounds how many sessions a welcome names, and runs of one of them.

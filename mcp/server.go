@@ -33,6 +33,9 @@ type Config struct {
 	// Kept says that the server outlives its clients, each of which comes by
 	// [Server.ServeFor].
 	Kept bool
+	// Shared says that clients may come that cannot be told apart, and so share a
+	// default session.
+	Shared bool
 }
 
 // Server offers the tools on any number of connections. Sessions belong to the
@@ -50,7 +53,7 @@ func New(c Config) *Server {
 		log: c.Log,
 		mcp: server.NewMCPServer("mcp-code-executor", c.Version,
 			server.WithToolCapabilities(false),
-			server.WithInstructions(instructionsFor(c.Kept)),
+			server.WithInstructions(c.instructions()),
 			server.WithLogger(c.Log),
 		),
 	}
@@ -65,15 +68,23 @@ func New(c Config) *Server {
 	return s
 }
 
-// keptInstructions go on for a server that outlives its clients.
-const keptInstructions = `
+// What the instructions of a server that outlives its clients end with.
+const (
+	keptInstructions = `
 - This server goes on when its client ends, and keeps sessions for a while. Calls without a session use a default session that nobody else gets while you are connected; the first answer names it if it is not "default". A session that is named is shared with whoever names it.`
+	sharedInstructions = `
+- This server goes on when its client ends, and keeps sessions for a while. Calls without a session use a default session; the first answer says which it is, if that is not "default", and whether others share it. A session that is named is shared with whoever names it.`
+)
 
-func instructionsFor(kept bool) string {
-	if !kept {
-		return instructions
+func (c *Config) instructions() string {
+	own := strings.TrimRight(instructions, "\n")
+	switch {
+	case c.Shared:
+		return own + sharedInstructions
+	case c.Kept:
+		return own + keptInstructions
 	}
-	return strings.TrimRight(instructions, "\n") + keptInstructions
+	return instructions
 }
 
 // Serve speaks MCP on one connection until it ends: see [rpc.Serve].

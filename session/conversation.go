@@ -43,6 +43,7 @@ type Conversation struct {
 	holds  string       // the name of its default session, "" before it is needed
 	config pyenv.Config // of sessions it opens
 	left   bool
+	losses int // of its default session to another conversation
 }
 
 // kept is what is known of a name while clients come and go. manager.mu protects it.
@@ -86,6 +87,35 @@ func (c *Conversation) Leave() {
 			k.left, k.keep = time.Now(), c.client.Keep
 		}
 	}
+}
+
+// Return is for a client that was taken to have left, and has not: its sessions are its
+// own again, but for a default session that another conversation has got meanwhile.
+func (c *Conversation) Return() {
+	m := c.manager
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !c.left {
+		return
+	}
+	c.left = false
+	for other := range m.conversations {
+		if c.holds != "" && other.holds == c.holds {
+			c.holds = ""
+			c.losses++
+		}
+	}
+	if c.holds != "" {
+		m.defaults[c.holds] = true // it may have ended meanwhile
+	}
+	m.conversations[c] = true
+}
+
+// Losses counts how often another conversation has got its default session.
+func (c *Conversation) Losses() int {
+	c.manager.mu.Lock()
+	defer c.manager.mu.Unlock()
+	return c.losses
 }
 
 // Label sets what the client calls itself, for others to read.

@@ -49,6 +49,9 @@ type Config struct {
 	// Notebook is the directory in which a notebook of each session is kept up to date,
 	// relative to the working directory; "" keeps none.
 	Notebook string
+	// Owner is whose sessions these are, where others have theirs in the same
+	// directories: they see nothing of each other's records and ids. "" is the user.
+	Owner string
 	// IdleLimit ends the kernel of a session that has been idle so long; 0 never.
 	IdleLimit time.Duration
 	// Overs are told to clients that come after the end of what was kept for them.
@@ -258,7 +261,7 @@ func (m *Manager) Execution(id string) (*Execution, error) {
 	if e != nil {
 		return e, nil
 	}
-	return nil, &UnknownExecutionError{ID: id, Latest: latest, Elsewhere: m.starts.Elsewhere(id)}
+	return nil, &UnknownExecutionError{ID: id, Latest: latest, Elsewhere: m.elsewhere(id)}
 }
 
 // adopt gives an execution its id and remembers it.

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
@@ -147,7 +148,16 @@ func (m *Manager) Lost(prefixes []string) (lost []history.Lost) {
 	return lost
 }
 
-// here are the kernels that worked where this server works.
+// elsewhere reports whether an id is of another server of the same owner.
+func (m *Manager) elsewhere(id string) bool {
+	if !m.starts.Elsewhere(id) || m.config.Owner == "" {
+		return m.starts.Elsewhere(id)
+	}
+	prefix, _, _ := strings.Cut(id, "-")
+	return slices.ContainsFunc(m.starts.Kernels(prefix), func(k history.Kernel) bool { return k.Owner == m.config.Owner })
+}
+
+// here are the kernels that worked where this server works, for the same owner.
 func (m *Manager) here(kernels []history.Kernel) ([]history.Kernel, error) {
 	if len(kernels) == 0 {
 		return nil, nil
@@ -161,7 +171,7 @@ func (m *Manager) here(kernels []history.Kernel) ([]history.Kernel, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(kernels, func(k history.Kernel) bool {
-		return k.Storage != storage.Dir() || k.WorkDir != work.Path
+		return k.Storage != storage.Dir() || k.WorkDir != work.Path || k.Owner != m.config.Owner
 	}), nil
 }
 
@@ -194,7 +204,7 @@ func (p *Past) Lines(ctx context.Context, q LineQuery) (LineResult, error) {
 // working directory, with its output after since; a negative since shows all. The
 // error is an [*UnknownExecutionError] when there is none. Close must be called.
 func (m *Manager) Past(id string, since Cursor) (*Past, error) {
-	unknown := &UnknownExecutionError{ID: id, Elsewhere: m.starts.Elsewhere(id)}
+	unknown := &UnknownExecutionError{ID: id, Elsewhere: m.elsewhere(id)}
 	prefix, number, ok := notebook.SplitID(id)
 	if !ok || number == 0 || prefix == "" {
 		return nil, unknown

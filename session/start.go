@@ -81,7 +81,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		return nil, ErrClosed
 	}
 	s.kernel, s.env, s.generation, s.variables = k, env, next, e.request.By.variables()
-	s.manager.noteKernel(history.Kernel{Record: k.Info().RecordDir, Session: s.name, Generation: next, Storage: storage.Dir(), WorkDir: work.Path})
+	s.manager.noteKernel(history.Kernel{Record: k.Info().RecordDir, Session: s.name, Generation: next, Storage: storage.Dir(), WorkDir: work.Path, Owner: s.manager.config.Owner})
 	if next == 1 && !s.alone {
 		e.workDir = work.Path
 	}

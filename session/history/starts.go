@@ -37,6 +37,9 @@ type Kernel struct {
 	// runs: who has others does not see this one.
 	Storage string `json:"storage"`
 	WorkDir string `json:"work_dir"`
+	// Owner is whose session it was where a server has several owners, else "": nobody
+	// else sees this one.
+	Owner string `json:"owner,omitempty"`
 }
 
 // letters leaves out what is easily misread.

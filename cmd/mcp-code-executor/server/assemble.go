@@ -27,6 +27,10 @@ type Parts struct {
 	Provisioner *provision.Provisioner
 	Reaper      *guard.Reaper
 	Log         *slog.Logger
+
+	settings settings.Settings
+	places   Places
+	version  string
 }
 
 // Assemble wires the parts from the settings. Nothing is started and nothing
@@ -48,7 +52,31 @@ func AssembleKept(getenv func(string) string, version string, log *slog.Logger, 
 	return assemble(getenv, version, log, nil, overs, mcp.Config{Kept: true})
 }
 
+// AssembleShared is AssembleKept for a server with several owners. It has no sessions
+// of its own: see [Parts.For].
+func AssembleShared(getenv func(string) string, version string, log *slog.Logger) (*Parts, error) {
+	return foundation(getenv, version, log, nil, true)
+}
+
+// For is a server for one owner. It shares processes and environments with the
+// others, and sees nothing of their sessions, ids and records. Its sessions are to be
+// closed before the parts that it is made of.
+func (p *Parts) For(owner string) *Parts {
+	own := *p
+	own.connect(owner, nil, mcp.Config{Kept: true, Shared: true})
+	return &own
+}
+
 func assemble(getenv func(string) string, version string, log *slog.Logger, sockets []string, overs *history.Overs, words mcp.Config) (*Parts, error) {
+	p, err := foundation(getenv, version, log, sockets, words.Kept)
+	if err == nil {
+		p.connect("", overs, words)
+	}
+	return p, err
+}
+
+// foundation makes what is below sessions.
+func foundation(getenv func(string) string, version string, log *slog.Logger, sockets []string, kept bool) (*Parts, error) {
 	reaper, err := guard.NewReaper()
 	if err != nil {
 		return nil, err
@@ -59,29 +87,38 @@ func assemble(getenv func(string) string, version string, log *slog.Logger, sock
 		Reaper:        reaper,
 		Version:       version,
 		RecordLimit:   s.RecordLimit,
-		PlainPython:   !s.Prelude && !words.Kept, // there, each client says
+		PlainPython:   !s.Prelude && !kept, // there, each client says
 		Log:           log,
 	}
 	if s.History {
 		kernels.RecordDir = places.Records()
 	}
 	provisioner := NewProvisioner(getenv, os.Environ, reaper, log)
-	sessions := session.NewManager(session.Config{
-		Host:        kernels,
-		Provisioner: provisioner,
-		Environment: s.Environment,
-		Storage:     sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(places.Storage) }),
-		WorkDir:     func() session.WorkDir { return places.WorkDir },
-		StateDir:    places.State,
-		Place:       strings.Join(near(places), "\x00"),
-		Notebook:    places.Notebook,
-		IdleLimit:   s.IdleLimit,
+	return &Parts{Host: kernels, Provisioner: provisioner, Reaper: reaper, Log: log, settings: s, places: places, version: version}, nil
+}
+
+// connect makes sessions and the server that offers them.
+func (p *Parts) connect(owner string, overs *history.Overs, words mcp.Config) {
+	place := strings.Join(near(p.places), "\x00")
+	if owner != "" {
+		place += "\x00" + owner
+	}
+	p.Sessions = session.NewManager(session.Config{
+		Host:        p.Host,
+		Provisioner: p.Provisioner,
+		Environment: p.settings.Environment,
+		Storage:     sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(p.places.Storage) }),
+		WorkDir:     func() session.WorkDir { return p.places.WorkDir },
+		StateDir:    p.places.State,
+		Place:       place,
+		Owner:       owner,
+		Notebook:    p.places.Notebook,
+		IdleLimit:   p.settings.IdleLimit,
 		Overs:       overs,
-		Log:         log,
+		Log:         p.Log,
 	})
-	words.Sessions, words.Version, words.Log = sessions, version, log
-	server := mcp.New(words)
-	return &Parts{Server: server, Sessions: sessions, Host: kernels, Provisioner: provisioner, Reaper: reaper, Log: log}, nil
+	words.Sessions, words.Version, words.Log = p.Sessions, p.version, p.Log
+	p.Server = mcp.New(words)
 }
 
 // ProvisionerFor finds environments for a client with variables of its own.
@@ -124,7 +161,9 @@ func near(p Places) []string {
 
 // Close ends everything. Kernels may exit by themselves until ctx ends.
 func (p *Parts) Close(ctx context.Context) {
-	p.Sessions.Close(ctx)
+	if p.Sessions != nil {
+		p.Sessions.Close(ctx)
+	}
 	p.Provisioner.Installer.Finder.Host.Close()
 	if err := p.Host.Close(); err != nil {
 		p.Log.Warn("removing the private directory", "err", err)
