@@ -21,7 +21,6 @@ const intro = `usage: mcp-code-executor [--SETTING VALUE]...
 
 An MCP server on stdin and stdout that gives a model a persistent Python.
 It is started by an MCP client, without a command. Commands:
-
 `
 
 // help is the command; --help of any command does the same.
@@ -83,7 +82,7 @@ func rootHelp(root *cobra.Command) string {
 	for _, s := range settings.Table() {
 		names = append(names, s.Name)
 	}
-	b.WriteString("\nSettings are variables or flags, such as HISTORY=off or --history off;\n\"mcp-code-executor help settings\" explains each:\n")
+	b.WriteString("\nSettings are variables (HISTORY=off) or flags (--history off): help settings\n")
 	for _, line := range wrap(strings.Join(names, " "), 76) {
 		b.WriteString("  " + line + "\n")
 	}

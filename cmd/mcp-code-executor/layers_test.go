@@ -71,6 +71,7 @@ var layers = []layer{
 		"policy: it knows both kernels and environments, but neither sockets nor words"},
 	{"mcp/render", []string{"kernel/jupyter"}, "it shows outputs, whoever asks: an export or a viewer uses it too"},
 	{"mcp/rpc", nil, "it carries requests and answers, whatever tools are behind it: a second transport uses it too"},
+	{"mcp/streamable", []string{"mcp/rpc"}, "it carries messages over HTTP, whoever they belong to and whatever tools there are"},
 	{"mcp/arguments", []string{"mcp/render", "session/spelling"}, "arguments are decoded without knowing the tool, or how they came"},
 	{"mcp/clients", []string{"mcp/render", "mcp/rpc"}, "what a client shows and means is known without knowing the tools"},
 	{"mcp", []string{"mcp/arguments", "mcp/clients", "mcp/render", "mcp/rpc", "session", "session/codefile", "session/history", "session/notebook", "session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/kinds", "session/pyenv/packaging", "session/pyenv/provision", "kernel/jupyter"},
@@ -86,10 +87,12 @@ var layers = []layer{
 		"it asks, shows and writes files; what goes into them config knows"},
 	{"cmd/mcp-code-executor/keep", []string{"cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server", "kernel/flock", "kernel/rundir", "session"},
 		"it carries lines between processes and knows none of them; what is kept, and for how long, session decides"},
+	{"cmd/mcp-code-executor/serve", []string{"cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server", "kernel/flock", "mcp", "mcp/rpc", "mcp/streamable", "session"},
+		"it decides who may come in and what is whose; of the protocol it knows an endpoint"},
 	{"cmd/mcp-code-executor/doctor", []string{"cmd/mcp-code-executor/keep", "cmd/mcp-code-executor/terminal", "cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server", "cmd/mcp-code-executor/config", "session", "session/codefile", "session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/kinds", "session/pyenv/provision"},
 		"it tries the server's own parts, and words what it finds for a person"},
 	{"cmd/mcp-code-executor/history", []string{"cmd/mcp-code-executor/server", "session/history", "session/notebook"}, "what ran is shown to a person from the records, with no server"},
-	{"cmd/mcp-code-executor", []string{"cmd/mcp-code-executor/history", "cmd/mcp-code-executor/keep", "cmd/mcp-code-executor/terminal", "cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server", "cmd/mcp-code-executor/config", "cmd/mcp-code-executor/setup", "cmd/mcp-code-executor/doctor", "kernel/guard", "session/notebook"},
+	{"cmd/mcp-code-executor", []string{"cmd/mcp-code-executor/history", "cmd/mcp-code-executor/keep", "cmd/mcp-code-executor/serve", "cmd/mcp-code-executor/terminal", "cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server", "cmd/mcp-code-executor/config", "cmd/mcp-code-executor/setup", "cmd/mcp-code-executor/doctor", "kernel/guard", "session/notebook"},
 		"commands and signals; what they do stands in the packages below it"},
 	{"cmd/dist", []string{"cmd/mcp-code-executor/settings"}, "it packs what go build makes; of the program it knows the settings, which packages ask for"},
 }
@@ -102,7 +105,7 @@ var outside = []struct {
 	reason string
 }{
 	{"github.com/go-zeromq/zmq4", []string{"kernel/zmq"}, "its sockets can hang or end the process: only the wrapper that bounds them touches it"},
-	{"github.com/mark3labs/mcp-go", []string{"mcp", "mcp/rpc"}, "the protocol's next revision must be these packages' affair, and mcp.X mean one thing in a package"},
+	{"github.com/mark3labs/mcp-go", []string{"mcp", "mcp/rpc", "mcp/streamable"}, "the protocol's next revision must be these packages' affair, and mcp.X mean one thing in a package"},
 	{"golang.org/x/net", []string{"mcp/render"}, "its HTML tokenizer is the one part used: the server speaks to no network"},
 	{"golang.org/x/image", []string{"mcp/render"}, "pictures from a kernel are decoded in one place, behind its limits"},
 	{"go.yaml.in/yaml", []string{"session/pyenv/conda", "cmd/mcp-code-executor/config/edit"}, "only a condarc and Goose's configuration are YAML"},
@@ -112,7 +115,7 @@ var outside = []struct {
 	{"golang.org/x/term", []string{"cmd/mcp-code-executor/terminal"}, "whether a person watches is asked in one place"},
 	{"github.com/google/go-cmp", nil, "it is for tests and panics by design"},
 	{"github.com/rogpeppe/go-internal", []string{"cmd/mcp-code-executor/setup"}, "its diff is shown to a person; the rest is for tests"},
-	{"net/http", nil, "the server opens no port and calls nobody"},
+	{"net/http", []string{"mcp/streamable", "cmd/mcp-code-executor/serve"}, "only who starts \"serve\" has a port opened, and nobody is called"},
 	{"log", nil, "it writes where nobody chose; log/slog goes where cmd says"},
 	{"plugin", nil, "the binary is static"},
 }
