@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// web is a server over HTTP, in a process of its own.
+type web struct {
+	t       *testing.T
+	url     string
+	secrets map[string]string // by the name of the token
+	program *program          // its settings, and how it is started
+}
+
+// serveWeb starts a server with tokens of those names.
+func serveWeb(t *testing.T, settings []string, names ...string) *web {
+	t.Helper()
+	w := &web{t: t, secrets: map[string]string{}, program: prepare(t, settings...)}
+	args := []string{"serve", "--http", "127.0.0.1:0"}
+	for _, name := range names {
+		args = append(args, "--token", name)
+	}
+	cmd := exec.Command(w.program.cmd.Path, args...)
+	cmd.Env, cmd.Stderr = w.program.cmd.Env, &logWriter{t: t}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	lines := bufio.NewScanner(out)
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("the server ended: %v", err)
+			}
+		case <-time.After(30 * time.Second):
+			cmd.Process.Kill()
+			t.Error("the server does not end")
+		}
+	})
+	for w.url == "" && lines.Scan() {
+		if found := regexp.MustCompile(`^token (\S+), shown only now: (\S+)$`).FindStringSubmatch(lines.Text()); found != nil {
+			w.secrets[found[1]] = found[2]
+		}
+		if found := regexp.MustCompile(`^serving MCP at (\S+), for the tokens: `).FindStringSubmatch(lines.Text()); found != nil {
+			w.url = found[1]
+		}
+	}
+	go func() {
+		for lines.Scan() {
+		}
+		ended <- cmd.Wait()
+	}()
+	if w.url == "" || len(w.secrets) != len(names) {
+		t.Fatalf("address %q, %d tokens", w.url, len(w.secrets))
+	}
+	return w
+}
+
+// webClient is one client of it: with a handshake, or without.
+type webClient struct {
+	*web
+	token, id string
+	modern    bool
+	calls     int
+}
+
+func (w *web) post(token string, body string, header ...string) *http.Response {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), "POST", w.url, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+w.secrets[token])
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { response.Body.Close() })
+	return response
+}
+
+func (w *web) shakeHands(token string) *webClient {
+	w.t.Helper()
+	response := w.post(token, `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"web","version":"1"}}}`)
+	if response.StatusCode != 200 {
+		w.t.Fatal(response.Status)
+	}
+	return &webClient{web: w, token: token, id: response.Header.Get("Mcp-Session-Id")}
+}
+
+// begin sends a call and leaves its answer unread.
+func (c *webClient) begin(tool string, arguments args) *http.Response {
+	c.t.Helper()
+	c.calls++
+	params := map[string]any{"name": tool, "arguments": arguments}
+	header := []string{"Mcp-Session-Id", c.id, "MCP-Protocol-Version", "2025-11-25"}
+	if c.modern {
+		header = []string{"MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", tool}
+		params["_meta"] = map[string]any{"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": args{}, "io.modelcontextprotocol/clientInfo": args{"name": c.id, "version": "1"}}
+	}
+	body, _ := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": c.calls, "method": "tools/call", "params": params})
+	return c.post(c.token, string(body), header...)
+}
+
+func (c *webClient) call(tool string, arguments args) string {
+	c.t.Helper()
+	response := c.begin(tool, arguments)
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != 200 {
+		c.t.Fatalf("%s: %s %s %v", tool, response.Status, text, err)
+	}
+	body := string(text)
+	if i := strings.LastIndex(body, "\ndata: "); i >= 0 {
+		body = body[i+len("\ndata: "):]
+	}
+	var answer struct {
+		Result struct {
+			Content []struct {
+				Text string `json:"text"`
+			} `json:"content"`
+		} `json:"result"`
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || len(answer.Result.Content) == 0 {
+		c.t.Fatalf("%s: %s: %v", tool, text, err)
+	}
+	return answer.Result.Content[0].Text
+}
+
+func (c *webClient) run(code string) string {
+	c.t.Helper()
+	return c.call("execute_code", args{"code": code})
+}
+
+// tells fails unless text has all parts.
+func tells(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is missing in:\n%s", part, text)
+		}
+	}
+}
+
+// idIn is the id in a status line.
+func idIn(text string) string {
+	return regexp.MustCompile(`id=(\w+-\d+)`).FindStringSubmatch(text + " id=none-0")[1]
+}
+
+// TestHTTP: what a token has run is there for its clients, by the rule of KEEP, and for
+// no other token; what is lost on the way is told; revoked, it ends.
+func TestHTTP(t *testing.T) {
+	t.Parallel()
+	w := serveWeb(t, inVenv(t), "mine", "other")
+	first := w.shakeHands("mine")
+	run := first.run("x = 'secret'")
+	tells(t, run, "[ok | ", "In[1]")
+	second := w.shakeHands("mine")
+	tells(t, second.run("'x' in globals()"), "False", "session=default-2", `calls without a session run in "default-2", because "default" belongs to another client (web)`)
+	tells(t, second.call("execute_code", args{"code": "x", "session": "default"}), "'secret'")
+
+	// Another token: the same names, and nothing of the first one's.
+	other := w.shakeHands("other")
+	tells(t, other.call("list_sessions", nil), "no session is open")
+	unknown := other.call("get_execution", args{"id": "aaaa-1"})
+	for tool, arguments := range map[string]args{
+		"get_execution": {"id": idIn(run)}, "interrupt_execution": {"id": idIn(run)}, "export_session": {"id": idIn(run)}, "send_input": {"text": "x", "id": idIn(run)},
+		"stop_session": {"session": "default"}, "inspect_variables": {},
+	} {
+		if text := other.call(tool, arguments); strings.Contains(text, "secret") || strings.Contains(text, "[ok") && !strings.Contains(text, "no kernel") {
+			t.Errorf("%s of another token's: %s", tool, text)
+		}
+	}
+	if got := other.call("get_execution", args{"id": idIn(run)}); strings.ReplaceAll(got, idIn(run), "aaaa-1") != unknown {
+		t.Errorf("an id of another token's is not as one that never was:\n%s\n%s", got, unknown)
+	}
+	tells(t, other.run("'x' in globals()"), "In[1]", "False")
+	tells(t, other.call("list_sessions", nil), "default")
+	tells(t, first.run("x"), "In[3]", "'secret'")
+
+	// A client that has sent DELETE is gone, its session is the next one's.
+	r, _ := http.NewRequest("DELETE", w.url, nil)
+	r.Header.Set("Authorization", "Bearer "+w.secrets["mine"])
+	r.Header.Set("Mcp-Session-Id", first.id)
+	if response, err := http.DefaultClient.Do(r); err != nil || response.StatusCode != 204 {
+		t.Fatal(response, err)
+	}
+	third := w.shakeHands("mine")
+	tells(t, third.run("x"), "'secret'", `session "default" was kept: generation 1`)
+
+	// Clients without a handshake share a default session, and are told so once each.
+	shared := "which all clients with this token share whose protocol has no connections"
+	a, b := &webClient{web: w, token: "mine", id: "a", modern: true}, &webClient{web: w, token: "mine", id: "b", modern: true}
+	tells(t, a.run("y = 1"), shared, "session=default-3")
+	tells(t, b.run("y"), shared, "Out[2]: 1")
+	if text := a.run("y"); strings.Contains(text, shared) {
+		t.Errorf("told again: %s", text)
+	}
+
+	// A stream that is cut ends the waiting: the run goes on, and its output is told.
+	for _, c := range []*webClient{third, a} {
+		response := c.begin("execute_code", args{"code": "import time; time.sleep(1.5); print('done')"})
+		response.Body.Close()
+		tells(t, c.call("get_execution", args{}), "[ok | ", "done")
+	}
+
+	tokens := exec.Command(w.program.cmd.Path, "tokens", "revoke", "mine")
+	tokens.Env = w.program.cmd.Env
+	if out, err := tokens.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if response := third.begin("list_sessions", nil); response.StatusCode != 401 {
+		t.Errorf("revoked: %s", response.Status)
+	}
+	tells(t, other.run("1"), "Out[2]: 1")
+}
+
+// TestHTTPClients: the official SDKs hold their conversations over HTTP.
+func TestHTTPClients(t *testing.T) {
+	t.Parallel()
+	python, scripts := required(t, "MCE_TEST_CLIENT", "Python with the mcp package"), nodeScripts(t)
+	var names []string
+	clients := [][]string{
+		{python, filepath.Join(sources(t), "py_http.py"), "legacy"}, {python, filepath.Join(sources(t), "py_http.py"), "auto"},
+		{"node", filepath.Join(scripts, "http.mjs"), "v1"}, {"node", filepath.Join(scripts, "http.mjs"), "legacy"}, {"node", filepath.Join(scripts, "http.mjs"), "auto"},
+	}
+	for i := range clients {
+		names = append(names, fmt.Sprint("client", i))
+	}
+	w := serveWeb(t, inVenv(t), names...)
+	for i, command := range clients {
+		t.Run(filepath.Base(command[1])+" "+command[2], func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), clientPatience)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, command[0], append(command[1:], w.url)...)
+			cmd.Env = append(os.Environ(), "TOKEN="+w.secrets[names[i]], "NO_PROXY=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
