@@ -211,3 +211,36 @@ func TestKeptRuns(t *testing.T) {
 		s.mu.Unlock()
 	})
 }
+
+// TestReturn: a client that was taken to have left has its sessions again, but for a
+// default session that another one has got meanwhile.
+func TestReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, open := gated(t)
+		defer m.Close(t.Context())
+		open()
+		a := m.Join(Client{Keep: time.Hour})
+		s, _ := m.OpenFor(a, "")
+		execute(t, s, Request{Code: "1", By: a})
+		synctest.Wait()
+		a.Return() // it is there
+		a.Leave()
+		a.Return()
+		if name := a.Name(""); name != DefaultName || a.Losses() != 0 {
+			t.Errorf("%q, lost %d", name, a.Losses())
+		}
+		m.Expire(time.Now().Add(24 * time.Hour))
+		if len(m.Sessions()) != 1 {
+			t.Error("the session of a client that is there ended")
+		}
+		a.Leave()
+		b := m.Join(Client{Keep: time.Hour})
+		if name := b.Name(""); name != DefaultName {
+			t.Errorf("%q", name)
+		}
+		a.Return()
+		if w := a.Welcome(); w.Default != "default-2" || w.Taken == nil || a.Losses() != 1 {
+			t.Errorf("%+v, lost %d", w, a.Losses())
+		}
+	})
+}

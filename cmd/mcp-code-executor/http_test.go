@@ -252,6 +252,7 @@ func TestHTTPClients(t *testing.T) {
 	w := serveWeb(t, inVenv(t), names...)
 	for i, command := range clients {
 		t.Run(filepath.Base(command[1])+" "+command[2], func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), clientPatience)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, command[0], append(command[1:], w.url)...)

@@ -47,6 +47,10 @@ func (c *connection) answerOn(call *call, line []byte, callbacks []func()) {
 	if c.givenUp(call) {
 		return
 	}
+	if len(callbacks) == 0 {
+		call.stream.Answer(line, nil)
+		return
+	}
 	call.stream.Answer(line, func() {
 		for _, callback := range callbacks {
 			c.runCallback(callback)

@@ -113,6 +113,10 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer e.requests.Add(-1)
+	if r.Method != http.MethodPost {
+		// The end of reading would end the request: there is no body to wait for.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 	modern := mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 	switch {
 	case r.Method == http.MethodPost:

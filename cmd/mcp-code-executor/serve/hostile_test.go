@@ -1,9 +1,11 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -185,6 +187,19 @@ func TestSlow(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a stream stays", func(t *testing.T) {
+		t.Parallel()
+		conn, err := net.Dial("tcp", s.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, s.request("GET", "/mcp", "", "Mcp-Session-Id:"+s.visit("a").id))
+		conn.SetReadDeadline(time.Now().Add(doorPatience + time.Second)) // longer than what is refused has
+		if text, err := io.ReadAll(conn); !errors.Is(err, os.ErrDeadlineExceeded) || !strings.HasPrefix(string(text), "HTTP/1.1 200") {
+			t.Errorf("%s, %v", text, err)
+		}
+	})
 	t.Run("half a body", func(t *testing.T) {
 		conn, err := net.Dial("tcp", s.address)
 		if err != nil {

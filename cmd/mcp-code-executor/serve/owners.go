@@ -135,14 +135,18 @@ func (o *owner) there(there bool) {
 	}
 }
 
-// maxVisits bounds the names of clients that are remembered: nobody has so many.
-const maxVisits = 64
+// Bounds of what is remembered of clients: nobody has so many, or such long names.
+const (
+	maxVisits = 64
+	maxName   = 100
+)
 
 // stateless is who sends a request without a handshake. What it is told first goes by
 // the name that it gives: there is nothing else to tell such clients apart.
 func (o *owner) stateless(name string) streamable.Client {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	name = name[:min(len(name), maxName)]
 	if o.visits[name] == nil {
 		if len(o.visits) >= maxVisits {
 			clear(o.visits)

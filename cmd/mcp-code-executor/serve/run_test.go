@@ -125,9 +125,7 @@ func (s *running) request(method, path, body string, header ...string) string {
 	var more []string
 	for _, line := range header {
 		name, value, _ := strings.Cut(line, ":")
-		if _, there := lines[name]; there {
-			delete(lines, name)
-		}
+		delete(lines, name)
 		if value != "" {
 			more = append(more, line)
 		}
