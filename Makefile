@@ -1,4 +1,5 @@
 # make demo   watch a stateful analysis through a real MCP client
+# make picture  draws docs/conversation.svg from what the demo calls and gets
 # make test   everything that must hold; installs what it needs into .cache
 # make test-all  that, and the matrices: the same tests on many Pythons
 # make stranger  demo and test in a fresh clone, by a fresh user with an empty home
@@ -11,7 +12,7 @@
 
 GO ?= go
 
-.PHONY: build dist demo test test-all test-matrices stranger bench fuzz check image-test clean
+.PHONY: build dist demo picture test test-all test-matrices stranger bench fuzz check image-test clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/mcp-code-executor ./cmd/mcp-code-executor
@@ -24,6 +25,10 @@ demo:
 	@$(MAKE) -s build
 	@testdata/environments.sh kernel7 client
 	@.cache/client/bin/python testdata/clients/demo.py bin/mcp-code-executor .cache/kernel7
+
+picture: build
+	@testdata/environments.sh kernel7 client
+	@.cache/client/bin/python testdata/clients/picture.py bin/mcp-code-executor .cache/kernel7 docs/conversation.svg
 
 test:
 	@testdata/test.sh

@@ -42,6 +42,13 @@ func document(t *testing.T, name string) string {
 	return string(b)
 }
 
+func writeDocument(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(repository, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // row is the line of a table whose first cell is the name, or "".
 func row(text, name string) string {
 	for line := range strings.Lines(text) {
@@ -55,10 +62,22 @@ func row(text, name string) string {
 // listedTool is a tool as tools/list shows it.
 type listedTool struct {
 	Name        string
+	Description string
+	Annotations struct {
+		Title                         string
+		ReadOnlyHint, DestructiveHint bool
+	}
 	InputSchema struct {
-		Properties map[string]any
+		Properties map[string]argument
 		Required   []string
 	}
+}
+
+// argument is the schema of one.
+type argument struct {
+	Type, Description string
+	Enum              []string
+	Items             struct{ Type string }
 }
 
 // listTools asks a server that has no Python for its tools.
@@ -94,46 +113,20 @@ func listTools(t *testing.T) []listedTool {
 	return nil
 }
 
-// TestDocumentedTools: README has a row for each tool that names its arguments,
-// the required ones in bold, and none for a tool that is not there.
+// TestDocumentedTools: README's list of tools has each of them once, and no other.
 func TestDocumentedTools(t *testing.T) {
-	readme := document(t, "README.md")
-	tools := listTools(t)
-	if len(tools) == 0 {
-		t.Fatal("no tools")
+	section := between(t, document(t, "README.md"), "\n## Tools\n", "\n## ")
+	var listed, want []string
+	for _, m := range regexp.MustCompile("`([a-z]+_[a-z_]+)`").FindAllStringSubmatch(section, -1) {
+		listed = append(listed, m[1])
 	}
-	known := map[string]bool{}
-	for _, tool := range tools {
-		known[tool.Name] = true
-		line := row(readme, tool.Name)
-		if line == "" {
-			t.Errorf("README.md has no row for the tool %s", tool.Name)
-			continue
-		}
-		var words []string
-		for _, word := range strings.Split(strings.Split(line, "|")[2], ",") {
-			if word = strings.TrimSpace(word); word != "" {
-				words = append(words, word)
-			}
-		}
-		for name := range tool.InputSchema.Properties {
-			want := name
-			if slices.Contains(tool.InputSchema.Required, name) {
-				want = "**" + name + "**"
-			}
-			if !slices.Contains(words, want) {
-				t.Errorf("README.md, %s: the arguments do not name %s", tool.Name, want)
-			}
-		}
-		if len(words) != len(tool.InputSchema.Properties) {
-			t.Errorf("README.md, %s: arguments %q, the tool has %d", tool.Name, words, len(tool.InputSchema.Properties))
-		}
+	for _, tool := range listTools(t) {
+		want = append(want, tool.Name)
 	}
-	section := between(t, readme, "\n## Tools\n", "\n## ")
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(section, -1) {
-		if !known[m[1]] {
-			t.Errorf("README.md has a row for %s, which is no tool", m[1])
-		}
+	slices.Sort(listed)
+	slices.Sort(want)
+	if !slices.Equal(listed, want) {
+		t.Errorf("README.md lists the tools\n%q, the server has\n%q", listed, want)
 	}
 }
 
@@ -162,32 +155,31 @@ func TestDocumentedMigration(t *testing.T) {
 	}
 }
 
-// TestDocumentedSettings: README's table of settings is the program's; -update
-// writes it.
+// settingsPage has the tables of settings, variables and limits.
+const settingsPage = "docs/settings.md"
+
+// TestDocumentedSettings: the table of settings is the program's; -update writes it.
 func TestDocumentedSettings(t *testing.T) {
-	readme := document(t, "README.md")
-	have := between(t, readme, "\n## Settings\n", "\n\nPaths")
+	page := document(t, settingsPage)
+	have := between(t, page, "\n## Settings\n", "\n\nPaths")
 	const head = "| variable | default | meaning |\n|---|---|---|\n"
 	want := head
 	for _, s := range settings.Table() {
-		want += "| `" + s.Name + "` | " + s.Default + " | " + s.Readme + " |\n"
+		want += "| `" + s.Name + "` | " + s.Default + " | " + s.Page + " |\n"
 	}
 	_, table, _ := strings.Cut(have, head)
 	if head+table+"\n" == want {
 		return
 	}
 	if !*update {
-		t.Fatalf("README.md, settings: go test -run %s -update ./cmd/mcp-code-executor writes this:\n%s", t.Name(), want)
+		t.Fatalf("%s: go test -run %s -update ./cmd/mcp-code-executor writes this:\n%s", settingsPage, t.Name(), want)
 	}
-	readme = strings.Replace(readme, head+table+"\n", want, 1)
-	if err := os.WriteFile(filepath.Join(repository, "README.md"), []byte(readme), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	writeDocument(t, settingsPage, strings.Replace(page, head+table+"\n", want, 1))
 }
 
-// TestDocumentedVariables: README names each environment variable the code reads.
+// TestDocumentedVariables: the page names each environment variable the code reads.
 func TestDocumentedVariables(t *testing.T) {
-	readme := document(t, "README.md")
+	page := document(t, settingsPage)
 	internal := map[string]string{
 		"MCE_GUARD":    "the server sets it for the guards it starts; no setting",
 		"MCE_LAUNCHER": "the launcher of the npm package sets it; no setting",
@@ -197,8 +189,8 @@ func TestDocumentedVariables(t *testing.T) {
 		read[s.Name] = "the table of settings"
 	}
 	for name, where := range read {
-		if internal[name] == "" && !strings.HasPrefix(name, "MCE_TEST_") && !strings.Contains(readme, "`"+name+"`") {
-			t.Errorf("README.md does not name the variable %s, read in %s", name, where)
+		if internal[name] == "" && !strings.HasPrefix(name, "MCE_TEST_") && !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("%s does not name the variable %s, read in %s", settingsPage, name, where)
 		}
 	}
 	for _, name := range []string{"CODE_STORAGE_DIR", "ENV_TYPE", "HOME", "CONDA_ENVS_DIRS", "MCE_GUARD"} {
@@ -292,9 +284,9 @@ func stringValue(e ast.Expr) (string, bool) {
 	return s, err == nil
 }
 
-// TestDocumentedLimits: a limit that changes in the code changes in README too.
+// TestDocumentedLimits: a limit that changes in the code changes on the page too.
 func TestDocumentedLimits(t *testing.T) {
-	limits := between(t, document(t, "README.md"), "\n## Limits\n", "\n## ")
+	limits := between(t, document(t, settingsPage), "\n## Limits\n", "\n## ")
 	for _, limit := range []struct{ file, constant, value, words string }{
 		{"session/manager.go", "maxSessions", "16", "| sessions | 16 |"},
 		{"session/manager.go", "maxQueue", "64", "| calls waiting in one session | 64 |"},
@@ -314,15 +306,15 @@ func TestDocumentedLimits(t *testing.T) {
 		{"kernel/zmq/conn.go", "DefaultFrameLimit", "256 << 20", "| 256 MiB; "},
 	} {
 		if got := constant(t, limit.file, limit.constant); got != limit.value {
-			t.Errorf("%s: %s is %s, not %s any more: change README.md and this table", limit.file, limit.constant, got, limit.value)
+			t.Errorf("%s: %s is %s, not %s any more: change %s and this table", limit.file, limit.constant, got, limit.value, settingsPage)
 		}
 		if !strings.Contains(limits, limit.words) {
-			t.Errorf("README.md, limits: %q is missing (%s is %s)", limit.words, limit.constant, limit.value)
+			t.Errorf("%s, limits: %q is missing (%s is %s)", settingsPage, limit.words, limit.constant, limit.value)
 		}
 	}
 	waits := constant(t, "mcp/tool_execute.go", "defaultWait") + ", 0 to " + constant(t, "mcp/tool_execute.go", "maxWait")
-	if !strings.Contains(document(t, "README.md"), "(default "+waits+")") {
-		t.Errorf("README.md does not say that wait_seconds has (default %s)", waits)
+	if !strings.Contains(document(t, "docs/behaviour.md"), "(default "+waits+")") {
+		t.Errorf("docs/behaviour.md does not say that wait_seconds has (default %s)", waits)
 	}
 }
 

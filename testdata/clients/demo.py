@@ -144,6 +144,7 @@ class Demo:
         self.client = client
         self.calls = 0
         self.problems = []
+        self.transcript = []  # (tool, arguments, Answer)
 
     async def call(self, tool, **arguments):
         self.calls += 1
@@ -161,6 +162,7 @@ class Demo:
         except TimeoutError:
             raise Wrong(f"call {self.calls}, {tool}: no answer within {limit:.0f} s") from None
         answer = Answer(result, time.monotonic() - begun)
+        self.transcript.append((tool, arguments, answer))
         print(indented(dim(answer.status), "    "))
         if answer.body.strip():
             print(indented(answer.body.strip("\n"), "    "))
@@ -384,7 +386,8 @@ def place():
     }
 
 
-async def main(server, venv):
+async def main(server, venv, steps=STEPS):
+    """Takes the steps and returns the transcript."""
     begun = time.monotonic()
     log_path = PLACE / "server.log"
     settings = place() | {"ENV_TYPE": "venv", "VENV_PATH": str(Path(venv).absolute())}
@@ -394,13 +397,14 @@ async def main(server, venv):
             info = client.server_info
             print(f"{bold(info.name)} {info.version}, MCP {client.protocol_version}")
             demo = Demo(client)
-            for number, step in enumerate(STEPS, 1):
+            for number, step in enumerate(steps, 1):
                 print(f"\n{bold(f'{number}. {step.__doc__}')}")
                 await step(demo)
                 if demo.problems:  # the next steps build on this one
                     raise Wrong("\n".join(demo.problems))
     print()
     print(f"{demo.calls} calls, {time.monotonic() - begun:.1f} s, every answer as it should be")
+    return demo.transcript
 
 
 def told(error):

@@ -1,6 +1,6 @@
 // Package settings has the program's settings as one table: what each is called,
 // which values it takes, what it does. The server, the commands, the help texts
-// and README's test read the same table, so a setting is added in one place.
+// and the test of docs/settings.md read the same table, so a setting is added in one place.
 //
 // A setting is a variable, because clients pass those, and a flag of every
 // command, which wins over the variable. A wrong value never ends the program: a

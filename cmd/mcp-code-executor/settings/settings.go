@@ -15,10 +15,10 @@ const (
 // Setting is one row of the table.
 type Setting struct {
 	Name    string // of the variable
-	Default string // as README and the help print it
+	Default string // as the page and the help print it
 	Values  string // the legal ones, in one phrase
 	Does    string // for `help settings`
-	Readme  string // its meaning in README's table, Markdown
+	Page    string // its meaning in the table of docs/settings.md
 	Kind    Kind
 	// Expand: "$NAME" and "${NAME}" in the value are replaced here.
 	Expand bool
@@ -62,105 +62,105 @@ func Table() []Setting {
 	return []Setting{
 		{
 			Name: "WORK_DIR", Kind: Path, Expand: true, Default: "the project in which the client started the server", Values: "a path",
-			Does:   "the working directory of code: files are relative to it",
-			Readme: "the working directory of code: files are relative to it ([how the default is found](docs/clients.md#where-code-runs))",
-			read:   readWorkDir,
+			Does: "the working directory of code: files are relative to it",
+			Page: "the working directory of code: files are relative to it ([how the default is found](clients.md#where-code-runs))",
+			read: readWorkDir,
 		},
 		{
 			Name: "CODE_STORAGE_DIR", Kind: Path, Expand: true, Default: "`code` in the data directory", Values: "a path",
-			Does:   "the directory for code files; if you set it, code runs there too, unless WORK_DIR is set",
-			Readme: "the directory for code files; created if it does not exist. If you set it, code runs there too, unless `WORK_DIR` is set",
-			read:   func(s *Settings, value string) *Problem { s.Storage = value; return nil },
+			Does: "the directory for code files; if you set it, code runs there too, unless WORK_DIR is set",
+			Page: "the directory for code files; created if it does not exist. If you set it, code runs there too, unless `WORK_DIR` is set",
+			read: func(s *Settings, value string) *Problem { s.Storage = value; return nil },
 		},
 		{
 			Name: "ENV_TYPE", Rights: true, Default: "follows from which of the next three is set", Values: "conda, venv or venv-uv",
-			Does:   "which of the next three to use, if more than one is set",
-			Readme: "which of the next three to use: `conda`, `venv` or `venv-uv`",
-			read:   func(s *Settings, value string) *Problem { s.Environment.Type = strings.ToLower(value); return nil },
+			Does: "which of the next three to use, if more than one is set",
+			Page: "which of the next three to use: `conda`, `venv` or `venv-uv`",
+			read: func(s *Settings, value string) *Problem { s.Environment.Type = strings.ToLower(value); return nil },
 		},
 		{
 			Name: "CONDA_ENV_NAME", Kind: PathOrName, Rights: true, Default: "none", Values: "a name or a path",
-			Does:   "the conda environment in which code runs",
-			Readme: "a conda environment: its name or path, or `base`",
-			read:   func(s *Settings, value string) *Problem { s.Environment.CondaName = value; return nil },
+			Does: "the conda environment in which code runs",
+			Page: "a conda environment: its name or path, or `base`",
+			read: func(s *Settings, value string) *Problem { s.Environment.CondaName = value; return nil },
 		},
 		{
 			Name: "VENV_PATH", Kind: Path, Rights: true, Default: "none", Values: "a path",
-			Does:   "the virtual environment in which code runs",
-			Readme: "a virtual environment: its directory. You may also give its `bin`, its `python`, its project, or a name from `get_environment_config` with `list`",
-			read:   func(s *Settings, value string) *Problem { s.Environment.VenvPath = value; return nil },
+			Does: "the virtual environment in which code runs",
+			Page: "a virtual environment: its directory. You may also give its `bin`, its `python`, its project, or a name from `get_environment_config` with `list`",
+			read: func(s *Settings, value string) *Problem { s.Environment.VenvPath = value; return nil },
 		},
 		{
 			Name: "UV_VENV_PATH", Kind: Path, Rights: true, Default: "none", Values: "a path",
-			Does:   "the same for an environment made by uv",
-			Readme: "the same, for an environment made by uv",
-			read:   func(s *Settings, value string) *Problem { s.Environment.UVVenvPath = value; return nil },
+			Does: "the same for an environment made by uv",
+			Page: "the same, for an environment made by uv",
+			read: func(s *Settings, value string) *Problem { s.Environment.UVVenvPath = value; return nil },
 		},
 		{
 			Name: "KERNEL_INSTALL", Rights: true, Default: "`auto`", Values: "auto, env, sidecar or never",
-			Does:   "if ipykernel is missing, install it into the environment (env), beside it (sidecar), or into it if possible (auto)",
-			Readme: "what to do if ipykernel is missing: `env` installs it into the environment, `sidecar` beside it, `auto` into it if possible, else beside it; `never` installs nothing",
-			read:   readKernelInstall,
+			Does: "if ipykernel is missing, install it into the environment (env), beside it (sidecar), or into it if possible (auto)",
+			Page: "what to do if ipykernel is missing: `env` installs it into the environment, `sidecar` beside it, `auto` into it if possible, else beside it; `never` installs nothing",
+			read: readKernelInstall,
 		},
 		{
 			Name: "UV_INSTALL", Rights: true, Default: "`auto`", Values: "auto or never",
-			Does:   "never: do not download uv if it is needed and missing",
-			Readme: "`never`: do not download uv from the package index if it is needed and missing",
-			read:   readUVInstall,
+			Does: "never: do not download uv if it is needed and missing",
+			Page: "`never`: do not download uv from the package index if it is needed and missing",
+			read: readUVInstall,
 		},
 		{
 			Name: "ENV_DENY", Rights: true, Default: "none", Values: "names and patterns: AWS_*, GITHUB_TOKEN",
-			Does:   "variables to hide from code and helper programs",
-			Readme: "variables to hide from code and from helper programs (pip, uv, conda, activation scripts): names or patterns, such as `AWS_*, GITHUB_TOKEN`",
-			read:   func(s *Settings, value string) *Problem { s.EnvDeny = value; return nil },
+			Does: "variables to hide from code and helper programs",
+			Page: "variables to hide from code and from helper programs (pip, uv, conda, activation scripts): names or patterns, such as `AWS_*, GITHUB_TOKEN`",
+			read: func(s *Settings, value string) *Problem { s.EnvDeny = value; return nil },
 		},
 		{
 			Name: "HISTORY", Rights: true, Default: "`on`", Values: "on or off",
-			Does:   "off: remove the record of what ran when the server ends",
-			Readme: "`off`: remove the record of what ran when the server ends",
-			read:   readHistory,
+			Does: "off: remove the record of what ran when the server ends",
+			Page: "`off`: remove the record of what ran when the server ends",
+			read: readHistory,
 		},
 		{
 			Name: "NOTEBOOK", Kind: PathOrName, Expand: true, InWorkDir: true, Default: "`off`", Values: "on, off or a directory",
-			Does:   "keep a notebook of each session up to date while it runs: in WORK_DIR (on), or in a directory",
-			Readme: "keep a notebook of each session up to date while it runs, for you to watch: `on` in the working directory, or give a directory ([details](docs/record.md#a-notebook-to-watch))",
-			read:   readNotebook,
+			Does: "keep a notebook of each session up to date while it runs: in WORK_DIR (on), or in a directory",
+			Page: "keep a notebook of each session up to date while it runs, for you to watch: `on` in the working directory, or give a directory ([details](record.md#a-notebook-to-watch))",
+			read: readNotebook,
 		},
 		{
 			Name: "RECORD_LIMIT", Default: "`512MiB`", Values: "a size such as 512MiB or 2GiB, or none",
-			Does:   "how much of one run's output is recorded; of more, the last 16 MiB are",
-			Readme: "how much of one run's output is recorded, and so can be read; of more, the last 16 MiB are (`2GiB`, `none`)",
-			read:   readRecordLimit,
+			Does: "how much of one run's output is recorded; of more, the last 16 MiB are",
+			Page: "how much of one run's output is recorded, and so can be read; of more, the last 16 MiB are (`2GiB`, `none`)",
+			read: readRecordLimit,
 		},
 		{
 			Name: "PRELUDE", Default: "`on`", Values: "on or off",
-			Does:   "off: do not change the display settings of IPython, pandas and others",
-			Readme: "`off`: do not change the display settings of IPython, pandas, numpy and others, nor the size of `Out` ([what is changed](docs/results.md#what-is-set-in-the-kernel))",
-			read:   readPrelude,
+			Does: "off: do not change the display settings of IPython, pandas and others",
+			Page: "`off`: do not change the display settings of IPython, pandas, numpy and others, nor the size of `Out` ([what is changed](results.md#what-is-set-in-the-kernel))",
+			read: readPrelude,
 		},
 		{
 			Name: "SESSION_IDLE_LIMIT", Default: "`never`", Values: "a time such as 30m or 2h, or never",
-			Does:   "end the kernel of a session after so much idle time",
-			Readme: "end the kernel of a session after so much idle time (`30m`, `2h`)",
-			read:   readIdleLimit,
+			Does: "end the kernel of a session after so much idle time",
+			Page: "end the kernel of a session after so much idle time (`30m`, `2h`)",
+			read: readIdleLimit,
 		},
 		{
 			Name: "KEEP", Default: "`off`", Values: "a time such as 30m or 8h, or off",
-			Does:   "keep sessions after the client has ended, in a background server, each for so long after its last use",
-			Readme: "keep sessions after the client has ended, in a background server, each for so long after its last use (`30m`, `8h`): [what stays running](docs/remote.md)",
-			read:   readKeep,
+			Does: "keep sessions after the client has ended, in a background server, each for so long after its last use",
+			Page: "keep sessions after the client has ended, in a background server, each for so long after its last use (`30m`, `8h`): [what stays running](remote.md)",
+			read: readKeep,
 		},
 		{
 			Name: "KEEP_SPLIT", Default: "none", Values: "names of variables: AWS_PROFILE, TOKEN",
-			Does:   "with KEEP: variables, such as credentials, whose values are not to share sessions: another value gets another background server",
-			Readme: "with `KEEP`: names of variables, such as credentials, whose values are not to share sessions: another value gets another background server",
-			read:   func(s *Settings, value string) *Problem { s.KeepSplit = names(value); return nil },
+			Does: "with KEEP: variables, such as credentials, whose values are not to share sessions: another value gets another background server",
+			Page: "with `KEEP`: names of variables, such as credentials, whose values are not to share sessions: another value gets another background server",
+			read: func(s *Settings, value string) *Problem { s.KeepSplit = names(value); return nil },
 		},
 		{
 			Name: "LOG_LEVEL", Default: "`warn`", Values: "debug, info, warn, error or off",
-			Does:   "what to log to stderr",
-			Readme: "what to log to stderr: `debug`, `info`, `warn`, `error` or `off`",
-			read:   readLogLevel,
+			Does: "what to log to stderr",
+			Page: "what to log to stderr: `debug`, `info`, `warn`, `error` or `off`",
+			read: readLogLevel,
 		},
 	}
 }

@@ -144,7 +144,7 @@ func TestExpand(t *testing.T) {
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range Table() {
-		if seen[s.Name] || s.Default == "" || s.Values == "" || s.Does == "" || s.Readme == "" || s.read == nil {
+		if seen[s.Name] || s.Default == "" || s.Values == "" || s.Does == "" || s.Page == "" || s.read == nil {
 			t.Errorf("%+v", s)
 		}
 		seen[s.Name] = true
