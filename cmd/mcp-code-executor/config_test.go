@@ -32,7 +32,7 @@ func TestConfigStartsServer(t *testing.T) {
 			if status := run(t.Context(), []string{"config", c.Name}, getenv, nil, &out, &where); status != 0 {
 				t.Fatalf("status %d: %s", status, where.String())
 			}
-			if file := c.Files(home)[0]; !filepath.IsAbs(file) || !strings.Contains(where.String(), file) {
+			if file := c.Files(config.Here(getenv))[0]; !filepath.IsAbs(file) || !strings.Contains(where.String(), file) {
 				t.Errorf("%s does not say where it goes, %s", where.String(), file)
 			}
 			e := readEntry(t, c.Name, out.Bytes())

@@ -48,6 +48,15 @@ func getFile(t *testing.T, path string) string {
 	return string(b)
 }
 
+// fileIn is a client's file in a home, with no other variable set.
+func fileIn(c config.Client, home string) string {
+	return c.Files(config.Here(variables(map[string]string{"HOME": home})))[0]
+}
+
+func variables(of map[string]string) func(string) string {
+	return func(name string) string { return of[name] }
+}
+
 // busyFile is a file of a client with another server, comments and settings.
 func busyFile(c config.Client) string {
 	switch c.Format {
@@ -66,7 +75,7 @@ func TestSetupClients(t *testing.T) {
 	for _, c := range config.Clients() {
 		for name, before := range map[string]string{"nothing": "", "a file in use": busyFile(c)} {
 			home := t.TempDir()
-			path := c.Files(home)[0]
+			path := fileIn(c, home)
 			if before != "" {
 				putFile(t, path, before)
 			}
@@ -234,7 +243,7 @@ func TestSetupFinds(t *testing.T) {
 	status, said := setUp(t, home, map[string]string{"PATH": bin, "VIRTUAL_ENV": venv}, "--yes")
 	var found []string
 	for _, c := range config.Clients() {
-		if b, err := os.ReadFile(c.Files(home)[0]); err == nil {
+		if b, err := os.ReadFile(fileIn(c, home)); err == nil {
 			found = append(found, c.Name)
 			if !strings.Contains(string(b), venv) {
 				t.Errorf("%s: %s", c.Name, b)
@@ -246,6 +255,42 @@ func TestSetupFinds(t *testing.T) {
 	}
 	if status, said := setUp(t, t.TempDir(), nil, "--yes"); status != 1 || !strings.Contains(said, "No client was found") {
 		t.Errorf("status %d\n%s", status, said)
+	}
+}
+
+// TestSetupMoved: where a client reads a variable for the place of its files, setup
+// looks there for the client, and writes there.
+func TestSetupMoved(t *testing.T) {
+	for name, test := range map[string]struct{ client, variable, file string }{
+		"Claude Code":              {"claude-code", "CLAUDE_CONFIG_DIR", ".claude.json"},
+		"Codex":                    {"codex", "CODEX_HOME", "config.toml"},
+		"Gemini CLI":               {"gemini", "GEMINI_CLI_HOME", ".gemini/settings.json"},
+		"Qwen Code":                {"qwen", "QWEN_HOME", "settings.json"},
+		"Copilot CLI":              {"copilot", "COPILOT_HOME", "mcp-config.json"},
+		"opencode":                 {"opencode", "XDG_CONFIG_HOME", "opencode/opencode.json"},
+		"Goose":                    {"goose", "XDG_CONFIG_HOME", "goose/config.yaml"},
+		"Goose, a tree of its own": {"goose", "GOOSE_PATH_ROOT", "config/config.yaml"},
+		"VS Code, portable":        {"vscode", "VSCODE_PORTABLE", "user-data/User/mcp.json"},
+		"VS Code, its own":         {"vscode", "VSCODE_APPDATA", "Code/User/mcp.json"},
+		"Cline":                    {"cline", "CLINE_DIR", "data/settings/cline_mcp_settings.json"},
+		"Cline, its data":          {"cline", "CLINE_DATA_DIR", "settings/cline_mcp_settings.json"},
+		"Cline, the file":          {"cline", "CLINE_MCP_SETTINGS_PATH", ""},
+	} {
+		home, place := t.TempDir(), filepath.Join(t.TempDir(), "moved")
+		file := filepath.Join(place, filepath.FromSlash(test.file))
+		must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		moved := map[string]string{test.variable: place, "VENV_PATH": "/venv"}
+		status, said := setUp(t, home, moved, "--yes") // no client is named: it is found
+		if status != 0 || !strings.Contains(said, "wrote "+file) {
+			t.Errorf("%s: status %d\n%s", name, status, said)
+			continue
+		}
+		if status, said := setUp(t, home, moved, test.client, "--yes", "--remove"); status != 0 || strings.Contains(getFile(t, file), "/venv") {
+			t.Errorf("%s, removed: status %d\n%s", name, status, said)
+		}
+		if left, err := os.ReadDir(home); err != nil || len(left) > 0 {
+			t.Errorf("%s: written into the home: %v, %v", name, left, err)
+		}
 	}
 }
 

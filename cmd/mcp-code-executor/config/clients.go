@@ -1,8 +1,6 @@
 package config
 
 import (
-	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config/edit"
@@ -13,15 +11,15 @@ import (
 type Client struct {
 	Name, Title string
 	Format      edit.Format
-	Table       string                     // of servers in its file
-	Files       func(home string) []string // the user's file first
+	Table       string                   // of servers in its file
+	Files       func(m Machine) []string // the user's file first
 	// Plain: an entry has the members of Entry.
 	Plain bool
 	// Program starts it, "" where none does.
 	Program string
-	// Place is a directory that is there where the client is, below the home; "" is
-	// the directory of its file.
-	Place   string
+	// Place is a directory that is there where the client is; nil is the directory of
+	// its file.
+	Place   func(m Machine) string
 	members func(e Entry) edit.Members
 	after   func(e Entry) string // what else to say, or nil
 	// project is the client's word for the directory that is open, "" where it has
@@ -36,7 +34,9 @@ func Clients() []Client { return append(desktop(), inTerminal()...) }
 func desktop() []Client {
 	return []Client{
 		{Name: "claude-desktop", Title: "Claude Desktop", Table: "mcpServers", Plain: true,
-			Files:   one(func(home string) string { return applicationFile(home, "Claude", "claude_desktop_config.json") }),
+			Files: func(m Machine) []string {
+				return []string{m.application("Claude", "claude_desktop_config.json")}
+			},
 			members: Entry.plain,
 			after:   func(Entry) string { return "Restart the application afterwards." }},
 		{Name: "cursor", Title: "Cursor", Table: "mcpServers", Plain: true, Program: "cursor",
@@ -44,23 +44,20 @@ func desktop() []Client {
 			project: workspaceFolder,
 			members: Entry.plain},
 		{Name: "vscode", Title: "VS Code", Table: "servers", Plain: true, Program: "code",
-			Files: func(home string) []string {
-				return []string{applicationFile(home, "Code", "User", "mcp.json"), ".vscode/mcp.json in a workspace"}
+			Files: func(m Machine) []string {
+				return []string{m.vsCode("User", "mcp.json"), ".vscode/mcp.json in a workspace"}
 			},
 			project: workspaceFolder,
 			members: func(e Entry) edit.Members { e.Type = "stdio"; return e.plain() }},
 		{Name: "windsurf", Title: "Windsurf", Table: "mcpServers", Plain: true, Program: "windsurf",
 			Files: inHome(".codeium/windsurf/mcp_config.json"), members: Entry.plain},
 		{Name: "zed", Title: "Zed", Table: "context_servers", Plain: true, Program: "zed",
-			Files: func(home string) []string {
-				if runtime.GOOS == "windows" {
-					return []string{applicationFile(home, "Zed", "settings.json"), ".zed/settings.json in a project"}
-				}
-				return []string{filepath.Join(home, ".config", "zed", "settings.json"), ".zed/settings.json in a project"}
+			Files: func(m Machine) []string {
+				return []string{m.zed("settings.json"), ".zed/settings.json in a project"}
 			},
 			members: Entry.plain},
 		{Name: "cline", Title: "Cline", Table: "mcpServers", Plain: true, Program: "cline",
-			Files:   inHome(".cline/data/settings/cline_mcp_settings.json"),
+			Files:   func(m Machine) []string { return []string{m.cline()} },
 			members: func(e Entry) edit.Members { e.Timeout = clineTimeout; return e.plain() },
 			after: func(Entry) string {
 				return "In the extension: MCP Servers, Configure, Configure MCP Servers. It starts servers in no project: set WORK_DIR there."
@@ -71,35 +68,41 @@ func desktop() []Client {
 // inTerminal are the clients for a terminal.
 func inTerminal() []Client {
 	return []Client{
-		{Name: "claude-code", Title: "Claude Code", Table: "mcpServers", Plain: true, Program: "claude", Place: ".claude",
-			Files:   inHome(".claude.json", ".mcp.json in a project"),
+		{Name: "claude-code", Title: "Claude Code", Table: "mcpServers", Plain: true, Program: "claude",
+			Files: func(m Machine) []string {
+				return []string{m.moved("CLAUDE_CONFIG_DIR", "", ".claude.json"), ".mcp.json in a project"}
+			},
+			Place:   func(m Machine) string { return m.moved("CLAUDE_CONFIG_DIR", ".claude") },
 			members: func(e Entry) edit.Members { e.Type = "stdio"; return e.plain() },
 			after:   claudeAdd},
 		{Name: "codex", Title: "Codex", Table: "mcp_servers", Format: edit.TOML, Program: "codex",
-			Files: inHome(".codex/config.toml"), members: Entry.codex},
+			Files: func(m Machine) []string { return []string{m.moved("CODEX_HOME", ".codex", "config.toml")} }, members: Entry.codex},
 		{Name: "gemini", Title: "Gemini CLI", Table: "mcpServers", Plain: true, Program: "gemini",
-			Files: inHome(".gemini/settings.json", ".gemini/settings.json in a project"), members: Entry.plain},
+			Files: func(m Machine) []string {
+				return []string{m.moved("GEMINI_CLI_HOME", "", ".gemini", "settings.json"), ".gemini/settings.json in a project"}
+			}, members: Entry.plain},
 		{Name: "qwen", Title: "Qwen Code", Table: "mcpServers", Plain: true, Program: "qwen",
-			Files: inHome(".qwen/settings.json", ".qwen/settings.json in a project"), members: Entry.plain},
+			Files: func(m Machine) []string {
+				return []string{m.moved("QWEN_HOME", ".qwen", "settings.json"), ".qwen/settings.json in a project"}
+			}, members: Entry.plain},
 		{Name: "opencode", Title: "opencode", Table: "mcp", Program: "opencode",
-			Files:   inHome(".config/opencode/opencode.json", "opencode.json in a project"),
+			Files: func(m Machine) []string {
+				return []string{m.moved("XDG_CONFIG_HOME", ".config", "opencode", "opencode.json"), "opencode.json in a project"}
+			},
 			members: Entry.opencode,
 			after: func(Entry) string {
 				return "opencode 2 has its servers one level deeper, in \"mcp\": {\"servers\": {…}}."
 			}},
 		{Name: "copilot", Title: "Copilot CLI", Table: "mcpServers", Plain: true, Program: "copilot",
-			Files: inHome(".copilot/mcp-config.json", ".mcp.json in a project"),
+			Files: func(m Machine) []string {
+				return []string{m.moved("COPILOT_HOME", ".copilot", "mcp-config.json"), ".mcp.json in a project"}
+			},
 			members: func(e Entry) edit.Members {
 				e.Type, e.Tools = "local", []string{"*"}
 				return e.plain()
 			}},
 		{Name: "goose", Title: "Goose", Table: "extensions", Format: edit.YAML, Program: "goose",
-			Files: func(home string) []string {
-				if runtime.GOOS == "windows" {
-					return []string{applicationFile(home, "Block", "goose", "config", "config.yaml")}
-				}
-				return []string{filepath.Join(home, ".config", "goose", "config.yaml")}
-			},
+			Files:   func(m Machine) []string { return []string{m.goose("config.yaml")} },
 			members: Entry.goose},
 	}
 }
@@ -117,29 +120,6 @@ func Names() []string {
 		names = append(names, c.Name)
 	}
 	return names
-}
-
-// inHome are a file below the home, and others in words.
-func inHome(file string, others ...string) func(home string) []string {
-	return func(home string) []string {
-		return append([]string{filepath.Join(home, filepath.FromSlash(file))}, others...)
-	}
-}
-
-func one(file func(home string) string) func(home string) []string {
-	return func(home string) []string { return []string{file(home)} }
-}
-
-// applicationFile is a file of a desktop application.
-func applicationFile(home string, names ...string) string {
-	base := filepath.Join(home, ".config")
-	switch runtime.GOOS {
-	case "darwin":
-		base = filepath.Join(home, "Library", "Application Support")
-	case "windows":
-		base = filepath.Join(home, "AppData", "Roaming")
-	}
-	return filepath.Join(append([]string{base}, names...)...)
 }
 
 // claudeAdd is the command that does the same.

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config/edit"
-	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 )
 
@@ -20,7 +19,7 @@ func (c Client) Print(getenv func(string) string, stdout, stderr io.Writer) int 
 		fmt.Fprintln(stderr, "mcp-code-executor config: finding this program's own file:", err)
 		return 1
 	}
-	c.tell(e, server.HomeDir(getenv), stderr)
+	c.tell(e, Here(getenv), stderr)
 	fmt.Fprint(stdout, c.snippet(e))
 	tellProblems(getenv, stderr)
 	var hidden []string
@@ -42,8 +41,8 @@ func (c Client) snippet(e Entry) string {
 }
 
 // tell says where an entry goes.
-func (c Client) tell(e Entry, home string, stderr io.Writer) {
-	fmt.Fprintf(stderr, "%s: add this to %s; keep what else is in the file", c.Title, strings.Join(c.Files(home), ", or to "))
+func (c Client) tell(e Entry, m Machine, stderr io.Writer) {
+	fmt.Fprintf(stderr, "%s: add this to %s; keep what else is in the file", c.Title, strings.Join(c.Files(m), ", or to "))
 	if c.after != nil {
 		fmt.Fprintf(stderr, "\n%s", c.after(e))
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 )
 
@@ -24,7 +23,7 @@ func (c Client) PrintSSH(ctx context.Context, host string, getenv func(string) s
 		fmt.Fprintln(stderr, "mcp-code-executor config:", err)
 		return 1
 	}
-	c.tell(e, server.HomeDir(getenv), stderr)
+	c.tell(e, Here(getenv), stderr)
 	fmt.Fprint(stdout, c.snippet(e))
 	if getenv("KEEP") == "" {
 		fmt.Fprintf(stderr, "\nWith --keep 8h, sessions there outlive a broken connection.\n")

@@ -116,9 +116,9 @@ func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*py
 // checkClientFiles looks into the configuration files of the clients that are on
 // this machine, for entries of this program.
 func (d *doctor) checkClientFiles(ctx context.Context) {
-	home := server.HomeDir(d.getenv)
+	machine := config.Here(d.getenv)
 	for _, c := range config.Clients() {
-		file := c.Files(home)[0]
+		file := c.Files(machine)[0]
 		data, err := os.ReadFile(file)
 		if err != nil || !c.Plain {
 			continue // the client is not here, or its entries are others

@@ -161,7 +161,7 @@ func (s *setup) doctor(ctx context.Context, c config.Client) int {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 	}
-	cmd.Dir = s.home
+	cmd.Dir = s.machine.Home
 	cmd.Stdout, cmd.Stderr = s.out, s.errOut
 	if err := cmd.Run(); err != nil {
 		if _, said := err.(*exec.ExitError); !said {

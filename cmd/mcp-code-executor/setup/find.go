@@ -17,8 +17,8 @@ func (s *setup) isHere(c config.Client) bool {
 		return true
 	}
 	place := filepath.Dir(s.file(c))
-	if c.Place != "" {
-		place = filepath.Join(s.home, c.Place)
+	if c.Place != nil {
+		place = c.Place(s.machine)
 	}
 	info, err := os.Stat(place)
 	return err == nil && info.IsDir()

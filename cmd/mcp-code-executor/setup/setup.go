@@ -17,7 +17,6 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config/edit"
-	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/terminal"
 )
 
@@ -35,7 +34,7 @@ type Options struct {
 // setup is one run.
 type setup struct {
 	Options
-	home        string
+	machine     config.Machine
 	answers     *bufio.Reader // nil where nobody can be asked
 	out, errOut io.Writer
 }
@@ -43,7 +42,7 @@ type setup struct {
 // Run shows and writes. It returns the exit status: 1 when a client could not be set
 // up, or a change was not written because nobody could be asked.
 func Run(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writer) int {
-	s := &setup{Options: o, home: server.HomeDir(o.Getenv), out: stdout, errOut: stderr}
+	s := &setup{Options: o, machine: config.Here(o.Getenv), out: stdout, errOut: stderr}
 	if f, ok := stdin.(*os.File); ok && terminal.Is(f) && !o.Yes && !o.DryRun {
 		s.answers = bufio.NewReader(stdin)
 	}
@@ -184,7 +183,7 @@ func (s *setup) update(c config.Client, content []byte, at edit.Entry, old map[s
 
 // file is the client's file: of several that it reads the one that is there.
 func (s *setup) file(c config.Client) string {
-	path := c.Files(s.home)[0]
+	path := c.Files(s.machine)[0]
 	if _, err := os.Stat(path); err != nil && filepath.Ext(path) == ".json" && c.Name == "opencode" {
 		if _, err := os.Stat(path + "c"); err == nil {
 			return path + "c"
