@@ -78,7 +78,11 @@ func (r *release) pack(binaries map[target]string, more map[string][]byte) error
 	if err != nil {
 		return err
 	}
-	for _, files := range []map[string][]byte{bundles, more} {
+	extensions, err := r.extensions(content)
+	if err != nil {
+		return err
+	}
+	for _, files := range []map[string][]byte{bundles, extensions, more} {
 		for name, b := range files {
 			assets[name] = b
 		}

@@ -40,6 +40,22 @@ func TestMatrixRelease(t *testing.T) {
 	t.Run("server.json", func(t *testing.T) { checkServerJSON(t, filepath.Join(out, "registry", "server.json")) })
 	t.Run("bill of materials", func(t *testing.T) { checkMaterials(t, only(t, out, "release", "*.cdx.json")) })
 	t.Run("MCPB", func(t *testing.T) { checkBundles(t, out) })
+	t.Run("Gemini CLI's extension", func(t *testing.T) {
+		files := untar(t, readFile(t, only(t, out, "release", npmNames[here.os]+"."+npmNames[here.arch]+".*")))
+		dir := t.TempDir()
+		var manifest struct {
+			Name, Version string
+			McpServers    map[string]struct{ Command string }
+		}
+		if err := json.Unmarshal(files["gemini-extension.json"].content, &manifest); err != nil || manifest.Name != program || manifest.Version == "" {
+			t.Fatalf("%+v, %v", manifest, err)
+		}
+		server := strings.NewReplacer("${extensionPath}", dir, "${/}", "/").Replace(manifest.McpServers["python"].Command)
+		if err := os.WriteFile(server, files[filepath.Base(server)].content, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		converse(t, bare(t), server)
+	})
 	t.Run("pip", func(t *testing.T) {
 		venv := t.TempDir()
 		python := testneeds.List(t, "MCE_TEST_PYTHONS", "Pythons with ipykernel")[0]

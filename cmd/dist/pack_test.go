@@ -98,6 +98,10 @@ pypi/mcp_code_executor-1.2.3rc4-py3-none-win_arm64.whl
 registry/server.json
 release/bill.cdx.json
 release/checksums.txt
+release/darwin.arm64.mcp-code-executor.tar.gz
+release/darwin.x64.mcp-code-executor.tar.gz
+release/linux.arm64.mcp-code-executor.tar.gz
+release/linux.x64.mcp-code-executor.tar.gz
 release/mcp-code-executor_1.2.3-rc.4_darwin_universal.mcpb
 release/mcp-code-executor_1.2.3-rc.4_darwin_universal.tar.gz
 release/mcp-code-executor_1.2.3-rc.4_linux_amd64.mcpb
@@ -108,6 +112,8 @@ release/mcp-code-executor_1.2.3-rc.4_windows_amd64.mcpb
 release/mcp-code-executor_1.2.3-rc.4_windows_amd64.zip
 release/mcp-code-executor_1.2.3-rc.4_windows_arm64.mcpb
 release/mcp-code-executor_1.2.3-rc.4_windows_arm64.zip
+release/win32.arm64.mcp-code-executor.zip
+release/win32.x64.mcp-code-executor.zip
 winget/mcp-code-executor.mcp-code-executor.installer.yaml
 winget/mcp-code-executor.mcp-code-executor.locale.en-US.yaml
 winget/mcp-code-executor.mcp-code-executor.yaml
@@ -212,7 +218,7 @@ func TestWheels(t *testing.T) {
 			}
 		}
 		metadata := string(files["mcp_code_executor-1.2.3rc4.dist-info/METADATA"])
-		for _, part := range []string{"\nVersion: 1.2.3rc4\n", "mcp-name: " + registryName, "](" + repository + "/blob/v1.2.3-rc.4/docs/docker.md)"} {
+		for _, part := range []string{"\nVersion: 1.2.3rc4\n", "mcp-name: " + registryName, "](" + repository + "/blob/v1.2.3-rc.4/docs/docker.md)", "](" + repository + "/raw/v1.2.3-rc.4/docs/conversation.svg)"} {
 			if !strings.Contains(metadata, part) {
 				t.Errorf("%s: METADATA lacks %q", name, part)
 			}

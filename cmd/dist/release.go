@@ -174,6 +174,9 @@ func (r *release) document(name string) ([]byte, error) {
 // relativeLink is a link of README to another file of the repository.
 var relativeLink = regexp.MustCompile(`\]\(([A-Za-z][^):]*)\)`)
 
+// relativePicture is a picture of README that lies in the repository.
+var relativePicture = regexp.MustCompile(`(!\[[^\]]*\])\(([A-Za-z][^):]*)\)`)
+
 // readme is README for a page on which its links to files lead nowhere, with the
 // line by which the MCP registry knows the package.
 func (r *release) readme() (string, error) {
@@ -185,6 +188,7 @@ func (r *release) readme() (string, error) {
 	if r.version == development {
 		at = "main"
 	}
-	text := relativeLink.ReplaceAllString(string(b), "]("+repository+"/blob/"+at+"/$1)")
+	text := relativePicture.ReplaceAllString(string(b), "$1("+repository+"/raw/"+at+"/$2)")
+	text = relativeLink.ReplaceAllString(text, "]("+repository+"/blob/"+at+"/$1)")
 	return text + "\n<!-- mcp-name: " + registryName + " -->\n", nil
 }
