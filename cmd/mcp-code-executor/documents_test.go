@@ -346,10 +346,22 @@ func constant(t *testing.T, path, name string) string {
 
 var (
 	jsonBlock = regexp.MustCompile("(?ms)^```json\n(.*?)^```")
-	link      = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	link      = regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
+	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	unslugged = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// TestDocuments: JSON in the documents parses, and links lead to files.
+// anchors are what links to a page's headings end with, as GitHub makes them.
+func anchors(page []byte) map[string]bool {
+	found := map[string]bool{"": true}
+	for _, m := range heading.FindAllSubmatch(page, -1) {
+		text := unslugged.ReplaceAllString(strings.ToLower(string(m[1])), "")
+		found["#"+strings.ReplaceAll(text, " ", "-")] = true
+	}
+	return found
+}
+
+// TestDocuments: JSON in the documents parses, and links lead to files and headings.
 func TestDocuments(t *testing.T) {
 	pages, blocks := 0, 0
 	err := filepath.WalkDir(repository, func(path string, d fs.DirEntry, err error) error {
@@ -374,8 +386,12 @@ func TestDocuments(t *testing.T) {
 		}
 		for _, m := range link.FindAllSubmatch(b, -1) {
 			target := filepath.Join(filepath.Dir(path), string(m[1]))
-			if _, err := os.Stat(target); errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%s: a link leads to %s, which is not there", path, m[1])
+			if len(m[1]) == 0 {
+				target = path
+			}
+			page, err := os.ReadFile(target)
+			if errors.Is(err, fs.ErrNotExist) || err == nil && filepath.Ext(target) == ".md" && !anchors(page)[string(m[2])] {
+				t.Errorf("%s: a link leads to %s%s, which is not there", path, m[1], m[2])
 			}
 		}
 		return nil
