@@ -354,16 +354,27 @@ func (m *Manager) noteOver(s *Session, kept time.Duration) {
 	if m.config.Overs == nil || s.alone {
 		return
 	}
-	over := history.Over{Session: s.name, At: time.Now(), Keep: kept}
 	s.mu.Lock()
 	had := s.generation > 0
-	if s.latest != nil {
-		over.Last = s.latest.id
-	}
 	s.mu.Unlock()
 	if had {
-		m.config.Overs.Add(over)
+		m.config.Overs.Add(history.Over{Session: s.name, At: time.Now(), Keep: kept, Last: m.lastRecorded(s)})
 	}
+}
+
+// lastRecorded is the id of the session's last run whose record outlives it, "" for none.
+func (m *Manager) lastRecorded(s *Session) string {
+	if m.RecordDir() == "" {
+		return ""
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range slices.Backward(m.order) {
+		if e := m.executions[id]; e != nil && e.session == s && e.kind != KindInstall {
+			return id
+		}
+	}
+	return ""
 }
 
 // Idle reports whether there are neither conversations nor sessions, nor runs that

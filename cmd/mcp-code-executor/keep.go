@@ -219,6 +219,6 @@ func (a *app) stopOne(getenv func(string) string, s keep.Status, yes bool) error
 	if err := keep.Stop(getenv, s); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "ended %s (process %d, %d sessions)\n", s.Key, s.PID, len(s.Sessions))
+	fmt.Fprintf(a.stdout, "ended %s (process %d, %s)\n", s.Key, s.PID, keep.Count(len(s.Sessions), "session"))
 	return nil
 }

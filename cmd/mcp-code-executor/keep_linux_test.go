@@ -295,7 +295,7 @@ func TestMatrixKeep(t *testing.T) {
 		k := newKeeper(t, inVenv(t)...)
 		k.client().call("list_sessions", nil)
 		status, out := k.command("doctor")
-		for _, part := range []string{"ok    kept         process ", " keeps 0 sessions for 1 clients", "ok    keep         a front has started a background server and reached it"} {
+		for _, part := range []string{"ok    kept         process ", " keeps 0 sessions for 1 client, ", "ok    keep         a front has started a background server and reached it"} {
 			if status != 0 || !strings.Contains(out, part) {
 				t.Errorf("status %d, %q is missing in:\n%s", status, part, out)
 			}
@@ -473,6 +473,18 @@ func TestKeepFaults(t *testing.T) {
 			a.Socket = oldServer(k.t)
 			k.publish(a)
 		}, "is of version 0.0.1, which this one cannot talk to; \"mcp-code-executor stop\" ends it", true},
+		{"the place was removed", func(k *keeper, _ int) {
+			os.RemoveAll(k.place())
+			k.until("the address is there again", func() bool { files, _ := filepath.Glob(filepath.Join(k.place(), "*.json")); return len(files) == 1 })
+		}, "", false},
+		{"the place was removed, and another server came before it was made again", func(k *keeper, server int) {
+			syscall.Kill(server, syscall.SIGSTOP)
+			os.RemoveAll(k.place())
+			k.client()
+			syscall.Kill(server, syscall.SIGCONT)
+			syscall.Kill(server, syscall.SIGTERM) // its end must leave the other one's files
+			k.until("its end", func() bool { return len(k.backgrounds()) == 1 })
+		}, "", true},
 		{"the place is a link", func(k *keeper, _ int) {
 			os.Rename(k.place(), k.place()+"-away")
 			os.Symlink(k.place()+"-away", k.place())
@@ -514,10 +526,27 @@ func TestKeepFaults(t *testing.T) {
 			} else if strings.Contains(r.text(), "[note: ") {
 				t.Errorf("%s", r.text())
 			}
+			if pids := k.backgrounds(); test.says == "" && len(pids) != 1 {
+				t.Errorf("background servers: %v", pids)
+			}
 			if anew := !strings.Contains(r.text(), "\nleft | "); anew != test.anew {
 				t.Errorf("another server: %t\n%s", anew, r.text())
 			}
 		})
+	}
+}
+
+// TestKeepOthers: a client is told once that sessions are kept elsewhere, however many
+// servers keep some there.
+func TestKeepOthers(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, "KEEP_SPLIT=TOKEN")
+	for _, token := range []string{"TOKEN=1", "TOKEN=2"} {
+		k.client(token).call("list_sessions", nil)
+	}
+	r := k.client("TOKEN=3").call("list_sessions", nil)
+	if n := strings.Count(r.text(), "other settings, whose code runs in "+k.home); n != 1 {
+		t.Errorf("told %d times: %s", n, r.text())
 	}
 }
 

@@ -44,7 +44,7 @@ func (d *doctor) tellKept() {
 			d.report.warn("kept", s.Problem, "see mcp-code-executor ps")
 			continue
 		}
-		d.report.ok("kept", "process %d keeps %d sessions for %d clients, %.1f MB (mcp-code-executor ps); log: %s", s.PID, len(s.Sessions), len(s.Clients), float64(s.Memory())/1e6, s.Log)
+		d.report.ok("kept", "process %d keeps %s for %s, %.1f MB (mcp-code-executor ps); log: %s", s.PID, keep.Count(len(s.Sessions), "session"), keep.Count(len(s.Clients), "client"), float64(s.Memory())/1e6, s.Log)
 	}
 }
 

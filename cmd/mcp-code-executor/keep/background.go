@@ -46,7 +46,7 @@ var errStopped = errors.New("the server was stopped")
 type background struct {
 	place   *place
 	address Address
-	alive   *os.File // locked
+	alive   *os.File // locked; run's own
 	parts   *server.Parts
 	level   *slog.LevelVar
 	log     *slog.Logger
@@ -124,8 +124,8 @@ func (b *background) run(ctx context.Context) {
 			b.end()
 			return
 		}
-		if err := b.keepSocket(); err != nil {
-			b.log.Warn("making the socket again", "err", err)
+		if err := errors.Join(b.keepPlace(), b.keepSocket()); err != nil {
+			b.log.Warn("staying where fronts look for it", "err", err)
 		}
 		pause := look
 		if next := b.parts.Sessions.Expire(time.Now()); !next.IsZero() {
@@ -188,7 +188,9 @@ func (b *background) close() {
 	b.mu.Lock()
 	b.listener.Close()
 	b.mu.Unlock()
-	b.place.remove(b.address.Key) // before the kernels' end: who comes now waits for ours
+	if b.found() {
+		b.place.remove(b.address.Key) // before the kernels' end: who comes now waits for ours
+	}
 	polite, cancel := context.WithTimeout(context.Background(), endPatience)
 	defer cancel()
 	b.parts.Close(polite)
@@ -196,78 +198,6 @@ func (b *background) close() {
 		b.log.Warn("removing the socket's directory", "err", err)
 	}
 	b.alive.Close()
-}
-
-// keepSocket makes the socket when there is none, or when something that cleans
-// temporary files has taken it, and sees to it that it can be found.
-func (b *background) keepSocket() error {
-	dir, err := b.dir.Get(nil)
-	if err != nil {
-		return err
-	}
-	path := dir + "/s"
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closing {
-		return nil
-	}
-	now, err := os.Lstat(path)
-	if err != nil || b.socket == nil || !os.SameFile(now, b.socket) {
-		if err := b.listenLocked(path); err != nil {
-			return err
-		}
-	}
-	if a, err := b.place.address(b.address.Key); err == nil && a.Socket == path && a.PID == b.address.PID {
-		return nil
-	}
-	b.address.Socket = path
-	return b.place.publish(b.address)
-}
-
-func (b *background) listenLocked(path string) error {
-	_ = os.Remove(path) // in a directory that is ours alone
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return err
-	}
-	listener.SetUnlinkOnClose(false) // the next one may have its name by then
-	err = os.Chmod(path, 0o600)
-	info, statErr := os.Lstat(path)
-	if err = errors.Join(err, statErr); err != nil {
-		listener.Close()
-		return err
-	}
-	if b.listener != nil {
-		b.listener.Close()
-	}
-	b.listener, b.socket = listener, info
-	go b.accept(listener)
-	return nil
-}
-
-// accept takes connections until the listener is closed.
-func (b *background) accept(listener *net.UnixListener) {
-	for {
-		conn, err := listener.AcceptUnix()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil { // too many files are open
-			b.log.Warn("accepting", "err", err)
-			time.Sleep(look)
-			continue
-		}
-		if !b.begin(conn) {
-			conn.Close()
-			return
-		}
-		go func() {
-			defer b.over(conn)
-			if err := b.attend(conn); err != nil {
-				b.log.Warn("connection", "err", err)
-			}
-		}()
-	}
 }
 
 // begin counts a connection, unless the server is closing.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,7 +77,7 @@ func (p *place) others(key string) []string {
 	var dirs []string
 	for _, other := range p.keys() {
 		if other != key && p.alive(other) {
-			if a, err := p.address(other); err == nil {
+			if a, err := p.address(other); err == nil && !slices.Contains(dirs, a.WorkDir) {
 				dirs = append(dirs, a.WorkDir)
 			}
 		}

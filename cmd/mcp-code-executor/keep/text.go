@@ -55,6 +55,14 @@ func (s SessionStatus) text(now time.Time) string {
 	return strings.Join(fields, " | ")
 }
 
+// Count is a number of things with their noun: "1 session", "2 sessions".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // plain is text without what could steer a terminal.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
