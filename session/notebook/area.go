@@ -200,7 +200,11 @@ func (a *Area) Outputs(displays Displays) []jupyter.Output {
 			}
 			out.Text = jupyter.TextValue(text)
 		case out.DisplayID != "":
-			if last, ok := displays[out.DisplayID]; ok {
+			last, ok := displays[out.DisplayID]
+			if ok && last.Type == jupyter.OutputUpdateDisplay && sizeOf(&last) == 0 {
+				continue // a widget that was closed, which a frontend takes away
+			}
+			if ok {
 				fit, _ := a.fitted(&last, a.size-sizeOf(&out))
 				out.Data, out.Metadata, out.Undecoded = fit.Data, fit.Metadata, fit.Undecoded
 			}

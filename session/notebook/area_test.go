@@ -57,6 +57,7 @@ func TestArea(t *testing.T) {
 		{"clear at no next", []jupyter.Output{stream("stdout", "a"), cleared(true)}, "stdout:a"},
 		{"an update is no next", []jupyter.Output{display("d", "1"), cleared(true), update("d", "2")}, "display_data::2"},
 		{"an update", []jupyter.Output{display("d", "1"), display("e", "x"), update("d", "2")}, "display_data::2|display_data::x"},
+		{"an update to nothing", []jupyter.Output{display("w", "a slider"), stream("stdout", "a"), update("w", "")}, "stdout:a"},
 		{"an update of nothing", []jupyter.Output{update("d", "2"), stream("stdout", "a")}, "stdout:a"},
 		{"shown again", []jupyter.Output{display("d", "1"), display("d", "2")}, "display_data::2|display_data::2"},
 		{"a page", []jupyter.Output{{Type: jupyter.OutputPage, Text: jupyter.TextValue("help")}}, "display_data::help"},
