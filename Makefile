@@ -4,6 +4,7 @@
 # make test-all  that, and the matrices: the same tests on many Pythons
 # make stranger  demo and test in a fresh clone, by a fresh user with an empty home
 # make bench  speed and memory, as ratios measured in one run
+# make kills  5,000 kills of server and kernel while code runs and files are written
 # make fuzz   a minute on each fuzz target
 # make image-test  build the container images and talk to them (podman, buildah)
 # make clean  remove bin, dist and .cache, all that these commands have made here
@@ -12,7 +13,7 @@
 
 GO ?= go
 
-.PHONY: build dist demo picture test test-all test-matrices stranger bench fuzz check image-test clean
+.PHONY: build dist demo picture test test-all test-matrices stranger bench kills fuzz check image-test clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/mcp-code-executor ./cmd/mcp-code-executor
@@ -48,6 +49,9 @@ bench: build
 	@testdata/environments.sh kernel7
 	@.cache/kernel7/bin/python testdata/bench/bench.py bin/mcp-code-executor .cache/kernel7
 	@MCE_TEST_PYTHONS=$(CURDIR)/.cache/kernel7/bin/python $(GO) test -run '^$$' -bench . $$(grep -rl --include='*_test.go' '^func Benchmark' kernel mcp session | xargs -n 1 dirname | sort -u | sed 's|^|./|')
+
+kills:
+	@MCE_TEST_KILLS=5000 testdata/test.sh kills
 
 fuzz:
 	@testdata/fuzz.sh 60s

@@ -3,6 +3,7 @@
 # kernels, in real environments, through real MCP clients.
 #   testdata/test.sh                              make test
 #   testdata/test.sh matrices                     what make test-all adds
+#   testdata/test.sh kills                        make kills
 #   testdata/test.sh -run TestConda ./cmd/...     some, by go test's arguments
 # What this machine lacks is left out and counted at the end. MCE_TEST_REQUIRED
 # names what it must have, see kernel/testneeds and .ci/required.
@@ -11,6 +12,7 @@ cd "$(dirname "$0")/.."
 go=${GO:-go}
 need="kernel7 kernel6 scripts old virtualenv client node conda"
 [ "${1:-}" != matrices ] || need="kernel7 kernel6 scripts pythons virtualenv client node packaging conda"
+[ "${1:-}" != kills ] || need=kernel7
 [ "${1:-}" != matrices ] || export MCE_TEST_ALL=1
 export MCE_TEST_LEFT_OUT="$PWD/.cache/left-out"
 testdata/environments.sh $need
@@ -60,6 +62,7 @@ matrices)
     race ./kernel ./kernel/launch ./kernel/zmq
     race -run '^TestKernels' ./cmd/mcp-code-executor
     ;;
+kills) "$go" test -v -count=1 -timeout 24h -run '^TestMatrixKills$' ./cmd/mcp-code-executor || status=$? ;;
 *) race "$@" ;;
 esac
 left_out

@@ -3,9 +3,14 @@ package record
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 )
@@ -38,18 +43,79 @@ func BenchmarkAppendBig(b *testing.B) {
 	}
 }
 
+// BenchmarkExecution is what the record of a run with one line of output takes, without
+// the sync, for which nobody waits.
+func BenchmarkExecution(b *testing.B) {
+	r := newRecord(b)
+	for b.Loop() {
+		if _, err := r.Begin("ab12-3", Begin{Code: "print(df.head())"}); err != nil {
+			b.Fatal(err)
+		}
+		mustAppend(b, r, "ab12-3", stream("epoch 3: loss=0.1234 accuracy=0.9876\n"))
+		if _, err := r.End("ab12-3", End{Outcome: "ok", ExecutionCount: 3}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkGigabyte writes and syncs 1 GiB of output, in pieces as a kernel sends them,
+// and the same bytes into one file, in turns: the share of the disk's speed is to be at
+// least 0.5.
+func BenchmarkGigabyte(b *testing.B) {
+	piece := bytes.Repeat([]byte("0123456789abcde\n"), 10_000)
+	const pieces = 1 << 30 / 160_000
+	out := jupyter.Output{Type: jupyter.OutputStream, Name: "stdout", Text: jupyter.InlineValue(piece)}
+	var ours, disk time.Duration
+	for b.Loop() {
+		begun := time.Now()
+		plain, err := os.Create(filepath.Join(b.TempDir(), "plain"))
+		for range pieces {
+			if err == nil {
+				_, err = plain.Write(piece)
+			}
+		}
+		if err = errors.Join(err, plain.Close(), toDisk(plain.Name()), os.Remove(plain.Name())); err != nil {
+			b.Fatal(err)
+		}
+		disk += time.Since(begun)
+		begun = time.Now()
+		r := newRecord(b)
+		for range pieces {
+			mustAppend(b, r, "ab12-3", out)
+		}
+		if err := errors.Join(r.Sync(), toDisk(r.Dir())); err != nil {
+			b.Fatal(err)
+		}
+		ours += time.Since(begun)
+		if err := r.Remove(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(pieces * int64(len(piece)))
+	b.ReportMetric(float64(disk)/float64(ours), "of-disk")
+}
+
+// toDisk brings all that was written to a file system to its disk: values in files, which
+// Sync leaves to the system, too.
+func toDisk(path string) error {
+	if exec.Command("sync", "-f", path).Run() == nil {
+		return nil
+	}
+	return exec.Command("sync").Run()
+}
+
 func BenchmarkRead(b *testing.B) {
 	r := newRecord(b)
 	const n = 20_000
 	for i := range n {
 		mustAppend(b, r, fmt.Sprintf("ab12-%d", i%10), stream(fmt.Sprintf("epoch %d: loss=0.1234 accuracy=0.9876\n", i)))
 	}
-	for name, exec := range map[string]string{"all": "", "one of ten": "ab12-3"} {
+	for name, id := range map[string]string{"all": "", "one of ten": "ab12-3"} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(r.Tail()))
 			b.ReportAllocs()
 			for b.Loop() {
-				for _, err := range r.Read(exec, 0, -1) {
+				for _, err := range r.Read(id, 0, -1) {
 					if err != nil {
 						b.Fatal(err)
 					}

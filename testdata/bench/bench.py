@@ -1,7 +1,7 @@
 """Speed and memory of the server, as a table. A target that is missed is marked;
 only a run that failed ends with a status other than 0.
 
-Usage: python bench.py SERVER VENV [NAME...]     of start warm front kernel ping memory end
+Usage: python bench.py SERVER VENV [NAME...]     of start warm record front kernel ping memory end
 """
 
 import os
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import front
 import life
+import record
 import warm
 
-NAMES = ["start", "warm", "front", "kernel", "ping", "memory", "end"]
+NAMES = ["start", "warm", "record", "front", "kernel", "ping", "memory", "end"]
 
 
 def row(what, value, unit, target=None):
@@ -38,6 +39,10 @@ def measure(name, run):
         row(f"the same kernel by raw libzmq, median of {calls}", raw * 1e3, "ms")
         row("ratio of the medians", stdio / raw, "", 1.15)
         row(f"median of the {warm.ROUNDS} rounds' ratios", rounds, "")
+    elif name == "record":
+        on, off = record.cost(*run)
+        row(f'execute_code("1+1"), HISTORY=off, median of {warm.ROUNDS * warm.CALLS}', off * 1e3, "ms")
+        row("what the kept record adds to it, in turns", (on - off) * 1e3, "ms", 0.3)
     elif name == "front":
         alone, kept = front.overhead(*run)
         row(f'execute_code("1+1") without KEEP, median of {warm.ROUNDS * warm.CALLS}', alone * 1e3, "ms")
