@@ -5,6 +5,7 @@ package codefile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -223,8 +224,42 @@ func TestFullDisk(t *testing.T) {
 	if names, _ := s.names(); len(names) != 1 {
 		t.Errorf("left %q", names)
 	}
-	if b, _ := os.ReadFile(f.Path); string(b) != strings.Repeat("x", 512<<10) {
+	old := strings.Repeat("x", 512<<10)
+	if b, _ := os.ReadFile(f.Path); string(b) != old {
 		t.Errorf("the old file has %d bytes", len(b))
+	}
+	filler := filepath.Join(dir, "filler")
+	if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("filling: %v", err)
+	}
+	for i := range 1000 { // not a byte is free
+		text := strings.Repeat("y", 1+i*613%(64<<10))
+		var err error
+		switch i % 3 {
+		case 0:
+			_, err = s.Append("a", "y"+strings.Repeat(text, 2))
+		case 1:
+			_, err = s.Create("b", text, nil)
+		case 2:
+			_, err = s.Save("a.py", true, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+		}
+		if b, _ := os.ReadFile(f.Path); string(b) != old && (err != nil || i%3 != 0) {
+			t.Fatalf("write %d: %v, and the old file has %d bytes", i, err, len(b))
+		} else if err == nil { // the last page of a file has room
+			old = string(b)
+		}
+	}
+	if names, _ := s.names(); len(names) != 2 {
+		t.Errorf("left %q", names)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append("a", "z"); err != nil {
+		t.Errorf("with space: %v", err)
+	}
+	if b, _ := os.ReadFile(f.Path); string(b) != old+"z" {
+		t.Errorf("with space: %d bytes", len(b))
 	}
 }
 
