@@ -1,52 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/processtest"
 )
-
-// marked are the processes with this variable, by pid: their command lines.
-func marked(t *testing.T, variable string) map[int]string {
-	t.Helper()
-	found := map[int]string{}
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		environ, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "environ"))
-		command, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
-		if len(command) > 0 && bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+variable+"\x00")) {
-			found[pid] = strings.ReplaceAll(string(command), "\x00", " ")
-		}
-	}
-	return found
-}
-
-// nothingLeft waits until all these processes are gone.
-func nothingLeft(t *testing.T, variable string) {
-	t.Helper()
-	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) { // polls the process table
-		left := marked(t, variable)
-		if len(left) == 0 {
-			return
-		}
-		if time.Since(begun) > 10*time.Second {
-			t.Fatalf("left after 10 s: %v", left)
-		}
-	}
-}
 
 // testLauncherKilled: nothing is left of the server when its launcher is killed, while
 // the client holds stdin and code runs.
@@ -57,7 +20,7 @@ func testLauncherKilled(t *testing.T, launcher string) {
 	if err := s.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	nothingLeft(t, "MCE_TEST_MARK=launcher killed")
+	processtest.NothingLeft(t, "MCE_TEST_MARK=launcher killed")
 }
 
 // testLauncher: the launcher passes arguments and signals on and ends as the program

@@ -20,6 +20,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/processtest"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
@@ -287,7 +288,7 @@ func killOften(t *testing.T, registry string) {
 		if err := kill(pid); err != nil {
 			t.Fatal(err)
 		}
-		nothingLeft(t, mark)
+		processtest.NothingLeft(t, mark)
 	}
 }
 
@@ -302,7 +303,7 @@ func kill(pid int) error {
 // launcherOf is the launcher's process among those with this mark.
 func launcherOf(t *testing.T, mark string) int {
 	t.Helper()
-	all := marked(t, mark)
+	all := processtest.Marked(t, mark)
 	for pid, command := range all {
 		if strings.HasPrefix(command, "node ") && strings.Contains(command, "/.bin/"+program) {
 			return pid

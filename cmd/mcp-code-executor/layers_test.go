@@ -41,6 +41,7 @@ var layers = []layer{
 	{"kernel/flock", nil, "it locks an open file, whatever that is for"},
 	{"kernel/rundir", []string{"kernel/flock"}, "a private directory is made and kept without knowing what lies in it"},
 	{"kernel/record", []string{"kernel/flock", "kernel/jupyter"}, "it keeps outputs, whoever produced them"},
+	{"kernel/processtest", nil, "tests of processes look for what is left of them"},
 	{"kernel/testneeds", nil, "tests of every package ask it what this machine has"},
 	{"kernel/kerneltest", []string{"kernel/guard", "kernel/jupyter", "kernel/zmq"}, "a scripted kernel stands where the process and the wire are"},
 	{"kernel", []string{"kernel/jupyter", "kernel/zmq", "kernel/launch", "kernel/guard", "kernel/record", "kernel/rundir"},
@@ -200,7 +201,7 @@ func TestLayersPointDown(t *testing.T) {
 			if above[imported] {
 				t.Errorf("%s may import %s, which stands above it", l.pkg, imported)
 			}
-			if strings.HasPrefix(imported, "cmd/") && !strings.HasPrefix(l.pkg, "cmd/") || imported == "kernel/kerneltest" || (imported == "kernel/testneeds" || imported == "session/pyenv/pyenvtest") && l.pkg != "session/pyenv/pyenvtest" {
+			if strings.HasPrefix(imported, "cmd/") && !strings.HasPrefix(l.pkg, "cmd/") || imported == "kernel/kerneltest" || imported == "kernel/processtest" || (imported == "kernel/testneeds" || imported == "session/pyenv/pyenvtest") && l.pkg != "session/pyenv/pyenvtest" {
 				t.Errorf("%s may import %s, which nothing imports", l.pkg, imported)
 			}
 		}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,55 +16,23 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/processtest"
 )
 
 // mark is a variable that a server's processes inherit, so that each of them
 // can be found, whatever session or parent it has given itself.
 const mark = "MCE_TEST_MARK="
 
-// marked returns the processes with this mark, by pid, zombies left out.
+// marked returns the processes of a server with this mark, by pid.
 func marked(t *testing.T, value string) map[int]string {
 	t.Helper()
-	found := map[int]string{}
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		environ, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "environ"))
-		if err != nil || !bytes.Contains(environ, []byte(mark+value)) {
-			continue
-		}
-		cmdline, _ := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
-		if len(cmdline) > 0 {
-			found[pid] = strings.ReplaceAll(string(cmdline), "\x00", " ")
-		}
-	}
-	return found
+	return processtest.Marked(t, mark+value)
 }
 
-// nothingLeft waits until no process with the mark is left, but those given, and
-// returns how long that took.
+// nothingLeft waits until none of them is left, but those given.
 func nothingLeft(t *testing.T, value string, but ...int) time.Duration {
 	t.Helper()
-	begun := time.Now()
-	for {
-		left := marked(t, value)
-		for _, pid := range but {
-			delete(left, pid)
-		}
-		if len(left) == 0 {
-			return time.Since(begun)
-		}
-		if time.Since(begun) > 5*time.Second {
-			t.Fatalf("left after 5 s: %v", left)
-		}
-		time.Sleep(2 * time.Millisecond) // polling the process table, not ordering
-	}
+	return processtest.NothingLeft(t, mark+value, but...)
 }
 
 // repeats is how often a fault is repeated: few in every run, as many as
@@ -118,7 +85,7 @@ func TestServerKilled(t *testing.T) {
 	for name, loop := range endless {
 		t.Run(name, func(t *testing.T) {
 			var worst time.Duration
-			n := repeats(t, 2)
+			n := repeats(t, 1)
 			for i := range n {
 				value := fmt.Sprintf("%d-%s-%d", os.Getpid(), t.Name(), i)
 				p := busy(t, value, loop)
@@ -159,7 +126,7 @@ func TestGuardKilled(t *testing.T) {
 	for name, loop := range endless {
 		t.Run(name, func(t *testing.T) {
 			var worst time.Duration
-			n := repeats(t, 2)
+			n := repeats(t, 1)
 			for i := range n {
 				value := fmt.Sprintf("%d-%s-%d", os.Getpid(), t.Name(), i)
 				p := busy(t, value, loop)
@@ -189,36 +156,36 @@ func TestGuardKilled(t *testing.T) {
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		name     string
-		end      func(p *program)
-		patience time.Duration
+		name, loop string
+		end        func(p *program)
+		patience   time.Duration
 	}{
-		{"EOF", func(p *program) { p.stdin.Close() }, 1500 * time.Millisecond},
-		{"SIGINT", func(p *program) { p.cmd.Process.Signal(os.Interrupt) }, 300 * time.Millisecond},
-		{"SIGTERM", func(p *program) { p.cmd.Process.Signal(syscall.SIGTERM) }, 300 * time.Millisecond},
+		{"EOF", "python loop", func(p *program) { p.stdin.Close() }, 1500 * time.Millisecond},
+		{"EOF", "C loop", func(p *program) { p.stdin.Close() }, 1500 * time.Millisecond},
+		{"SIGINT", "python loop", func(p *program) { p.cmd.Process.Signal(os.Interrupt) }, 300 * time.Millisecond},
+		{"SIGTERM", "C loop", func(p *program) { p.cmd.Process.Signal(syscall.SIGTERM) }, 300 * time.Millisecond},
 	} {
-		for name, loop := range endless {
-			t.Run(test.name+", "+name, func(t *testing.T) {
-				value := fmt.Sprintf("%d-%s", os.Getpid(), t.Name())
-				p := busy(t, value, loop)
-				test.end(p)
-				took := p.wait(10 * time.Second)
-				nothingLeft(t, value)
-				t.Logf("ended in %s, wanted %s", took.Round(time.Millisecond), test.patience)
-				if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-					t.Errorf("exit status %d", code)
-				}
-				if left, _ := filepath.Glob("/tmp/mce-*/lock"); len(left) > 0 {
-					t.Logf("private directories there are: %v", left)
-				}
-			})
-		}
+		t.Run(test.name+", "+test.loop, func(t *testing.T) {
+			value := fmt.Sprintf("%d-%s", os.Getpid(), t.Name())
+			p := busy(t, value, endless[test.loop])
+			test.end(p)
+			took := p.wait(10 * time.Second)
+			nothingLeft(t, value)
+			t.Logf("ended in %s, wanted %s", took.Round(time.Millisecond), test.patience)
+			if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+				t.Errorf("exit status %d", code)
+			}
+			if left, _ := filepath.Glob("/tmp/mce-*/lock"); len(left) > 0 {
+				t.Logf("private directories there are: %v", left)
+			}
+		})
 	}
 }
 
 // TestIdleUntilCalled: a server that is only listed starts no process and makes
 // no directory for sockets.
 func TestIdleUntilCalled(t *testing.T) {
+	t.Parallel()
 	value := fmt.Sprintf("%d-%s", os.Getpid(), t.Name())
 	p := launchRaced(t, append(inVenv(t), mark+value)...)
 	if tools := p.request("tools/list", map[string]any{}).Result.Tools; len(tools) == 0 {
@@ -234,6 +201,7 @@ func TestIdleUntilCalled(t *testing.T) {
 
 // TestSideBySide: two servers with the same settings do not disturb each other.
 func TestSideBySide(t *testing.T) {
+	t.Parallel()
 	shared := "CODE_STORAGE_DIR=" + t.TempDir()
 	home := "HOME=" + t.TempDir()
 	a := launchRaced(t, append(inVenv(t), shared, home)...)

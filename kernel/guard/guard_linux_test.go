@@ -6,16 +6,17 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/processtest"
 )
 
 // TestMain makes the test binary a guard or a server when it is asked to be.
@@ -180,22 +181,9 @@ func newMark(t *testing.T) string {
 }
 
 // marked lists the processes with mark in their environment.
-func marked(mark string) (pids []int) {
-	dirs, _ := filepath.Glob("/proc/[1-9]*")
-	for _, dir := range dirs {
-		pid, _ := strconv.Atoi(filepath.Base(dir))
-		if isMarked(pid, mark) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// isMarked tells whether pid has mark in its environment. A process that is
-// dead has none.
-func isMarked(pid int, mark string) bool {
-	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	return err == nil && bytes.Contains(append(append([]byte{0}, env...), 0), []byte("\x00MARK="+mark+"\x00"))
+func marked(t *testing.T, mark string) []int {
+	t.Helper()
+	return slices.Collect(maps.Keys(processtest.Marked(t, "MARK="+mark)))
 }
 
 // awaitMarked waits until n processes have mark and the file ready is there.
@@ -203,7 +191,7 @@ func awaitMarked(t *testing.T, mark, ready string, n int) (pids []int) {
 	t.Helper()
 	eventually(t, 20*time.Second, "family complete", func() bool { return exists(ready) })
 	eventually(t, 20*time.Second, "family complete", func() bool {
-		pids = marked(mark)
+		pids = marked(t, mark)
 		return len(pids) == n
 	})
 	return pids
@@ -215,9 +203,9 @@ func awaitMarked(t *testing.T, mark, ready string, n int) (pids []int) {
 func awaitGone(t *testing.T, mark string, pids []int) time.Duration {
 	t.Helper()
 	took := eventually(t, 10*time.Second, "everything gone", func() bool {
-		return !slices.ContainsFunc(pids, func(pid int) bool { return isMarked(pid, mark) })
+		return !slices.ContainsFunc(pids, func(pid int) bool { return processtest.Has(pid, "MARK="+mark) })
 	})
-	if left := marked(mark); len(left) > 0 {
+	if left := marked(t, mark); len(left) > 0 {
 		t.Fatalf("left: %v", left)
 	}
 	return took

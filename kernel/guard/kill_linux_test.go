@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // family leaves a plain child, a child in a session of its own and a daemon
@@ -35,10 +37,15 @@ const (
 	familySize = 5
 )
 
-// repeats is the number the promise was made for.
-const repeats = 30
+func TestNothingLeftAfterKill(t *testing.T) { nothingLeftAfterKill(t, 5) }
 
-func TestNothingLeftAfterKill(t *testing.T) {
+// TestMatrixNothingLeftAfterKill has the number the promise was made for.
+func TestMatrixNothingLeftAfterKill(t *testing.T) {
+	testneeds.All(t)
+	nothingLeftAfterKill(t, 30)
+}
+
+func nothingLeftAfterKill(t *testing.T, repeats int) {
 	for _, victim := range []string{"server", "guard"} {
 		for busy, script := range map[string]string{"loop": busyLoop, "in C": busyInC} {
 			t.Run(victim+" killed, "+busy, func(t *testing.T) {
@@ -98,7 +105,7 @@ func TestNothingLeftAfterKernel(t *testing.T) {
 			t.Setenv("MARK", mark)
 			p := startKernel(t, pythonArgs(t, family+end, filepath.Join(t.TempDir(), "ready"))...)
 			<-p.Done()
-			eventually(t, time.Second, "everything gone", func() bool { return len(marked(mark)) == 0 })
+			eventually(t, time.Second, "everything gone", func() bool { return len(marked(t, mark)) == 0 })
 		})
 	}
 }
@@ -148,7 +155,7 @@ func TestCloseStoppedGuard(t *testing.T) {
 	if took := time.Since(start); took > closeGrace+killGrace+10*time.Second {
 		t.Errorf("Close took %v", took)
 	}
-	if left := marked(mark); len(left) > 0 {
+	if left := marked(t, mark); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -180,7 +187,7 @@ func TestRunCancel(t *testing.T) {
 			} else {
 				t.Logf("cancel to return: %v", took)
 			}
-			if left := marked(mark); len(left) > 0 {
+			if left := marked(t, mark); len(left) > 0 {
 				t.Errorf("left: %v", left)
 			}
 		})

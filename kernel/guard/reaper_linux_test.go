@@ -71,14 +71,14 @@ func TestSweepKillsOrphans(t *testing.T) {
 	if err := reaper.Wait(cmd); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "orphans up", func() bool { return len(marked(mark)) == 3 })
+	eventually(t, 5*time.Second, "orphans up", func() bool { return len(marked(t, mark)) == 3 })
 	if err := reaper.Sweep(); err != nil {
 		t.Fatal(err)
 	}
 	if left := scanChildPids(); len(left) > 0 {
 		t.Errorf("children left: %v", left)
 	}
-	if left := marked(mark); len(left) > 0 {
+	if left := marked(t, mark); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -99,7 +99,7 @@ func TestRun(t *testing.T) {
 	if want := "to stdin\n/\n" + mark + "\n0\n1\n2\n"; out.String() != want || errOut.String() != "to stderr\n" {
 		t.Errorf("stdout %q, want %q; stderr %q", out.String(), want, errOut.String())
 	}
-	if left := marked(mark); len(left) > 0 {
+	if left := marked(t, mark); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 
