@@ -211,11 +211,11 @@ func TestWithoutIPykernel(t *testing.T) {
 	}
 }
 
-// TestMillionLines: a million prints arrive as one text, in few messages.
-func TestMillionLines(t *testing.T) {
+// TestManyLines: 200,000 prints arrive as one text, in few messages.
+func TestManyLines(t *testing.T) {
 	t.Parallel()
 	k := start(t, newHost(t), pythons(t)[0])
-	if _, output := k.run("for i in range(10**6): print(i)"); output != numbers(1_000_000) {
+	if _, output := k.run("for i in range(200_000): print(i)"); output != numbers(200_000) {
 		t.Errorf("%d bytes arrived changed", len(output))
 	}
 }

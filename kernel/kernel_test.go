@@ -241,7 +241,7 @@ func TestInterrupt(t *testing.T) {
 // reader has to fear.
 func TestFlood(t *testing.T) {
 	k := start(t, newHost(t), pythons(t)[0])
-	const lines = 20_000
+	const lines = 5_000
 	_, output := k.run(fmt.Sprintf("for i in range(%d): print(i, flush=True)", lines))
 	var want strings.Builder
 	for i := range lines {
