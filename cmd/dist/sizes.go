@@ -9,10 +9,11 @@ import (
 
 // sizeLimits are what a person's download may have, in MB, by a part of the path;
 // the first that fits counts. Growth is to be noticed before a release, not after.
+// net/http and TLS, for serve, are 2.1 MB of the program, 0.8 MB of what is packed.
 func sizeLimits() []sizeLimit {
 	return []sizeLimit{
-		{mark + "/", 13},
-		{universal, 11},
+		{mark + "/", 15},
+		{universal, 12},
 		{"pypi/", 6}, {"npm/", 6}, {".mcpb", 6}, {"release/", 6},
 	}
 }

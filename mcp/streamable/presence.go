@@ -12,7 +12,7 @@ const (
 	requestPatience = 10 * time.Minute
 	// streamPatience is the time after the stream of a client that keeps one open: one
 	// that lives opens it again, proxies cut such streams.
-	streamPatience = 30 * time.Second
+	streamPatience = 10 * time.Second
 )
 
 // presence tells when a client is away that may not come back.

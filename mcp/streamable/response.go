@@ -48,7 +48,7 @@ func (o *response) begin(prime bool) {
 	o.w.WriteHeader(http.StatusOK)
 	text := ": \n\n"
 	if prime && o.name != "" {
-		text = "id: " + eventID(o.name, -1) + "\ndata: \n\n"
+		text = "id: " + eventID(o.name, -1) + "\nretry: 1000\ndata: \n\n" // ms
 	}
 	_ = o.write([]byte(text))
 }
