@@ -351,14 +351,14 @@ func (m *Manager) forget(s *Session, now time.Time) (kept time.Duration, ok bool
 // noteOver remembers for clients to come that the session has ended, with what it had:
 // after it was kept for so long, or 0 with its server.
 func (m *Manager) noteOver(s *Session, kept time.Duration) {
-	if m.config.Overs == nil || s.alone {
+	if m.overs == nil || s.alone {
 		return
 	}
 	s.mu.Lock()
 	had := s.generation > 0
 	s.mu.Unlock()
 	if had {
-		m.config.Overs.Add(history.Over{Session: s.name, At: time.Now(), Keep: kept, Last: m.lastRecorded(s)})
+		m.overs.Add(history.Over{Session: s.name, At: time.Now(), Keep: kept, Last: m.lastRecorded(s)})
 	}
 }
 

@@ -54,9 +54,9 @@ type Config struct {
 	Owner string
 	// IdleLimit ends the kernel of a session that has been idle so long; 0 never.
 	IdleLimit time.Duration
-	// Overs are told to clients that come after the end of what was kept for them.
-	// nil where there is only one client.
-	Overs *history.Overs
+	// Overs is the file of what is told to clients that come after the end of what was
+	// kept for them. "" where there is only one client.
+	Overs string
 	Log   *slog.Logger
 }
 
@@ -65,6 +65,7 @@ type Manager struct {
 	config Config
 	starts *history.Starts
 	marks  *history.Marks
+	overs  *history.Overs  // nil for none
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // preparations, and sessions being ended
@@ -93,6 +94,10 @@ func NewManager(c Config) *Manager {
 	if err != nil {
 		c.Log.Warn("state directory", "err", err)
 	}
+	var overs *history.Overs
+	if c.Overs != "" {
+		overs = history.ReadOvers(c.Overs)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	content := func(path string) (text string, changed time.Time, ok bool) {
 		if storage, err := c.Storage(); err == nil {
@@ -105,6 +110,7 @@ func NewManager(c Config) *Manager {
 		config:        c,
 		starts:        starts,
 		marks:         history.NewMarks(c.StateDir, starts.Prefix(), c.Place),
+		overs:         overs,
 		ctx:           ctx,
 		cancel:        cancel,
 		sessions:      map[string]*Session{},

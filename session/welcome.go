@@ -54,7 +54,7 @@ func (c *Conversation) Welcome() Welcome {
 	if mine == "" {
 		mine = c.Name("")
 	}
-	w := Welcome{Default: mine, Over: m.config.Overs.All()}
+	w := Welcome{Default: mine, Over: m.overs.All()}
 	others := map[string]bool{}
 	m.mu.Lock()
 	for other := range m.conversations {
@@ -89,7 +89,7 @@ func (c *Conversation) Welcome() Welcome {
 }
 
 // Told says that the client has what the welcome tells.
-func (c *Conversation) Told(w Welcome) { c.manager.config.Overs.Told(w.Over) }
+func (c *Conversation) Told(w Welcome) { c.manager.overs.Told(w.Over) }
 
 // back tells of the session as of one that was there before, and with which
 // variables its kernel was started.

@@ -24,7 +24,9 @@ func TestPlugin(t *testing.T) {
 	if plugin.Version != released || plugin.McpServers["python"].Command != "mcp-code-executor" {
 		t.Errorf("%+v; the program is %s", plugin, version)
 	}
-	var market struct{ Plugins []struct{ Name, Source string } }
+	var market struct {
+		Plugins []struct{ Name, Source string }
+	}
 	if err := json.Unmarshal([]byte(document(t, ".claude-plugin/marketplace.json")), &market); err != nil {
 		t.Fatal(err)
 	}

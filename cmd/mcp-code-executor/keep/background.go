@@ -21,7 +21,6 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
-	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 )
 
 const (
@@ -92,7 +91,7 @@ func newBackground(o Options, level *slog.LevelVar, log *slog.Logger, stays bool
 	if alive == nil {
 		return nil, err
 	}
-	parts, err := server.AssembleKept(o.Getenv, o.Version, log, history.ReadOvers(p.file(key, "over")))
+	parts, err := server.AssembleKept(o.Getenv, o.Version, log, p.file(key, "over"))
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/mcp"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
-	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
@@ -42,13 +41,13 @@ func Assemble(getenv func(string) string, version string, log *slog.Logger, noti
 	s := settings.Read(getenv)
 	// Sockets lie where the system keeps such files for the user's session.
 	places := []string{getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR")}
-	return assemble(getenv, version, log, places, nil, mcp.Config{Notices: append(s.Sentences(), notices...)})
+	return assemble(getenv, version, log, places, "", mcp.Config{Notices: append(s.Sentences(), notices...)})
 }
 
 // AssembleKept is Assemble for a server that outlives its clients, which come by
-// [mcp.Server.ServeFor]. Its sockets lie where no end of a login takes them. overs are
-// the sessions of those before it.
-func AssembleKept(getenv func(string) string, version string, log *slog.Logger, overs *history.Overs) (*Parts, error) {
+// [mcp.Server.ServeFor]. Its sockets lie where no end of a login takes them. overs is the
+// file of what is told of those before it.
+func AssembleKept(getenv func(string) string, version string, log *slog.Logger, overs string) (*Parts, error) {
 	return assemble(getenv, version, log, nil, overs, mcp.Config{Kept: true})
 }
 
@@ -63,11 +62,11 @@ func AssembleShared(getenv func(string) string, version string, log *slog.Logger
 // closed before the parts that it is made of.
 func (p *Parts) For(owner string) *Parts {
 	own := *p
-	own.connect(owner, nil, mcp.Config{Kept: true, Shared: true})
+	own.connect(owner, "", mcp.Config{Kept: true, Shared: true})
 	return &own
 }
 
-func assemble(getenv func(string) string, version string, log *slog.Logger, sockets []string, overs *history.Overs, words mcp.Config) (*Parts, error) {
+func assemble(getenv func(string) string, version string, log *slog.Logger, sockets []string, overs string, words mcp.Config) (*Parts, error) {
 	p, err := foundation(getenv, version, log, sockets, words.Kept)
 	if err == nil {
 		p.connect("", overs, words)
@@ -98,7 +97,7 @@ func foundation(getenv func(string) string, version string, log *slog.Logger, so
 }
 
 // connect makes sessions and the server that offers them.
-func (p *Parts) connect(owner string, overs *history.Overs, words mcp.Config) {
+func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 	place := strings.Join(near(p.places), "\x00")
 	if owner != "" {
 		place += "\x00" + owner
