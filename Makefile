@@ -7,13 +7,14 @@
 # make kills  5,000 kills of server and kernel while code runs and files are written
 # make fuzz   a minute on each fuzz target
 # make image-test  build the container images and talk to them (podman, buildah)
+# make hosts-test  the clients from npm list the server from what setup wrote (1.3 GB)
 # make clean  remove bin, dist and .cache, all that these commands have made here
 # make dist   everything of a release into dist/, see RELEASING.md
 # make build  bin/mcp-code-executor, one static binary
 
 GO ?= go
 
-.PHONY: build dist demo picture test test-all test-matrices stranger bench kills fuzz check image-test clean
+.PHONY: build dist demo picture test test-all test-matrices stranger bench kills fuzz check image-test hosts-test clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/mcp-code-executor ./cmd/mcp-code-executor
@@ -58,6 +59,10 @@ fuzz:
 
 image-test:
 	@testdata/image/test.sh
+
+hosts-test: build
+	@testdata/environments.sh kernel7
+	@testdata/clients/hosts.sh
 
 clean:
 	rm -rf bin dist .cache
