@@ -159,13 +159,13 @@ func (e *Endpoint) start(f func()) bool {
 	return true
 }
 
-// evictLocked ends the connection that has been away longest, and reports whether
-// there was one. The caller must hold e.mu.
+// evictLocked ends the connection that has been silent longest, and reports whether
+// there was one: many clients do not say when they end. The caller must hold e.mu.
 func (e *Endpoint) evictLocked() bool {
 	var oldest *connection
 	var since time.Time
 	for _, c := range e.connections {
-		if at, away := c.presence.awaySince(); away && (oldest == nil || at.Before(since)) {
+		if at, silent := c.presence.silentSince(); silent && (oldest == nil || at.Before(since)) {
 			oldest, since = c, at
 		}
 	}
@@ -182,7 +182,7 @@ func (e *Endpoint) Sweep(now time.Time) {
 	e.mu.Lock()
 	var silent []*connection
 	for _, c := range e.connections {
-		if at, away := c.presence.awaySince(); away && now.Sub(at) > idleMost {
+		if at, nothing := c.presence.silentSince(); nothing && now.Sub(at) > idleMost {
 			silent = append(silent, c)
 		}
 	}

@@ -99,14 +99,17 @@ func (e *Endpoint) finish(key string, o *oneShot) {
 // cancelModern hands on a cancel, which this era does not know on HTTP but some
 // clients send, when it is clear which request it means.
 func (e *Endpoint) cancelModern(m *rpc.Envelope) {
+	var meant *oneShot
 	e.mu.Lock()
-	meant := e.modern[m.Cancels]
+	if all := e.modern[m.Cancels]; len(all) == 1 {
+		meant = all[0]
+	}
 	e.mu.Unlock()
-	if m.Cancels == "" || len(meant) != 1 {
+	if meant == nil {
 		return
 	}
-	if _, err := meant[0].in.Write(m.Line); err == nil {
-		meant[0].stream.giveUp()
+	if _, err := meant.in.Write(m.Line); err == nil {
+		meant.stream.giveUp()
 	}
 }
 

@@ -23,7 +23,7 @@ type presence struct {
 	here  int        // requests and streams
 	away  bool
 	ended bool
-	since time.Time // away
+	since time.Time // the last time that nothing was in flight
 	timer *time.Timer
 }
 
@@ -52,6 +52,7 @@ func (p *presence) leave(patience time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.here--
+	p.since = time.Now()
 	if p.here == 0 && !p.away {
 		p.timer = time.AfterFunc(patience, p.silent)
 	}
@@ -67,7 +68,7 @@ func (p *presence) silent() {
 
 func (p *presence) goLocked() {
 	if !p.away {
-		p.away, p.since = true, time.Now()
+		p.away = true
 		p.goes()
 	}
 }
@@ -83,9 +84,9 @@ func (p *presence) end() {
 	p.goLocked()
 }
 
-// awaySince reports whether the client is away, and since when.
-func (p *presence) awaySince() (time.Time, bool) {
+// silentSince reports whether nothing of the client is in flight, and since when.
+func (p *presence) silentSince() (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.since, p.away
+	return p.since, p.here == 0
 }

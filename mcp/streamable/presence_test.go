@@ -35,8 +35,8 @@ func TestPresence(t *testing.T) {
 		p.leave(streamPatience)
 		time.Sleep(streamPatience + time.Second)
 		check("away")
-		if at, away := p.awaySince(); !away || time.Since(at) != time.Second {
-			t.Errorf("%v %v", at, away)
+		if at, silent := p.silentSince(); !silent || time.Since(at) != streamPatience+time.Second {
+			t.Errorf("%v %v", at, silent)
 		}
 		p.enter()
 		p.leave(requestPatience)
@@ -54,22 +54,19 @@ func TestPresence(t *testing.T) {
 func TestSweep(t *testing.T) {
 	s := newToy(t)
 	c, there := s.shake(`{}`), s.shake(`{}`)
-	s.endpoint.mu.Lock()
-	served := s.endpoint.connections[c.id]
-	s.endpoint.mu.Unlock()
 	s.quiet(c)
-	served.presence.silent()
+	s.quiet(there)
+	stream := s.do("GET", "", "Mcp-Session-Id", there.id, "Accept", "text/event-stream")
 	s.endpoint.Sweep(time.Now().Add(idleMost - time.Hour))
 	if r := c.post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`); r.StatusCode != 200 {
 		t.Error(r.Status)
 	}
 	s.quiet(c)
-	served.presence.silent()
 	s.endpoint.Sweep(time.Now().Add(idleMost + time.Hour))
 	if r := c.post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`); r.StatusCode != 404 {
 		t.Error(r.Status)
 	}
-	if r := there.post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`); r.StatusCode != 200 {
+	if r := there.post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`); r.StatusCode != 200 || stream.StatusCode != 200 {
 		t.Error(r.Status)
 	}
 }
