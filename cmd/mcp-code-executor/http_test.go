@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -22,6 +24,7 @@ type web struct {
 	url     string
 	secrets map[string]string // by the name of the token
 	program *program          // its settings, and how it is started
+	stop    func()
 }
 
 // serveWeb starts a server with tokens of those names.
@@ -43,7 +46,7 @@ func serveWeb(t *testing.T, settings []string, names ...string) *web {
 	}
 	ended := make(chan error, 1)
 	lines := bufio.NewScanner(out)
-	t.Cleanup(func() {
+	w.stop = sync.OnceFunc(func() {
 		cmd.Process.Signal(os.Interrupt)
 		select {
 		case err := <-ended:
@@ -55,6 +58,7 @@ func serveWeb(t *testing.T, settings []string, names ...string) *web {
 			t.Error("the server does not end")
 		}
 	})
+	t.Cleanup(w.stop)
 	for w.url == "" && lines.Scan() {
 		if found := regexp.MustCompile(`^token (\S+), shown only now: (\S+)$`).FindStringSubmatch(lines.Text()); found != nil {
 			w.secrets[found[1]] = found[2]
@@ -201,12 +205,7 @@ func TestHTTP(t *testing.T) {
 	tells(t, first.run("x"), "In[3]", "'secret'")
 
 	// A client that has sent DELETE is gone, its session is the next one's.
-	r, _ := http.NewRequest("DELETE", w.url, nil)
-	r.Header.Set("Authorization", "Bearer "+w.secrets["mine"])
-	r.Header.Set("Mcp-Session-Id", first.id)
-	if response, err := http.DefaultClient.Do(r); err != nil || response.StatusCode != 204 {
-		t.Fatal(response, err)
-	}
+	first.end()
 	third := w.shakeHands("mine")
 	tells(t, third.run("x"), "'secret'", `session "default" was kept: generation 1`)
 
@@ -235,6 +234,72 @@ func TestHTTP(t *testing.T) {
 		t.Errorf("revoked: %s", response.Status)
 	}
 	tells(t, other.run("1"), "Out[2]: 1")
+}
+
+// TestHTTPRecords: what a token has run can be read after the server has ended, by
+// that token alone, renewed or not; with KEEP=off a session ends with its client.
+func TestHTTPRecords(t *testing.T) {
+	t.Parallel()
+	w := serveWeb(t, inVenv(t), "mine", "other")
+	id := idIn(w.shakeHands("mine").run("print('secret')"))
+	w.stop()
+	tokens := exec.Command(w.program.cmd.Path, "tokens", "renew", "mine")
+	tokens.Env = w.program.cmd.Env
+	out, err := tokens.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	again := serveWeb(t, append(inVenv(t), "HOME="+w.program.home, "CODE_STORAGE_DIR="+w.program.storage, "KEEP=off"))
+	_, renewed, _ := strings.Cut(strings.TrimSpace(string(out)), "shown only now: ")
+	again.secrets = map[string]string{"mine": renewed, "other": w.secrets["other"], "old": w.secrets["mine"]}
+	if response := again.post("old", "{}"); response.StatusCode != 401 {
+		t.Errorf("the old secret: %s", response.Status)
+	}
+	mine, other := again.shakeHands("mine"), again.shakeHands("other")
+	tells(t, mine.call("get_execution", args{"id": id}), "secret", "a run of an earlier server")
+	tells(t, mine.call("export_session", nil), "[ok | exported ", "1 run")
+	unknown := other.call("get_execution", args{"id": "aaaa-1"})
+	if got := other.call("get_execution", args{"id": id}); strings.ReplaceAll(got, id, "aaaa-1") != unknown {
+		t.Errorf("an earlier id of another token's is not as one that never was:\n%s\n%s", got, unknown)
+	}
+	if text := other.call("export_session", nil); strings.Contains(text, "[ok") {
+		t.Errorf("another token's session was exported: %s", text)
+	}
+	text := mine.run("import os; print('pid', os.getpid())")
+	var pid int
+	if _, err := fmt.Sscanf(text[strings.LastIndex(text, "pid "):], "pid %d", &pid); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	kernel, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine.end()
+	for begun := time.Now(); kernel.Signal(syscall.Signal(0)) == nil; time.Sleep(50 * time.Millisecond) { // polling, not ordering
+		if time.Since(begun) > 20*time.Second {
+			t.Fatal("the session goes on without its client")
+		}
+	}
+	tells(t, again.shakeHands("mine").call("list_sessions", nil), "no session is open")
+}
+
+// end sends DELETE.
+func (c *webClient) end() {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), "DELETE", c.url, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+c.secrets[c.token])
+	r.Header.Set("Mcp-Session-Id", c.id)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != 204 {
+		c.t.Fatal(response.Status)
+	}
 }
 
 // TestHTTPClients: the official SDKs hold their conversations over HTTP.
