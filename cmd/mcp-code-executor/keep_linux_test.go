@@ -476,6 +476,7 @@ func TestKeepFaults(t *testing.T) {
 		{"the place was removed", func(k *keeper, _ int) {
 			os.RemoveAll(k.place())
 			k.until("the address is there again", func() bool { files, _ := filepath.Glob(filepath.Join(k.place(), "*.json")); return len(files) == 1 })
+			k.until("its log is, too", func() bool { _, err := os.Stat(k.address().Log); return err == nil })
 		}, "", false},
 		{"the place was removed, and another server came before it was made again", func(k *keeper, server int) {
 			syscall.Kill(server, syscall.SIGSTOP)

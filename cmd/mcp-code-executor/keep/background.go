@@ -49,7 +49,8 @@ type background struct {
 	parts   *server.Parts
 	level   *slog.LevelVar
 	log     *slog.Logger
-	stays   bool // also without fronts and sessions
+	openLog func() // opens the file that log writes to
+	stays   bool   // also without fronts and sessions
 	begun   time.Time
 	dir     rundir.Dir
 	changed chan struct{} // buffered 1: a connection has ended

@@ -41,6 +41,7 @@ func (b *background) keepPlace() error {
 	}
 	b.alive.Close()
 	b.alive = alive
+	b.openLog() // whose file may be gone as well
 	return nil
 }
 

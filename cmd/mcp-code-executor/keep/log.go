@@ -25,6 +25,9 @@ func (l *bounded) open(path string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.file != nil {
+		l.file.Close()
+	}
 	l.file = file
 	if info, err := file.Stat(); err == nil {
 		l.size = info.Size()

@@ -63,7 +63,8 @@ func assemble(o Options, stays bool) (*background, error) {
 	log := slog.New(slog.NewTextHandler(to, &slog.HandlerOptions{Level: level}))
 	b, err := newBackground(o, level, log, stays)
 	if b != nil {
-		to.open(b.address.Log)
+		b.openLog = func() { to.open(b.address.Log) }
+		b.openLog()
 	}
 	return b, err
 }
