@@ -5,6 +5,7 @@ import signal
 import sys
 
 from . import (
+    children,
     codenames,
     endings,
     environment,
@@ -122,6 +123,7 @@ def main():
         step("scripts", scripts.offer, app, ends, user_loops)
         step("replaced", replaced.tell, app)
         step("variables", variables.tell, app)
+        step("children", children.forget_ended, app)
         app.start()
     except Exception as error:
         say("start failed: " + describe(error))

@@ -632,6 +632,15 @@ def processes():
 
 
 @case
+def ended_children():
+    """A shutdown does not wait for children that have ended and that nobody has asked for."""
+    with Kernel() as k:
+        k.run("import os, subprocess; children = [subprocess.Popen(['sleep', '1000']), subprocess.Popen(['true'])]")
+        k.run("if os.fork() == 0: os._exit(0)")
+        return {"exit": k.close()}
+
+
+@case
 def bytes_of_children():
     """Bytes that are no UTF-8, and characters cut at a read's end, do not stop the capture."""
     with Kernel() as k:
