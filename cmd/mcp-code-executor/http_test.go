@@ -177,7 +177,7 @@ func idIn(text string) string {
 // no other token; what is lost on the way is told; revoked, it ends.
 func TestHTTP(t *testing.T) {
 	t.Parallel()
-	w := serveWeb(t, inVenv(t), "mine", "other")
+	w := serveWeb(t, append(inVenv(t), "NOTEBOOK=on"), "mine", "other")
 	first := w.shakeHands("mine")
 	run := first.run("x = 'secret'")
 	tells(t, run, "[ok | ", "In[1]")
@@ -200,7 +200,18 @@ func TestHTTP(t *testing.T) {
 	if got := other.call("get_execution", args{"id": idIn(run)}); strings.ReplaceAll(got, idIn(run), "aaaa-1") != unknown {
 		t.Errorf("an id of another token's is not as one that never was:\n%s\n%s", got, unknown)
 	}
-	tells(t, other.run("'x' in globals()"), "In[1]", "False")
+	others := other.run("'x' in globals()")
+	tells(t, others, "In[1]", "False")
+	const watch = `kept as a notebook while it runs, for a person to watch: ([^\]]*)\]`
+	mine, another := regexp.MustCompile(watch).FindStringSubmatch(run), regexp.MustCompile(watch).FindStringSubmatch(others)
+	if mine == nil || another == nil || mine[1] == another[1] {
+		t.Fatalf("notebooks: %q, %q", mine, another)
+	}
+	awaitCells(t, mine[1], "secret")
+	awaitCells(t, another[1], "globals()", "False")
+	if b, _ := os.ReadFile(another[1]); strings.Contains(string(b), "secret") {
+		t.Errorf("another token's run is in %s:\n%s", another[1], b)
+	}
 	tells(t, other.call("list_sessions", nil), "default")
 	tells(t, first.run("x"), "In[3]", "'secret'")
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/streamable"
@@ -38,9 +39,9 @@ type owner struct {
 	visits map[string]*mcp.Visit // of clients without a handshake, by the name they give
 }
 
-func newOwners(parts *server.Parts, keep, idle time.Duration, plain bool, given []string) *owners {
-	return &owners{parts: parts, given: given, all: map[string]*owner{},
-		guest: session.Client{Keep: keep, Variables: os.Environ(), IdleLimit: idle, PlainPython: plain}}
+func newOwners(parts *server.Parts, keep time.Duration, set settings.Settings, notebook string) *owners {
+	return &owners{parts: parts, given: set.Sentences(), all: map[string]*owner{},
+		guest: session.Client{Keep: keep, Variables: os.Environ(), IdleLimit: set.IdleLimit, PlainPython: !set.Prelude, Notebook: notebook}}
 }
 
 // of is who serves a token, nil when the server is ending.

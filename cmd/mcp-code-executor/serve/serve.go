@@ -66,7 +66,7 @@ func Run(ctx context.Context, o Options) error {
 	if strings.TrimSpace(o.Getenv("KEEP")) != "" {
 		keep = set.Keep
 	}
-	all := newOwners(parts, keep, set.IdleLimit, !set.Prelude, set.Sentences())
+	all := newOwners(parts, keep, set, places.Notebook)
 	o.greet(listener.Addr(), tokens, places, keep)
 	o.Ready(parts)
 	return o.serve(ctx, listener, &door{names: names, tokens: tokens, owner: all.of, log: o.Log}, all)
