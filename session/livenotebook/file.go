@@ -2,9 +2,8 @@ package livenotebook
 
 import (
 	"bufio"
-	"crypto/sha256"
 	"errors"
-	"hash"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"os"
@@ -26,14 +25,15 @@ type file struct {
 	spans      []notebook.Span
 	size       int64
 	info       fs.FileInfo // nil when it could not be asked
-	sum        [sha256.Size]byte
+	seed       maphash.Seed
+	sum        uint64 // of the content
 }
 
 // writer writes the book's next version. What has not changed comes from old, the
 // version before, which is nil for none.
 func (f *file) writer(b *book, old *version) func(io.Writer) error {
 	return func(w io.Writer) error {
-		sum := sha256.New()
+		sum := &maphash.Hash{}
 		about := map[string]any{"live": map[string]any{"server": b.prefix, "before": f.before}}
 		before := f.before
 		if before != "" {
@@ -50,7 +50,7 @@ func (f *file) writer(b *book, old *version) func(io.Writer) error {
 		if err == nil && old != nil {
 			err = old.verify(f.sum)
 		}
-		f.spans, f.sum = spans, [sha256.Size]byte(sum.Sum(nil))
+		f.spans, f.seed, f.sum = spans, sum.Seed(), sum.Sum64()
 		return err
 	}
 }
@@ -76,7 +76,7 @@ type version struct {
 	path string
 	file *os.File
 	info fs.FileInfo
-	sum  hash.Hash
+	sum  *maphash.Hash
 	in   *bufio.Reader
 	at   int64
 }
@@ -94,17 +94,19 @@ func (f *file) open() (*version, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &version{path: f.path, file: opened, info: info, sum: sha256.New()}
+	v := &version{path: f.path, file: opened, info: info, sum: &maphash.Hash{}}
+	v.sum.SetSeed(f.seed)
 	v.in = bufio.NewReaderSize(io.TeeReader(opened, v.sum), 256<<10)
 	if same(info, f.info) {
 		return v, nil
 	}
 	// Written again as it was, or only touched: then it is still ours.
-	whole := sha256.New()
-	if _, err = io.Copy(whole, opened); err == nil {
+	var whole maphash.Hash
+	whole.SetSeed(f.seed)
+	if _, err = io.Copy(&whole, opened); err == nil {
 		_, err = opened.Seek(0, io.SeekStart)
 	}
-	if err == nil && [sha256.Size]byte(whole.Sum(nil)) != f.sum {
+	if err == nil && whole.Sum64() != f.sum {
 		err = errChanged
 	}
 	if err != nil {
@@ -137,11 +139,11 @@ func shortened(err error) error {
 }
 
 // verify reads the rest: what was copied must be what was written.
-func (v *version) verify(sum [sha256.Size]byte) error {
+func (v *version) verify(sum uint64) error {
 	if _, err := io.Copy(io.Discard, v.in); err != nil {
 		return err
 	}
-	if [sha256.Size]byte(v.sum.Sum(nil)) != sum {
+	if v.sum.Sum64() != sum {
 		return errChanged
 	}
 	return nil
