@@ -21,7 +21,8 @@ const lockWait = 10 * time.Second
 
 // Append adds content, as it is, to the end of an existing file: one write(2)
 // with O_APPEND, writers one after the other. When it fails the file is as it
-// was. Errors are those of [Store.Path], [*TooLargeError] and [*StorageError].
+// was; when the process is killed in it, it is so again after the next append, or
+// when the storage is opened next. Errors are those of [Store.Path], [*TooLargeError] and [*StorageError].
 func (s *Store) Append(path, content string) (File, error) {
 	if err := checkSize(content); err != nil {
 		return File{}, err
@@ -34,11 +35,19 @@ func (s *Store) Append(path, content string) (File, error) {
 	mu := s.writer(rel)
 	mu.Lock()
 	defer mu.Unlock()
-	if err := lock(f, lockWait); err != nil {
+	locked, err := lock(f, lockWait)
+	if err != nil {
 		return File{}, &StorageError{Path: path, Reason: "cannot be locked for writing: " + plain(err),
 			Fix: "see which program holds the file", Err: err}
 	}
 	defer flock.Unlock(f.Fd())
+	if locked { // else a note could be of a writer that lives
+		done, err := s.intend(f, rel, content)
+		if err != nil {
+			return File{}, s.diskError("appending to "+rel, err)
+		}
+		defer done()
+	}
 	size, err := s.appendLocked(f, content)
 	if err != nil {
 		return File{}, s.diskError("appending to "+rel, err)
@@ -99,17 +108,19 @@ func (s *Store) diskError(doing string, err error) error {
 	return e
 }
 
-// lock takes the file's advisory lock. It asks again and again instead of
+// lock takes the file's advisory lock, where the file system has any. It asks again and again instead of
 // waiting in the kernel, where nothing could end the wait.
-func lock(f *os.File, wait time.Duration) error {
+func lock(f *os.File, wait time.Duration) (locked bool, err error) {
 	deadline := time.Now().Add(wait)
 	for {
 		err := flock.Try(f.Fd(), true)
 		switch {
-		case err == nil, flock.Unsupported(err):
-			return nil // a file system without locks still appends whole
+		case err == nil:
+			return true, nil
+		case flock.Unsupported(err):
+			return false, nil // such a file system still appends whole
 		case !flock.Held(err), time.Now().After(deadline):
-			return err
+			return false, err
 		}
 		time.Sleep(time.Duration(50+rand.IntN(500)) * time.Microsecond)
 	}

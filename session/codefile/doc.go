@@ -7,7 +7,8 @@
 //
 //   - [Store.Create] never replaces a file. What appears under a name is whole.
 //   - [Store.Append] is one write(2) per call; writers, in this process or
-//     another, wait for each other. A failed append leaves the file as it was.
+//     another, wait for each other. A failed append leaves the file as it was; a
+//     part that a kill left is taken back by the next append or Open.
 //   - Only regular files are opened, and without blocking: a FIFO with the name
 //     of a program is refused at once instead of hanging a tool for ever.
 //   - A file with a second hard link is not written to: the other name may lie

@@ -430,7 +430,7 @@ func TestLockIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer holder.Close()
-	if err := lock(holder, 0); err != nil {
+	if _, err := lock(holder, 0); err != nil {
 		t.Fatal(err)
 	}
 	other, err := os.OpenFile(f.Path, os.O_WRONLY, 0)
@@ -438,11 +438,11 @@ func TestLockIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if err := lock(other, 20*time.Millisecond); !errors.Is(err, unix.EWOULDBLOCK) {
+	if _, err := lock(other, 20*time.Millisecond); !errors.Is(err, unix.EWOULDBLOCK) {
 		t.Errorf("a held lock: %v", err)
 	}
 	flock.Unlock(holder.Fd())
-	if err := lock(other, 0); err != nil {
+	if _, err := lock(other, 0); err != nil {
 		t.Errorf("a free lock: %v", err)
 	}
 }

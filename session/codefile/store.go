@@ -79,6 +79,7 @@ func Open(dir string) (*Store, error) {
 		s.Close()
 		return fail("is not writable: "+plain(err), err)
 	}
+	s.untearAll()
 	s.sweep()
 	return s, nil
 }
@@ -217,7 +218,7 @@ func (s *Store) tryWriting() error {
 func (s *Store) sweep() {
 	names, _ := s.names()
 	for _, name := range names {
-		if !IsTemporary(name) {
+		if !IsTemporary(name) && !isIntent(name) {
 			continue
 		}
 		if info, err := s.root.Lstat(name); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > tempAge {

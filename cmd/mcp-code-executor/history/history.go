@@ -257,11 +257,19 @@ func (o Options) Export(getenv func(string) string, stdout, stderr io.Writer) in
 		return fail(err)
 	}
 	warn(story, stderr)
-	fmt.Fprintf(stdout, "%s (session %s, %d runs, %s)\n", written.File.Path, quoted(story.Session), len(story.Runs), size(written.File.Size))
+	fmt.Fprintf(stdout, "%s (session %s, %s, %s)\n", written.File.Path, quoted(story.Session), counted(len(story.Runs), "run"), size(written.File.Size))
 	if written.Pictures > 0 {
-		fmt.Fprintf(stdout, "%s (%d pictures)\n", filepath.Join(filepath.Dir(written.File.Path), written.Folder), written.Pictures)
+		fmt.Fprintf(stdout, "%s (%s)\n", filepath.Join(filepath.Dir(written.File.Path), written.Folder), counted(written.Pictures, "picture"))
 	}
 	return 0
+}
+
+// counted is "1 run", "2 runs".
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // content is what a code file holds now.
