@@ -30,9 +30,9 @@ func newNotices(given []string, sessions *session.Manager) *notices {
 	if sessions == nil {
 		return &notices{sentences: func() []string { return given }}
 	}
-	// Who was killed is asked now: later ones are not before this server.
-	ago, prefixes := sessions.Killed()
 	return &notices{sentences: sync.OnceValue(func() []string {
+		// Not at the start: a server that was just killed has its lock for a moment more.
+		ago, prefixes := sessions.Killed()
 		if prefixes == nil {
 			return given
 		}

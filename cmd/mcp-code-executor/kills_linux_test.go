@@ -143,6 +143,7 @@ func (c *crashes) kill() {
 	if what != 1 {
 		p.cmd.Process.Kill()
 		<-p.ended
+		p.cmd.Wait()
 		c.p = nil
 	} else {
 		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
