@@ -134,11 +134,19 @@ func TestCases(t *testing.T) {
 				if result.NoReply || result.OutputLost || result.Exit != nil {
 					t.Errorf("NoReply=%t OutputLost=%t Exit=%v", result.NoReply, result.OutputLost, result.Exit)
 				}
-				if !regexp.MustCompile("(?s)^(" + c.output + ")$").MatchString(output) {
-					t.Errorf("output %.400q, want %.200q", output, c.output)
-				}
 				if c.size != 0 && len(output) != c.size {
 					t.Errorf("%d bytes of output, want %d", len(output), c.size)
+				}
+				// The race detector makes an expression slow: of megabytes of one
+				// character, only the ends are matched.
+				if n := len(output); n > 1<<20 {
+					if strings.Count(output, output[n/2:n/2+1]) < n-100 {
+						t.Errorf("output %.400q is not all alike", output)
+					}
+					output = output[:100] + output[n-100:]
+				}
+				if !regexp.MustCompile("(?s)^(" + c.output + ")$").MatchString(output) {
+					t.Errorf("output %.400q, want %.200q", output, c.output)
 				}
 				if _, output := k.run("1+1"); output != "<execute_result 2>" {
 					t.Fatalf("afterwards 1+1 is %q", output)
