@@ -30,15 +30,28 @@ func newNotices(given []string, sessions *session.Manager) *notices {
 	if sessions == nil {
 		return &notices{sentences: func() []string { return given }}
 	}
-	return &notices{sentences: sync.OnceValue(func() []string {
-		// Not at the start: a server that was just killed has its lock for a moment more.
-		ago, prefixes := sessions.Killed()
-		if prefixes == nil {
-			return given
+	var mu sync.Mutex // protects the variables below
+	var all []string
+	known, settled := false, time.Now().Add(lockPatience)
+	return &notices{sentences: func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		if known {
+			return all
 		}
-		return append(slices.Clone(given), killedWords(ago, sessions.Lost(prefixes))...)
-	})}
+		late := time.Now().After(settled)
+		ago, prefixes := sessions.Killed()
+		if all = given; prefixes != nil {
+			all = append(slices.Clone(given), killedWords(ago, sessions.Lost(prefixes))...)
+		}
+		known = late || prefixes != nil
+		return all
+	}}
 }
+
+// lockPatience is for how long the answers of a new server look for one that was just
+// killed: a child that it was about to start holds its lock for a moment more.
+const lockPatience = 10 * time.Second
 
 // maxLost bounds how many sessions of a dead server are named.
 const maxLost = 4

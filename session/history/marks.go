@@ -64,9 +64,19 @@ func (m *Marks) Ran() {
 	if err != nil {
 		return
 	}
-	if _, err := file.WriteString(m.place); err != nil || flock.Try(file.Fd(), true) != nil {
+	// The lock comes first: a file without it, and with a place, is a killed server's.
+	// Another server that looks at the file has it for a moment.
+	err = flock.Try(file.Fd(), true)
+	for tries := 0; err != nil && tries < 100; tries++ {
+		time.Sleep(time.Millisecond)
+		err = flock.Try(file.Fd(), true)
+	}
+	if err == nil {
+		_, err = file.WriteString(m.place)
+	}
+	if err != nil {
 		file.Close()
-		_ = os.Remove(path) // without a lock it would look like a killed server's
+		_ = os.Remove(path)
 		return
 	}
 	m.file = file
@@ -120,13 +130,16 @@ type leftMark struct {
 	at   time.Time // when it lived, to a minute
 }
 
-// left finds the files of killed servers of this place, and old ones of any.
+// left finds the files of other servers, killed ones of this place and old ones of any.
 func (m *Marks) left() (found []leftMark) {
 	entries, err := os.ReadDir(m.dir)
 	if err != nil {
 		return nil
 	}
 	for _, entry := range entries {
+		if entry.Name() == m.name {
+			continue
+		}
 		path := filepath.Join(m.dir, entry.Name())
 		if at, place, ok := killed(path); ok && (place == m.place || time.Since(at) > markMemory) {
 			found = append(found, leftMark{path: path, at: at})

@@ -1,8 +1,10 @@
 package history
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
@@ -77,5 +79,43 @@ func TestMarks(t *testing.T) {
 	none.Ran()
 	if files() != 1 {
 		t.Error("a file without a place")
+	}
+}
+
+// TestMarksBesideOthers: servers that look for killed ones while others have their first
+// run find none, and each of those has its file.
+func TestMarksBesideOthers(t *testing.T) {
+	dir := t.TempDir()
+	var servers []*Marks
+	for i := range 40 {
+		servers = append(servers, NewMarks(dir, fmt.Sprintf("s%03d", i), "/project"))
+	}
+	done := make(chan struct{})
+	var looking, running sync.WaitGroup
+	for _, m := range servers[:4] {
+		looking.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if _, prefixes := m.Killed(); prefixes != nil {
+					t.Errorf("killed: %q", prefixes)
+				}
+			}
+		})
+	}
+	for _, m := range servers {
+		running.Go(m.Ran)
+	}
+	running.Wait()
+	close(done)
+	looking.Wait()
+	for _, m := range servers {
+		if m.file == nil {
+			t.Errorf("%s has no file", m.name)
+		}
+		m.Close()
 	}
 }
