@@ -250,8 +250,10 @@ func (e *Endpoint) get(w http.ResponseWriter, r *http.Request) {
 	}
 	defer c.presence.leave(patience)
 	out := newResponse(w, stream.name)
+	reader := stream.attach() // before the client can know: of two, the second replaces the first
+	defer stream.detach(reader)
 	out.begin(primes(r))
-	stream.pump(r.Context(), out, after)
+	stream.read(r.Context(), out, after, reader)
 }
 
 // accepts tells which of the two forms of an answer a request takes.

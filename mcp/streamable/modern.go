@@ -109,6 +109,9 @@ func (e *Endpoint) cancelModern(m *rpc.Envelope) {
 		return
 	}
 	if _, err := meant.in.Write(m.Line); err == nil {
+		// Read only when the cancel has been dealt with: the end of the stream would be
+		// another one, without a reason.
+		_, _ = meant.in.Write([]byte("\n"))
 		meant.stream.giveUp()
 	}
 }

@@ -92,15 +92,9 @@ func (o *response) json(status int, line []byte) error {
 	return o.write(line)
 }
 
-// pump writes the stream's events after the one of that number, until the stream is
-// at its end, the client goes, or it reads the stream by another request. The response
-// is a stream already.
-func (s *stream) pump(ctx context.Context, out *response, number int) {
-	r := s.attach()
-	defer s.detach(r)
-	s.read(ctx, out, number, r)
-}
-
+// read writes the stream's events after the one of that number, until the stream is
+// at its end, the client goes, or it reads the stream by another request than r. The
+// response is a stream already.
 func (s *stream) read(ctx context.Context, out *response, number int, r *reader) {
 	if out.name != "" {
 		s.resumable()
