@@ -228,7 +228,7 @@ var kernelCases = map[string]facts{
 		"spawn": "[2.0]", "spawn_main": "True", "fork": "[3.0]",
 		"pickle": "(True, '__main__')", "kernels": 1.0, "log": list{},
 	},
-	"ended_children":   {"exit": 0.0},
+	"ended_children":    {"exit": 0.0},
 	"bytes_of_children": {"wide": true, "big": true, "status": "ok"},
 	"children_in_time":  {"missing": 0.0, "forked": "child\n"},
 	"variables": {
