@@ -23,9 +23,24 @@ func required(t testing.TB, name, what string) string {
 
 // TestForeignClients: MCP clients that nobody here wrote, of both protocol eras,
 // hold a conversation of three calls that share state; and one that gives up
-// after 3 s finds the run of 10 s whole in the session's next answers.
+// after 3 s finds the run of 10 s whole in the session's next answers. Those that add
+// neither an SDK nor an era are in the matrices.
 func TestForeignClients(t *testing.T) {
 	t.Parallel()
+	split(t, foreignClients(t), foreignLeft, false, converse)
+}
+
+func TestMatrixForeignClients(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	split(t, foreignClients(t), foreignLeft, true, converse)
+}
+
+var foreignLeft = []string{"python auto", "typescript v2 legacy"}
+
+// foreignClients are their commands, without the server's.
+func foreignClients(t *testing.T) map[string][]string {
+	t.Helper()
 	python := required(t, "MCE_TEST_CLIENT", "Python with the mcp package")
 	scripts := nodeScripts(t)
 	node, err := exec.LookPath("node")
@@ -33,21 +48,13 @@ func TestForeignClients(t *testing.T) {
 		t.Fatalf("Node 20 or newer is needed for the TypeScript clients: %v", err)
 	}
 	py := filepath.Join(sources(t), "py.py")
-	for _, test := range []struct {
-		name    string
-		command []string
-	}{
-		{"python legacy", []string{python, py, "legacy"}},
-		{"python auto", []string{python, py, "auto"}},
-		{"typescript v1", []string{node, filepath.Join(scripts, "ts-v1.mjs")}},
-		{"typescript v2 legacy", []string{node, filepath.Join(scripts, "ts-v2.mjs"), "legacy"}},
-		{"typescript v2 auto", []string{node, filepath.Join(scripts, "ts-v2.mjs"), "auto"}},
-		{"typescript limit of 3 s", []string{node, filepath.Join(scripts, "ts-timeout.mjs")}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			converse(t, test.command)
-		})
+	return map[string][]string{
+		"python legacy":           {python, py, "legacy"},
+		"python auto":             {python, py, "auto"},
+		"typescript v1":           {node, filepath.Join(scripts, "ts-v1.mjs")},
+		"typescript v2 legacy":    {node, filepath.Join(scripts, "ts-v2.mjs"), "legacy"},
+		"typescript v2 auto":      {node, filepath.Join(scripts, "ts-v2.mjs"), "auto"},
+		"typescript limit of 3 s": {node, filepath.Join(scripts, "ts-timeout.mjs")},
 	}
 }
 
@@ -91,7 +98,7 @@ func nodeScripts(t *testing.T) string {
 
 // converse runs a client, which starts this binary as its server, and shows
 // what it said when it ends with another status than 0.
-func converse(t *testing.T, command []string) {
+func converse(t *testing.T, _ string, command []string) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {

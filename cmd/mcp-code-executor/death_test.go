@@ -245,7 +245,7 @@ func TestDeathAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := launchRaced(t, append(inVenv(t), "HOME="+home)...)
-	for range 5 { // no run finished: it is told each time, and not counted as deaths
+	for range 4 { // no run finished: it is told each time, and not counted as deaths
 		r := p.call("execute_code", args{"code": "open('ran', 'w')"})
 		refused(t, "a kernel that dies", r, "[failed | ", "ended while starting", "7", "the last words", "not run")
 		if n := strings.Count(r.text(), "the last words"); n != 1 {
@@ -283,7 +283,7 @@ func TestDeathAgainAndAgain(t *testing.T) {
 		t.Errorf("after the restart: %s", r.text())
 	}
 	// A kill that was asked for says nothing against the next kernel.
-	for range 4 {
+	for range 3 {
 		r := p.call("execute_code", args{"code": "input()", "wait_seconds": 10})
 		if !strings.HasPrefix(r.text(), "[waiting for input | ") {
 			t.Fatalf("%s", r.text())

@@ -107,9 +107,30 @@ func withoutModule(t *testing.T, module string) (dir string) {
 }
 
 // TestDoctorNamesCauseAndFix: for each broken set-up the step at which it
-// breaks, the cause and what fixes it.
+// breaks, the cause and what fixes it. The one that is waited for longest is in the
+// matrices.
 func TestDoctorNamesCauseAndFix(t *testing.T) {
 	t.Parallel()
+	split(t, ailments(t), ailmentsLeft, false, diagnosed)
+}
+
+func TestMatrixDoctorNamesCauseAndFix(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	split(t, ailments(t), ailmentsLeft, true, diagnosed)
+}
+
+var ailmentsLeft = []string{"hanging activation", "long temporary"} // like a failing one, like a long XDG_RUNTIME_DIR
+
+// ailment is a broken set-up, and what the doctor says of it.
+type ailment struct {
+	patient func(t *testing.T) patient
+	step    string
+	warns   bool // it works all the same
+	parts   []string
+}
+
+func ailments(t *testing.T) map[string]ailment {
 	venv := func(t *testing.T, files map[string]string) string {
 		dir := filepath.Join(t.TempDir(), "env")
 		absolute := map[string]string{filepath.Join(dir, "pyvenv.cfg"): "home = /nowhere/python3.11/bin\n"}
@@ -127,12 +148,7 @@ func TestDoctorNamesCauseAndFix(t *testing.T) {
 	set := func(settings ...string) func(t *testing.T) patient {
 		return func(*testing.T) patient { return patient{settings: settings} }
 	}
-	for name, test := range map[string]struct {
-		patient func(t *testing.T) patient
-		step    string
-		warns   bool // it works all the same
-		parts   []string
-	}{
+	return map[string]ailment{
 		"unknown type": {set("ENV_TYPE=poetry"), "environment", false, []string{`ENV_TYPE="poetry"`, "fix: use conda, venv or venv-uv"}},
 		"type alone":   {set("ENV_TYPE=venv"), "environment", false, []string{"VENV_PATH is not set", "fix: set VENV_PATH"}},
 		"two choices":  {set("VENV_PATH=/a", "UV_VENV_PATH=/b"), "environment", false, []string{"ENV_TYPE is not set", "fix: set ENV_TYPE"}},
@@ -203,7 +219,6 @@ func TestDoctorNamesCauseAndFix(t *testing.T) {
 			dir := t.TempDir()
 			return patient{settings: []string{"TMPDIR=" + dir}, mounts: "mount -t tmpfs -o size=4k none " + dir}
 		}, "temporary", true, []string{"is full", "fix: free some space"}},
-		"no notebook":    {set("NOTEBOOK=/proc/notebooks"), "notebook", true, []string{"the directory /proc/notebooks cannot be written to", "or set NOTEBOOK=off"}},
 		"wrong patterns": {set("ENV_DENY=[x-"), "environment", false, []string{"which is not a pattern", "fix: give names and patterns"}},
 		"no Python": {func(t *testing.T) patient {
 			empty := t.TempDir()
@@ -211,34 +226,33 @@ func TestDoctorNamesCauseAndFix(t *testing.T) {
 		}, "environment", false, []string{"python3", "fix: install Python"}},
 		"no index and nothing made": {set("PIP_NO_INDEX=", "UV="+testUV(t), "UV_HTTP_RETRIES=0", "UV_NO_CACHE=1", "PATH="+basePath(t), "UV_DEFAULT_INDEX=http://127.0.0.1:9/simple", "PIP_INDEX_URL=http://127.0.0.1:9/simple"),
 			"environment", false, []string{"making the default Python environment", "127.0.0.1:9", "fix: check the network"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := test.patient(t)
-			configured := len(p.settings) > 0 && (strings.Contains(strings.Join(p.settings, " "), "VENV_PATH") || strings.Contains(strings.Join(p.settings, " "), "ENV_TYPE"))
-			if !configured && test.step != "environment" { // what is broken is something else
-				p.settings = append(inVenv(t), p.settings...)
-			}
-			found, status := p.examine(t)
-			verdict := doctor.VerdictFail
-			if test.warns {
-				verdict = doctor.VerdictWarn
-			}
-			said := findingsOf(found, test.step, verdict)
-			for _, part := range test.parts {
-				if !strings.Contains(said, part) {
-					t.Errorf("%q is missing in:\n%s\nwhole: %+v", part, said, found.Steps)
-				}
-			}
-			if test.warns != (status == 0) || found.OK != (status == 0) {
-				t.Errorf("status %d, ok %v:\n%+v", status, found.OK, found.Steps)
-			}
-			for _, n := range found.Steps {
-				if (n.Verdict == doctor.VerdictFail || n.Verdict == doctor.VerdictWarn) && (n.Cause == "" || n.Fix == "") {
-					t.Errorf("no cause or no fix: %+v", n)
-				}
-			}
-		})
+	}
+}
+
+func diagnosed(t *testing.T, _ string, test ailment) {
+	p := test.patient(t)
+	configured := len(p.settings) > 0 && (strings.Contains(strings.Join(p.settings, " "), "VENV_PATH") || strings.Contains(strings.Join(p.settings, " "), "ENV_TYPE"))
+	if !configured && test.step != "environment" { // what is broken is something else
+		p.settings = append(inVenv(t), p.settings...)
+	}
+	found, status := p.examine(t)
+	verdict := doctor.VerdictFail
+	if test.warns {
+		verdict = doctor.VerdictWarn
+	}
+	said := findingsOf(found, test.step, verdict)
+	for _, part := range test.parts {
+		if !strings.Contains(said, part) {
+			t.Errorf("%q is missing in:\n%s\nwhole: %+v", part, said, found.Steps)
+		}
+	}
+	if test.warns != (status == 0) || found.OK != (status == 0) {
+		t.Errorf("status %d, ok %v:\n%+v", status, found.OK, found.Steps)
+	}
+	for _, n := range found.Steps {
+		if (n.Verdict == doctor.VerdictFail || n.Verdict == doctor.VerdictWarn) && (n.Cause == "" || n.Fix == "") {
+			t.Errorf("no cause or no fix: %+v", n)
+		}
 	}
 }
 
@@ -260,7 +274,8 @@ func TestDoctorWarns(t *testing.T) {
 		settings []string
 		steps    map[string][]string
 	}{
-		"no place": {[]string{"HOME=", "TMPDIR=/nowhere/tmp"}, map[string][]string{
+		"no place": {[]string{"HOME=", "TMPDIR=/nowhere/tmp", "NOTEBOOK=/proc/notebooks"}, map[string][]string{
+			"notebook":  {"the directory /proc/notebooks cannot be written to", "or set NOTEBOOK=off"},
 			"home":      {"HOME is not set", "fix: HOME=/"},
 			"temporary": {"does not exist", "fix: mkdir -p /nowhere/tmp"},
 		}},

@@ -114,11 +114,11 @@ func TestManyCalls(t *testing.T) {
 func TestPrints(t *testing.T) {
 	t.Parallel()
 	var want strings.Builder
-	for i := range 5000 {
+	for i := range 2000 {
 		fmt.Fprintf(&want, "\n%d", i)
 	}
 	p := launch(t, inVenv(t)...)
-	r := p.call("execute_code", args{"code": "for i in range(5000): print(i, flush=True)", "wait_seconds": 110})
+	r := p.call("execute_code", args{"code": "for i in range(2000): print(i, flush=True)", "wait_seconds": 110})
 	if !strings.HasPrefix(r.text(), "[ok | ") || !strings.HasSuffix(strings.TrimSpace(r.text()), want.String()) {
 		t.Fatalf("%.300s … %s", r.text(), r.text()[max(0, len(r.text())-300):])
 	}

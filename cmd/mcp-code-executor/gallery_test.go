@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // cell is the source of a cell of the gallery.
@@ -24,9 +26,20 @@ func cell(t *testing.T, name string) string {
 }
 
 // TestGalleryLive runs cells of the gallery that need nothing but numpy and
-// matplotlib on a real kernel: what was recorded is what kernels send.
+// matplotlib on a real kernel: what was recorded is what kernels send. Those that print
+// the most are in TestMatrixGalleryLive.
 func TestGalleryLive(t *testing.T) {
 	t.Parallel()
+	galleryLive(t, false)
+}
+
+func TestMatrixGalleryLive(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	galleryLive(t, true)
+}
+
+func galleryLive(t *testing.T, large bool) {
 	p := launch(t, inVenv(t)...)
 	p.run("from IPython.display import *\nimport numpy as np, matplotlib.pyplot as plt")
 	for _, c := range []struct {
@@ -56,6 +69,9 @@ func TestGalleryLive(t *testing.T) {
 		{"await", []string{`\[0, 1, 2\]`}, 0},
 		{"shell", []string{`from the shell`, `to stderr`}, 0},
 	} {
+		if large != (c.name == "lines_50000" || c.name == "line_100_mb") {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			r := p.run(cell(t, c.name))
 			text := r.text()

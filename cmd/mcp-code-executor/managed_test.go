@@ -197,9 +197,11 @@ func TestMadeOnce(t *testing.T) {
 	}
 }
 
-// TestMakingInterrupted: a server that is killed while it makes the environment
-// leaves no process behind, and the next one makes it anew.
-func TestMakingInterrupted(t *testing.T) {
+// TestMatrixMakingInterrupted: a server that is killed while it makes the environment
+// leaves no process behind, and the next one makes it anew. In make test the tests of
+// session/pyenv/provision interrupt it.
+func TestMatrixMakingInterrupted(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	settings, calls := loggedUV(t, "0")
 	settings = append(settings, "HOME="+t.TempDir())
