@@ -104,7 +104,7 @@ func (o *output) standIn() {
 	last := o.progress.read()
 	for o.progress.read() == last {
 		o.r.SetReadDeadline(time.Now().Add(stallLook))
-		if err := o.await(); err != nil || o.over() {
+		if err := o.await(); err != nil || o.over() || o.progress.read() != last {
 			return
 		}
 		o.mu.Lock()

@@ -67,6 +67,9 @@ func (u Unsent) After(stream int, seen int64) (text string, total, missing int64
 	}
 	ring := part[unsentHead:]
 	all := bytes.TrimLeft(append(bytes.Clone(ring[place:]), ring[:place]...), "\x00")
+	for len(all) > 0 && !utf8.RuneStart(all[0]) { // of a character whose start is overwritten
+		all = all[1:]
+	}
 	from, n := len(all), int64(0)
 	for ; n < want && from > 0; n++ {
 		_, size := utf8.DecodeLastRune(all[:from])
