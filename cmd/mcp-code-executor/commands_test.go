@@ -31,7 +31,8 @@ func commandLineIn(t *testing.T, getenv func(string) string, args ...string) (st
 func TestWrongCommandLine(t *testing.T) {
 	for line, parts := range map[string][]string{
 		"docter":               {`unknown command "docter"`, "did you mean doctor?", "see mcp-code-executor --help"},
-		"serve":                {`unknown command "serve"`},
+		"run":                  {`unknown command "run"`},
+		"serve":                {"say where to listen", "--http 127.0.0.1:8765"},
 		"--histroy off":        {"unknown flag --histroy", "did you mean --history?"},
 		"--history":            {"needs an argument", "--history"},
 		"-x":                   {"-x"},
