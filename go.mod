@@ -18,6 +18,8 @@ require (
 	golang.org/x/text v0.43.0
 )
 
+require github.com/coder/websocket v1.8.15 // indirect
+
 require (
 	github.com/go-zeromq/goczmq/v4 v4.2.2 // indirect
 	github.com/google/jsonschema-go v0.4.2 // indirect

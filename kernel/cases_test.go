@@ -124,34 +124,38 @@ func TestCases(t *testing.T) {
 			if c.newest && old {
 				continue
 			}
-			c = c.on(old)
-			t.Run(fmt.Sprintf("%d %s", c.number, c.name), func(t *testing.T) {
-				k := &testKernel{Kernel: k.Kernel, t: t, n: 1000 * c.number}
-				result, output := k.run(c.code)
-				if result.Outcome != c.outcome || !slices.Contains(strings.Split(c.ename, " or "), result.Ename) {
-					t.Errorf("%s %s: %.200s, want %s %s", result.Outcome, result.Ename, result.Evalue, c.outcome, c.ename)
-				}
-				if result.NoReply || result.OutputLost || result.Exit != nil {
-					t.Errorf("NoReply=%t OutputLost=%t Exit=%v", result.NoReply, result.OutputLost, result.Exit)
-				}
-				if c.size != 0 && len(output) != c.size {
-					t.Errorf("%d bytes of output, want %d", len(output), c.size)
-				}
-				// The race detector makes an expression slow: of megabytes of one
-				// character, only the ends are matched.
-				if n := len(output); n > 1<<20 {
-					if strings.Count(output, output[n/2:n/2+1]) < n-100 {
-						t.Errorf("output %.400q is not all alike", output)
-					}
-					output = output[:100] + output[n-100:]
-				}
-				if !regexp.MustCompile("(?s)^(" + c.output + ")$").MatchString(output) {
-					t.Errorf("output %.400q, want %.200q", output, c.output)
-				}
-				if _, output := k.run("1+1"); output != "<execute_result 2>" {
-					t.Fatalf("afterwards 1+1 is %q", output)
-				}
-			})
+			c.on(old).run(t, k)
+		}
+	})
+}
+
+// run runs the case on k, as a test of its own.
+func (c codeCase) run(t *testing.T, k *testKernel) {
+	t.Run(fmt.Sprintf("%d %s", c.number, c.name), func(t *testing.T) {
+		k := &testKernel{Kernel: k.Kernel, t: t, n: 1000 * c.number}
+		result, output := k.run(c.code)
+		if result.Outcome != c.outcome || !slices.Contains(strings.Split(c.ename, " or "), result.Ename) {
+			t.Errorf("%s %s: %.200s, want %s %s", result.Outcome, result.Ename, result.Evalue, c.outcome, c.ename)
+		}
+		if result.NoReply || result.OutputLost || result.Exit != nil {
+			t.Errorf("NoReply=%t OutputLost=%t Exit=%v", result.NoReply, result.OutputLost, result.Exit)
+		}
+		if c.size != 0 && len(output) != c.size {
+			t.Errorf("%d bytes of output, want %d", len(output), c.size)
+		}
+		if n := len(output); n > 1<<20 {
+			// The race detector makes an expression slow: of megabytes of one
+			// character, only the ends are matched.
+			if strings.Count(output, output[n/2:n/2+1]) < n-100 {
+				t.Errorf("output %.400q is not all alike", output)
+			}
+			output = output[:100] + output[n-100:]
+		}
+		if !regexp.MustCompile("(?s)^(" + c.output + ")$").MatchString(output) {
+			t.Errorf("output %.400q, want %.200q", output, c.output)
+		}
+		if _, output := k.run("1+1"); output != "<execute_result 2>" {
+			t.Fatalf("afterwards 1+1 is %q", output)
 		}
 	})
 }

@@ -16,6 +16,9 @@ import (
 func (e *Execution) Finish() {
 	defer e.kernel.wg.Done()
 	noReply, lost := e.await()
+	if there, ok := e.kernel.process.(elsewhere); ok && lost {
+		there.Renew() // a server that fails at a message can fall silent on iopub for ever
+	}
 	e.kernel.awaitGuard(e)
 	e.conclude(noReply, lost)
 }

@@ -92,6 +92,11 @@ type Info struct {
 	Started         time.Time
 	StartupDuration time.Duration
 	RecordDir       string
+
+	// Server, ID and Kernelspec are those of a kernel on a Jupyter Server, Ours says
+	// that we started it there.
+	Server, ID, Kernelspec string
+	Ours                   bool
 }
 
 // Start launches a kernel and returns when it has answered on shell and iopub.
@@ -314,6 +319,9 @@ func (k *Kernel) Exit() Exit {
 	exit := Exit{Exit: k.process.Exit()}
 	exit.Tail = k.lastWords(exit.Tail)
 	exit.Lost = k.Lost()
+	if there, ok := k.process.(elsewhere); ok {
+		exit.Reason = there.Reason()
+	}
 	exit.OutOfMemory = exit.Signal == syscall.SIGKILL && !exit.Killed && k.oom != nil && k.oom.rose()
 	return exit
 }
@@ -324,6 +332,16 @@ type Exit struct {
 	// OutOfMemory says that its memory cgroup killed it.
 	OutOfMemory bool
 	Lost        Lost
+	// Reason is what is known of the end of a kernel on a Jupyter Server.
+	Reason string
+}
+
+// String is "exit code 3" or "signal 11 (SIGSEGV)", or the reason.
+func (e Exit) String() string {
+	if e.Reason != "" {
+		return e.Reason
+	}
+	return e.Exit.String()
 }
 
 // Usage is what the kernel's process and everything it started use now.
@@ -345,6 +363,10 @@ func (k *Kernel) Shutdown(ctx context.Context) {
 	if k.process != nil && k.channels[jupyter.Control] != nil {
 		if e := k.Current(); e != nil {
 			k.signal(e)
+		}
+		if _, there := k.process.(elsewhere); there { // its server ends it, or it lives on
+			k.Close()
+			return
 		}
 		if _, err := k.request(jupyter.Control, jupyter.MsgShutdownRequest, jupyter.ShutdownRequest{}); err == nil {
 			select {

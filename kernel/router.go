@@ -78,6 +78,9 @@ func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message, again int64) {
 		if !ok {
 			return
 		}
+		if words := k.dropped(msg, out); words != "" {
+			out = notice(words)
+		}
 		if again > 0 {
 			if out.Text.Inline = without(out.Text.Inline, again); len(out.Text.Inline) == 0 {
 				return

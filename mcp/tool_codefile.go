@@ -2,8 +2,10 @@ package mcp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -256,11 +258,17 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 	if err != nil {
 		return errorResult("nothing was run: " + explain(err))
 	}
-	request.Timeout, request.Generation = limit, expected
 	s, err := t.sessions.OpenFor(conversation(ctx), name)
 	if err != nil {
 		return errorResult(explain(err))
 	}
+	if s.Config().Elsewhere() && request.Script {
+		if request, err = elsewhereRequest(request); err != nil {
+			return errorResult("nothing was run: " + explain(err))
+		}
+		notes = append(notes, "the kernel is on another machine: the file's code was sent there, and what it imports from beside it is not")
+	}
+	request.Timeout, request.Generation = limit, expected
 	execute := s.Execute
 	if fresh {
 		execute = s.ExecuteFresh
@@ -271,6 +279,26 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 		return errorResult(explain(err))
 	}
 	return t.finish(ctx, a, e, deadline, notes)
+}
+
+// elsewhereRequest sends a script's code instead of its name.
+func elsewhereRequest(r session.Request) (session.Request, error) {
+	source, err := os.ReadFile(r.File)
+	if err != nil {
+		return r, err
+	}
+	argv, err := json.Marshal(append([]string{r.File}, r.Arguments...))
+	if err != nil {
+		return r, err
+	}
+	r.Code, r.Script = string(source), false
+	if len(r.Arguments) > 0 { // on the first line: the file's lines keep their numbers
+		if strings.Contains(r.Code, "from __future__") {
+			return r, errors.New("a file with \"from __future__\" cannot be given arguments on a Jupyter server: set sys.argv with execute_code first, and leave arguments out")
+		}
+		r.Code = "import sys; sys.argv = " + string(argv) + "; " + r.Code
+	}
+	return r, nil
 }
 
 // scriptPath finds the file to run: one of the code storage, or else one of the

@@ -16,15 +16,17 @@ import (
 
 func (t *tools) configureEnvironment() tool {
 	return tool{
-		name:  "configure_environment",
-		title: "Choose the Python environment",
-		description: "Put a session into another conda, venv or uv environment. It is tried first; if it does not work, nothing changes. If it works, and the session is not in it already, the session's kernel is ended, its variables are lost, and the next execute_code starts a kernel there. " +
-			"With session it concerns that session; without, the default session and those opened later. Refused while code runs, unless force is set.",
+		name:        "configure_environment",
+		title:       "Choose the Python environment",
+		description: "Put a session into another environment. It is tried first; if it does not work, nothing changes. Unless the session is in it already, its kernel is ended, its variables are lost, and the next execute_code starts a kernel there. Refused while code runs, unless force is set.",
 		arguments: []argument{
-			{name: "type", kind: "string", required: true, enum: environmentTypes(), description: "Kind of environment; venv-uv is a venv made by uv, managed the server's own default."},
+			{name: "type", kind: "string", required: true, enum: environmentTypes(), description: "venv-uv: a venv made by uv; managed: the server's own default."},
 			{name: "conda_name", kind: "string", description: "With conda: name or path of the environment, or base."},
 			{name: "venv_path", kind: "string", description: "With venv: directory of the environment or its project, a python, or a name that get_environment_config lists."},
 			{name: "uv_venv_path", kind: "string", description: "With venv-uv: the same."},
+			{name: "server", kind: "string", description: "Jupyter server, by its name in the settings."},
+			{name: "kernel_name", kind: "string", description: "Kernelspec to start there."},
+			{name: "kernel_id", kind: "string", description: "Or a kernel that runs there."},
 			{name: "session", kind: "string", description: "Session to change. Default: the default session and those opened later."},
 			{name: "force", kind: "boolean", description: "true: even while code runs; the run is ended. Default false."},
 		},
@@ -34,7 +36,9 @@ func (t *tools) configureEnvironment() tool {
 }
 
 // environmentTypes are what "type" can be; managed is for going back.
-func environmentTypes() []string { return []string{"conda", "venv", "venv-uv", managedType} }
+func environmentTypes() []string {
+	return []string{"conda", "venv", "venv-uv", string(kinds.Jupyter), managedType}
+}
 
 const managedType = string(kinds.Managed)
 
@@ -47,6 +51,12 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *call) *mcp.Ca
 		CondaName:  a.String("conda_name"),
 		VenvPath:   a.String("venv_path"),
 		UVVenvPath: a.String("uv_venv_path"),
+		Server:     a.String("server"),
+		Kernelspec: a.String("kernel_name"),
+		KernelID:   a.String("kernel_id"),
+	}
+	if c.Type == string(kinds.Jupyter) && c.Server == "" {
+		c.Server = t.sessions.FirstServer()
 	}
 	name := a.String("session")
 	force := a.Bool("force", false)
@@ -73,7 +83,10 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *call) *mcp.Ca
 	if name == "" {
 		t.sessions.SetDefaultFor(conversation(ctx), c)
 	}
-	message := "Environment configured: " + done.Environment.Label() + ", Python " + done.Environment.Info.Version
+	message := "Environment configured: " + done.Environment.Label()
+	if version := done.Environment.Info.Version; version != "" {
+		message += ", Python " + version
+	}
 	if done.Notice != "" {
 		message += " (" + done.Notice + ")"
 	}
@@ -89,7 +102,9 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *call) *mcp.Ca
 		"previous": configObject(done.Previous),
 		"current":  configObject(c),
 		"session":  s.Name(),
-		"python":   done.Environment.Python,
+	}
+	if python := done.Environment.Python; python != "" {
+		answer["python"] = python
 	}
 	if done.Lost {
 		answer["lost"] = true
@@ -112,7 +127,7 @@ func needs(a *call, c pyenv.Config) {
 // configObject is a configuration with the predecessor's keys, as far as they are set.
 func configObject(c pyenv.Config) object {
 	o := object{}
-	for name, value := range map[string]string{"type": c.Type, "conda_name": c.CondaName, "venv_path": c.VenvPath, "uv_venv_path": c.UVVenvPath} {
+	for name, value := range map[string]string{"type": c.Type, "conda_name": c.CondaName, "venv_path": c.VenvPath, "uv_venv_path": c.UVVenvPath, "server": c.Server, "kernel_name": c.Kernelspec, "kernel_id": c.KernelID} {
 		if value != "" {
 			o[name] = value
 		}
@@ -127,10 +142,10 @@ func (t *tools) getEnvironmentConfig() tool {
 	return tool{
 		name:        "get_environment_config",
 		title:       "Show the Python environment",
-		description: "Show which Python environment a session uses and whether it works: kind, paths, Python and ipykernel versions, warnings, working directory, code storage and record directory. With list, shows the environments on this machine instead. Starts no kernel.",
+		description: "Show which Python environment a session uses and whether it works: kind, paths, Python and ipykernel versions, warnings, working directory, code storage and record directory. Starts no kernel.",
 		arguments: []argument{
 			{name: "session", kind: "string", description: "Session to show. Default \"default\"."},
-			{name: "list", kind: "boolean", description: "true: list the environments and Pythons on this machine, near ones first, each with the arguments for configure_environment. Default false."},
+			{name: "list", kind: "boolean", description: "true: list the environments and Pythons on this machine, near ones first, with the arguments for configure_environment."},
 		},
 		hints:  hints{readOnly: true, idempotent: true},
 		handle: t.handleGetEnvironmentConfig,
@@ -185,6 +200,9 @@ func (t *tools) describeEnvironment(ctx context.Context, s *session.Session) obj
 	if err != nil {
 		return object{"works": false, "error": explain(err)}
 	}
+	if env.Kind == kinds.Jupyter {
+		return elsewhereObject(env, s)
+	}
 	o := object{
 		"works":     true,
 		"kind":      string(env.Kind),
@@ -200,6 +218,18 @@ func (t *tools) describeEnvironment(ctx context.Context, s *session.Session) obj
 	}
 	if len(env.Warnings) > 0 {
 		o["warnings"] = env.Warnings
+	}
+	return o
+}
+
+// elsewhereObject tells of a kernel on a Jupyter server, as far as it is known here.
+func elsewhereObject(env *pyenv.Environment, s *session.Session) object {
+	o := object{"works": true, "kind": string(env.Kind), "name": env.Name}
+	if env.Info.Version != "" {
+		o["version"] = env.Info.Version
+	}
+	if id := s.KernelID(); id != "" {
+		o["kernel_id"] = id
 	}
 	return o
 }

@@ -46,6 +46,9 @@ func (t *tools) listEnvironments(ctx context.Context, a *call, s *session.Sessio
 		"found":   len(list.Found),
 		"choose":  "configure_environment with an item's \"configure\"; ipykernel null: it is installed on first use where that is allowed",
 	}
+	if servers := t.jupyterServers(ctx); len(servers) > 0 {
+		answer["jupyter_servers"] = servers
+	}
 	if len(list.Skipped) > 0 {
 		answer["not_looked_at"] = list.Skipped[:min(len(list.Skipped), maxSkipped)]
 	}
@@ -61,6 +64,33 @@ func (t *tools) listEnvironments(ctx context.Context, a *call, s *session.Sessio
 		rows = append(rows, row)
 	}
 	return jsonTables(answer, table{"environments", rows}, table{"more", more})
+}
+
+// jupyterServers tells what the servers of the settings can start, and what runs there.
+func (t *tools) jupyterServers(ctx context.Context) []object {
+	var all []object
+	for _, there := range t.sessions.Elsewhere(ctx) {
+		o := object{"server": there.Name, "configure": object{"type": string(kinds.Jupyter), "server": there.Name}}
+		if there.Err != nil {
+			o["broken"] = explain(there.Err)
+		}
+		var specs []string
+		for _, k := range there.Kernelspecs {
+			specs = append(specs, k.Name)
+		}
+		var running []object
+		for _, k := range there.Running[:min(len(there.Running), maxSkipped)] {
+			running = append(running, object{"kernel_id": k.ID, "kernel_name": k.Name, "state": k.State, "last_activity": k.LastActivity})
+		}
+		if len(specs) > 0 {
+			o["kernel_names"] = specs
+		}
+		if len(running) > 0 {
+			o["running"] = running
+		}
+		all = append(all, o)
+	}
+	return all
 }
 
 // maxSkipped bounds how many places that were passed over are named.

@@ -14,6 +14,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
@@ -68,12 +69,37 @@ func (t *tools) handleInstallDependencies(ctx context.Context, a *call) *mcp.Cal
 	if err != nil {
 		return jsonError(err)
 	}
+	if s.Config().Elsewhere() {
+		return t.installElsewhere(ctx, a, s, wanted, upgrade, deadline)
+	}
 	e, err := s.Install(conversation(ctx), wanted, upgrade)
 	if err != nil {
 		return jsonError(err)
 	}
 	t.wait(ctx, e, deadline)
 	return t.installAnswer(ctx, e, a.Notes())
+}
+
+// installElsewhere installs with the pip of a kernel that is not on this machine: as
+// code, in the session's queue, and answered as code is.
+func (t *tools) installElsewhere(ctx context.Context, a *call, s *session.Session, wanted packaging.Wanted, upgrade bool, deadline time.Time) *mcp.CallToolResult {
+	var requirements []string
+	for _, r := range wanted.Requirements {
+		if r.Path != "" {
+			return jsonError(fmt.Errorf("nothing was installed: %s is a path on this machine, and the session's kernel is on another", r.Path))
+		}
+		requirements = append(requirements, r.String())
+	}
+	code, err := elsewhere.InstallCode(requirements, upgrade)
+	if err != nil {
+		return jsonError(err)
+	}
+	e, err := s.Execute(session.Request{By: conversation(ctx), Code: code})
+	rpc.Queued(ctx)
+	if err != nil {
+		return jsonError(err)
+	}
+	return t.finish(ctx, a, e, deadline, []string{"installed by the pip of the kernel's own Python, as code of this session"})
 }
 
 // wanted reads what is to be installed. Directories are opened only for what names

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // BusyError says that a session cannot be changed because code runs in it.
@@ -39,7 +41,11 @@ func (s *Session) Configure(ctx context.Context, by *Conversation, c pyenv.Confi
 	if err := s.busy(force); err != nil {
 		return Switch{}, err
 	}
-	env, notice, err := s.manager.environmentWithKernel(ctx, by, c)
+	look := s.manager.environmentWithKernel
+	if c.Elsewhere() {
+		look = s.manager.lookElsewhere
+	}
+	env, notice, err := look(ctx, by, c)
 	if err != nil {
 		return Switch{}, err
 	}
@@ -50,7 +56,7 @@ func (s *Session) Configure(ctx context.Context, by *Conversation, c pyenv.Confi
 	}
 	k, current := s.kernel, s.current
 	done := Switch{Previous: s.config, Current: c, Environment: env, Notice: notice}
-	if k != nil && !force && s.env.Same(env) {
+	if k != nil && !force && (s.env.Same(env) || c.Elsewhere() && c == s.config) {
 		s.config, done.Kept = c, true
 		s.mu.Unlock()
 		return done, nil
@@ -93,6 +99,20 @@ func (m *Manager) environmentWithKernel(ctx context.Context, by *Conversation, c
 	}
 }
 
+// lookElsewhere asks a Jupyter server whether it has what is wanted. The environment
+// it returns is none on this machine.
+func (m *Manager) lookElsewhere(ctx context.Context, _ *Conversation, c pyenv.Config) (env *pyenv.Environment, notice string, err error) {
+	server, err := m.config.Servers.Find(c.Server)
+	if err != nil {
+		return nil, "", err
+	}
+	name, err := server.Check(ctx, c.Kernelspec, c.KernelID)
+	if err != nil {
+		return nil, "", err
+	}
+	return &pyenv.Environment{Kind: kinds.Jupyter, Name: name + " on " + server.String()}, "", nil
+}
+
 // stopTime is how long a kernel may take to exit by itself before it is killed.
 const stopTime = 2 * time.Second
 
@@ -116,6 +136,27 @@ func (s *Session) Config() pyenv.Config {
 	return s.config
 }
 
+// FirstServer is the name of the first Jupyter server of the settings, or what
+// JUPYTER_SERVER_URL would be called.
+func (m *Manager) FirstServer() string {
+	return append(m.config.Servers.Names(), elsewhere.Default)[0]
+}
+
+// Elsewhere asks the Jupyter servers of the settings what they have.
+func (m *Manager) Elsewhere(ctx context.Context) []elsewhere.There {
+	return m.config.Servers.Look(ctx)
+}
+
+// KernelID is the id of the session's kernel on a Jupyter server, or "".
+func (s *Session) KernelID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kernel == nil {
+		return ""
+	}
+	return s.kernel.Info().ID
+}
+
 // Environments lists what is on this machine; it starts nothing.
 func (m *Manager) Environments(ctx context.Context, by *Conversation) pyenv.Listing {
 	return m.provisioner(by).Installer.Finder.List(ctx)
@@ -130,7 +171,7 @@ const shadowsTime = 5 * time.Second
 func (m *Manager) Shadows(ctx context.Context, by *Conversation) codefile.Shadows {
 	return func(module string) (string, bool) {
 		config := m.DefaultFor(by)
-		if !config.Configured() && !m.config.Provisioner.ManagedReady() {
+		if config.Elsewhere() || !config.Configured() && !m.config.Provisioner.ManagedReady() {
 			return "", false
 		}
 		ctx, cancel := context.WithTimeout(ctx, shadowsTime)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
@@ -89,8 +90,12 @@ func (s *Session) Environment(ctx context.Context, by *Conversation, progress fu
 		env = nil
 	}
 	s.mu.Unlock()
-	if env != nil {
+	switch {
+	case env != nil:
 		return env, nil
+	case config.Elsewhere():
+		env, _, err := s.manager.lookElsewhere(ctx, by, config)
+		return env, err
 	}
 	if progress == nil {
 		progress = func(string) {}
@@ -104,6 +109,40 @@ func (s *Session) Check(ctx context.Context, by *Conversation, names []string) (
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.Config().Elsewhere() {
+		statuses, err := s.checkElsewhere(ctx, names)
+		return env, statuses, err
+	}
 	statuses, err := s.manager.provisioner(by).Installer.Finder.Check(ctx, env, names)
 	return env, statuses, err
+}
+
+// checkElsewhere asks the kernel itself, which must be there.
+func (s *Session) checkElsewhere(ctx context.Context, names []string) ([]pyenv.PackageStatus, error) {
+	s.mu.Lock()
+	k := s.kernel
+	s.mu.Unlock()
+	if k == nil {
+		return nil, &NoKernelError{Session: s.name}
+	}
+	expression, err := elsewhere.CheckExpression(names)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := k.Evaluate(ctx, expression)
+	if err != nil {
+		return nil, err
+	}
+	found, err := elsewhere.ReadPackages(shown)
+	if err != nil {
+		return nil, err
+	}
+	statuses := make([]pyenv.PackageStatus, len(found))
+	for i, p := range found[:min(len(found), len(names))] {
+		statuses[i] = pyenv.PackageStatus{Requested: names[i], Name: p.Name, Installed: p.Installed, Satisfied: p.Installed, Version: p.Version}
+		if p.Module {
+			statuses[i].Via = pyenv.ViaPath
+		}
+	}
+	return statuses, nil
 }

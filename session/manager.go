@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/livenotebook"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
@@ -36,6 +37,8 @@ type Config struct {
 	Host        *kernel.Host
 	Provisioner *provision.Provisioner
 	Environment pyenv.Config // of sessions that chose none
+	// Servers are the Jupyter servers that the settings name; nil for none.
+	Servers *elsewhere.Servers
 	// Storage opens the code storage, or tells why it cannot be used. It is called
 	// when needed.
 	Storage func() (*codefile.Store, error)
@@ -93,6 +96,9 @@ func NewManager(c Config) *Manager {
 	starts, err := history.Claim(c.StateDir)
 	if err != nil {
 		c.Log.Warn("state directory", "err", err)
+	}
+	if c.Servers == nil {
+		c.Servers = elsewhere.New(nil)
 	}
 	var overs *history.Overs
 	if c.Overs != "" {

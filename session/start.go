@@ -1,13 +1,16 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
 
@@ -30,6 +33,9 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	}
 	if deaths >= maxDeaths {
 		return nil, &RestartsError{Session: s.name, Deaths: deaths}
+	}
+	if config.Elsewhere() {
+		return s.connect(e, config)
 	}
 	c := s.manager.config
 	storage, err := c.Storage()
@@ -76,17 +82,12 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	kept := s.manager.follow(e.request.By, k, work.Path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		s.wg.Go(k.Close)
-		return nil, ErrClosed
+	if err := s.adoptLocked(e, k, env, next); err != nil {
+		return nil, err
 	}
-	s.kernel, s.env, s.generation, s.variables = k, env, next, e.request.By.variables()
 	s.manager.noteKernel(history.Kernel{Record: k.Info().RecordDir, Session: s.name, Generation: next, Storage: storage.Dir(), WorkDir: work.Path, Owner: s.manager.config.Owner})
 	if next == 1 && !s.alone {
 		e.workDir = work.Path
-	}
-	if next > 1 {
-		e.notices = append(e.notices, fmt.Sprintf("new kernel, generation %d: the variables and imports of generation %d are gone", next, next-1))
 	}
 	if env.Made != "" {
 		e.notices = append(e.notices, env.Made)
@@ -99,8 +100,86 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	}
 	e.notices = append(e.notices, env.Warnings...)
 	e.notices = append(e.notices, kept...)
-	s.wg.Go(func() { s.died(k) })
 	return k, nil
+}
+
+// adoptLocked makes k, which has just started for e, the session's kernel. The caller
+// must hold s.mu.
+func (s *Session) adoptLocked(e *Execution, k *kernel.Kernel, env *pyenv.Environment, generation int) error {
+	if s.closed {
+		s.wg.Go(k.Close)
+		return ErrClosed
+	}
+	s.kernel, s.env, s.generation, s.variables = k, env, generation, e.request.By.variables()
+	if generation > 1 {
+		e.notices = append(e.notices, fmt.Sprintf("new kernel, generation %d: the variables and imports of generation %d are gone", generation, generation-1))
+	}
+	s.wg.Go(func() { s.died(k) })
+	return nil
+}
+
+// connect is ready for a kernel of a Jupyter server.
+func (s *Session) connect(e *Execution, config pyenv.Config) (*kernel.Kernel, error) {
+	m := s.manager
+	server, err := m.config.Servers.Find(config.Server)
+	if err != nil {
+		return nil, err
+	}
+	s.activity(e, "starting a kernel on "+server.String())
+	s.mu.Lock()
+	next := s.generation + 1
+	s.mu.Unlock()
+	k, err := kernel.Connect(e.ctx, m.config.Host, kernel.Spec{
+		Session:     s.name,
+		Generation:  next,
+		Environment: elsewhereName(config, server),
+		PlainPython: e.request.By.plainPython(),
+	}, kernel.Elsewhere{Server: server, Kernelspec: config.Kernelspec, ID: config.KernelID})
+	if err != nil {
+		return nil, err
+	}
+	work := m.elsewherePlace()
+	kept := m.follow(e.request.By, k, work.WorkDir)
+	env := &pyenv.Environment{Kind: kinds.Jupyter, Name: k.Info().Kernelspec + " on " + server.String()}
+	env.Info.Version = k.Info().PythonVersion
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.adoptLocked(e, k, env, next); err != nil {
+		return nil, err
+	}
+	work.Record, work.Session, work.Generation = k.Info().RecordDir, s.name, next
+	m.noteKernel(work)
+	if next == 1 {
+		e.notices = append(e.notices, elsewhereNotice(k.Info()))
+	}
+	e.notices = append(e.notices, kept...)
+	return k, nil
+}
+
+// elsewherePlace is where the runs of a kernel elsewhere belong on this machine.
+func (m *Manager) elsewherePlace() history.Kernel {
+	place := history.Kernel{Owner: m.config.Owner}
+	if storage, err := m.config.Storage(); err == nil {
+		place.Storage = storage.Dir()
+		if work, err := m.workDir(storage); err == nil {
+			place.WorkDir = work.Path
+		}
+	}
+	return place
+}
+
+// elsewhereName is what the record calls such an environment.
+func elsewhereName(c pyenv.Config, server *gateway.Server) string {
+	name := string(kinds.Jupyter) + " " + cmp.Or(c.KernelID, c.Kernelspec, "default kernel")
+	return name + " on " + server.String()
+}
+
+// elsewhereNotice tells once what is different there.
+func elsewhereNotice(info kernel.Info) string {
+	if !info.Ours {
+		return fmt.Sprintf("this is kernel %s, which somebody else has started on %s: its variables are theirs too, and it goes on when this session ends. Files are read and written there, not here", info.ID, info.Server)
+	}
+	return fmt.Sprintf("the kernel runs on %s (kernel_id %s): files are read and written there, not here", info.Server, info.ID)
 }
 
 // maxDeaths is how many kernels of a session may die, without one finished run

@@ -115,6 +115,9 @@ type madeFiles = func(stored []string) ([]files.Made, int)
 // it returns tells what the run made there; stored files are not told, nor what git
 // ignores.
 func (s *Session) watchFiles(k *kernel.Kernel) madeFiles {
+	if k.Info().Server != "" { // its files are not here
+		return func([]string) ([]files.Made, int) { return nil, 0 }
+	}
 	dir := files.WorkingDir(k.Info().PID, k.Dir())
 	return s.watcher.Begin(dir, func(names []string) map[string]bool {
 		return s.notMade(dir, names)

@@ -9,6 +9,7 @@
 #             Python that is not here is left out.
 #   old       of these 3.7 alone
 #   virtualenv the program virtualenv, for what it makes
+#   jupyter   a Jupyter server
 #   client    a Python MCP client nobody here wrote
 #   node      TypeScript MCP clients nobody here wrote
 #   packaging the tool that knows MCPB bundles
@@ -80,6 +81,7 @@ make_kernel7() { make_venv kernel7 testdata/python/ipykernel7.txt; }
 make_scripts() { make_venv scripts testdata/python/scripts.txt; }
 make_kernel6() { make_venv kernel6 testdata/python/ipykernel6.txt; }
 make_virtualenv() { make_venv virtualenv testdata/python/virtualenv.txt; }
+make_jupyter() { make_venv jupyter testdata/python/jupyter.txt; }
 make_client() { make_venv client testdata/clients/requirements.txt; }
 
 # python_of MINOR: a Python of that version, from pyenv or PATH. It is run to be
@@ -143,6 +145,7 @@ for name in "$@"; do
     kernel6) once kernel6 testdata/python/ipykernel6.txt make_kernel6 ;;
     scripts) once scripts testdata/python/scripts.txt make_scripts ;;
     virtualenv) once virtualenv testdata/python/virtualenv.txt make_virtualenv ;;
+    jupyter) once jupyter testdata/python/jupyter.txt make_jupyter ;;
     pythons) make_pythons 3.7 3.9 3.10 3.11 3.12 3.13 ;;
     old) make_pythons 3.7 ;;
     client) once client testdata/clients/requirements.txt make_client ;;

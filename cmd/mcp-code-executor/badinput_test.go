@@ -45,7 +45,7 @@ func TestBadEnvironment(t *testing.T) {
 		settings []string
 		parts    []string
 	}{
-		{"unknown type", []string{"ENV_TYPE=poetry"}, []string{"ENV_TYPE", "poetry", "conda, venv or venv-uv"}},
+		{"unknown type", []string{"ENV_TYPE=poetry"}, []string{"ENV_TYPE", "poetry", "conda, venv, venv-uv or jupyter"}},
 		{"type without its path", []string{"ENV_TYPE=venv"}, []string{"VENV_PATH", "not set"}},
 		{"uv without its path", []string{"ENV_TYPE=venv-uv"}, []string{"UV_VENV_PATH", "not set"}},
 		{"missing", []string{"ENV_TYPE=venv", "VENV_PATH=" + path("nowhere")}, []string{path("nowhere")}},

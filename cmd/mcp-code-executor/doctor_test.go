@@ -149,7 +149,7 @@ func ailments(t *testing.T) map[string]ailment {
 		return func(*testing.T) patient { return patient{settings: settings} }
 	}
 	return map[string]ailment{
-		"unknown type": {set("ENV_TYPE=poetry"), "environment", false, []string{`ENV_TYPE="poetry"`, "fix: use conda, venv or venv-uv"}},
+		"unknown type": {set("ENV_TYPE=poetry"), "environment", false, []string{`ENV_TYPE="poetry"`, "fix: use conda, venv, venv-uv or jupyter"}},
 		"type alone":   {set("ENV_TYPE=venv"), "environment", false, []string{"VENV_PATH is not set", "fix: set VENV_PATH"}},
 		"two choices":  {set("VENV_PATH=/a", "UV_VENV_PATH=/b"), "environment", false, []string{"ENV_TYPE is not set", "fix: set ENV_TYPE"}},
 		"absent venv":  {set("VENV_PATH=/nowhere/env"), "environment", false, []string{"/nowhere/env", "fix: python3 -m venv /nowhere/env"}},

@@ -44,7 +44,9 @@ var layers = []layer{
 	{"kernel/processtest", nil, "tests of processes look for what is left of them"},
 	{"kernel/testneeds", nil, "tests of every package ask it what this machine has"},
 	{"kernel/kerneltest", []string{"kernel/guard", "kernel/jupyter", "kernel/zmq"}, "a scripted kernel stands where the process and the wire are"},
-	{"kernel", []string{"kernel/jupyter", "kernel/zmq", "kernel/launch", "kernel/guard", "kernel/record", "kernel/rundir"},
+	{"kernel/gateway", []string{"kernel/jupyter"}, "it speaks a server's protocol and does not know what the messages mean"},
+	{"kernel/gateway/gatewaytest", []string{"kernel/gateway", "kernel/testneeds"}, "it starts Jupyter servers for tests of all that stands on them"},
+	{"kernel", []string{"kernel/gateway", "kernel/jupyter", "kernel/zmq", "kernel/launch", "kernel/guard", "kernel/record", "kernel/rundir"},
 		"mechanism: it knows no environment, no session, no MCP"},
 	{"session/spelling", nil, "how far names are apart is known without knowing what they name"},
 	{"session/codefile", []string{"kernel/flock", "session/spelling"}, "files are confined without knowing what runs them"},
@@ -67,7 +69,8 @@ var layers = []layer{
 	{"session/notebook", []string{"kernel/jupyter", "kernel/record"}, "a record is told as a notebook, and a notebook read, without knowing sessions, kernels or storage"},
 	{"session/history", []string{"kernel/flock", "kernel/jupyter", "kernel/record", "session/codefile", "session/notebook"}, "what ran in servers of the past is found and written without knowing any that lives"},
 	{"session/livenotebook", []string{"kernel/record", "session/codefile", "session/notebook"}, "it follows records and writes files, whatever runs in the kernels"},
-	{"session", []string{"kernel", "kernel/flock", "kernel/guard", "kernel/jupyter", "kernel/record", "session/cells", "session/codefile", "session/figures", "session/files", "session/history", "session/livenotebook", "session/notebook",
+	{"session/elsewhere", []string{"kernel/gateway"}, "which servers there are is known without a session, and no model gives an address"},
+	{"session", []string{"kernel", "kernel/flock", "kernel/gateway", "session/elsewhere", "session/pyenv/kinds", "kernel/guard", "kernel/jupyter", "kernel/record", "session/cells", "session/codefile", "session/figures", "session/files", "session/history", "session/livenotebook", "session/notebook",
 		"session/pyenv", "session/pyenv/install", "session/pyenv/packaging", "session/pyenv/provision", "session/variables"},
 		"policy: it knows both kernels and environments, but neither sockets nor words"},
 	{"mcp/render", []string{"kernel/jupyter"}, "it shows outputs, whoever asks: an export or a viewer uses it too"},
@@ -75,11 +78,11 @@ var layers = []layer{
 	{"mcp/streamable", []string{"mcp/rpc"}, "it carries messages over HTTP, whoever they belong to and whatever tools there are"},
 	{"mcp/arguments", []string{"mcp/render", "session/spelling"}, "arguments are decoded without knowing the tool, or how they came"},
 	{"mcp/clients", []string{"mcp/render", "mcp/rpc"}, "what a client shows and means is known without knowing the tools"},
-	{"mcp", []string{"mcp/arguments", "mcp/clients", "mcp/render", "mcp/rpc", "session", "session/codefile", "session/history", "session/notebook", "session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/kinds", "session/pyenv/packaging", "session/pyenv/provision", "kernel/jupyter"},
+	{"mcp", []string{"session/elsewhere", "mcp/arguments", "mcp/clients", "mcp/render", "mcp/rpc", "session", "session/codefile", "session/history", "session/notebook", "session/pyenv", "session/pyenv/host", "session/pyenv/install", "session/pyenv/kinds", "session/pyenv/packaging", "session/pyenv/provision", "kernel/jupyter"},
 		"words: of a kernel it knows the outputs, never a socket or a process"},
 	{"cmd/mcp-code-executor/terminal", nil, "it draws a line, whatever that says"},
-	{"cmd/mcp-code-executor/settings", []string{"session/pyenv", "session/pyenv/host"}, "the table says what was set, and starts nothing"},
-	{"cmd/mcp-code-executor/server", []string{"cmd/mcp-code-executor/settings", "mcp", "session", "session/codefile", "session/pyenv/host", "session/pyenv/provision", "kernel", "kernel/guard"},
+	{"cmd/mcp-code-executor/settings", []string{"session/elsewhere", "session/pyenv/kinds", "session/pyenv", "session/pyenv/host"}, "the table says what was set, and starts nothing"},
+	{"cmd/mcp-code-executor/server", []string{"cmd/mcp-code-executor/settings", "mcp", "session", "session/codefile", "session/elsewhere", "session/pyenv/host", "session/pyenv/provision", "kernel", "kernel/guard"},
 		"it wires the parts; frames and messages are no part of that"},
 	{"cmd/mcp-code-executor/config/edit", nil, "it changes an entry in bytes, whatever the file is"},
 	{"cmd/mcp-code-executor/config", []string{"cmd/mcp-code-executor/config/edit", "cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server"},
@@ -116,7 +119,9 @@ var outside = []struct {
 	{"golang.org/x/term", []string{"cmd/mcp-code-executor/terminal"}, "whether a person watches is asked in one place"},
 	{"github.com/google/go-cmp", nil, "it is for tests and panics by design"},
 	{"github.com/rogpeppe/go-internal", []string{"cmd/mcp-code-executor/setup"}, "its diff is shown to a person; the rest is for tests"},
-	{"net/http", []string{"mcp/streamable", "cmd/mcp-code-executor/serve"}, "only who starts \"serve\" has a port opened, and nobody is called"},
+	{"net/http", []string{"mcp/streamable", "cmd/mcp-code-executor/serve", "kernel/gateway", "kernel/gateway/gatewaytest"},
+		"only who starts \"serve\" has a port opened, and only Jupyter servers that a person has named are called"},
+	{"github.com/coder/websocket", []string{"kernel/gateway"}, "only a Jupyter server is spoken to that way"},
 	{"log", nil, "it writes where nobody chose; log/slog goes where cmd says"},
 	{"plugin", nil, "the binary is static"},
 }
@@ -201,7 +206,7 @@ func TestLayersPointDown(t *testing.T) {
 			if above[imported] {
 				t.Errorf("%s may import %s, which stands above it", l.pkg, imported)
 			}
-			if strings.HasPrefix(imported, "cmd/") && !strings.HasPrefix(l.pkg, "cmd/") || imported == "kernel/kerneltest" || imported == "kernel/processtest" || (imported == "kernel/testneeds" || imported == "session/pyenv/pyenvtest") && l.pkg != "session/pyenv/pyenvtest" {
+			if strings.HasPrefix(imported, "cmd/") && !strings.HasPrefix(l.pkg, "cmd/") || imported == "kernel/kerneltest" || imported == "kernel/processtest" || (imported == "kernel/testneeds" || imported == "session/pyenv/pyenvtest") && l.pkg != "session/pyenv/pyenvtest" && l.pkg != "kernel/gateway/gatewaytest" {
 				t.Errorf("%s may import %s, which nothing imports", l.pkg, imported)
 			}
 		}

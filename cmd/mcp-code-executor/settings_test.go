@@ -21,7 +21,7 @@ func wrongSettings() map[string][]string {
 		"SESSION_IDLE_LIMIT=30":   {`SESSION_IDLE_LIMIT="30"`, "without a unit", "SESSION_IDLE_LIMIT=30m"},
 		"LOG_LEVEL=verbose":       {`LOG_LEVEL="verbose"`, "is not a log level", "LOG_LEVEL=debug"},
 		"ENV_DENY=[x-":            {`ENV_DENY="[x-"`, "no Python is started", "AWS_*"},
-		"ENV_TYPE=poetry":         {`ENV_TYPE="poetry"`, "no Python is started", "conda, venv or venv-uv"},
+		"ENV_TYPE=poetry":         {`ENV_TYPE="poetry"`, "no Python is started", "conda, venv, venv-uv or jupyter"},
 		"CONDA_ENV_NAME=/nowhere": {"ENV_TYPE is not set, and CONDA_ENV_NAME and VENV_PATH are", "set ENV_TYPE"},
 		"UV_VENV_PATH=/nowhere":   {"ENV_TYPE is not set, and VENV_PATH and UV_VENV_PATH are", "set ENV_TYPE"},
 		"CODE_STORAGE_DIR=/":      nil, // nobody can tell a wrong path from a right one before it is used

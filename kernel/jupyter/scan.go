@@ -288,3 +288,12 @@ func hex4(s []byte) rune {
 	}
 	return r
 }
+
+// EachMember calls fn with the members of the JSON object raw, values as they are
+// written. Python's NaN and Infinity are values too.
+func EachMember(raw []byte, fn func(name string, value []byte)) error {
+	return eachMember(raw, func(key, value []byte) bool {
+		fn(string(unquote(key)), value)
+		return true
+	})
+}

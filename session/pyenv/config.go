@@ -14,7 +14,16 @@ type Config struct {
 	CondaName  string // CONDA_ENV_NAME: a name, "base" or a path
 	VenvPath   string // VENV_PATH: the directory, its bin, or the python
 	UVVenvPath string // UV_VENV_PATH: the same
+
+	// Server is the name of a Jupyter server, whose kernels take the place of an
+	// environment; Kernelspec what to start there, "" its default; KernelID a kernel
+	// that runs there already.
+	Server, Kernelspec, KernelID string
 }
+
+// Elsewhere reports whether the kernel is a Jupyter server's: there is no environment
+// to resolve.
+func (c Config) Elsewhere() bool { return c.Server != "" }
 
 // Configured reports whether the user chose anything; without a choice Resolve
 // gives the managed environment, which can take minutes to make the first time.
@@ -36,6 +45,7 @@ func (c Config) kind() (kinds.Kind, error) {
 		{kinds.Conda, "CONDA_ENV_NAME", c.CondaName},
 		{kinds.Venv, "VENV_PATH", c.VenvPath},
 		{kinds.UV, "UV_VENV_PATH", c.UVVenvPath},
+		{kinds.Jupyter, "JUPYTER_SERVER_URL", c.Server},
 	}
 	if c.Type != "" {
 		for _, s := range settings {
@@ -49,7 +59,7 @@ func (c Config) kind() (kinds.Kind, error) {
 			return s.kind, nil
 		}
 		return "", &host.ConfigError{Variable: "ENV_TYPE", Value: c.Type, Reason: "is not a known type",
-			Fix: "use conda, venv or venv-uv, or unset it to use the managed environment"}
+			Fix: "use conda, venv, venv-uv or jupyter, or unset it to use the managed environment"}
 	}
 	kind, set := kinds.Managed, []string(nil)
 	for _, s := range settings {
@@ -59,7 +69,7 @@ func (c Config) kind() (kinds.Kind, error) {
 	}
 	if len(set) > 1 {
 		return "", &host.ConfigError{Variable: "ENV_TYPE", Reason: "is not set, and " + strings.Join(set, " and ") + " are",
-			Fix: "set ENV_TYPE to conda, venv or venv-uv to say which one counts"}
+			Fix: "set ENV_TYPE to conda, venv, venv-uv or jupyter to say which one counts"}
 	}
 	return kind, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/mcp"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
@@ -106,6 +107,7 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 		Host:        p.Host,
 		Provisioner: p.Provisioner,
 		Environment: p.settings.Environment,
+		Servers:     jupyterServers(p.settings, p.Log),
 		Storage:     sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(p.places.Storage) }),
 		WorkDir:     func() session.WorkDir { return p.places.WorkDir },
 		StateDir:    p.places.State,
@@ -118,6 +120,25 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 	})
 	words.Sessions, words.Version, words.Log = p.Sessions, p.version, p.Log
 	p.Server = mcp.New(words)
+}
+
+// jupyterServers are those of the settings.
+func jupyterServers(s settings.Settings, log *slog.Logger) *elsewhere.Servers {
+	var ca []byte
+	if s.Jupyter.CA != "" {
+		var err error
+		if ca, err = os.ReadFile(absolute(s.Jupyter.CA)); err != nil {
+			log.Error("reading JUPYTER_CA", "err", err) // connections will say that nobody is trusted
+		}
+	}
+	var all []elsewhere.Address
+	if s.Jupyter.URL != "" {
+		all = append(all, elsewhere.Address{Name: elsewhere.Default, URL: s.Jupyter.URL, Token: s.Jupyter.Token, CA: ca})
+	}
+	for _, more := range s.Jupyter.More {
+		all = append(all, elsewhere.Address{Name: more.Name, URL: more.URL, CA: ca})
+	}
+	return elsewhere.New(all)
 }
 
 // ProvisionerFor finds environments for a client with variables of its own.

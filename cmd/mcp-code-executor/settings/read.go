@@ -7,15 +7,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // Settings are the values in force.
 type Settings struct {
 	WorkDir     string       // WORK_DIR as given, "" for the default place
 	Storage     string       // CODE_STORAGE_DIR as given, "" for the default place
-	Environment pyenv.Config // ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH
+	Environment pyenv.Config // ENV_TYPE, CONDA_ENV_NAME, VENV_PATH, UV_VENV_PATH, JUPYTER_SERVER_URL and KERNEL_NAME
+	Jupyter     Jupyter
 	// KernelInstall is "auto", "env", "sidecar" or "never".
 	KernelInstall string
 	// UVInstall is "auto" or "never".
@@ -34,6 +37,16 @@ type Settings struct {
 	// Problems are the wrong values, in the order of the table.
 	Problems []Problem
 }
+
+// Jupyter are the Jupyter servers that are set.
+type Jupyter struct {
+	URL, Token string
+	CA         string // path of a PEM file
+	More       []NamedURL
+}
+
+// NamedURL is one of JUPYTER_SERVERS.
+type NamedURL struct{ Name, URL string }
 
 // Problem is a value that is none of the legal ones.
 type Problem struct {
@@ -79,12 +92,29 @@ func Read(getenv func(string) string) Settings {
 			value = expandVariables(value, getenv)
 		}
 		if p := row.read(&s, value); p != nil {
-			p.Name, p.Value = row.Name, value
+			if p.Name = row.Name; !row.Secret {
+				p.Value = value
+			}
 			s.Problems = append(s.Problems, *p)
 		}
 	}
+	s.chooseServer()
 	s.judgeEnvironment()
 	return s
+}
+
+// chooseServer makes the first Jupyter server the environment, where one is to be it.
+func (s *Settings) chooseServer() {
+	c := &s.Environment
+	switch {
+	case s.Jupyter.URL != "":
+		c.Server = elsewhere.Default
+	case c.Type == string(kinds.Jupyter) && len(s.Jupyter.More) > 0:
+		c.Server = s.Jupyter.More[0].Name
+	}
+	if c.Server == "" || c.Type != "" && c.Type != string(kinds.Jupyter) {
+		c.Server, c.Kernelspec = "", ""
+	}
 }
 
 // judgeEnvironment adds what the finder of environments refuses to work with.

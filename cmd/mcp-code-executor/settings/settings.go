@@ -73,9 +73,9 @@ func Table() []Setting {
 			read: func(s *Settings, value string) *Problem { s.Storage = value; return nil },
 		},
 		{
-			Name: "ENV_TYPE", Rights: true, Default: "follows from which of the next three is set", Values: "conda, venv or venv-uv",
-			Does: "which of the next three to use, if more than one is set",
-			Page: "which of the next three to use: `conda`, `venv` or `venv-uv`",
+			Name: "ENV_TYPE", Rights: true, Default: "follows from which of the next four is set", Values: "conda, venv, venv-uv or jupyter",
+			Does: "which of the next four to use, if more than one is set",
+			Page: "which of the next four to use: `conda`, `venv`, `venv-uv` or `jupyter`",
 			read: func(s *Settings, value string) *Problem { s.Environment.Type = strings.ToLower(value); return nil },
 		},
 		{
@@ -95,6 +95,36 @@ func Table() []Setting {
 			Does: "the same for an environment made by uv",
 			Page: "the same, for an environment made by uv",
 			read: func(s *Settings, value string) *Problem { s.Environment.UVVenvPath = value; return nil },
+		},
+		{
+			Name: "JUPYTER_SERVER_URL", Rights: true, Secret: true, Default: "none", Values: "a URL: https://hub.example/user/me",
+			Does: "the Jupyter server or gateway whose kernels run the code",
+			Page: "a Jupyter server or gateway, whose kernels run the code ([docs/elsewhere.md](elsewhere.md))",
+			read: readJupyterURL,
+		},
+		{
+			Name: "JUPYTER_TOKEN", Secret: true, Default: "none", Values: "a token",
+			Does: "the token for JUPYTER_SERVER_URL, sent to no other host",
+			Page: "the token for `JUPYTER_SERVER_URL`; sent to no other host",
+			read: func(s *Settings, value string) *Problem { s.Jupyter.Token = value; return nil },
+		},
+		{
+			Name: "JUPYTER_CA", Kind: Path, Expand: true, Default: "none", Values: "a path",
+			Does: "a file of certificates to trust besides the system's, for Jupyter servers",
+			Page: "a file of certificates (PEM) to trust besides the system's, for Jupyter servers",
+			read: func(s *Settings, value string) *Problem { s.Jupyter.CA = value; return nil },
+		},
+		{
+			Name: "JUPYTER_SERVERS", Rights: true, Secret: true, Default: "none", Values: "names with URLs: lab=http://localhost:8888 hub=https://hub.example/user/me",
+			Does: "more Jupyter servers, for configure_environment; the token of each is in its URL (?token=)",
+			Page: "more Jupyter servers, for `configure_environment`: `NAME=URL`, separated by spaces. The token of each is in its URL (`?token=`)",
+			read: readJupyterServers,
+		},
+		{
+			Name: "KERNEL_NAME", Rights: true, Default: "the server's default", Values: "a name: python3",
+			Does: "the kernelspec to start on a Jupyter server",
+			Page: "the kernelspec to start on a Jupyter server",
+			read: func(s *Settings, value string) *Problem { s.Environment.Kernelspec = value; return nil },
 		},
 		{
 			Name: "KERNEL_INSTALL", Rights: true, Default: "`auto`", Values: "auto, env, sidecar or never",

@@ -162,7 +162,7 @@ func TestProblem(t *testing.T) {
 	for _, part := range []string{
 		`HISTORY="perhaps\x1b[31mxxx`, "neither on nor off: no record is kept", "fix: HISTORY=on or HISTORY=off",
 		`SESSION_IDLE_LIMIT="30" is a number without a unit`, "SESSION_IDLE_LIMIT=30m for minutes",
-		`ENV_TYPE="poetry" is not a known type: no Python is started; fix: use conda, venv or venv-uv`,
+		`ENV_TYPE="poetry" is not a known type: no Python is started; fix: use conda, venv, venv-uv or jupyter`,
 	} {
 		if !strings.Contains(all, part) {
 			t.Errorf("%q is missing in:\n%s", part, all)

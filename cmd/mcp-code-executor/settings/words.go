@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 )
 
 // Words with a meaning in more than one setting.
@@ -191,4 +193,36 @@ func readLogLevel(s *Settings, value string) *Problem {
 		return &Problem{Reason: "is not a log level", Effect: "warn is used", Fix: "LOG_LEVEL=debug, info, warn, error or off"}
 	}
 	return nil
+}
+
+// readJupyterURL takes an address that gateway.New takes.
+func readJupyterURL(s *Settings, value string) *Problem {
+	if reason := wrongURL(value); reason != "" {
+		return &Problem{Reason: reason, Effect: "no Python is started", Fix: "JUPYTER_SERVER_URL=http://localhost:8888, as `jupyter server list` prints it", Refused: true}
+	}
+	s.Jupyter.URL = value
+	return nil
+}
+
+// readJupyterServers reads NAME=URL, separated by blanks.
+func readJupyterServers(s *Settings, value string) *Problem {
+	for _, entry := range strings.Fields(value) {
+		name, url, found := strings.Cut(entry, "=")
+		reason := wrongURL(url)
+		if !found || name == "" || strings.Contains(name, ":") {
+			reason = "has an entry that is not NAME=URL"
+		}
+		if reason != "" {
+			return &Problem{Reason: reason, Effect: "it is left out, and what follows it", Fix: "JUPYTER_SERVERS=\"lab=http://localhost:8888 hub=https://hub.example/user/me\""}
+		}
+		s.Jupyter.More = append(s.Jupyter.More, NamedURL{name, strings.Trim(url, ",;")})
+	}
+	return nil
+}
+
+func wrongURL(value string) string {
+	if err := elsewhere.CheckURL(value); err != nil {
+		return "is no address of a server: " + err.Error()
+	}
+	return ""
 }

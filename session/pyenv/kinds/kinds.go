@@ -19,6 +19,7 @@ const (
 	Conda   Kind = "conda"   // has conda-meta; micromamba, mamba and pixi too
 	System  Kind = "system"  // a Python that is in no environment
 	Managed Kind = "managed" // the default environment this program made
+	Jupyter Kind = "jupyter" // none here: the kernel is a Jupyter server's
 )
 
 // Installer says which program is the first choice to install into a kind.

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway/gatewaytest"
+)
+
+// TestJupyterServer: sessions whose kernels are those of a Jupyter server. Nothing
+// that the program says has the token.
+func TestJupyterServer(t *testing.T) {
+	t.Parallel()
+	s := gatewaytest.Start(t)
+	p := prepare(t, "JUPYTER_SERVER_URL="+s.URL()+"/lab?token="+gatewaytest.Token, "JUPYTER_SERVERS=other="+s.URL()+"?token=wrong", "LOG_LEVEL=debug")
+	var said strings.Builder
+	var logged bytes.Buffer
+	p.cmd.Stderr = &logged
+	p.start()
+	p.shakeHands()
+	call := func(tool string, a args, parts ...string) result {
+		t.Helper()
+		r := p.call(tool, a)
+		said.WriteString(r.text())
+		has(t, r, parts...)
+		return r
+	}
+	call("get_environment_config", args{}, `"kind":"jupyter"`, `"name":"python3 on `+s.URL()+`"`)
+	call("execute_code", args{"code": "x = 41\nprint('there')\nx + 1"}, "env=jupyter python3 on "+s.URL(), "[note: the kernel runs on "+s.URL()+" (kernel_id ", "\nthere\nOut[1]: 42")
+	running := s.Until(1)
+	call("execute_code", args{"code": "import asyncio\nasyncio.run(asyncio.sleep(0, 'ran'))"}, "'ran'")
+	call("execute_code", args{"code": "def f(n):\n    return 1/n\nf(0)"}, "[error ZeroDivisionError", "line 2, in f(n)")
+	call("inspect_variables", args{}, "x     int")
+	call("check_installed_packages", args{"packages": []string{"ipykernel", "nothing_of_that_name"}}, `"not_installed":["nothing_of_that_name"]`)
+	call("install_dependencies", args{"packages": []string{"nothing of that name"}}, "nothing was installed")
+	call("install_dependencies", args{"packages": []string{"pip"}}, "the pip of the kernel's own Python", "Requirement already satisfied: pip")
+	call("get_environment_config", args{"list": true}, `"server":"jupyter"`, running[0].ID, `"broken":"listing kernelspecs on `, "the token is missing, wrong")
+	call("list_sessions", args{}, "env=jupyter python3 on ")
+	call("execute_code", args{"code": "import time\nprint('begun', flush=True)\ntime.sleep(600)", "timeout_seconds": 2}, "[interrupted", "the session's variables are kept", "begun")
+
+	file := p.done("initialize_code_file", args{"content": "import sys\nprint(sys.argv[1:], x)\nraise ValueError('no')\n", "filename": "sent"})["file_path"]
+	call("execute_code_file", args{"file_path": file, "arguments": []string{"a"}}, "['a'] 41", "ValueError: no", "the kernel is on another machine")
+
+	// Another session joins the kernel, and leaves it.
+	call("configure_environment", args{"type": "jupyter", "kernel_id": running[0].ID, "session": "guest"}, `"status":"success"`)
+	call("execute_code", args{"code": "x", "session": "guest"}, "which somebody else has started", "]: 41")
+	call("stop_session", args{"session": "guest"})
+	call("execute_code", args{"code": "x"}, "]: 41")
+
+	call("execute_code", args{"code": "import os; os.kill(os.getpid(), 9)"}, "[died", "the kernel died on the Jupyter server")
+	call("execute_code", args{"code": "x"}, "generation=2", "NameError")
+	call("configure_environment", args{"type": "jupyter", "server": "nowhere"}, "the settings name jupyter, other")
+	call("configure_environment", args{"type": "jupyter", "server": "other"}, "the token is missing, wrong")
+	call("configure_environment", args{"type": "jupyter", "kernel_name": "cobol"}, "it has python3")
+
+	p.stdin.Close()
+	p.wait(30 * time.Second)
+	s.Until(0)
+	if strings.Contains(said.String()+logged.String(), gatewaytest.Token) {
+		t.Error("something that was said has the token")
+	}
+}

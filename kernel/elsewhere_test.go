@@ -1,0 +1,246 @@
+package kernel_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway/gatewaytest"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
+)
+
+func connect(t *testing.T, e kernel.Elsewhere) *testKernel {
+	t.Helper()
+	k, err := kernel.Connect(t.Context(), newHost(t), kernel.Spec{Session: "test", Generation: 1}, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Close)
+	return &testKernel{Kernel: k, t: t}
+}
+
+// differs says why a case has another result on a Jupyter server; docs/elsewhere.md
+// has the same.
+var differs = map[int]string{
+	13: "sys.stdout is ipykernel's own there, without buffer",
+	29: "so are its warnings",
+	35: "the server's Python has no matplotlib",
+	39: "lone surrogates break ipykernel's own encoder",
+	41: "lone surrogates break ipykernel's own encoder",
+}
+
+// TestMatrixElsewhereCases: code has the same results in a kernel of a Jupyter server
+// as in our own, in both forms of its protocol.
+func TestMatrixElsewhereCases(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	for form, argument := range map[string]string{"v1": "v1.kernel.websocket.jupyter.org", "older": ""} {
+		t.Run(form, func(t *testing.T) {
+			s := gatewaytest.Start(t, gatewaytest.Unlimited, "--ZMQChannelsWebsocketConnection.kernel_ws_protocol="+argument)
+			k := connect(t, kernel.Elsewhere{Server: s.Client(s.Addr)})
+			for _, c := range codeCases {
+				if c.newest || differs[c.number] != "" {
+					continue
+				}
+				c.on(false).run(t, k)
+			}
+		})
+	}
+}
+
+// TestElsewhere: the life of a kernel on a Jupyter server.
+func TestElsewhere(t *testing.T) {
+	t.Parallel()
+	s := gatewaytest.Start(t)
+	there := s.Client(s.Addr)
+
+	k := connect(t, kernel.Elsewhere{Server: there})
+	if result, output := k.run("x = 41\nprint('here')\nx + 1"); result.Outcome != kernel.OutcomeOK || output != "here\n<execute_result 42>" {
+		t.Errorf("%+v %q", result, output)
+	}
+	info := k.Info()
+	if !info.Ours || info.ID == "" || info.Kernelspec != "python3" || info.PID != 0 || info.PythonVersion == "" {
+		t.Errorf("%+v", info)
+	}
+
+	// Somebody else joins it, and leaves it as it is.
+	joined := connect(t, kernel.Elsewhere{Server: there, ID: info.ID})
+	if _, output := joined.run("x"); output != "<execute_result 41>" {
+		t.Errorf("joined: %q", output)
+	}
+	joined.Close()
+	if _, output := k.run("x"); output != "<execute_result 41>" {
+		t.Errorf("after the other has left: %q", output)
+	}
+
+	e := k.send("import time\nprint('waits')\ntime.sleep(600)")
+	k.shows(e, "waits")
+	if stopped, err := k.Interrupt(context.Background()); !stopped || err != nil {
+		t.Errorf("stopped %t, %v", stopped, err)
+	}
+	if <-e.Done(); e.Result().Outcome != kernel.OutcomeInterrupted {
+		t.Errorf("%+v", e.Result())
+	}
+
+	// The server starts it again by itself, under the same id: that is another one.
+	result, _ := k.run("import os; os.kill(os.getpid(), 9)")
+	if result.Outcome != kernel.OutcomeDied || !strings.Contains(result.Exit.String(), "died on the Jupyter server") {
+		t.Errorf("%+v %v", result, result.Exit)
+	}
+	if _, err := k.Execute(kernel.Request{ID: "t-late", Code: "1"}); !errors.Is(err, kernel.ErrDead) {
+		t.Errorf("code for the dead kernel: %v", err)
+	}
+	k.Close()
+	s.Until(0)
+
+	if _, err := kernel.Connect(t.Context(), newHost(t), kernel.Spec{Session: "test"}, kernel.Elsewhere{Server: there, Kernelspec: "no-such"}); err == nil || strings.Contains(err.Error(), gatewaytest.Token) {
+		t.Errorf("an unknown kernelspec: %v", err)
+	}
+}
+
+// TestElsewhereLimit: what a server drops because it comes too fast is told.
+func TestElsewhereLimit(t *testing.T) {
+	t.Parallel()
+	s := gatewaytest.Start(t, "--ZMQChannelsWebsocketConnection.iopub_data_rate_limit=100000")
+	k := connect(t, kernel.Elsewhere{Server: s.Client(s.Addr)})
+	_, output := k.run("for i in range(100): print('x' * 100_000)")
+	if !strings.Contains(output, "<notice Output is lost here: the Jupyter server drops") || !strings.Contains(output, "iopub_data_rate_limit") {
+		t.Errorf("%.500s", output)
+	}
+}
+
+// TestElsewhereEnds: how the far side can go away.
+func TestElsewhereEnds(t *testing.T) {
+	t.Parallel()
+	s := gatewaytest.Start(t)
+	there := s.Client(s.Addr)
+	k := connect(t, kernel.Elsewhere{Server: there})
+	e := k.send("import time\nprint('waits')\ntime.sleep(600)")
+	k.shows(e, "waits")
+	s.Delete(k.Info().ID)
+	if <-e.Done(); e.Result().Outcome != kernel.OutcomeDied || !strings.Contains(e.Result().Exit.String(), "Jupyter server") {
+		t.Errorf("culled: %+v %v", e.Result(), e.Result().Exit)
+	}
+
+	k = connect(t, kernel.Elsewhere{Server: there})
+	e = k.send("import time\nprint('waits')\ntime.sleep(600)")
+	k.shows(e, "waits")
+	s.Stop()
+	s.Again()
+	if <-e.Done(); e.Result().Outcome != kernel.OutcomeDied || !strings.Contains(e.Result().Exit.String(), "Jupyter server") {
+		t.Errorf("server started anew: %+v %v", e.Result(), e.Result().Exit)
+	}
+}
+
+// shows waits until an execution has put out a text.
+func (k *testKernel) shows(e *kernel.Execution, text string) {
+	k.t.Helper()
+	for {
+		changed := e.Changed()
+		if strings.Contains(k.output(e), text) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-e.Done():
+			k.t.Fatalf("ended without %q: %q", text, k.output(e))
+		}
+	}
+}
+
+// proxy passes connections on, until they are cut.
+type proxy struct {
+	net.Listener
+	mu    sync.Mutex // protects conns
+	conns []net.Conn
+}
+
+func startProxy(t *testing.T, to string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{Listener: l}
+	t.Cleanup(func() { l.Close(); p.cut() })
+	go func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", to)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			p.mu.Lock()
+			p.conns = append(p.conns, near, far)
+			p.mu.Unlock()
+			go func() { io.Copy(near, far); near.Close() }()
+			go func() { io.Copy(far, near); far.Close() }()
+		}
+	}()
+	return p
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
+}
+
+// until waits for connections; each has two ends.
+func (p *proxy) until(t *testing.T, ends int) {
+	t.Helper()
+	for t.Context().Err() == nil {
+		p.mu.Lock()
+		n := len(p.conns)
+		p.mu.Unlock()
+		if n >= ends {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// TestElsewhereCut: a connection that breaks in a run is made again; the run goes on,
+// nothing runs twice, and what may be missing is told.
+func TestElsewhereCut(t *testing.T) {
+	t.Parallel()
+	s := gatewaytest.Start(t)
+	p := startProxy(t, s.Addr)
+	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String())})
+	gate := filepath.Join(t.TempDir(), "gate")
+	k.run("runs = 0")
+	e := k.send(fmt.Sprintf("import os, time\nruns += 1\nprint('before')\nwhile not os.path.exists(%q): time.sleep(0.01)\nprint('after')\nruns", gate))
+	k.shows(e, "before")
+	p.cut()
+	k.shows(e, "was lost from")
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-e.Done()
+	if output := k.output(e); e.Result().Outcome != kernel.OutcomeOK || !strings.HasPrefix(output, "before\n<notice The connection to the Jupyter server was lost from ") || !strings.HasSuffix(output, "after\n<execute_result 1>") {
+		t.Errorf("%+v %q", e.Result(), output)
+	}
+
+	// While nothing runs it is no news.
+	p.cut()
+	p.until(t, 2)
+	if result, output := k.run("runs"); result.Outcome != kernel.OutcomeOK || output != "<execute_result 1>" {
+		t.Errorf("%+v %q", result, output)
+	}
+}

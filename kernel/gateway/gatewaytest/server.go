@@ -1,0 +1,127 @@
+// Package gatewaytest starts real Jupyter servers, for tests alone.
+package gatewaytest
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
+)
+
+// Token is the token of each server.
+const Token = "a-secret-token"
+
+// Unlimited is a server's argument, without which it drops output that comes fast.
+const Unlimited = "--ZMQChannelsWebsocketConnection.limit_rate=False"
+
+// Server is a Jupyter server on the loopback, which ends with the test.
+type Server struct {
+	Addr string
+	t    testing.TB
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+}
+
+// Start starts one with these arguments and waits until it answers.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Addr: l.Addr().String(), t: t, dir: t.TempDir(), args: args}
+	l.Close()
+	s.Again()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// URL is its address.
+func (s *Server) URL() string { return "http://" + s.Addr }
+
+// Again starts a server that was stopped, at the same address.
+func (s *Server) Again() {
+	s.t.Helper()
+	_, port, _ := net.SplitHostPort(s.Addr)
+	python := testneeds.Variable(s.t, "MCE_TEST_JUPYTER", "a Python with jupyter_server")
+	s.cmd = exec.Command(python, append([]string{"-m", "jupyter_server", "--allow-root", "--no-browser", "--ServerApp.ip=127.0.0.1",
+		"--ServerApp.port=" + port, "--ServerApp.port_retries=0", "--IdentityProvider.token=" + Token, "--ServerApp.root_dir=" + s.dir,
+		"--ServerApp.answer_yes=True"}, s.args...)...)
+	s.cmd.Env = append(os.Environ(), "JUPYTER_RUNTIME_DIR="+filepath.Join(s.dir, "runtime"), "JUPYTER_CONFIG_DIR="+s.dir,
+		"JUPYTER_DATA_DIR="+filepath.Join(s.dir, "data"), "IPYTHONDIR="+filepath.Join(s.dir, "ipython"))
+	s.cmd.Stderr = s.t.Output()
+	s.cmd.WaitDelay = time.Second // its kernels hold it too
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		if answer, err := http.Get(s.URL() + "/api"); err == nil {
+			answer.Body.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatal("the Jupyter server does not answer")
+		}
+	}
+}
+
+// Stop ends it, and with it its kernels.
+func (s *Server) Stop() {
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() { s.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		s.cmd.Process.Kill()
+		<-done
+	}
+}
+
+// Client is a client of the server at that address, its own or a proxy's.
+func (s *Server) Client(addr string) *gateway.Server {
+	s.t.Helper()
+	server, err := gateway.New(gateway.Options{URL: "http://" + addr, Token: Token})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return server
+}
+
+// Until waits until the server runs so many kernels, and returns them.
+func (s *Server) Until(kernels int) []gateway.Running {
+	s.t.Helper()
+	for {
+		all, err := s.Client(s.Addr).Kernels(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if len(all) == kernels {
+			return all
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// Delete ends a kernel as an administrator or a culler does.
+func (s *Server) Delete(id string) {
+	s.t.Helper()
+	request, err := http.NewRequest(http.MethodDelete, s.URL()+"/api/kernels/"+id, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "token "+Token)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	answer.Body.Close()
+}
