@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,14 @@ func TestJupyterServer(t *testing.T) {
 	call("configure_environment", args{"type": "jupyter", "server": "nowhere"}, "the settings name jupyter, other")
 	call("configure_environment", args{"type": "jupyter", "server": "other"}, "the token is missing, wrong")
 	call("configure_environment", args{"type": "jupyter", "kernel_name": "cobol"}, "it has python3")
+
+	doctor := exec.Command(p.cmd.Path, "doctor")
+	doctor.Env = p.cmd.Env
+	report, err := doctor.CombinedOutput()
+	said.Write(report)
+	if err != nil || !strings.Contains(string(report), "a kernel there started and ran code") {
+		t.Errorf("%v\n%s", err, report)
+	}
 
 	p.stdin.Close()
 	p.wait(30 * time.Second)

@@ -15,6 +15,8 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/terminal"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
 // Options are what the doctor is asked.
@@ -74,6 +76,16 @@ func WithEnvironment(getenv func(string) string, choice string) (func(string) st
 	return settings.With(map[string]string{"ENV_TYPE": typ, variable: value}, getenv), nil
 }
 
+// checkElsewhere goes through what can be tried with a kernel of a Jupyter server.
+// Nothing of the rest depends on this machine.
+func (d *doctor) checkElsewhere(ctx context.Context, env *pyenv.Environment) {
+	bounded, cancel := context.WithTimeout(ctx, doctorTime)
+	defer cancel()
+	d.checkKernel(bounded, env)
+	d.checkKept()
+	d.checkClientFiles(ctx)
+}
+
 // examine goes through everything. What a failed step makes impossible is named
 // as left out.
 func (d *doctor) examine(ctx context.Context) {
@@ -99,6 +111,10 @@ func (d *doctor) examine(ctx context.Context) {
 		d.report.skip("kernel", "needs the environment")
 		d.checkClient(ctx, nil)
 		d.checkClientFiles(ctx)
+		return
+	}
+	if env.Kind == kinds.Jupyter {
+		d.checkElsewhere(ctx, env)
 		return
 	}
 	index := d.askIndex(ctx, env) // answers while the kernel works

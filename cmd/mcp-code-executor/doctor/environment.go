@@ -20,6 +20,10 @@ func (d *doctor) checkEnvironment(ctx context.Context) *pyenv.Environment {
 		d.report.fail("environment", err, advice{})
 		return nil
 	}
+	if env.Kind == kinds.Jupyter {
+		d.report.ok("environment", "%s, which answers and lets us in", env.Label())
+		return env
+	}
 	d.report.ok("environment", "%s: Python %s, %s", env.Label(), env.Info.Version, env.Python)
 	for _, warning := range env.Warnings {
 		d.report.warn("activation", warning, "fix or move away what is in "+env.Prefix+"/etc/conda/activate.d; `bash -x` on a script shows where it stops")

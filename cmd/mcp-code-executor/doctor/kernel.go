@@ -31,7 +31,11 @@ func (d *doctor) checkKernel(ctx context.Context, env *pyenv.Environment) {
 		d.kernelFailed(env, err)
 		return
 	}
-	d.report.ok("kernel", "ipykernel %s started and ran code within %.1f s", d.parts.Sessions.KernelWords(env), time.Since(begun).Seconds())
+	which := "a kernel there"
+	if env.Kind != kinds.Jupyter {
+		which = "ipykernel " + d.parts.Sessions.KernelWords(env)
+	}
+	d.report.ok("kernel", "%s started and ran code within %.1f s", which, time.Since(begun).Seconds())
 	for _, notice := range out.notices {
 		d.report.ok("kernel", "%s", notice)
 	}
@@ -211,6 +215,8 @@ else:
 // installCommand installs a package into env.
 func installCommand(env *pyenv.Environment, name string) string {
 	switch {
+	case env.Kind == kinds.Jupyter:
+		return "install " + name + " for the kernel's Python on that server"
 	case env.Kind == kinds.Conda:
 		return "conda install -p " + env.Prefix + " " + name
 	case env.Info.HasPip:
