@@ -58,7 +58,7 @@ func (k *Kernel) startElsewhere(ctx context.Context, host *Host, e Elsewhere) er
 	if err != nil {
 		return &StartError{Phase: "making its private directory", Err: err}
 	}
-	there, err := e.Server.Open(ctx, gateway.Want{Kernelspec: e.Kernelspec, ID: e.ID, Env: e.Env, Back: k.back, Log: k.log})
+	there, err := e.Server.Open(ctx, gateway.Want{Kernelspec: e.Kernelspec, ID: e.ID, Env: e.Env, Lost: k.disconnected, Log: k.log})
 	if err != nil {
 		return err
 	}
@@ -117,13 +117,19 @@ func (e elsewhere) Usage() (guard.Usage, error) {
 	return guard.Usage{}, errors.New("a Jupyter server does not tell what its kernels use")
 }
 
-// back tells the run, if there is one, that the connection was lost for a while, and
-// asks whether it still runs: its end may have been lost, and itself on its way there.
-func (k *Kernel) back(since time.Time) {
+// disconnected notes which run, if any, the connection to the Jupyter server was lost in. What
+// it returns does the rest when the connection is there again.
+func (k *Kernel) disconnected(since time.Time) (back func()) {
 	e := k.Current()
 	if e == nil {
-		return
+		return func() {}
 	}
+	return func() { k.back(e, since) }
+}
+
+// back tells e that the connection was lost for a while, and asks whether it still
+// runs: its end may have been lost, and itself on its way there.
+func (k *Kernel) back(e *Execution, since time.Time) {
 	k.append(e, notice(fmt.Sprintf("The connection to the Jupyter server was lost from %s to %s: output of that time may be missing.",
 		since.Format(time.TimeOnly), time.Now().Format(time.TimeOnly))))
 	w, forget, err := k.ask(jupyter.Shell, jupyter.MsgKernelInfoRequest, nil)

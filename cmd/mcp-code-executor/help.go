@@ -78,16 +78,22 @@ func rootHelp(root *cobra.Command) string {
 			fmt.Fprintf(&b, "  %-21s %s\n", use, c.Short)
 		}
 	}
+	b.WriteString("\nSettings are variables (HISTORY=off) or flags (--history off): help settings\n")
+	all := settings.Table()
 	var names []string
-	for _, s := range settings.Table() {
+	for _, s := range all[:firstSettings] {
 		names = append(names, s.Name)
 	}
-	b.WriteString("\nSettings are variables (HISTORY=off) or flags (--history off): help settings\n")
+	names = append(names, fmt.Sprintf("and %d more", len(all)-firstSettings))
 	for _, line := range wrap(strings.Join(names, " "), 76) {
 		b.WriteString("  " + line + "\n")
 	}
 	return b.String()
 }
+
+// firstSettings is how many settings the first page names: where the files are, and
+// which Python.
+const firstSettings = 6
 
 // settingsHelp explains each setting.
 func settingsHelp() string {

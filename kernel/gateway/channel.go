@@ -11,7 +11,7 @@ import (
 
 // delimiter and an empty signature stand before a message's parts in frames; on
 // this way nothing is signed.
-var frameHead = [][]byte{[]byte("<IDS|MSG>"), {}}
+const delimiter = "<IDS|MSG>"
 
 // Channel carries messages as frames, like that of kernel/zmq.
 type Channel interface {
@@ -44,7 +44,7 @@ func newChannel(k *Kernel, name jupyter.Channel) *channel {
 
 // deliver hands a message on, and waits for the reader.
 func (c *channel) deliver(parts [][]byte, err error) {
-	frames := append(append(make([][]byte, 0, len(parts)+len(frameHead)), frameHead...), parts...)
+	frames := append(append(make([][]byte, 0, len(parts)+2), []byte(delimiter), nil), parts...)
 	select {
 	case c.queue <- received{frames, err}:
 	case <-c.closed:
@@ -67,7 +67,7 @@ func (c *channel) Recv() ([][]byte, error) {
 // Send is that of [Channel]. Where the connection is being made again it waits.
 func (c *channel) Send(frames [][]byte) error {
 	for i, f := range frames {
-		if string(f) == string(frameHead[0]) && len(frames)-i-2 >= messageParts {
+		if string(f) == delimiter && len(frames)-i-2 >= messageParts {
 			return c.kernel.send(c.name, frames[i+2:])
 		}
 	}

@@ -40,9 +40,9 @@ type Want struct {
 	ID string
 	// Env are variables for a gateway, KERNEL_*.
 	Env map[string]string
-	// Back is called when a lost connection is there again, with the time of the last
-	// message before.
-	Back func(since time.Time)
+	// Lost is called when the connection is lost, with the time of the last message. What
+	// it returns is called, in a goroutine of its own, when the connection is there again.
+	Lost func(since time.Time) (back func())
 	Log  *slog.Logger
 }
 
@@ -285,13 +285,15 @@ func (k *Kernel) receive() {
 		k.up = make(chan struct{})
 		since := k.last
 		k.mu.Unlock()
+		back := func() {}
+		if k.want.Lost != nil {
+			back = k.want.Lost(since)
+		}
 		if err := k.reconnect(); err != nil {
 			k.end(err.Error())
 			return
 		}
-		if k.want.Back != nil {
-			go k.want.Back(since)
-		}
+		go back()
 	}
 }
 
