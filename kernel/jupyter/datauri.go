@@ -17,6 +17,7 @@ type DataURI struct {
 	Data []byte // as it stands in the text, empty unless it can be read
 	// Base64 says that Data is base64, perhaps with "+", "/" and "=" escaped.
 	Base64 bool
+	css    bool // a style sheet names it: an icon, a background
 }
 
 const dataScheme = "data:"
@@ -29,6 +30,7 @@ func NextDataURI(text []byte) (uri DataURI, found bool) {
 		return uri, false
 	}
 	uri.At, uri.Text = at, text[at:at+len(dataScheme)]
+	uri.css = bytes.HasSuffix(bytes.TrimRight(text[:at], "\"' "), []byte("url("))
 	rest := text[at:]
 	comma := bytes.IndexByte(rest[:min(len(rest), 200)], ',')
 	if comma < 0 {
@@ -106,8 +108,12 @@ func (u DataURI) Size() int {
 }
 
 // IsMedia tells data that a person opens with a program, or looks at, and that no
-// answer shows: drawings, sound, films, documents; not what pages are made of.
+// answer shows: drawings, sound, films, documents; not what pages are made of, nor
+// the icons of style sheets (scikit-learn's models have some).
 func (u DataURI) IsMedia() bool {
+	if u.css {
+		return false
+	}
 	major, minor, _ := strings.Cut(u.Type, "/")
 	switch major {
 	case "audio", "video":

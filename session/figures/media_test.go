@@ -31,6 +31,8 @@ func TestSaveMedia(t *testing.T) {
 		{"a picture that is shown", "text/html", `<img src="data:image/png;base64,` + b64("png") + `">`, "", "", ""},
 		{"a font", "text/html", `<style>@font-face{src:url(data:font/woff2;base64,` + b64("font") + `)}</style>`, "", "", ""},
 		{"no base64", "text/html", `<audio src="data:audio/wav;base64,!!">`, "", "", ""},
+		{"an icon of a style sheet", "text/html", "<style>.copy { background-image: url(data:image/svg+xml;base64," + b64(svg) + "); }</style>LinearRegression()", "", "", ""},
+		{"a background", "text/html", `<div style="background: url( 'data:image/svg+xml;base64,` + b64(svg) + `')">x</div>`, "", "", ""},
 		{"words", "text/markdown", "data:image/svg+xml, and data: x", "", "", ""},
 		{"plain text", "text/plain", "data:audio/wav;base64," + b64("RIFF"), "", "", ""},
 	} {
