@@ -160,7 +160,7 @@ const (
 func (d *Folder) notFound(path string) error {
 	e := &NotFoundError{Path: path, Near: d.near(path), Storage: d.dir}
 	names, _ := d.names()
-	names = slices.DeleteFunc(names, IsTemporary)
+	names = slices.DeleteFunc(names, func(name string) bool { return IsTemporary(name) || name == "__pycache__" })
 	slices.Sort(names)
 	e.Total = len(names)
 	size := 0

@@ -327,6 +327,9 @@ func TestNear(t *testing.T) {
 	for _, name := range []string{"analysis", "plot", "plot", "other"} {
 		create(t, s, name, "")
 	}
+	if err := os.Mkdir(filepath.Join(s.Dir(), "__pycache__"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string][]string{
 		"anlysis.py": {"analysis.py"},
 		"Plot":       {"plot.py", "plot_2.py"},
@@ -338,6 +341,8 @@ func TestNear(t *testing.T) {
 			t.Errorf("Path(%q): %v", path, err)
 		} else if diff := cmp.Diff(want, e.Near); diff != "" {
 			t.Errorf("near %q (-want +got):\n%s", path, diff)
+		} else if diff := cmp.Diff([]string{"analysis.py", "other.py", "plot.py", "plot_2.py"}, e.Names); diff != "" {
+			t.Errorf("names (-want +got):\n%s", diff)
 		}
 	}
 }
