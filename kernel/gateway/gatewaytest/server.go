@@ -28,6 +28,7 @@ type Server struct {
 	dir  string
 	args []string
 	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
 }
 
 // Start starts one with these arguments and waits until it answers.
@@ -62,10 +63,18 @@ func (s *Server) Again() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	done := make(chan struct{})
+	s.done = done
+	go func() { s.cmd.Wait(); close(done) }()
+	for deadline := time.Now().Add(startTime); ; {
 		if answer, err := http.Get(s.URL() + "/api"); err == nil {
 			answer.Body.Close()
 			return
+		}
+		select {
+		case <-done:
+			s.t.Fatalf("the Jupyter server has ended: %v", s.cmd.ProcessState)
+		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
 			s.t.Fatal("the Jupyter server does not answer")
@@ -73,16 +82,17 @@ func (s *Server) Again() {
 	}
 }
 
+// startTime is for a machine that has much else to do: Python reads many files.
+const startTime = 3 * time.Minute
+
 // Stop ends it, and with it its kernels.
 func (s *Server) Stop() {
 	s.cmd.Process.Signal(syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() { s.cmd.Wait(); close(done) }()
 	select {
-	case <-done:
+	case <-s.done:
 	case <-time.After(20 * time.Second):
 		s.cmd.Process.Kill()
-		<-done
+		<-s.done
 	}
 }
 
