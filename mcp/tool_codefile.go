@@ -292,10 +292,11 @@ func elsewhereRequest(r session.Request) (session.Request, error) {
 		return r, err
 	}
 	r.Code, r.Script = string(source), false
-	if len(r.Arguments) > 0 { // on the first line: the file's lines keep their numbers
-		if strings.Contains(r.Code, "from __future__") {
-			return r, errors.New("a file with \"from __future__\" cannot be given arguments on a Jupyter server: set sys.argv with execute_code first, and leave arguments out")
-		}
+	future := strings.Contains(r.Code, "from __future__") // must stand first
+	switch {
+	case future && len(r.Arguments) > 0:
+		return r, errors.New("a file with \"from __future__\" cannot be given arguments on a Jupyter server: set sys.argv with execute_code first, and leave arguments out")
+	case !future: // on the first line: the file's lines keep their numbers
 		r.Code = "import sys; sys.argv = " + string(argv) + "; " + r.Code
 	}
 	return r, nil

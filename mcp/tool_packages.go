@@ -99,7 +99,7 @@ func (t *tools) installElsewhere(ctx context.Context, a *call, s *session.Sessio
 	if err != nil {
 		return jsonError(err)
 	}
-	return t.finish(ctx, a, e, deadline, []string{"installed by the pip of the kernel's own Python, as code of this session"})
+	return t.finish(ctx, a, e, deadline, []string{"run by the pip of the kernel's own Python, as code of this session"})
 }
 
 // wanted reads what is to be installed. Directories are opened only for what names

@@ -149,7 +149,8 @@ func (s *Session) connect(e *Execution, config pyenv.Config) (*kernel.Kernel, er
 	}
 	work.Record, work.Session, work.Generation = k.Info().RecordDir, s.name, next
 	m.noteKernel(work)
-	if next == 1 {
+	if s.toldThere != env.Name {
+		s.toldThere = env.Name
 		e.notices = append(e.notices, elsewhereNotice(k.Info()))
 	}
 	e.notices = append(e.notices, kept...)

@@ -44,6 +44,9 @@ func TestJupyterServer(t *testing.T) {
 	file := p.done("initialize_code_file", args{"content": "import sys\nprint(sys.argv[1:], x)\nraise ValueError('no')\n", "filename": "sent"})["file_path"]
 	call("execute_code_file", args{"file_path": file, "arguments": []string{"a"}}, "['a'] 41", "ValueError: no", "the kernel is on another machine")
 
+	plain := p.done("initialize_code_file", args{"content": "import argparse\nargparse.ArgumentParser().parse_args()\nprint('parsed')\n", "filename": "parses"})["file_path"]
+	call("execute_code_file", args{"file_path": plain}, "parsed")
+
 	// Another session joins the kernel, and leaves it.
 	call("configure_environment", args{"type": "jupyter", "kernel_id": running[0].ID, "session": "guest"}, `"status":"success"`)
 	call("execute_code", args{"code": "x", "session": "guest"}, "which somebody else has started", "]: 41")
@@ -55,6 +58,7 @@ func TestJupyterServer(t *testing.T) {
 	call("configure_environment", args{"type": "jupyter", "server": "nowhere"}, "the settings name jupyter, other")
 	call("configure_environment", args{"type": "jupyter", "server": "other"}, "the token is missing, wrong")
 	call("configure_environment", args{"type": "jupyter", "kernel_name": "cobol"}, "it has python3")
+	call("configure_environment", args{"type": "jupyter", "kernel_id": "none"}, "it has no such kernel; it runs ")
 
 	doctor := exec.Command(p.cmd.Path, "doctor")
 	doctor.Env = p.cmd.Env

@@ -94,7 +94,7 @@ func (s *Server) Open(ctx context.Context, want Want) (*Kernel, error) {
 
 func (k *Kernel) find(ctx context.Context) (Running, error) {
 	if k.want.ID != "" {
-		return k.server.get(ctx, k.want.ID)
+		return k.server.find(ctx, k.want.ID)
 	}
 	k.ours = true
 	return k.server.start(ctx, k.want.Kernelspec, k.want.Env)

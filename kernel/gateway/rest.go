@@ -60,6 +60,30 @@ func (s *Server) get(ctx context.Context, id string) (k Running, err error) {
 	return k, err
 }
 
+// find is get for a kernel that a person or a model names: where there is none, the
+// error says what runs there.
+func (s *Server) find(ctx context.Context, id string) (Running, error) {
+	k, err := s.get(ctx, id)
+	if !NotFound(err) {
+		return k, err
+	}
+	all, err := s.Kernels(ctx)
+	if err != nil {
+		return k, err
+	}
+	reason := "no kernel runs there"
+	if len(all) > 0 {
+		reason = "it has no such kernel; it runs"
+		for _, k := range all[:min(len(all), maxNamed)] {
+			reason += " " + k.ID
+		}
+	}
+	return k, &Error{Doing: "looking for kernel " + strconv.Quote(id), Server: s.String(), Reason: reason}
+}
+
+// maxNamed bounds how many kernels an error names.
+const maxNamed = 5
+
 // start starts a kernel of that kernelspec, "" for the server's default. Gateways
 // read the variables KERNEL_*.
 func (s *Server) start(ctx context.Context, kernelspec string, env map[string]string) (k Running, err error) {
@@ -85,7 +109,7 @@ func kernelPath(id, rest string) string { return "/api/kernels/" + url.PathEscap
 // the name of its kernelspec. It starts nothing.
 func (s *Server) Check(ctx context.Context, kernelspec, id string) (name string, err error) {
 	if id != "" {
-		k, err := s.get(ctx, id)
+		k, err := s.find(ctx, id)
 		return k.Name, err
 	}
 	specs, err := s.Kernelspecs(ctx)

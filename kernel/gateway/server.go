@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -215,6 +216,8 @@ func reason(err error) string {
 		return "no such host: " + dns.Name
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused: nothing listens there. Start the Jupyter server, or correct the address in the settings"
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {

@@ -63,7 +63,7 @@ func TestRefusals(t *testing.T) {
 		}
 		server.Close()
 		if tt.name == "a web page" {
-			if _, err = s.Kernelspecs(t.Context()); err == nil || !strings.Contains(err.Error(), "connection refused") {
+			if _, err = s.Kernelspecs(t.Context()); err == nil || !strings.Contains(err.Error(), "connection refused: nothing listens there. Start") {
 				t.Errorf("nobody there: %v", err)
 			}
 		}
