@@ -170,6 +170,7 @@ func (e *Execution) conclude(noReply, lost bool) {
 		result.Outcome, result.Exit = OutcomeExited, k.awaitExit()
 	case !(replied && idle) && k.isGone():
 		exit := k.Exit()
+		k.judgeWords(&exit, e.LastLine())
 		result.Outcome, result.Exit = OutcomeDied, &exit
 	}
 	result.Ended = time.Now()

@@ -16,6 +16,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 )
@@ -47,6 +48,8 @@ type Kernel struct {
 	once     sync.Once
 	wg       sync.WaitGroup // readers, watcher and executions
 	oom      *oomCounter
+	oomHits  *oomCounter   // of its own cgroup, for TakeHits
+	held     limits.Held   // with a cgroup, or zero
 	unsynced chan struct{} // buffered 1: the record has entries the disk may not have
 	widgets  widgets       // of the iopub reader
 
@@ -66,6 +69,8 @@ type Kernel struct {
 	latest     *Execution // the current one, or the last
 	outside    outside
 	atStake    Lost
+	hits       []limits.Hit // not taken yet
+	ending     limits.Hit   // the one that ended the kernel
 	closed     bool
 }
 
@@ -178,18 +183,27 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 		options.Unsent = ""
 	}
 	k.outside.file = options.Unsent
+	held, err := k.limit(host)
+	if err != nil {
+		return &StartError{Phase: "making its cgroup", Err: err}
+	}
 	guarded, err := guard.Start(ctx, guard.Spec{
 		Argv:     launch.Args(k.spec.Python, script, file, options),
 		Env:      k.spec.Env,
 		Dir:      k.spec.Dir,
 		Progress: options.Unsent,
 		Output:   k.fromGuard,
+		Limits:   held,
+		Limited:  k.hit,
 	}, host.Reaper)
 	if err != nil {
 		return &StartError{Phase: "launching", Err: err}
 	}
 	k.process = guarded
 	k.oom = newOOMCounter(guarded.Pid())
+	if k.held.Cgroup != "" {
+		k.oomHits = newOOMCounter(guarded.Pid())
+	}
 	k.info.PID = k.process.Pid()
 	k.record = host.newRecord(private, record.Info{
 		Session:       k.spec.Session,
@@ -323,15 +337,18 @@ func (k *Kernel) Exit() Exit {
 		exit.Reason = there.Reason()
 	}
 	exit.OutOfMemory = exit.Signal == syscall.SIGKILL && !exit.Killed && k.oom != nil && k.oom.rose()
+	k.judgeLimits(&exit)
 	return exit
 }
 
 // Exit is how a kernel's process ended.
 type Exit struct {
 	guard.Exit
-	// OutOfMemory says that its memory cgroup killed it.
+	// OutOfMemory says that its memory cgroup killed it, or the guard for its limit.
 	OutOfMemory bool
-	Lost        Lost
+	// Limit is the limit that ended it; its Kind is "" when none of ours did.
+	Limit limits.Hit
+	Lost  Lost
 	// Reason is what is known of the end of a kernel on a Jupyter Server.
 	Reason string
 }
@@ -403,6 +420,7 @@ func (k *Kernel) Close() {
 		if err := os.RemoveAll(k.dir); err != nil {
 			k.log.Warn("removing the kernel's directory", "err", err)
 		}
+		k.leaveCgroup()
 	})
 }
 

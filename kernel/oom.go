@@ -60,6 +60,9 @@ func (c *oomCounter) rose() bool {
 	return ok && n > c.seen
 }
 
+// again begins to count anew.
+func (c *oomCounter) again() { c.seen, _ = c.read() }
+
 func (c *oomCounter) read() (int64, bool) {
 	if c.file == "" {
 		return 0, false

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 )
@@ -31,9 +32,12 @@ type Host struct {
 
 	// PlainPython leaves out launch.py's prelude.
 	PlainPython bool
+	// Limits are of each kernel.
+	Limits limits.Limits
 
-	run   rundir.Dir
-	sweep sync.Once
+	delegated delegated
+	run       rundir.Dir
+	sweep     sync.Once
 
 	transport transport
 }

@@ -49,8 +49,11 @@ func explain(err error) string {
 		generation  *session.GenerationError
 		restarts    *session.RestartsError
 		nothingRan  *session.NothingRanError
+		setting     *session.SettingError
 	)
 	switch {
+	case errors.As(err, &setting):
+		return "nothing was run: " + setting.Error() + ", and no kernel is started until it is corrected. Set " + setting.Fix + " in the client's configuration of this server, which only the person can, and restart it"
 	case errors.As(err, &config):
 		return err.Error() + ". Settings are environment variables in the client's configuration of this server (restart it after a change); configure_environment sets them for now."
 	case errors.As(err, &missing):
@@ -109,6 +112,9 @@ func explainStart(e *session.StartError, err error) string {
 		fmt.Fprintf(&b, "the kernel did not start: %s: %v", e.Phase, e.Err)
 	} else {
 		fmt.Fprintf(&b, "the kernel's process ended while starting (%s)", e.Exit)
+		if e.Exit.Limit.Kind != "" {
+			b.WriteString(", " + endedByLimit(e.Exit.Limit))
+		}
 		if tail := lastLines(string(e.Exit.Tail), maxTailLines); tail != "" {
 			fmt.Fprintf(&b, ". Its last lines:\n%s", tail)
 		}

@@ -94,6 +94,7 @@ func stateLines(r session.Report) []string {
 	case session.StateFinished:
 		lines = append(lines, finishedLines(r)...)
 	}
+	lines = append(lines, limitLines(r)...)
 	lines = append(lines, cellsLines(r)...)
 	for _, n := range r.Notices {
 		add("note: %s", n)
@@ -206,6 +207,8 @@ func exitWords(e *session.Exit) string {
 	switch {
 	case e == nil:
 		return "its process is gone"
+	case e.Limit.Kind != "":
+		return endedByLimit(e.Limit)
 	case e.OutOfMemory:
 		return "out of memory: its memory limit (cgroup) killed it"
 	case e.GuardLost:

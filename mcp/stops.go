@@ -190,3 +190,84 @@ func (t *tools) givenUp(ctx context.Context, e *session.Execution) {
 		t.log.Warn("interrupting", "id", e.ID(), "err", err)
 	}
 }
+
+// limitName is the variable that sets a limit.
+func limitName(k session.LimitKind) string {
+	return map[session.LimitKind]string{session.LimitMemory: "MEMORY_LIMIT", session.LimitCPU: "CPU_LIMIT",
+		session.LimitProcesses: "PROCESS_LIMIT", session.LimitFileSize: "FILE_SIZE_LIMIT"}[k]
+}
+
+// limitWords is a limit as it is set: "MEMORY_LIMIT=512MiB".
+func limitWords(k session.LimitKind, bound int64) string {
+	if k == session.LimitProcesses {
+		return fmt.Sprintf("%s=%d", limitName(k), bound)
+	}
+	unit, in := int64(1<<20), "MiB"
+	if bound >= 1<<30 && bound%(1<<30) == 0 {
+		unit, in = 1<<30, "GiB"
+	}
+	return fmt.Sprintf("%s=%d%s", limitName(k), bound/unit, in)
+}
+
+// whoRaises is the next step after a limit: the model cannot change it.
+func whoRaises(k session.LimitKind) string {
+	return fmt.Sprintf("only the person can raise %s, in the client's configuration of this server", limitName(k))
+}
+
+// limitLines say which limits the session's processes ran into.
+func limitLines(r session.Report) []string {
+	var lines []string
+	for _, h := range r.Limits {
+		when := ""
+		if h.Earlier {
+			when = "before this run, "
+		}
+		lines = append(lines, "[note: "+when+hitWords(h)+"; "+whoRaises(h.Kind)+"]")
+	}
+	return lines
+}
+
+func hitWords(h session.LimitHit) string {
+	limit := limitWords(h.Kind, h.Bound)
+	switch {
+	case h.Kind == session.LimitMemory && h.Refused:
+		return "the code asked for more memory than the limit allows (" + limit + "), so Python raised this error. The session's variables are kept: free some, or work on smaller parts"
+	case h.Kind == session.LimitMemory && h.PID == 0:
+		return "the session's processes took more memory than the limit allows (" + limit + "), so the system ended one of them. The kernel and its variables are kept"
+	case h.Kind == session.LimitMemory:
+		return fmt.Sprintf("the session's processes took more memory than the limit allows (%s), so the server ended the process %d (%s), which had %s. The kernel and its variables are kept", limit, h.PID, h.Name, render.ByteSize(h.Memory))
+	case h.Kind == session.LimitProcesses && h.Refused:
+		return "the code asked for more processes than the limit allows (" + limit + "), so Python raised this error. The session's variables are kept"
+	case h.Kind == session.LimitProcesses:
+		return fmt.Sprintf("the session had %d processes, more than the limit allows (%s), so the server ended all but the kernel and interrupted the code. The session's variables are kept", h.Count, limit)
+	}
+	return "the code wrote more to one file than the limit allows (" + limit + "). What fit is in the file"
+}
+
+// endedByLimit says how a limit ended a kernel.
+func endedByLimit(h session.LimitHit) string {
+	limit := limitWords(h.Kind, h.Bound)
+	switch {
+	case h.Refused:
+		return fmt.Sprintf("out of memory: it asked for more than its limit allows (%s), and could not go on without; %s", limit, whoRaises(h.Kind))
+	case h.Kind == session.LimitProcesses:
+		return fmt.Sprintf("too many processes: the session went on starting processes, %d at last, and the limit is %s, so the server ended it; %s", h.Count, limit, whoRaises(h.Kind))
+	}
+	return fmt.Sprintf("out of memory: its memory limit (%s) ended it; %s", limit, whoRaises(h.Kind))
+}
+
+// limitsInForce says which limits are set, and by what they are held.
+func (t *tools) limitsInForce() object {
+	held := t.sessions.Held()
+	words, means := object{}, held.Means()
+	for _, k := range held.Set() {
+		switch k {
+		case session.LimitCPU:
+			words[limitName(k)] = fmt.Sprintf("%g, held %s", held.CPU, means[k])
+		default:
+			_, value, _ := strings.Cut(limitWords(k, held.Bound(k)), "=")
+			words[limitName(k)] = value + ", held " + means[k]
+		}
+	}
+	return words
+}

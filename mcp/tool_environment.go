@@ -179,6 +179,7 @@ func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *call) *mcp.Ca
 		"storage":        t.describeStorage(),
 		"work_dir":       t.describeWorkDir(),
 		"records":        t.recordWords(),
+		"limits":         t.limitsInForce(),
 	}
 	if path := t.sessions.Notebook(s.Name()); path != "" {
 		answer["notebook"] = path

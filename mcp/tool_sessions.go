@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,10 @@ func (t *tools) handleListSessions(_ context.Context, a *call) *mcp.CallToolResu
 		wg.Go(func() { summaries[i] = summaryLine(s.Summary()) })
 	}
 	wg.Wait()
+	for name, words := range t.limitsInForce() {
+		summaries = append(summaries, fmt.Sprintf("[each session on this machine: %s=%s]", name, words))
+	}
+	slices.Sort(summaries[len(sessions):])
 	return textResult(strings.Join(append(lines, summaries...), "\n"))
 }
 

@@ -70,6 +70,16 @@ func (e *RestartsError) Error() string {
 	return fmt.Sprintf("the kernel of session %q died %d times without a finished run", e.Session, e.Deaths)
 }
 
+// SettingError is a setting with which no kernel is started: the wrong value of one
+// that bounds what code may do must not mean that nothing bounds it.
+type SettingError struct {
+	Name, Value string
+	Reason      string // completes "NAME=VALUE …"
+	Fix         string // what to set
+}
+
+func (e *SettingError) Error() string { return fmt.Sprintf("%s=%q %s", e.Name, e.Value, e.Reason) }
+
 // QueueFullError says that a session's queue is full.
 type QueueFullError struct {
 	Session string

@@ -117,6 +117,7 @@ type Execution struct {
 	running    *kernel.Execution
 	kernel     *kernel.Kernel // nil when it has ended: nothing of a dead kernel is held
 	generation int
+	hits       []LimitHit    // limits that processes ran into
 	stops      []Stop        // attempts to end it from outside, oldest first
 	caught     bool          // it was interrupted, and ended as if it were not
 	env        string        // label of the environment it ran in, "" before

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
@@ -57,6 +58,8 @@ type Config struct {
 	Owner string
 	// IdleLimit ends the kernel of a session that has been idle so long; 0 never.
 	IdleLimit time.Duration
+	// Unusable is the setting with which no kernel is started, nil for none.
+	Unusable *SettingError
 	// Overs is the file of what is told to clients that come after the end of what was
 	// kept for them. "" where there is only one client.
 	Overs string
@@ -217,6 +220,9 @@ func (m *Manager) StateDir() string { return m.config.StateDir }
 
 // RecordDir is where records are kept, "" when they are not.
 func (m *Manager) RecordDir() string { return m.config.Host.RecordDir }
+
+// Held tells how the limits of sessions are held.
+func (m *Manager) Held() limits.Held { return m.config.Host.Held() }
 
 // ManagedReady reports whether the default environment has been made.
 func (m *Manager) ManagedReady() bool { return m.config.Provisioner.ManagedReady() }

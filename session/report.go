@@ -48,6 +48,7 @@ type Report struct {
 
 	Cells      *Cells        // of a notebook
 	Stops      []Stop        // attempts to end it from outside, oldest first
+	Limits     []LimitHit    // limits that processes of the session ran into, oldest first
 	Caught     bool          // of OutcomeInterrupted: the code ended as if it had not been
 	Idle       time.Duration // of OutcomeNotRun: the idle limit that ended the kernel, or 0
 	Question   int           // number of the question, of StateWaiting
@@ -134,12 +135,16 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 		if result.Exit == nil {
 			r.Replaced, r.LeftOver = result.Replaced, result.Running
 		}
-	} else if p := e.running.Waiting(); p != nil {
+	} else {
+		e.noteHitsLocked(e.kernel)
+	}
+	if p := e.running.Waiting(); e.state != StateFinished && p != nil {
 		r.State, r.Prompt, r.Password, r.Question = StateWaiting, p.Text, p.Password, p.Number
 	}
 	if e.state != StateFinished && e.running.LastLine() == "" { // else it may have put them back
 		r.Replaced = e.session.replaced
 	}
+	r.Limits = slices.Clone(e.hits)
 	if since < 0 {
 		since = e.delivered
 	}

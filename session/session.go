@@ -333,6 +333,8 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r = e.asScript(r)
+	e.noteHitsLocked(k)
+	e.noteRefusalLocked(k, r)
 	if r.Exit == nil {
 		s.deaths = 0
 	} else {

@@ -38,6 +38,9 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		return s.connect(e, config)
 	}
 	c := s.manager.config
+	if c.Unusable != nil {
+		return nil, c.Unusable
+	}
 	storage, err := c.Storage()
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 )
 
 // Stopper is who, or what, tried to end a run from outside.
@@ -95,6 +96,50 @@ func (e *Execution) endLocked(r kernel.Result) Outcome {
 		return OutcomeInterrupted
 	}
 	return Outcome(r.Outcome)
+}
+
+// LimitHit is a limit that processes of a session ran into.
+type LimitHit = limits.Hit
+
+// LimitKind is what a limit is of.
+type LimitKind = limits.Kind
+
+// Kinds of limits.
+const (
+	LimitMemory    = limits.Memory
+	LimitCPU       = limits.CPU
+	LimitProcesses = limits.Processes
+	LimitFileSize  = limits.FileSize
+)
+
+// maxLimitHits bounds what is kept of limits in one run.
+const maxLimitHits = 8
+
+// noteHitsLocked takes from k what its processes ran into. The caller must hold
+// session.mu.
+func (e *Execution) noteHitsLocked(k *kernel.Kernel) {
+	if k == nil {
+		return
+	}
+	for _, h := range k.TakeHits() {
+		if len(e.hits) < maxLimitHits {
+			h.Earlier = e.running == nil || h.At.Before(e.running.Started())
+			e.hits = append(e.hits, h)
+		}
+	}
+}
+
+// noteRefusalLocked notes the limit that made the code raise. The caller must hold
+// session.mu.
+func (e *Execution) noteRefusalLocked(k *kernel.Kernel, r kernel.Result) {
+	if r.Outcome != kernel.OutcomeError {
+		return
+	}
+	h, ok := k.Limits().Refusal(r.Ename, r.Evalue)
+	told := func(o LimitHit) bool { return o.Kind == h.Kind && !o.Earlier }
+	if ok && len(e.hits) < maxLimitHits && !slices.ContainsFunc(e.hits, told) {
+		e.hits = append(e.hits, h)
+	}
 }
 
 // errCancelled is the cause of an execution's context when it is cancelled.

@@ -18,6 +18,8 @@ func wrongSettings() map[string][]string {
 		"KERNEL_INSTALL=perhaps":  {`KERNEL_INSTALL="perhaps"`, "no ipykernel is installed", "KERNEL_INSTALL=auto"},
 		"UV_INSTALL=perhaps":      {`UV_INSTALL="perhaps"`, "uv is not fetched", "UV_INSTALL=auto"},
 		"RECORD_LIMIT=512":        {`RECORD_LIMIT="512"`, "without a unit", "RECORD_LIMIT=512MiB"},
+		"MEMORY_LIMIT=8":          {`MEMORY_LIMIT="8"`, "no kernel is started", "MEMORY_LIMIT=8MiB"},
+		"CPU_LIMIT=all":           {`CPU_LIMIT="all"`, "no kernel is started", "CPU_LIMIT=2, 1.5 or none"},
 		"SESSION_IDLE_LIMIT=30":   {`SESSION_IDLE_LIMIT="30"`, "without a unit", "SESSION_IDLE_LIMIT=30m"},
 		"LOG_LEVEL=verbose":       {`LOG_LEVEL="verbose"`, "is not a log level", "LOG_LEVEL=debug"},
 		"ENV_DENY=[x-":            {`ENV_DENY="[x-"`, "no Python is started", "AWS_*"},
@@ -56,7 +58,7 @@ func TestWrongSettings(t *testing.T) {
 func TestWrongSettingsInAnyTool(t *testing.T) {
 	t.Parallel()
 	wrong := slices.DeleteFunc(slices.Collect(maps.Keys(wrongSettings())), func(s string) bool {
-		return slices.Contains([]string{"CODE", "VENV", "UV_V", "COND", "ENV_"}, s[:4])
+		return slices.Contains([]string{"CODE", "VENV", "UV_V", "COND", "ENV_", "MEMO", "CPU_"}, s[:4])
 	})
 	for tool, ask := range map[string]args{
 		"execute_code":             {"code": "print('ran')"},

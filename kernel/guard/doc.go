@@ -15,7 +15,7 @@
 // gives a [Process].
 //
 // It knows processes, pipes and signals. It must not know Jupyter: no message, no
-// kernel's protocol, no environment, and no other package of ours.
+// kernel's protocol, no environment, and of our packages only kernel/limits.
 //
 // # Output
 //
@@ -48,7 +48,8 @@
 // The server writes single bytes to the guard's stdin: 'i' SIGINT and 't'
 // SIGTERM to the kernel's process group, 'k' SIGKILL to the whole tree, 'm' asks
 // for "mark", a line that follows all output that the guard has read; end of file means the same as 'k'. The guard writes lines to its stdout: first
-// "started PID" or "failed ERRNO", last "exit CODE SIGNAL N" followed by the N
+// "started PID" or "failed ERRNO", in between what it read of the kernel's output and
+// what it ended for a limit, last "exit CODE SIGNAL N" followed by the N
 // bytes of the ring. Both ends are always the same binary, so there is no
 // version to negotiate. A helper program ([Reaper.Run]) gets the guard's own
 // first three files instead of a ring; its guard is told "-helper" before the

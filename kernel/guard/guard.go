@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 )
 
 // RingSize is how much of the end of a kernel's log is kept, in bytes.
@@ -27,6 +29,8 @@ const (
 	helperFlag = "-helper"
 	// progressFlag precedes the path of Spec.Progress.
 	progressFlag = "-progress"
+	// limitsFlag precedes Spec.Limits.
+	limitsFlag = "-limits"
 )
 
 // Main is the guard process: it runs the program after the "--" of args, and
@@ -42,12 +46,21 @@ func Main(args []string) int {
 	if len(args) > 1 && args[0] == progressFlag {
 		progress, args = args[1], args[2:]
 	}
+	var held limits.Held
+	if len(args) > 1 && args[0] == limitsFlag {
+		var err error
+		if held, err = limits.ParseHeld(args[1]); err != nil {
+			fmt.Fprintln(os.Stderr, "guard:", err)
+			return 2
+		}
+		args = args[2:]
+	}
 	if len(args) < 2 || args[0] != "--" {
 		fmt.Fprintln(os.Stderr, "guard: no program to run; the server starts this command, not a person")
 		return 2
 	}
 	os.Unsetenv(guardEnv)
-	return run(args[1:], helper, progress)
+	return run(args[1:], helper, progress, held)
 }
 
 // readCommands gives each byte of r, and is closed at its end.
@@ -72,6 +85,8 @@ const (
 	reportText = "text"
 	reportRest = "rest"
 	reportMark = "mark\n"
+	// reportLimit begins a line, see limitLine.
+	reportLimit = "limit "
 )
 
 // reports tells the server what happens. Errors are of no use here: a server that

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 )
 
 // kernelProcess is the guard's one kernel. Only the goroutine of run touches
@@ -22,12 +24,13 @@ type kernelProcess struct {
 	exited bool // reaped; pid is no longer ours
 	status syscall.WaitStatus
 
+	held    limits.Held
 	outputs []*output // its stdout and stderr; none of a helper
 	log     *os.File  // reading end; nil for a helper
 	tail    ring      // of its log
 }
 
-func run(argv []string, helper bool, progress string) int {
+func run(argv []string, helper bool, progress string, held limits.Held) int {
 	// PR_SET_PDEATHSIG follows the thread that forked, not the process
 	// (golang.org/issue/27505): this one lives as long as the guard.
 	runtime.LockOSThread()
@@ -42,7 +45,7 @@ func run(argv []string, helper bool, progress string) int {
 	signal.Notify(children, unix.SIGCHLD)
 
 	prepare()
-	k := &kernelProcess{}
+	k := &kernelProcess{held: held}
 	in, reports := os.Stdin, &reports{w: os.Stdout}
 	var err error
 	if helper {
@@ -60,6 +63,7 @@ func run(argv []string, helper bool, progress string) int {
 			go o.watch()
 		}
 		debug.FreeOSMemory() // what the server's packages allocated on their way here
+		defer k.watchLimits(reports)()
 	}
 
 	commands := readCommands(in)
@@ -180,7 +184,9 @@ func (k *kernelProcess) startKernel(argv []string, reports *reports, progress *p
 	}
 	files = append(files, logEnd.Fd())
 	env := withEnv(os.Environ(), fmt.Sprintf("JPY_PARENT_PID=%d", os.Getpid()))
-	pid, err = penalized(func() (int, error) { return start(argv, env, files) })
+	pid, err = penalized(func() (int, error) {
+		return limits.Around(k.held, func() (int, error) { return start(argv, env, files) })
+	})
 	if err != nil {
 		return 0, err
 	}

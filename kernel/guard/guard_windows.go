@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 )
 
 // On Windows the guard puts itself into a job object that ends with its last
@@ -28,7 +30,7 @@ import (
 const Pipes = ""
 
 // run knows no helpers: Run starts them without a guard here.
-func run(argv []string, _ bool, _ string) int {
+func run(argv []string, _ bool, _ string, _ limits.Held) int {
 	reports := &reports{w: os.Stdout}
 	out, w, err := os.Pipe()
 	if err == nil {

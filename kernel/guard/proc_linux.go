@@ -11,16 +11,26 @@ import (
 // childPids lists the children of this process, zombies included. The file
 // per thread is quick but optional in a kernel's configuration.
 func childPids() []int {
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return nil
+	pids, ok := childrenOf("self")
+	if !ok {
+		return scanChildPids()
 	}
-	var pids []int
+	return pids
+}
+
+// childrenOf lists the children of a process. ok is false where the system does
+// not tell them by thread.
+func childrenOf(process string) (pids []int, ok bool) {
+	dir := "/proc/" + process + "/task/"
+	tasks, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, true
+	}
 	for _, task := range tasks {
-		list, err := os.ReadFile("/proc/self/task/" + task.Name() + "/children")
+		list, err := os.ReadFile(dir + task.Name() + "/children")
 		if os.IsNotExist(err) {
-			if _, err := os.Stat("/proc/self/task/" + task.Name()); err == nil {
-				return scanChildPids()
+			if _, err := os.Stat(dir + task.Name()); err == nil {
+				return nil, false
 			}
 		}
 		for _, f := range strings.Fields(string(list)) {
@@ -29,7 +39,7 @@ func childPids() []int {
 			}
 		}
 	}
-	return pids
+	return pids, true
 }
 
 // scanChildPids is childPids by looking at every process there is. It is slower,
@@ -50,6 +60,8 @@ func scanChildPids() []int {
 // procStat is what we use of /proc/PID/stat.
 type procStat struct {
 	pid, ppid int
+	group     int    // of processes
+	dead      bool   // a zombie
 	ticks     uint64 // of CPU, with those of its reaped children
 	pages     uint64 // resident
 }
@@ -98,6 +110,8 @@ func parseStat(line []byte) (procStat, bool) {
 	if s.ppid, err = strconv.Atoi(f[1]); err != nil {
 		return procStat{}, false
 	}
+	s.group, _ = strconv.Atoi(f[2])
+	s.dead = f[0] == "Z" || f[0] == "X"
 	for _, ticks := range f[11:15] { // utime, stime, cutime, cstime
 		n, _ := strconv.ParseUint(ticks, 10, 64)
 		s.ticks += n

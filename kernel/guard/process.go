@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 )
 
 // How long Close waits: for an orderly end, then for a guard it had to kill.
@@ -47,6 +49,10 @@ type Spec struct {
 	// still. The calls come one after the other; the text is the callee's. Nil
 	// discards it.
 	Output func(stream int, text []byte, dead bool)
+	// Limits are what the kernel and all it starts may take. Limited is told what
+	// was ended by them; it must not block, and may be nil.
+	Limits  limits.Held
+	Limited func(limits.Hit)
 	// Stderr gets what the Go runtime prints if the guard itself crashes,
 	// never the kernel's output. Nil discards it.
 	Stderr *os.File
@@ -97,6 +103,7 @@ type Process struct {
 	gone     chan struct{} // closed when the guard is reaped
 	waitErr  error         // of the guard; set before gone is closed
 	output   func(stream int, text []byte, dead bool)
+	limited  func(limits.Hit)
 	marks    chan struct{} // a value for each mark; buffered 1
 
 	mu       sync.Mutex // protects the fields below
@@ -112,6 +119,7 @@ func newProcess(reaper *Reaper) *Process {
 		done:    make(chan struct{}),
 		gone:    make(chan struct{}),
 		output:  func(int, []byte, bool) {},
+		limited: func(limits.Hit) {},
 		marks:   make(chan struct{}, 1),
 	}
 }
@@ -148,6 +156,12 @@ func (p *Process) startKernel(spec Spec) error {
 	var args []string
 	if spec.Progress != "" {
 		args = []string{progressFlag, spec.Progress}
+	}
+	if spec.Limits.Any() {
+		args = append(args, limitsFlag, spec.Limits.Arg())
+	}
+	if spec.Limited != nil {
+		p.limited = spec.Limited
 	}
 	p.cmd = guardCommand(slices.Concat(args, []string{"--"}, spec.Argv), spec.Env)
 	p.cmd.Dir = spec.Dir

@@ -169,7 +169,7 @@ func FuzzParseStat(f *testing.F) {
 func TestParseStat(t *testing.T) {
 	line := "12 (a) b)\n(c) S 7 12 12 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 99 4096 17 18446744073709551615 0"
 	got, ok := parseStat([]byte(line))
-	if want := (procStat{pid: 12, ppid: 7, ticks: 5 + 6 + 7 + 8, pages: 17}); !ok || got != want {
+	if want := (procStat{pid: 12, ppid: 7, group: 12, ticks: 5 + 6 + 7 + 8, pages: 17}); !ok || got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -69,6 +70,12 @@ func (p *Process) readText(r *bufio.Reader) (line string, err error) {
 			select {
 			case p.marks <- struct{}{}:
 			default:
+			}
+			continue
+		}
+		if strings.HasPrefix(line, reportLimit) {
+			if hit, ok := parseLimit(line); ok {
+				p.limited(hit)
 			}
 			continue
 		}

@@ -121,6 +121,8 @@ func (d *doctor) examine(ctx context.Context) {
 	switch {
 	case !storage:
 		d.report.skip("kernel", "needs the code storage and the working directory")
+	case d.settings.Unusable() != nil:
+		d.report.skip("kernel", "needs right settings")
 	default:
 		bounded, cancel := context.WithTimeout(ctx, doctorTime)
 		d.checkKernel(bounded, env)

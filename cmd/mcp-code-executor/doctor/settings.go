@@ -27,7 +27,10 @@ func (d *doctor) checkSettings() {
 	}
 	d.report.ok("settings", "%s", strings.Join(set, "\n"))
 	for _, p := range d.settings.Problems {
-		if !p.Refused {
+		switch {
+		case p.NoKernel:
+			d.report.fail("settings", errors.New(p.Cause()), advice{command: p.Fix})
+		case !p.Refused:
 			d.report.warn("settings", p.Cause(), p.Fix)
 		}
 	}

@@ -87,6 +87,7 @@ func foundation(getenv func(string) string, version string, log *slog.Logger, so
 		Reaper:        reaper,
 		Version:       version,
 		RecordLimit:   s.RecordLimit,
+		Limits:        s.Limits,
 		PlainPython:   !s.Prelude && !kept, // there, each client says
 		Log:           log,
 	}
@@ -115,6 +116,7 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 		Owner:       owner,
 		Notebook:    p.places.Notebook,
 		IdleLimit:   p.settings.IdleLimit,
+		Unusable:    unusable(p.settings),
 		Overs:       overs,
 		Log:         p.Log,
 	})
@@ -139,6 +141,15 @@ func jupyterServers(s settings.Settings, log *slog.Logger) *elsewhere.Servers {
 		all = append(all, elsewhere.Address{Name: more.Name, URL: more.URL, CA: ca})
 	}
 	return elsewhere.New(all)
+}
+
+// unusable is the setting with which no kernel is started, or nil.
+func unusable(s settings.Settings) *session.SettingError {
+	p := s.Unusable()
+	if p == nil {
+		return nil
+	}
+	return &session.SettingError{Name: p.Name, Value: p.Value, Reason: p.Reason, Fix: p.Fix}
 }
 
 // ProvisionerFor finds environments for a client with variables of its own.

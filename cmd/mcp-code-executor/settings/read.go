@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
@@ -31,6 +32,7 @@ type Settings struct {
 	RecordLimit int64
 	Prelude     bool
 	IdleLimit   time.Duration // 0 is none
+	Limits      limits.Limits // of each session
 	Keep        time.Duration // 0 keeps nothing
 	KeepSplit   []string      // names of variables, sorted
 	LogLevel    slog.Level
@@ -56,6 +58,8 @@ type Problem struct {
 	Fix         string // what to set: "HISTORY=on or HISTORY=off"
 	// Refused: no Python is started until it is right.
 	Refused bool
+	// NoKernel: no kernel is started in any environment until it is right.
+	NoKernel bool
 }
 
 // Cause names the thing, the reason and what is done instead.
@@ -126,6 +130,16 @@ func (s *Settings) judgeEnvironment() {
 				Effect: "no Python is started", Fix: wrong.Fix, Refused: true})
 		}
 	}
+}
+
+// Unusable is the first problem with which no kernel is started, or nil.
+func (s Settings) Unusable() *Problem {
+	for _, p := range s.Problems {
+		if p.NoKernel {
+			return &p
+		}
+	}
+	return nil
 }
 
 // Sentences are the problems as a person or a model reads them.

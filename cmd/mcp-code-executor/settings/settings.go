@@ -1,6 +1,9 @@
 package settings
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind says what a setting's value names.
 type Kind int
@@ -59,6 +62,10 @@ func (s Setting) IsPath(value string) bool {
 
 // Table is all settings, in the order people read them.
 func Table() []Setting {
+	return slices.Concat(firstRows(), limitRows(), lastRows())
+}
+
+func firstRows() []Setting {
 	return []Setting{
 		{
 			Name: "WORK_DIR", Kind: Path, Expand: true, Default: "the project in which the client started the server", Values: "a path",
@@ -174,6 +181,11 @@ func Table() []Setting {
 			Page: "end the kernel of a session after so much idle time (`30m`, `2h`)",
 			read: readIdleLimit,
 		},
+	}
+}
+
+func lastRows() []Setting {
+	return []Setting{
 		{
 			Name: "KEEP", Default: "`off`", Values: "a time such as 30m or 8h, or off",
 			Does: "keep sessions after the client has ended, in a background server, each for so long after its last use",

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 )
 
 // variables is a getenv.
@@ -70,6 +72,18 @@ func TestValues(t *testing.T) {
 		{"RECORD_LIMIT", text("2GiB", "2g", "2048 MiB"), int64(2 << 30), false},
 		{"RECORD_LIMIT", text("1024k"), int64(1 << 20), false},
 		{"RECORD_LIMIT", append(wrong, "512", "1KiB", "b", "ib", "MiB", "-5MiB", "1.5GiB", "99999999T", "on"), int64(512 << 20), true},
+		{"MEMORY_LIMIT", append(none, offs...), int64(0), false},
+		{"MEMORY_LIMIT", text("8GiB", " 8 gb", "8G", "8192M"), int64(8 << 30), false},
+		{"MEMORY_LIMIT", append(wrong, "8", "1MiB", "127MB", "8GiBs", "1.5GiB", "on", "-8GiB"), int64(0), true},
+		{"FILE_SIZE_LIMIT", append(none, offs...), int64(0), false},
+		{"FILE_SIZE_LIMIT", text("1MiB", "1024K"), int64(1 << 20), false},
+		{"FILE_SIZE_LIMIT", append(wrong, "100", "1KiB", "on"), int64(0), true},
+		{"CPU_LIMIT", append(none, offs...), 0.0, false},
+		{"CPU_LIMIT", text("1.5", " 1.5 "), 1.5, false},
+		{"CPU_LIMIT", append(wrong, "0.01", "NaN", "inf", "50%", "2 cores", "on", "5000"), 0.0, true},
+		{"PROCESS_LIMIT", append(none, offs...), 0, false},
+		{"PROCESS_LIMIT", text("50"), 50, false},
+		{"PROCESS_LIMIT", append(wrong, "0.5", "-3", "50 processes", "99999999999"), 0, true},
 		{"PRELUDE", append(none, ons...), true, false},
 		{"PRELUDE", offs, false, false},
 		{"PRELUDE", wrong, true, true},
@@ -97,6 +111,7 @@ func TestValues(t *testing.T) {
 				"VENV_PATH": s.Environment.VenvPath, "UV_VENV_PATH": s.Environment.UVVenvPath, "KERNEL_INSTALL": s.KernelInstall,
 				"UV_INSTALL": s.UVInstall, "ENV_DENY": s.EnvDeny, "HISTORY": s.History, "RECORD_LIMIT": s.RecordLimit, "PRELUDE": s.Prelude, "NOTEBOOK": s.Notebook,
 				"SESSION_IDLE_LIMIT": s.IdleLimit, "LOG_LEVEL": s.LogLevel,
+				"MEMORY_LIMIT": s.Limits.Memory, "CPU_LIMIT": s.Limits.CPU, "PROCESS_LIMIT": s.Limits.Processes, "FILE_SIZE_LIMIT": s.Limits.FileSize,
 				"KEEP": s.Keep, "KEEP_SPLIT": fmt.Sprint(s.KeepSplit),
 			}[test.setting]
 			refused := len(s.Problems) == 1 && s.Problems[0].Refused // the finder words the value
@@ -105,6 +120,9 @@ func TestValues(t *testing.T) {
 			}
 			if (len(s.Problems) > 0) != test.wrong || len(s.Problems) > 1 {
 				t.Errorf("%s=%q: %+v", test.setting, value, s.Problems)
+			}
+			if strings.HasSuffix(test.setting, "_LIMIT") && s.Limits == (limits.Limits{}) && test.wrong != (s.Unusable() != nil) && test.setting != "RECORD_LIMIT" && test.setting != "SESSION_IDLE_LIMIT" {
+				t.Errorf("%s=%q: a kernel would start without the limit", test.setting, value)
 			}
 			for _, p := range s.Problems {
 				if p.Name == "" || p.Reason == "" || p.Effect == "" || p.Fix == "" || strings.Contains(p.String(), "\n") {

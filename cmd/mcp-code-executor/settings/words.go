@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -103,24 +102,18 @@ func readRecordLimit(s *Settings, value string) *Problem {
 		s.RecordLimit = 0
 		return nil
 	}
-	p := &Problem{Reason: "is not a size", Effect: "512MiB is used", Fix: "RECORD_LIMIT=512MiB, 2GiB or none"}
-	text := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(value), "b"), "i")
-	shift, ok := map[string]int{"k": 10, "m": 20, "g": 30, "t": 40}[text[max(0, len(text)-1):]]
-	if !ok {
+	n, reason := readSize(value)
+	if reason == "" && n < minRecordLimit {
+		reason = "is less than 1MiB"
+	}
+	if reason != "" {
+		p := &Problem{Reason: reason, Effect: "512MiB is used", Fix: "RECORD_LIMIT=512MiB, 2GiB or none"}
 		if strings.Trim(value, "0123456789") == "" {
-			p.Reason, p.Fix = "is a number without a unit", "RECORD_LIMIT="+value+"MiB"
+			p.Fix = "RECORD_LIMIT=" + value + "MiB"
 		}
 		return p
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(text[:len(text)-1]), 10, 64)
-	switch {
-	case err != nil || n <= 0 || n > 1<<20:
-		return p
-	case n<<shift < minRecordLimit:
-		p.Reason = "is less than 1MiB"
-		return p
-	}
-	s.RecordLimit = n << shift
+	s.RecordLimit = n
 	return nil
 }
 

@@ -1,0 +1,113 @@
+package kernel
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
+)
+
+// delegated is the cgroup that kernels' are made in, found when the first limited
+// kernel starts.
+type delegated struct {
+	once sync.Once
+	base string // "" where there is none
+}
+
+// Held tells how the limits of kernels are held. It is asked of the system once.
+func (h *Host) Held() limits.Held {
+	held := limits.Held{Limits: h.Limits}
+	if !h.Limits.Any() {
+		return held
+	}
+	h.delegated.once.Do(func() {
+		m := limits.Machine{Cgroups: "/sys/fs/cgroup", Proc: "/proc", Self: os.Getpid()}
+		base, err := m.Delegated(h.Limits)
+		if err != nil {
+			h.Log.Debug("no cgroup for kernels' limits", "err", err)
+			return
+		}
+		h.delegated.base = base
+	})
+	held.Cgroup = h.delegated.base
+	return held
+}
+
+// limit makes what holds the kernel's limits.
+func (k *Kernel) limit(host *Host) (held limits.Held, err error) {
+	held = host.Held()
+	if held.Cgroup == "" {
+		k.held = held
+		return held, nil
+	}
+	// Two servers may share the cgroup, but no private directory.
+	name := "mce-" + filepath.Base(filepath.Dir(k.dir)) + "-" + filepath.Base(k.dir)
+	held.Cgroup, err = limits.MakeCgroup(held.Cgroup, name, held.Limits)
+	k.held = held
+	return held, err
+}
+
+func (k *Kernel) leaveCgroup() {
+	if k.held.Cgroup == "" {
+		return
+	}
+	if err := limits.RemoveCgroup(k.held.Cgroup); err != nil && !os.IsNotExist(err) {
+		k.log.Warn("removing the kernel's cgroup", "err", err)
+	}
+}
+
+// Limits are those in force for this kernel: none on a Jupyter server.
+func (k *Kernel) Limits() limits.Limits { return k.held.Limits }
+
+// maxHits bounds what is kept of limits that nobody has asked for.
+const maxHits = 16
+
+// hit notes what the guard ends by a limit.
+func (k *Kernel) hit(h limits.Hit) {
+	k.log.Info("limit", "kind", h.Kind, "limit", h.Bound, "pid", h.PID, "name", h.Name, "memory", h.Memory, "processes", h.Count, "kernel", h.Kernel)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if h.Kernel {
+		k.ending = h
+	} else if len(k.hits) < maxHits {
+		k.hits = append(k.hits, h)
+	}
+}
+
+// TakeHits returns the limits that processes of the kernel ran into, each once. What
+// ended the kernel itself is in its Exit.
+func (k *Kernel) TakeHits() []limits.Hit {
+	k.mu.Lock()
+	hits := k.hits
+	k.hits = nil
+	k.mu.Unlock()
+	if k.held.Cgroup != "" && !k.isGone() && k.oomHits.rose() {
+		k.oomHits.again()
+		hits = append(hits, limits.Hit{Kind: limits.Memory, Bound: k.held.Memory, At: time.Now()})
+	}
+	return hits
+}
+
+// judgeLimits adds what the limits have to do with the end.
+func (k *Kernel) judgeLimits(exit *Exit) {
+	k.mu.Lock()
+	exit.Limit = k.ending
+	k.mu.Unlock()
+	if exit.OutOfMemory && k.held.Cgroup != "" {
+		exit.Limit = limits.Hit{Kind: limits.Memory, Bound: k.held.Memory, Kernel: true}
+	}
+	if exit.Limit.Kind == limits.Memory {
+		exit.OutOfMemory = true
+	}
+	k.judgeWords(exit, string(exit.Tail))
+}
+
+// judgeWords adds the limit that the last words of a kernel tell of: native code ends
+// itself when it gets no memory.
+func (k *Kernel) judgeWords(exit *Exit, words string) {
+	if exit.Limit.Kind == "" && !exit.Killed && k.held.Memory > 0 {
+		exit.Limit, _ = limits.Limits{Memory: k.held.Memory}.Refusal("", words)
+	}
+}

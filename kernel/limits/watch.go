@@ -1,0 +1,198 @@
+package limits
+
+import "time"
+
+const (
+	// fullLook is the time between two looks at the processes of a kernel.
+	fullLook = 500 * time.Millisecond
+	// quickLook is the time between two looks at the machine's number of tasks: a
+	// fork bomb makes thousands in half a second.
+	quickLook = 50 * time.Millisecond
+	// After strikes too many processes within strikeTime the kernel is ended: it
+	// goes on making them.
+	strikes    = 3
+	strikeTime = 10 * time.Second
+)
+
+// System is what a Watch sees of the machine, and does to processes. Actions on one
+// that is not the kernel's any more do nothing.
+type System interface {
+	// Tree lists the kernel and all processes below its guard. Some that come or go
+	// meanwhile may be missed.
+	Tree() []int
+	// Tasks counts the machine's, 0 when unknown.
+	Tasks() int
+	// Alive reports whether a process is there and no zombie, which takes nothing.
+	Alive(pid int) bool
+	// Memory is what a process alone takes, in bytes, at most; with exact, what it
+	// shares is divided.
+	Memory(pid int, exact bool) int64
+	Name(pid int) string
+	// Freeze stops all processes of the tree, so that none can start another while they
+	// are ended, and lists those that live.
+	Freeze(kernel int) []int
+	Continue(pid int)
+	Interrupt(pid int)
+	Kill(pid int)
+	// Hold keeps a process from starting others until release is called. It has no effect
+	// on root's.
+	Hold(pid int) (release func())
+}
+
+// Watch looks at the processes of one kernel and ends those that go over a limit.
+// It belongs to the goroutine of Run.
+type Watch struct {
+	Held
+	Kernel int // its process id
+	System System
+	// Hit is told what is about to be ended.
+	Hit func(Hit)
+
+	tasks int // of the machine at the last full look
+	times []time.Time
+}
+
+// Run looks until done is closed.
+func (w *Watch) Run(done <-chan struct{}) {
+	every := fullLook
+	if w.Processes > 0 {
+		every = quickLook
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-done:
+			return
+		case now := <-ticker.C:
+			if now.Sub(last) >= fullLook || w.bomb() {
+				w.look()
+				last = now
+			}
+		}
+	}
+}
+
+// bomb reports whether the machine has so many new tasks that they may be too many
+// of ours.
+func (w *Watch) bomb() bool { return w.Processes > 0 && w.System.Tasks() > w.tasks+w.Processes }
+
+func (w *Watch) look() {
+	tree := w.System.Tree()
+	w.tasks = w.System.Tasks()
+	if w.Processes > 0 && len(tree) > w.Processes {
+		if n := w.alive(tree); n > w.Processes {
+			w.tooMany(n)
+			return
+		}
+	}
+	if w.watchesMemory() {
+		w.weigh(tree)
+	}
+}
+
+func (w *Watch) alive(tree []int) (n int) {
+	for _, pid := range tree {
+		if w.System.Alive(pid) {
+			n++
+		}
+	}
+	return n
+}
+
+// tooMany ends what the kernel has started and interrupts it, until it starts nothing
+// more; one that does not stop is ended too.
+func (w *Watch) tooMany(count int) {
+	hit := Hit{Kind: Processes, Bound: int64(w.Processes), Count: count}
+	hit.Kernel = w.struck(time.Now())
+	defer w.System.Hold(w.Kernel)()
+	for round := 0; ; round++ {
+		stopped := w.System.Freeze(w.Kernel) // first: meanwhile they become more
+		hit.Count = max(hit.Count, len(stopped))
+		if hit.Kernel = hit.Kernel || round == subdueRounds; round == 0 || hit.Kernel {
+			w.Hit(hit)
+		}
+		w.end(stopped, hit.Kernel)
+		if hit.Kernel || w.quiet() {
+			break
+		}
+	}
+	w.tasks = w.System.Tasks()
+}
+
+// An interrupt can be lost: Python drops an exception that is raised in what runs after a
+// fork, which is nearly always in code that does nothing but fork.
+const (
+	subdueRounds = 10
+	subduePause  = 25 * time.Millisecond
+	quietTime    = 300 * time.Millisecond
+)
+
+// end kills what is stopped. The kernel is interrupted and goes on, or is killed too.
+func (w *Watch) end(stopped []int, kernel bool) {
+	for _, pid := range stopped {
+		if pid != w.Kernel || kernel {
+			w.System.Kill(pid)
+		}
+	}
+	if !kernel {
+		w.System.Continue(w.Kernel)
+		time.Sleep(subduePause) // out of a fork that it was stopped in
+		w.System.Interrupt(w.Kernel)
+	}
+}
+
+// quiet waits and reports whether the kernel starts nothing meanwhile.
+func (w *Watch) quiet() bool {
+	for begun := time.Now(); time.Since(begun) < quietTime; {
+		time.Sleep(subduePause)
+		if w.alive(w.System.Tree()) > 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// struck notes that there were too many processes, and reports whether that was the
+// last time.
+func (w *Watch) struck(now time.Time) bool {
+	for len(w.times) > 0 && now.Sub(w.times[0]) > strikeTime {
+		w.times = w.times[1:]
+	}
+	w.times = append(w.times, now)
+	return len(w.times) >= strikes
+}
+
+// weigh ends the largest process when all together take too much. It is the kernel
+// only when that alone is too large, or has started none.
+func (w *Watch) weigh(tree []int) {
+	if _, total := w.measure(tree, false); total <= w.Memory {
+		return
+	}
+	sizes, total := w.measure(tree, true)
+	if total <= w.Memory {
+		return
+	}
+	victim := w.Kernel
+	if sizes[w.Kernel] <= w.Memory {
+		most := int64(0)
+		for pid, size := range sizes {
+			if pid != w.Kernel && size > most {
+				victim, most = pid, size
+			}
+		}
+	}
+	w.Hit(Hit{Kind: Memory, Bound: w.Memory, Kernel: victim == w.Kernel, PID: victim, Name: w.System.Name(victim), Memory: sizes[victim]})
+	w.System.Kill(victim)
+}
+
+func (w *Watch) measure(tree []int, exact bool) (sizes map[int]int64, total int64) {
+	sizes = map[int]int64{}
+	for _, pid := range tree {
+		size := w.System.Memory(pid, exact)
+		sizes[pid] = size
+		total += size
+	}
+	return sizes, total
+}

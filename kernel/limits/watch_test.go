@@ -1,0 +1,139 @@
+package limits
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// fake is a machine of a few processes. 1 is the kernel.
+type fake struct {
+	sizes   map[int]int64 // by process, those that live
+	zombies []int
+	shared  int64 // that a quick measure counts too often, in each
+	forks   int   // how many processes the kernel still starts, whenever it goes on
+	stopped bool
+	heeds   bool // an interrupt ends its forking
+	next    int
+	did     []string
+	hits    []Hit
+}
+
+func (f *fake) Tree() []int {
+	for f.forks > 0 && !f.stopped {
+		f.next++
+		f.sizes[f.next] = 1
+		if f.forks--; f.next%10 == 0 {
+			break
+		}
+	}
+	return append(slices.Sorted(maps.Keys(f.sizes)), f.zombies...)
+}
+func (f *fake) Tasks() int         { return len(f.sizes) }
+func (f *fake) Alive(pid int) bool { _, ok := f.sizes[pid]; return ok }
+func (f *fake) Name(int) string    { return "python" }
+func (f *fake) Memory(pid int, exact bool) int64 {
+	if exact {
+		return f.sizes[pid]
+	}
+	return f.sizes[pid] + f.shared
+}
+func (f *fake) Freeze(int) []int {
+	f.stopped = true
+	return slices.Sorted(maps.Keys(f.sizes))
+}
+func (f *fake) Continue(pid int) { f.stopped = f.stopped && pid != 1 }
+func (f *fake) Interrupt(int) {
+	if f.heeds {
+		f.forks = 0
+	}
+}
+func (f *fake) Hold(int) func() { return func() {} }
+func (f *fake) Kill(pid int) {
+	if _, ok := f.sizes[pid]; ok {
+		f.zombies = append(f.zombies, pid)
+	}
+	delete(f.sizes, pid)
+}
+
+// watch lets a watch look at f for a while, and returns what it did.
+func watch(t *testing.T, held Held, f *fake, d time.Duration) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f.next = 100
+		w := &Watch{Held: held, Kernel: 1, System: f, Hit: func(h Hit) { f.hits = append(f.hits, h) }}
+		done := make(chan struct{})
+		go w.Run(done)
+		time.Sleep(d)
+		close(done)
+		synctest.Wait()
+	})
+}
+
+// TestWatchMemory: the largest child goes before the kernel, unless the kernel alone
+// is too large; what is shared counts once.
+func TestWatchMemory(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		held   Held
+		sizes  map[int]int64
+		shared int64
+		ended  []int // in order
+	}{
+		{"within", Held{Limits: Limits{Memory: 100}}, map[int]int64{1: 50, 2: 50}, 0, nil},
+		{"within, shared", Held{Limits: Limits{Memory: 100}}, map[int]int64{1: 30, 2: 30, 3: 30}, 60, nil},
+		{"children", Held{Limits: Limits{Memory: 100}}, map[int]int64{1: 80, 2: 30, 3: 40}, 0, []int{3, 2}},
+		{"kernel alone too large", Held{Limits: Limits{Memory: 100}}, map[int]int64{1: 101, 2: 30}, 0, []int{1}},
+		{"a cgroup has it", Held{Limits: Limits{Memory: 100}, Cgroup: "/x"}, map[int]int64{1: 500}, 0, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := &fake{sizes: maps.Clone(test.sizes), shared: test.shared}
+			watch(t, test.held, f, 3*time.Second)
+			var ended []int
+			for _, h := range f.hits {
+				ended = append(ended, h.PID)
+				if h.Kind != Memory || h.Kernel != (h.PID == 1) || h.Memory != test.sizes[h.PID] || h.Name != "python" || h.Bound != 100 {
+					t.Errorf("%+v", h)
+				}
+			}
+			if !slices.Equal(ended, test.ended) || len(f.zombies) != len(ended) {
+				t.Errorf("ended %v, want %v", ended, test.ended)
+			}
+		})
+	}
+}
+
+// TestWatchProcesses: too many are ended, told once, and the kernel lives if it heeds
+// the interrupt. Zombies do not count.
+func TestWatchProcesses(t *testing.T) {
+	held := Held{Limits: Limits{Processes: 20}}
+	for _, test := range []struct {
+		name  string
+		fake  *fake
+		hits  int
+		lives bool
+	}{
+		{"few", &fake{sizes: map[int]int64{1: 1}, forks: 10}, 0, true},
+		{"many zombies", &fake{sizes: map[int]int64{1: 1}, zombies: make([]int, 100)}, 0, true},
+		{"a bomb that heeds", &fake{sizes: map[int]int64{1: 1}, forks: 1000, heeds: true}, 1, true},
+		{"a bomb that heeds nothing", &fake{sizes: map[int]int64{1: 1}, forks: 1_000_000}, 2, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			watch(t, held, test.fake, 10*time.Second)
+			_, lives := test.fake.sizes[1]
+			if len(test.fake.hits) != test.hits || lives != test.lives || lives && test.fake.stopped {
+				t.Errorf("%+v, lives: %t, stopped: %t", test.fake.hits, lives, test.fake.stopped)
+			}
+			for i, h := range test.fake.hits {
+				if h.Kind != Processes || h.Bound != 20 || h.Count <= 20 || h.Kernel != (i == 1) {
+					t.Errorf("%+v", h)
+				}
+			}
+			if test.hits > 0 && lives && len(test.fake.sizes) > 1 {
+				t.Errorf("%d processes are left", len(test.fake.sizes))
+			}
+		})
+	}
+}
