@@ -116,6 +116,11 @@ func (k *Kernel) readAll(c *channel) error {
 			continue
 		}
 		k.route(c.name, msg)
+		if c.name == jupyter.IOPub && msg.Header.MsgType == jupyter.MsgStream {
+			// A flood otherwise leaves twice its size to the garbage collector. The text
+			// is in the record; a short one, which is kept, is never in a large frame.
+			c.conn.Reuse(frames)
+		}
 	}
 }
 

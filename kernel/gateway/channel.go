@@ -17,6 +17,7 @@ const delimiter = "<IDS|MSG>"
 type Channel interface {
 	Send(frames [][]byte) error
 	Recv() ([][]byte, error)
+	Reuse(frames [][]byte)
 	Close() error
 }
 
@@ -63,6 +64,9 @@ func (c *channel) Recv() ([][]byte, error) {
 		return nil, net.ErrClosed
 	}
 }
+
+// Reuse is that of [Channel]: a websocket's message has memory of its own.
+func (*channel) Reuse([][]byte) {}
 
 // Send is that of [Channel]. Where the connection is being made again it waits.
 func (c *channel) Send(frames [][]byte) error {

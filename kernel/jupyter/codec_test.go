@@ -282,10 +282,10 @@ func TestRecordings(t *testing.T) {
 					t.Errorf("message %d: %+v", i, m)
 				}
 				types[m.Header.MsgType]++
+				sameAsJSON(t, m)
 				if out, ok := OutputFrom(m); ok {
 					outputs[out.Type]++
 				}
-				sameAsJSON(t, m)
 			}
 			for _, want := range []string{MsgKernelInfoReply, MsgStatus, MsgExecuteInput, MsgExecuteReply, MsgInputRequest} {
 				if types[want] == 0 {

@@ -13,7 +13,7 @@ const maxEvalue = 64 << 10
 // OutputFrom returns what a message says as an Output, and false for messages
 // that are no output. An output whose content cannot be read becomes a notice,
 // so that nothing disappears without a word. Large texts share memory with the
-// message.
+// message, and a stream's text is made where it lay: msg.Content cannot be read again.
 func OutputFrom(msg *Message) (Output, bool) {
 	read := readerOf(msg.Header.MsgType)
 	if read == nil {
@@ -59,7 +59,11 @@ func readStream(out *Output, key string, value []byte, whole int) {
 	case "name":
 		decodeValue(value, &out.Name)
 	case "text":
-		out.Text = InlineValue(own(text(value, ""), whole))
+		if isNull(value) || value[0] != '"' {
+			out.Text = InlineValue(own(text(value, ""), whole))
+			return
+		}
+		out.Text = InlineValue(own(unquoteHere(value), whole))
 	}
 }
 

@@ -26,6 +26,9 @@ func TestUnquote(t *testing.T) {
 		if got := string(unquote([]byte(tt.in))); got != tt.want {
 			t.Errorf("unquote(%s) = %q, want %q", tt.in, got, tt.want)
 		}
+		if got := string(unquoteHere([]byte(tt.in))); got != tt.want {
+			t.Errorf("unquoteHere(%s) = %q, want %q", tt.in, got, tt.want)
+		}
 	}
 }
 
@@ -90,6 +93,9 @@ func FuzzScanner(f *testing.F) {
 			k, v := unquote(key), text(value, "")
 			if !utf8.Valid(k) || value[0] == '"' && !utf8.Valid(v) {
 				t.Fatalf("invalid UTF-8 from %q", value)
+			}
+			if value[0] == '"' && !bytes.Equal(unquoteHere(bytes.Clone(value)), v) {
+				t.Fatalf("unquoteHere(%q) is not %q", value, v)
 			}
 			ours[string(k)] = value
 			return true

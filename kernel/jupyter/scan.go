@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -214,6 +215,29 @@ func unquote(q []byte) []byte {
 		next = bytes.IndexByte(s, '\\')
 	}
 	return appendValid(out, s)
+}
+
+// unquoteHere is unquote in q's own memory: what q was is lost. A flood of text is
+// the one large thing with escapes in it, and it needs no second copy.
+func unquoteHere(q []byte) []byte {
+	if len(q) < 2 {
+		return nil
+	}
+	s := q[1 : len(q)-1]
+	next := bytes.IndexByte(s, '\\')
+	if next < 0 || !utf8.Valid(s) { // U+FFFD is longer than the byte it replaces
+		return unquote(q)
+	}
+	out := s[:0]
+	for next >= 0 {
+		out = append(out, s[:next]...)
+		s = s[next:]
+		var n int
+		out, n = appendEscape(out, s) // never longer than the escape
+		s = s[n:]
+		next = bytes.IndexByte(s, '\\')
+	}
+	return slices.Clip(append(out, s...))
 }
 
 func appendValid(out, s []byte) []byte {

@@ -24,6 +24,9 @@ type Channel interface {
 	// this message alone (*FrameTooLargeError, *TooManyPartsError: what was
 	// refused is an empty frame); any other ends the channel.
 	Recv() ([][]byte, error)
+	// Reuse gives back frames of which the caller keeps nothing, not even a part:
+	// a later Recv may use the memory of large ones. To be called by Recv's goroutine.
+	Reuse(frames [][]byte)
 	// Close ends the channel and whatever waits on it. Safe twice, from any
 	// goroutine. Send and Recv return net.ErrClosed afterwards.
 	Close() error
@@ -213,21 +216,15 @@ func (c *Conn) Recv() (frames [][]byte, err error) {
 	if err := c.ended(); err != nil {
 		return nil, fmt.Errorf("receiving: %w", err)
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			frames, err = nil, fmt.Errorf("receiving: %w", c.fail(fmt.Errorf("malformed message: %v", p)))
-		}
-	}()
-	for {
-		msg, err := c.zc.RecvMsg()
-		if err != nil {
-			return nil, fmt.Errorf("receiving: %w", c.fail(err))
-		}
-		if msg.Type != zmq4.CmdMsg {
-			return msg.Frames, c.wire.takeRefusal()
-		}
+	frames, err = c.wire.message()
+	if err != nil {
+		return nil, fmt.Errorf("receiving: %w", c.fail(err))
 	}
+	return frames, c.wire.takeRefusal()
 }
+
+// Reuse lets a later Recv use the memory of frames, see Channel.
+func (c *Conn) Reuse(frames [][]byte) { c.wire.reuse(frames) }
 
 // Close ends the connection.
 func (c *Conn) Close() error {

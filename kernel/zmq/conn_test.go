@@ -55,6 +55,34 @@ func TestSendRecv(t *testing.T) {
 	}
 }
 
+// TestReuse: messages are whole whatever memory they are in, and a frame that was not
+// given back stays what it was.
+func TestReuse(t *testing.T) {
+	c := mustDial(t, listen(t, echo))
+	var kept, wanted [][]byte
+	for i := range 20 {
+		want := [][]byte{[]byte("topic"), bytes.Repeat([]byte{byte(i)}, 50_000+i*7919%30_000*5)}
+		if err := c.Send(want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !equal(got, want) {
+			t.Errorf("message %d is not what was sent", i)
+		}
+		if i%3 == 0 {
+			kept, wanted = append(kept, got...), append(wanted, want...)
+			continue
+		}
+		c.Reuse(got)
+	}
+	if !equal(kept, wanted) {
+		t.Error("a message that was not given back has changed")
+	}
+}
+
 func equal(a, b [][]byte) bool {
 	if len(a) != len(b) {
 		return false

@@ -13,7 +13,8 @@
 //
 // # Why not the Socket API of zmq4
 //
-// Only the handshake and the framing of zmq4 are used (Open and Conn). Its
+// Only the handshake of zmq4 and its framing of what is sent are used (Open and
+// SendMsg); it would take new memory for each frame that comes. Its
 // sockets deadlock when they reconnect, drop messages to a dead peer without a
 // word, cannot give up on a silent one, and allocate whatever length a frame's
 // header claims.

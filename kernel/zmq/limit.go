@@ -23,6 +23,10 @@ const (
 	// drainLimit bounds what is read and thrown away of one message. Above it
 	// the header lies, or the rest is not worth waiting for.
 	drainLimit = 8 << 30
+	// reuseLeast and reuseMost are the sizes of frames whose memory is used again:
+	// a kernel's flood comes in pieces between them.
+	reuseLeast = 64 << 10
+	reuseMost  = 1 << 20
 )
 
 // FrameTooLargeError names a frame that was refused.
@@ -68,11 +72,12 @@ const (
 
 // wire stands between zmq4 and the socket. zmq4 allocates whatever length a
 // frame's header claims, so wire reads the headers first: a frame above the
-// limits is drained from the socket and zmq4 gets an empty frame in its place.
+// limits is drained from the socket and an empty frame is in its place. zmq4
+// reads the handshake; what comes after it message reads.
 // Commands are dropped after the handshake: ZMTP 3.0, which we speak, has none
-// then, and zmq4 would answer a PING beside Send's lock.
+// then.
 //
-// Read is called by one goroutine, Write by one at a time.
+// Read and message are called by one goroutine, Write by one at a time.
 type wire struct {
 	net.Conn
 	in  *bufio.Reader
@@ -93,6 +98,8 @@ type wire struct {
 	bytes   uint64
 	drained uint64
 	refused error // the first thing refused
+
+	spare []byte // memory for a frame, see reuse
 }
 
 func newWire(nc net.Conn, limit int64) *wire {
@@ -144,6 +151,46 @@ func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.in.Read(p[:min(uint64(len(p)), w.body)])
 	w.body -= uint64(n)
 	return n, unexpected(err)
+}
+
+// message reads the next message.
+func (w *wire) message() (frames [][]byte, err error) {
+	large := false
+	for more := true; more; more = w.inside {
+		if err := w.nextFrame(); err != nil {
+			return nil, err
+		}
+		large = large || w.body >= reuseLeast
+		frame := w.memory(w.body)
+		if _, err := io.ReadFull(w.in, frame); err != nil {
+			return nil, unexpected(err)
+		}
+		w.head, w.body = nil, 0
+		frames = append(frames, frame)
+	}
+	if !large { // the flood is over
+		w.spare = nil
+	}
+	return frames, nil
+}
+
+func (w *wire) memory(size uint64) []byte {
+	if size < reuseLeast || size > uint64(len(w.spare)) {
+		return make([]byte, size)
+	}
+	frame := w.spare[:size:size]
+	w.spare = nil
+	return frame
+}
+
+// reuse keeps the memory of the largest frame.
+func (w *wire) reuse(frames [][]byte) {
+	for _, frame := range frames {
+		frame = frame[:cap(frame)]
+		if len(frame) >= max(reuseLeast, len(w.spare)) && len(frame) <= reuseMost {
+			w.spare = frame
+		}
+	}
 }
 
 // nextFrame reads headers, draining what is refused, until there is one for zmq4.

@@ -47,6 +47,15 @@ func (e *PairEnd) Recv() ([][]byte, error) {
 	return m.frames, m.refusal
 }
 
+// Reuse spoils what a [Conn] would use again, so that a test sees who keeps it.
+func (e *PairEnd) Reuse(frames [][]byte) {
+	for _, f := range frames {
+		if len(f) >= reuseLeast {
+			clear(f)
+		}
+	}
+}
+
 // Close closes this end; the other sees the end of the stream.
 func (e *PairEnd) Close() error {
 	e.in.closeReader()

@@ -84,6 +84,8 @@ type renderer struct {
 	failed     *piece   // it, when it is an error
 	last       *picture // the image before, while it is in the answer
 	lastHash   [32]byte
+
+	buffer []byte // for what is read from files
 }
 
 // stream is one of the two streams, of the cell or of a widget.
@@ -219,7 +221,11 @@ func (r *renderer) write(o *jupyter.Output) {
 	file, err := o.Text.Open()
 	if err == nil {
 		defer file.Close()
-		_, err = io.CopyBuffer(s.screen, file, make([]byte, 64<<10))
+		if r.buffer == nil {
+			r.buffer = make([]byte, 64<<10)
+		}
+		// Without its WriteTo, which would take new memory for each file.
+		_, err = io.CopyBuffer(s.screen, struct{ io.Reader }{file}, r.buffer)
 	}
 	if err != nil {
 		r.notice(fmt.Sprintf("some output could not be read: %v", err))
