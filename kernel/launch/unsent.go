@@ -13,13 +13,14 @@ import (
 
 // A kernel keeps the end of what its streams have taken in a file, which it maps:
 // what it had not sent when it died can be read there. mce_launch/unsent.py writes
-// it. For each of stdout and stderr it holds a ring: three 64-bit numbers, little
-// endian (how many characters the stream has taken, the place of the next byte, how
-// many reads of its pipe it has taken), and UTF-8. After it lies what is being read
+// it. For each of stdout and stderr it holds a ring: a 64-bit number (from the top: 44
+// bits, how many characters the stream has taken; 4 bits, how many reads of its pipe;
+// 16 bits, the place of the next byte), and UTF-8. After it lies what is being read
 // from the pipe: the number of the read, and its bytes, zero where there are none.
+// Numbers are in this machine's order of bytes.
 const (
 	unsentRing  = 64 << 10
-	unsentHead  = 24
+	unsentHead  = 8
 	unsentRoom  = unsentRing - unsentHead
 	landingHead = 8
 	unsentSize  = 128 << 10 // of one stream
@@ -59,11 +60,12 @@ func ReadUnsent(path string) (Unsent, error) {
 // longer there. Whatever the file holds is read as well as can be.
 func (u Unsent) After(stream int, seen int64) (text string, total, missing int64) {
 	part := u.ring(stream)
-	total = int64(binary.LittleEndian.Uint64(part))
-	place := binary.LittleEndian.Uint64(part[8:])
+	head := binary.NativeEndian.Uint64(part)
+	total = int64(head >> 20)
+	place := head & 0xffff
 	want := total - seen
-	if want <= 0 || total < 0 || seen < 0 || place > unsentRoom {
-		return "", max(total, 0), 0
+	if want <= 0 || seen < 0 || place > unsentRoom {
+		return "", total, 0
 	}
 	ring := part[unsentHead:]
 	all := bytes.TrimLeft(append(bytes.Clone(ring[place:]), ring[:place]...), "\x00")
@@ -83,9 +85,9 @@ func (u Unsent) ring(stream int) []byte { return u[(stream-1)*unsentSize:][:unse
 // Landed returns what a stream (1 stdout, 2 stderr) has read from its pipe and not
 // taken: it is in no message, and not what After returns.
 func (u Unsent) Landed(stream int) []byte {
-	taken := binary.LittleEndian.Uint64(u.ring(stream)[16:])
+	taken := binary.NativeEndian.Uint64(u.ring(stream)) >> 16
 	landing := u[(stream-1)*unsentSize:][unsentRing:unsentSize]
-	if binary.LittleEndian.Uint64(landing) != taken+1 {
+	if (binary.NativeEndian.Uint64(landing)-taken)&15 != 1 {
 		return nil
 	}
 	return bytes.TrimRight(landing[landingHead:], "\x00")

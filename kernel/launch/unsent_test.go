@@ -86,13 +86,13 @@ for stream, texts in (out, (b"taken, once", b"read")), (err, (b"", b"all of it i
 }
 
 func FuzzUnsent(f *testing.F) {
-	f.Add([]byte("text"), uint64(4), uint64(4), int64(0))
-	f.Add([]byte{0xff, 0xc3}, uint64(1<<63), uint64(1<<40), int64(-1))
-	f.Add([]byte("\u20ac"), uint64(70000), uint64(unsentRoom), int64(5))
-	f.Fuzz(func(t *testing.T, ring []byte, total, place uint64, seen int64) {
+	f.Add([]byte("text"), uint64(4<<20|4), int64(0))
+	f.Add([]byte{0xff, 0xc3}, uint64(1<<63|1<<15), int64(-1))
+	f.Add([]byte("\u20ac"), uint64(70000<<20|unsentRoom), int64(5))
+	f.Add([]byte("\u20ac"), uint64(70000<<20|unsentRoom+1), int64(5))
+	f.Fuzz(func(t *testing.T, ring []byte, head uint64, seen int64) {
 		part := make(Unsent, 2*unsentSize)
-		binary.LittleEndian.PutUint64(part, total)
-		binary.LittleEndian.PutUint64(part[8:], place)
+		binary.NativeEndian.PutUint64(part, head)
 		copy(part[unsentHead:], ring)
 		part.Landed(1)
 		text, all, missing := part.After(1, seen)

@@ -59,24 +59,3 @@ def install(flush_native):
         module.sys  # AttributeError where there is none
         module.sys = own
 
-
-def careful_tee():
-    """IPython 9 notes what a cell prints by replacing the write of what is in
-    sys.stdout: a cell does not even begin where that cannot be done."""
-    import contextlib
-
-    from IPython.core.interactiveshell import InteractiveShell
-
-    tee = getattr(InteractiveShell, "_tee", None)
-    if tee is None:
-        return
-
-    def careful(self, channel):
-        stream = getattr(sys, channel, None)
-        try:
-            stream.write = stream.write
-        except Exception:  # None, a number, an object of the user's
-            return contextlib.nullcontext()
-        return tee(self, channel)
-
-    InteractiveShell._tee = careful

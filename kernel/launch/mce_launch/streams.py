@@ -4,8 +4,8 @@ and 2, in one order, each with its run, however the process ends."""
 import os
 import sys
 
-from . import kernelsys, native, unsent
-from .messages import PIECE
+from . import kernelsys, native, tee, unsent
+from .messages import piece_of
 from .report import step
 
 NAMES = ("stdout", "stderr")
@@ -28,6 +28,7 @@ class Outgoing:
         self.renew = threading.RLock
         self.lock = self.renew()
         self.groups = []  # [stream, parent, texts, position of the first character or None]
+        self.newest = (None, None, None)  # stream and parent of the last, append of its texts
         self.sending = False
 
     def add(self, stream, text, parent):
@@ -37,15 +38,17 @@ class Outgoing:
             group = groups[-1]
             if group[0] is not stream and (len(groups) >= MOST_GROUPS or text[0] == "\r" or text == "\n"):
                 # A bar drawn anew between prints belongs where it was drawn first.
-                group = self.newest(stream) or group
+                group = self.newest_of(stream) or group
             if group[0] is stream and group[1] is parent:
                 group[2].append(text)
                 return
             if len(groups) >= MOST_GROUPS and self.add_older(stream, text, parent):
                 return
-        groups.append([stream, parent, [text], stream._mce_unsent.total if stream._mce_unsent else None])
+        texts = [text]
+        groups.append([stream, parent, texts, stream._mce_unsent.total if stream._mce_unsent else None])
+        self.newest = (stream, parent, texts.append)
 
-    def newest(self, stream):
+    def newest_of(self, stream):
         for group in reversed(self.groups):
             if group[0] is stream:
                 return group
@@ -61,6 +64,7 @@ class Outgoing:
     def send(self):
         with self.lock:
             groups, self.groups = self.groups, []
+            self.newest = (None, None, None)
             self.sending = True
             last = {group[0]: (group, group[0]._mce_unsent.total) for group in groups if group[0]._mce_unsent}
         try:
@@ -72,16 +76,49 @@ class Outgoing:
             self.sending = False
 
 
+class Watched:
+    """The descriptors that are read, and their streams."""
+
+    def __init__(self):
+        import select
+
+        self.streams = {}  # descriptor: stream
+        self.select = select.select  # itself: gevent and others replace it in its module
+        # Asked at nearly every print: a third of select's cost.
+        self.poller = select.poll() if hasattr(select, "poll") else None
+
+    def add(self, number, stream):
+        self.streams[number] = stream
+        if self.poller:
+            self.poller.register(number, 1)  # POLLIN everywhere
+
+    def remove(self, number):
+        if self.streams.pop(number, None) is not None and self.poller:
+            self.poller.unregister(number)
+
+    def ready(self):
+        """Those with something to read, or at their end."""
+        try:
+            if self.poller:
+                return [number for number, _ in self.poller.poll(0)]
+        except RuntimeError:
+            pass  # another thread asks at this moment
+        try:
+            return self.select(list(self.streams), [], [], 0)[0]
+        except (OSError, ValueError):
+            return []
+
+
 def stream_class(base, pipes, memory):
     """A subclass of ipykernel's OutStream. pipes: the guard's descriptors (the
     reading ends of 1 and 2, one for what is not for the user), or None."""
     import codecs
     import threading
-    from select import select  # itself: gevent and others replace it in its module
+    from os import getpid
     from time import perf_counter
 
     out = Outgoing()
-    watched = {}  # descriptor to read from: stream
+    watched = Watched()
 
     class OutStream(base):
         _mce_unsent = None
@@ -123,7 +160,7 @@ def stream_class(base, pipes, memory):
             os.set_blocking(self._fid, False)  # two threads, and the guard, read it
             self._exc = None
             self._mce_watched = True
-            watched[self._fid] = self
+            watched.add(self._fid, self)
             self.watch_fd_thread = threading.Thread(target=self._watch_pipe_fd, daemon=True)
             self.watch_fd_thread.start()
 
@@ -131,12 +168,12 @@ def stream_class(base, pipes, memory):
             try:
                 more = True
                 while more:
-                    select([self._fid], [], [])
+                    watched.select([self._fid], [], [])
                     with self._mce_reading:
                         more = self._mce_take() is not False
             except Exception:
                 self._exc = sys.exc_info()
-            watched.pop(self._fid, None)
+            watched.remove(self._fid)
 
         def _mce_take(self):
             """Reads once. True: some text, None: there is none, False: the end.
@@ -171,26 +208,24 @@ def stream_class(base, pipes, memory):
 
         def _mce_catch_up(self):
             """What was written to the descriptors before this print comes before it."""
-            try:
-                ready = select(list(watched), [], [], 0)[0]
-            except (OSError, ValueError):
-                return
-            for number in ready:
-                stream = watched.get(number)
+            for number in watched.ready():
+                stream = watched.streams.get(number)
                 if stream is not None:
                     stream._mce_take_all()
-            for stream in list(watched.values()):
-                with stream._mce_reading:  # its thread may have read and not yet handed on
-                    pass
+            for stream in list(watched.streams.values()):
+                if stream._mce_taking:  # its thread has read and not yet handed on
+                    with stream._mce_reading:
+                        pass
 
         # --- prints
 
         def write(self, string):
+            late = perf_counter() - self._mce_last > GAP
             if not isinstance(string, str):
                 raise TypeError("write() argument must be str, not %s" % type(string).__name__)
-            if os.getpid() != self._mce_pid:  # a forked child sends through its parent
+            if getpid() != self._mce_pid:  # a forked child sends through its parent
                 return base.write(self, string)
-            if perf_counter() - self._mce_last > GAP and watched:
+            if late and watched.streams:
                 self._mce_catch_up()
             # Outside of requests (at exit, say) ipykernel 7 knows none.
             self._mce_put(string, self.parent_header or self._mce_latest)
@@ -201,7 +236,11 @@ def stream_class(base, pipes, memory):
             if not text:
                 return
             with out.lock:
-                out.add(self, text, parent)
+                stream, above, append = out.newest
+                if stream is self and above is parent:
+                    append(text)
+                else:
+                    out.add(self, text, parent)
                 if self._mce_unsent:
                     self._mce_unsent.add(text, read)
             if not self._flush_pending:
@@ -227,12 +266,13 @@ def stream_class(base, pipes, memory):
         def _mce_send(self, text, parent, start, total):
             """start: the text's position, total: that of its stream, each if known."""
             number = NAMES.index(self.name)
-            for i in range(0, len(text), PIECE):
-                piece = text[i : i + PIECE]
+            size = piece_of(text)
+            for i in range(0, len(text), size):
+                piece = text[i : i + size]
                 metadata = None
                 if start is not None:
                     metadata = {TEXT: [number, start + i, start + i + len(piece)]}
-                elif total is not None and i + PIECE >= len(text):
+                elif total is not None and i + size >= len(text):
                     metadata = {TEXT: [number, total, total]}
                 message = self.session.msg("stream", {"name": self.name, "text": piece}, parent, metadata=metadata)
                 for hook in getattr(self, "_hooks", ()):
@@ -282,7 +322,7 @@ TEXT = "mce_text"
 
 def after_fork(out, watched):
     out.lock = out.renew()
-    for stream in list(watched.values()):
+    for stream in list(watched.streams.values()):
         stream._buffer_lock = out.renew()
 
 
@@ -308,7 +348,7 @@ def use(app, pipes, path):
             iostream.OutStream = base
         if made and isinstance(sys.stdout, made) and isinstance(sys.stderr, made):
             step("kernelsys", kernelsys.install, step("native", native.line_buffered))
-            step("tee", kernelsys.careful_tee)
+            step("tee", tee.install)
             step("restored", keep, app, real)
 
     app.init_io = init_io
