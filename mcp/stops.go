@@ -239,7 +239,7 @@ func hitWords(h session.LimitHit) string {
 	case h.Kind == session.LimitProcesses && h.Refused:
 		return "the code asked for more processes than the limit allows (" + limit + "), so Python raised this error. The session's variables are kept"
 	case h.Kind == session.LimitProcesses:
-		return fmt.Sprintf("the session had %d processes, more than the limit allows (%s), so the server ended all but the kernel and interrupted the code. The session's variables are kept", h.Count, limit)
+		return fmt.Sprintf("the session had %d processes, more than the limit allows (%s), so the server ended all but the kernel, and interrupts code that goes on starting processes. The session's variables are kept", h.Count, limit)
 	}
 	return "the code wrote more to one file than the limit allows (" + limit + "). What fit is in the file"
 }

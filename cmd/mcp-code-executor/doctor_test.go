@@ -219,6 +219,7 @@ func ailments(t *testing.T) map[string]ailment {
 			dir := t.TempDir()
 			return patient{settings: []string{"TMPDIR=" + dir}, mounts: "mount -t tmpfs -o size=4k none " + dir}
 		}, "temporary", true, []string{"is full", "fix: free some space"}},
+		"wrong limit":    {set("MEMORY_LIMIT=8"), "settings", false, []string{"no kernel is started", "fix: MEMORY_LIMIT=8MiB"}},
 		"wrong patterns": {set("ENV_DENY=[x-"), "environment", false, []string{"which is not a pattern", "fix: give names and patterns"}},
 		"no Python": {func(t *testing.T) patient {
 			empty := t.TempDir()

@@ -7,7 +7,7 @@ const (
 	fullLook = 500 * time.Millisecond
 	// quickLook is the time between two looks at the machine's number of tasks: a
 	// fork bomb makes thousands in half a second.
-	quickLook = 50 * time.Millisecond
+	quickLook = 100 * time.Millisecond
 	// After strikes too many processes within strikeTime the kernel is ended: it
 	// goes on making them.
 	strikes    = 3
@@ -101,8 +101,8 @@ func (w *Watch) alive(tree []int) (n int) {
 	return n
 }
 
-// tooMany ends what the kernel has started and interrupts it, until it starts nothing
-// more; one that does not stop is ended too.
+// tooMany ends what the kernel has started. One that goes on starting processes is
+// interrupted, and ended when that does not stop it.
 func (w *Watch) tooMany(count int) {
 	hit := Hit{Kind: Processes, Bound: int64(w.Processes), Count: count}
 	hit.Kernel = w.struck(time.Now())
@@ -113,7 +113,7 @@ func (w *Watch) tooMany(count int) {
 		if hit.Kernel = hit.Kernel || round == subdueRounds; round == 0 || hit.Kernel {
 			w.Hit(hit)
 		}
-		w.end(stopped, hit.Kernel)
+		w.end(stopped, hit.Kernel, round > 0)
 		if hit.Kernel || w.quiet() {
 			break
 		}
@@ -129,15 +129,18 @@ const (
 	quietTime    = 300 * time.Millisecond
 )
 
-// end kills what is stopped. The kernel is interrupted and goes on, or is killed too.
-func (w *Watch) end(stopped []int, kernel bool) {
+// end kills what is stopped. The kernel goes on, interrupted or not, or is killed too.
+func (w *Watch) end(stopped []int, kernel, interrupt bool) {
 	for _, pid := range stopped {
 		if pid != w.Kernel || kernel {
 			w.System.Kill(pid)
 		}
 	}
-	if !kernel {
-		w.System.Continue(w.Kernel)
+	if kernel {
+		return
+	}
+	w.System.Continue(w.Kernel)
+	if interrupt {
 		time.Sleep(subduePause) // out of a fork that it was stopped in
 		w.System.Interrupt(w.Kernel)
 	}

@@ -17,7 +17,6 @@ type fake struct {
 	stopped bool
 	heeds   bool // an interrupt ends its forking
 	next    int
-	did     []string
 	hits    []Hit
 }
 

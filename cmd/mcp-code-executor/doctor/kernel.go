@@ -39,6 +39,10 @@ func (d *doctor) checkKernel(ctx context.Context, env *pyenv.Environment) {
 	for _, notice := range out.notices {
 		d.report.ok("kernel", "%s", notice)
 	}
+	held := d.parts.Sessions.Held()
+	for _, kind := range held.Set() {
+		d.report.ok("limits", "%s: held %s", kind, held.Means()[kind])
+	}
 	d.checkState(ctx)
 	d.checkInterrupt(ctx)
 	d.checkPlot(ctx, env)
