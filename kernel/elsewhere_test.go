@@ -73,7 +73,7 @@ func TestElsewhere(t *testing.T) {
 		t.Errorf("%+v %q", result, output)
 	}
 	info := k.Info()
-	if !info.Ours || info.ID == "" || info.Kernelspec != "python3" || info.PID != 0 || info.PythonVersion == "" {
+	if !info.Ours || info.ID == "" || info.Kernelspec != "python3" || info.PID != 0 || info.LanguageVersion == "" {
 		t.Errorf("%+v", info)
 	}
 

@@ -134,8 +134,10 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 	if err != nil {
 		return nil, err
 	}
-	if msg.Metadata, err = launch.Metadata(launch.Request{File: r.File, Refresh: r.Refresh, Reload: r.Reload}); err != nil {
-		return nil, err
+	if k.spec.Command == nil {
+		if msg.Metadata, err = launch.Metadata(launch.Request{File: r.File, Refresh: r.Refresh, Reload: r.Reload}); err != nil {
+			return nil, err
+		}
 	}
 	e := &Execution{
 		id:      r.ID,

@@ -188,8 +188,12 @@ func (e *Execution) concludeReply(reply *jupyter.ExecuteReply, iopubError *jupyt
 	switch {
 	case iopubError != nil && ending.Raised == nil:
 		e.concludeError(iopubError.Ename, iopubError.Evalue, result)
-	case reply.Status == jupyter.StatusError || reply.Status == jupyter.StatusAborted:
-		if reply.Status == jupyter.StatusAborted {
+	case reply.Status == jupyter.StatusError || reply.Status == jupyter.StatusAborted || reply.Status == jupyter.StatusAbort:
+		if reply.Status != jupyter.StatusError {
+			if e.wasInterrupted() && !e.kernel.python() {
+				result.Outcome = OutcomeInterrupted
+				return
+			}
 			reply.Ename, reply.Evalue = "Aborted", "the kernel refused to run it"
 		}
 		if iopubError == nil && ending.ExitStatus == nil { // else it has been shown
@@ -208,10 +212,17 @@ func (e *Execution) concludeError(ename, evalue string, result *Result) {
 	result.Outcome, result.Ename, result.Evalue = OutcomeError, ename, evalue
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	// A cancelled top-level await surfaces as CancelledError in some versions.
-	if e.interrupted && (ename == "KeyboardInterrupt" || ename == "CancelledError") {
+	// A cancelled top-level await surfaces as CancelledError in some versions. Other
+	// languages have no common word: there it is what an interrupt led to.
+	if e.interrupted && (!e.kernel.python() || ename == "KeyboardInterrupt" || ename == "CancelledError") {
 		result.Outcome = OutcomeInterrupted
 	}
+}
+
+func (e *Execution) wasInterrupted() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.interrupted
 }
 
 func (e *Execution) setCount(n int) {

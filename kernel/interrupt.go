@@ -44,12 +44,16 @@ func (k *Kernel) Interrupt(ctx context.Context) (stopped bool, err error) {
 	return false, nil
 }
 
-// signal sends SIGINT and notes on the execution that its code meets it; code that
+// signal sends SIGINT, or the request a kernel wants in its place, and notes on the execution that its code meets it; code that
 // has given its reply does not.
 func (k *Kernel) signal(e *Execution) error {
 	k.mu.Lock()
 	e.interrupted = e.interrupted || !e.replied
 	k.mu.Unlock()
+	if k.spec.InterruptByMessage {
+		_, err := k.request(jupyter.Control, jupyter.MsgInterruptRequest, nil)
+		return err
+	}
 	return k.process.Interrupt()
 }
 

@@ -15,7 +15,6 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
-	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
@@ -92,7 +91,8 @@ type Info struct {
 	Implementation  string // "ipython"
 	Version         string // of IPython
 	Protocol        string
-	PythonVersion   string
+	Language        string // "python", "bash"
+	LanguageVersion string
 	Features        []string
 	Started         time.Time
 	StartupDuration time.Duration
@@ -164,38 +164,25 @@ func newKernel(spec Spec, log *slog.Logger) *Kernel {
 }
 
 func (k *Kernel) start(ctx context.Context, host *Host) error {
-	info := host.transport.connectionInfo(k.dir, k.log)
+	info, err := k.connection(host)
+	if err != nil {
+		return &StartError{Phase: "preparing its connection", Err: err}
+	}
 	file := filepath.Join(k.dir, "kernel.json")
 	if err := jupyter.WriteConnectionFile(file, info); err != nil {
 		return &StartError{Phase: "writing its connection file", Err: err}
 	}
 	private := filepath.Dir(k.dir) // the server's
-	script, err := launch.Write(filepath.Join(private, "launch"))
-	if err != nil {
-		return &StartError{Phase: "writing its launcher", Err: err}
-	}
 	session := uuid.NewString()
 	k.codec = jupyter.NewCodec([]byte(info.Key), session, "mcp-code-executor")
-
-	options := launch.Options{Sidecar: k.spec.Sidecar, Code: k.spec.Code, NoPrelude: host.PlainPython || k.spec.PlainPython, Pipes: guard.Pipes, Unsent: filepath.Join(k.dir, "unsent")}
-	if err := launch.MakeUnsent(options.Unsent); err != nil {
-		k.log.Warn("what the kernel has not sent when it dies will be lost", "err", err)
-		options.Unsent = ""
-	}
-	k.outside.file = options.Unsent
-	held, err := k.limit(host)
+	command, err := k.command(host, file)
 	if err != nil {
+		return err
+	}
+	if command.Limits, err = k.limit(host); err != nil {
 		return &StartError{Phase: "making its cgroup", Err: err}
 	}
-	guarded, err := guard.Start(ctx, guard.Spec{
-		Argv:     launch.Args(k.spec.Python, script, file, options),
-		Env:      k.spec.Env,
-		Dir:      k.spec.Dir,
-		Progress: options.Unsent,
-		Output:   k.fromGuard,
-		Limits:   held,
-		Limited:  k.hit,
-	}, host.Reaper)
+	guarded, err := guard.Start(ctx, command, host.Reaper)
 	if err != nil {
 		return &StartError{Phase: "launching", Err: err}
 	}

@@ -61,8 +61,7 @@ func (k *Kernel) fromGuard(stream int, text []byte, dead bool) {
 	k.appendUnsent(e, 1, false)
 	k.appendUnsent(e, 2, false)
 	if !noted {
-		k.append(e, notice("The process printed more than its pipe holds while Python could not run (native code kept its lock, or the process was stopped). "+
-			"That output was read past the kernel: all of it is here, but its place among the prints is not exact."))
+		k.append(e, notice(k.stoodStill()))
 	}
 	k.append(e, streamOutput(stream, string(text)))
 }

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
@@ -98,7 +99,8 @@ func (k *Kernel) noteInfo(msg *jupyter.Message) {
 	k.info.Implementation = reply.Implementation
 	k.info.Version = reply.ImplementationVersion
 	k.info.Protocol = reply.ProtocolVersion
-	k.info.PythonVersion = reply.LanguageInfo.Version
+	k.info.Language = strings.ToLower(reply.LanguageInfo.Name)
+	k.info.LanguageVersion = reply.LanguageInfo.Version
 	k.info.Features = reply.SupportedFeatures
 }
 

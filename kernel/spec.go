@@ -102,6 +102,12 @@ type Spec struct {
 	// the environment has none; usually empty.
 	Sidecar string
 
+	// Command is a kernelspec's own command, instead of Python with our launcher;
+	// [ConnectionFile] in it becomes the path. Such a kernel is left as it is.
+	Command []string
+	// InterruptByMessage sends an interrupt_request in place of SIGINT.
+	InterruptByMessage bool
+
 	// Session, Generation and Environment are noted in the record.
 	Session     string
 	Generation  int

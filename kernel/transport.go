@@ -3,13 +3,17 @@ package kernel
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
 )
@@ -71,4 +75,63 @@ func (t *transport) refused(err error) bool {
 		return false
 	}
 	return bytes.Contains(start.Exit.Tail, []byte("ipc://")) && !t.tcp.Swap(true)
+}
+
+// ConnectionFile stands for the path of the connection file in [Spec.Command], as in
+// a kernelspec's argv.
+const ConnectionFile = "{connection_file}"
+
+// connection chooses how the kernel is reached.
+func (k *Kernel) connection(host *Host) (jupyter.ConnectionInfo, error) {
+	if k.spec.Command == nil {
+		return host.transport.connectionInfo(k.dir, k.log), nil
+	}
+	// Not every kernel knows unix sockets (IRkernel), and only ipykernel chooses ports
+	// of its own and writes them into the file.
+	info := jupyter.NewTCPInfo()
+	for _, port := range []*int{&info.ShellPort, &info.IOPubPort, &info.StdinPort, &info.ControlPort, &info.HBPort} {
+		l, err := net.Listen("tcp", net.JoinHostPort(info.IP, "0"))
+		if err != nil {
+			return info, fmt.Errorf("choosing its ports: %w", err)
+		}
+		defer l.Close() // all at once: no port is given twice
+		*port = l.Addr().(*net.TCPAddr).Port
+	}
+	return info, nil
+}
+
+// command is what the guard is to start: our launcher, or a kernelspec's own command.
+func (k *Kernel) command(host *Host, file string) (guard.Spec, error) {
+	spec := guard.Spec{Env: k.spec.Env, Dir: k.spec.Dir, Output: k.fromGuard, Limited: k.hit}
+	if k.spec.Command != nil {
+		spec.Argv = slices.Clone(k.spec.Command)
+		for i := range spec.Argv {
+			spec.Argv[i] = strings.ReplaceAll(spec.Argv[i], ConnectionFile, file)
+		}
+		return spec, nil
+	}
+	script, err := launch.Write(filepath.Join(filepath.Dir(k.dir), "launch")) // in the server's directory
+	if err != nil {
+		return spec, &StartError{Phase: "writing its launcher", Err: err}
+	}
+	options := launch.Options{Sidecar: k.spec.Sidecar, Code: k.spec.Code, NoPrelude: host.PlainPython || k.spec.PlainPython, Pipes: guard.Pipes, Unsent: filepath.Join(k.dir, "unsent")}
+	if err := launch.MakeUnsent(options.Unsent); err != nil {
+		k.log.Warn("what the kernel has not sent when it dies will be lost", "err", err)
+		options.Unsent = ""
+	}
+	k.outside.file = options.Unsent
+	spec.Argv, spec.Progress = launch.Args(k.spec.Python, script, file, options), options.Unsent
+	return spec, nil
+}
+
+// python reports whether the kernel runs Python. One that does not say is taken for it.
+func (k *Kernel) python() bool { return k.info.Language == "" || k.info.Language == "python" }
+
+// stoodStill says why output was read past the kernel.
+func (k *Kernel) stoodStill() string {
+	if k.spec.Command != nil {
+		return "The kernel's process has written this to its own stdout or stderr, which Jupyter does not show: it is here, but late and not in its place."
+	}
+	return "The process printed more than its pipe holds while Python could not run (native code kept its lock, or the process was stopped). " +
+		"That output was read past the kernel: all of it is here, but its place among the prints is not exact."
 }

@@ -124,7 +124,11 @@ func explainStart(e *session.StartError, err error) string {
 		fmt.Fprintf(&b, "\nThe code was not run. The cause is %s: correct it or take it out, in the client's configuration of this server or in the environment it was started from. The Python environment can be left as it is", variableWords(with.Named()))
 		return b.String()
 	}
-	b.WriteString("\nThe code was not run. The next call tries again; if it fails the same way, check the environment in a terminal with `python -m ipykernel_launcher --version`")
+	check := "check the environment in a terminal with `python -m ipykernel_launcher --version`"
+	if command, ok := errors.AsType[*session.CommandError](err); ok {
+		check = "try in a terminal what its kernelspec starts: " + host.CommandLine(command.Command...)
+	}
+	b.WriteString("\nThe code was not run. The next call tries again; if it fails the same way, " + check)
 	if with != nil { // easily put right
 		b.WriteString("\nThese variables change how Python starts; try without them first: " + variableWords(with.Variables))
 	}

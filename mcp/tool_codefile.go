@@ -262,12 +262,11 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 	if err != nil {
 		return errorResult(explain(err))
 	}
-	if s.Config().Elsewhere() && request.Script {
-		if request, err = elsewhereRequest(request); err != nil {
-			return errorResult("nothing was run: " + explain(err))
-		}
-		notes = append(notes, "the kernel is on another machine: the file's code was sent there, and what it imports from beside it is not")
+	request, sent, err := throughKernel(ctx, s, request, ofNotebook)
+	if err != nil {
+		return errorResult("nothing was run: " + explain(err))
 	}
+	notes = append(notes, sent...)
 	request.Timeout, request.Generation = limit, expected
 	execute := s.Execute
 	if fresh {
@@ -279,6 +278,33 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 		return errorResult(explain(err))
 	}
 	return t.finish(ctx, a, e, deadline, notes)
+}
+
+// throughKernel sends a file's code where its name is of no use: to a kernel on another
+// machine, or to one without our launcher, which runs files.
+func throughKernel(ctx context.Context, s *session.Session, r session.Request, n notebookArguments) (_ session.Request, notes []string, err error) {
+	through, err := s.ThroughKernel(ctx, r.By)
+	other, foreign := errors.AsType[*session.LanguageError](err)
+	switch {
+	case foreign && r.Script && len(r.Arguments) == 0:
+		source, err := os.ReadFile(r.File)
+		r.Code, r.Script = string(source), false
+		return r, []string{"the file's code was sent to the kernel as code in " + other.Language}, err
+	case foreign && r.Script:
+		return r, nil, fmt.Errorf("arguments are for files in Python, and the kernel of session %q is one for %s: set what the file needs with execute_code, and leave arguments out", s.Name(), other.Language)
+	case foreign && n.parameters != nil:
+		return r, nil, fmt.Errorf("parameters are set in Python, and the kernel of session %q is one for %s: leave them out", s.Name(), other.Language)
+	case foreign:
+		return r, nil, nil
+	case err != nil || !through || !r.Script:
+		return r, nil, err
+	}
+	r, err = elsewhereRequest(r)
+	note := "the kernel is on another machine: the file's code was sent there, and what it imports from beside it is not"
+	if s.Config().Local() {
+		note = "this kernel does not run files: the file's code was sent to it"
+	}
+	return r, []string{note}, err
 }
 
 // elsewhereRequest sends a script's code instead of its name.

@@ -55,8 +55,8 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *call) *mcp.Ca
 		Kernelspec: a.String("kernel_name"),
 		KernelID:   a.String("kernel_id"),
 	}
-	if c.Type == string(kinds.Jupyter) && c.Server == "" {
-		c.Server = t.sessions.FirstServer()
+	if c.Type == string(kinds.Jupyter) {
+		c.Server = t.sessions.Server(c.Server, c.Kernelspec)
 	}
 	name := a.String("session")
 	force := a.Bool("force", false)
@@ -121,6 +121,10 @@ func needs(a *call, c pyenv.Config) {
 		a.Problem("venv_path", "is missing: type venv needs the environment's directory.")
 	case c.Type == "venv-uv" && c.UVVenvPath == "":
 		a.Problem("uv_venv_path", "is missing: type venv-uv needs the environment's directory.")
+	case c.Type == string(kinds.Jupyter) && c.Server == "" && (c.Kernelspec == "" || c.KernelID != ""):
+		a.Problem("kernel_name", "is missing: on this machine a kernelspec is started; kernel_id is for Jupyter servers.")
+	case c.Type != string(kinds.Jupyter) && c.Server+c.KernelID != "":
+		a.Problem("type", "is not jupyter: server and kernel_id belong to that.")
 	}
 }
 
@@ -223,11 +227,15 @@ func (t *tools) describeEnvironment(ctx context.Context, s *session.Session) obj
 	return o
 }
 
-// elsewhereObject tells of a kernel on a Jupyter server, as far as it is known here.
+// elsewhereObject tells of a kernel of a Jupyter server or a kernelspec, as far as it is
+// known here.
 func elsewhereObject(env *pyenv.Environment, s *session.Session) object {
 	o := object{"works": true, "kind": string(env.Kind), "name": env.Name}
 	if env.Info.Version != "" {
 		o["version"] = env.Info.Version
+	}
+	if spec := env.Kernelspec; spec != nil {
+		o["kernelspec"], o["language"], o["command"] = spec.Dir, env.Language, env.Command
 	}
 	if id := s.KernelID(); id != "" {
 		o["kernel_id"] = id

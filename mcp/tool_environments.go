@@ -49,6 +49,9 @@ func (t *tools) listEnvironments(ctx context.Context, a *call, s *session.Sessio
 	if servers := t.jupyterServers(ctx); len(servers) > 0 {
 		answer["jupyter_servers"] = servers
 	}
+	if specs := t.kernelspecs(ctx); len(specs) > 0 {
+		answer["kernelspecs"] = specs
+	}
 	if len(list.Skipped) > 0 {
 		answer["not_looked_at"] = list.Skipped[:min(len(list.Skipped), maxSkipped)]
 	}
@@ -89,6 +92,17 @@ func (t *tools) jupyterServers(ctx context.Context) []object {
 			o["running"] = running
 		}
 		all = append(all, o)
+	}
+	return all
+}
+
+// kernelspecs tells which other kernels this machine has.
+func (t *tools) kernelspecs(ctx context.Context) []object {
+	var all []object
+	specs := t.sessions.Kernelspecs(conversation(ctx))
+	for _, spec := range specs[:min(len(specs), maxSkipped)] {
+		all = append(all, object{"name": spec.Display, "language": spec.Language,
+			"configure": object{"type": string(kinds.Jupyter), "server": session.HereServer, "kernel_name": spec.Name}})
 	}
 	return all
 }

@@ -69,7 +69,11 @@ func (t *tools) handleInstallDependencies(ctx context.Context, a *call) *mcp.Cal
 	if err != nil {
 		return jsonError(err)
 	}
-	if s.Config().Elsewhere() {
+	through, err := s.ThroughKernel(ctx, conversation(ctx))
+	if err != nil {
+		return jsonError(fmt.Errorf("nothing was installed: %w", err))
+	}
+	if through {
 		return t.installElsewhere(ctx, a, s, wanted, upgrade, deadline)
 	}
 	e, err := s.Install(conversation(ctx), wanted, upgrade)

@@ -2,11 +2,13 @@ package session
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kernelspec"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 )
 
@@ -136,10 +138,26 @@ func (s *Session) Config() pyenv.Config {
 	return s.config
 }
 
-// FirstServer is the name of the first Jupyter server of the settings, or what
-// JUPYTER_SERVER_URL would be called.
-func (m *Manager) FirstServer() string {
-	return append(m.config.Servers.Names(), elsewhere.Default)[0]
+// HereServer is what stands for this machine among the names of Jupyter servers.
+const HereServer = "local"
+
+// Server is the server that is meant by a name, or by none: the first one of the
+// settings, or what JUPYTER_SERVER_URL would be called. It is "" for this machine, whose
+// kernelspecs need no server: by its name, or where no server is set.
+func (m *Manager) Server(name, kernelspec string) string {
+	names := m.config.Servers.Names()
+	switch {
+	case name == "" && len(names) == 0 && kernelspec != "", name == HereServer && !slices.Contains(names, HereServer):
+		return ""
+	case name == "":
+		return append(names, elsewhere.Default)[0]
+	}
+	return name
+}
+
+// Kernelspecs lists those of this machine that start no ipykernel.
+func (m *Manager) Kernelspecs(by *Conversation) []kernelspec.Spec {
+	return m.provisioner(by).Kernelspecs()
 }
 
 // Elsewhere asks the Jupyter servers of the settings what they have.
@@ -177,7 +195,7 @@ func (m *Manager) Shadows(ctx context.Context, by *Conversation) codefile.Shadow
 		ctx, cancel := context.WithTimeout(ctx, shadowsTime)
 		defer cancel()
 		env, err := m.environment(ctx, by, config, func(string) {})
-		if err != nil {
+		if err != nil || env.Kind == kinds.Jupyter {
 			return "", false
 		}
 		statuses, err := m.provisioner(by).Installer.Finder.Check(ctx, env, []string{module})

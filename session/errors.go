@@ -121,3 +121,20 @@ func (e *StartVariablesError) Named() (named []string) {
 
 // Unwrap gives what happened.
 func (e *StartVariablesError) Unwrap() error { return e.Err }
+
+// CommandError is the failed start of a kernel by the command of its kernelspec.
+type CommandError struct {
+	Command []string
+	Err     error
+}
+
+func (e *CommandError) Error() string { return e.Err.Error() }
+func (e *CommandError) Unwrap() error { return e.Err }
+
+// LanguageError refuses what is Python's own in a session whose kernel speaks another
+// language.
+type LanguageError struct{ Session, Language string }
+
+func (e *LanguageError) Error() string {
+	return fmt.Sprintf("this is for Python, and the kernel of session %q is one for %s: use execute_code with code in that language", e.Session, e.Language)
+}

@@ -41,6 +41,10 @@ func (s *Session) Inspect(ctx context.Context, name string) (Variables, error) {
 		s.mu.Unlock()
 		return Variables{}, &NoKernelError{Session: s.name}
 	}
+	if language := s.env.OtherLanguage(); language != "" {
+		s.mu.Unlock()
+		return Variables{}, &LanguageError{Session: s.name, Language: language}
+	}
 	s.aside++
 	s.mu.Unlock()
 	defer func() {

@@ -8,6 +8,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
 
@@ -103,13 +104,30 @@ func (s *Session) Environment(ctx context.Context, by *Conversation, progress fu
 	return s.manager.environment(ctx, by, config, progress)
 }
 
+// ThroughKernel reports whether packages, and the code of files, go through the session's
+// kernel, as code: it is on another machine, or there is only a kernelspec to know it
+// by. It is a [*LanguageError] where the kernel is not Python's.
+func (s *Session) ThroughKernel(ctx context.Context, by *Conversation) (bool, error) {
+	if c := s.Config(); !c.Elsewhere() && !c.Local() {
+		return false, nil
+	}
+	env, err := s.Environment(ctx, by, nil)
+	if err == nil && env.OtherLanguage() != "" {
+		err = &LanguageError{Session: s.name, Language: env.OtherLanguage()}
+	}
+	return err == nil && env.Kind == kinds.Jupyter, err
+}
+
 // Check looks up packages in the session's environment without importing any.
 func (s *Session) Check(ctx context.Context, by *Conversation, names []string) (*pyenv.Environment, []pyenv.PackageStatus, error) {
 	env, err := s.Environment(ctx, by, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.Config().Elsewhere() {
+	if env.OtherLanguage() != "" {
+		return nil, nil, &LanguageError{Session: s.name, Language: env.OtherLanguage()}
+	}
+	if env.Kind == kinds.Jupyter {
 		statuses, err := s.checkElsewhere(ctx, names)
 		return env, statuses, err
 	}

@@ -75,12 +75,19 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		Generation:  next,
 		Environment: env.Label(),
 		PlainPython: e.request.By.plainPython(),
+		Command:     env.Command, InterruptByMessage: env.InterruptByMessage(),
 	})
+	if err != nil && env.Command != nil {
+		err = &CommandError{Command: env.Command, Err: err}
+	}
 	if variables := pyenv.AtStart(env.Vars); err != nil && len(variables) > 0 {
 		err = &StartVariablesError{Variables: variables, Err: err}
 	}
 	if err != nil {
 		return nil, err
+	}
+	if env.Kernelspec != nil {
+		env.Language = cmp.Or(k.Info().Language, env.Language)
 	}
 	kept := s.manager.follow(e.request.By, k, work.Path)
 	s.mu.Lock()
@@ -144,7 +151,7 @@ func (s *Session) connect(e *Execution, config pyenv.Config) (*kernel.Kernel, er
 	work := m.elsewherePlace()
 	kept := m.follow(e.request.By, k, work.WorkDir)
 	env := &pyenv.Environment{Kind: kinds.Jupyter, Name: k.Info().Kernelspec + " on " + server.String()}
-	env.Info.Version = k.Info().PythonVersion
+	env.Info.Version, env.Language = k.Info().LanguageVersion, k.Info().Language
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.adoptLocked(e, k, env, next); err != nil {

@@ -7,6 +7,8 @@ const (
 	StatusOK      = "ok"
 	StatusError   = "error"
 	StatusAborted = "aborted"
+	// StatusAbort is what bash_kernel says of an interrupted run.
+	StatusAbort = "abort"
 )
 
 // ExecutionState is what a kernel says about itself on iopub.

@@ -17,13 +17,16 @@ type Config struct {
 
 	// Server is the name of a Jupyter server, whose kernels take the place of an
 	// environment; Kernelspec what to start there, "" its default; KernelID a kernel
-	// that runs there already.
+	// that runs there already. Without a Server the Kernelspec is one of this machine.
 	Server, Kernelspec, KernelID string
 }
 
 // Elsewhere reports whether the kernel is a Jupyter server's: there is no environment
 // to resolve.
 func (c Config) Elsewhere() bool { return c.Server != "" }
+
+// Local reports whether a kernelspec of this machine is chosen.
+func (c Config) Local() bool { return c.Server == "" && c.Kernelspec != "" }
 
 // Configured reports whether the user chose anything; without a choice Resolve
 // gives the managed environment, which can take minutes to make the first time.
@@ -47,14 +50,21 @@ func (c Config) kind() (kinds.Kind, error) {
 		{kinds.UV, "UV_VENV_PATH", c.UVVenvPath},
 		{kinds.Jupyter, "JUPYTER_SERVER_URL", c.Server},
 	}
+	if (c.Type == "" || c.Type == string(kinds.Jupyter)) && c.Local() && c.CondaName+c.VenvPath+c.UVVenvPath == "" {
+		return kinds.Jupyter, nil
+	}
 	if c.Type != "" {
 		for _, s := range settings {
 			if string(s.kind) != c.Type {
 				continue
 			}
 			if s.value == "" {
+				fix := "set " + s.variable
+				if s.kind == kinds.Jupyter {
+					fix += ", or KERNEL_NAME for a kernelspec of this machine"
+				}
 				return "", &host.ConfigError{Variable: s.variable, Reason: "is not set, and ENV_TYPE is " + c.Type,
-					Fix: "set " + s.variable + ", or unset ENV_TYPE to use the managed environment"}
+					Fix: fix + ", or unset ENV_TYPE to use the managed environment"}
 			}
 			return s.kind, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kernelspec"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
@@ -27,6 +28,12 @@ type Environment struct {
 	Vars []string
 	// Warnings are sentences about what did not work but did not stop us.
 	Warnings []string
+	// Kernelspec is set where the kernel is one of a kernelspec that starts no
+	// ipykernel, with Command to start it. There is no Python to ask then.
+	Kernelspec *kernelspec.Spec
+	Command    []string
+	// Language is that of a kernel that is not Python's, as far as it is known.
+	Language string
 	// Made is a sentence about an environment that was just made, "" otherwise.
 	Made string
 }
@@ -51,6 +58,19 @@ func (e *Environment) Label() string {
 func (e *Environment) Same(other *Environment) bool {
 	return e != nil && other != nil && e.Prefix == other.Prefix && e.Python == other.Python &&
 		e.Info.Version == other.Info.Version && e.Info.BasePrefix == other.Info.BasePrefix
+}
+
+// InterruptByMessage reports whether the kernel wants a message in place of a signal.
+func (e *Environment) InterruptByMessage() bool {
+	return e.Kernelspec != nil && e.Kernelspec.ByMessage
+}
+
+// OtherLanguage is the language of a kernel that is not Python's, else "".
+func (e *Environment) OtherLanguage() string {
+	if e == nil || e.Language == "python" {
+		return ""
+	}
+	return e.Language
 }
 
 // PythonPath is PYTHONPATH as code sees it, "" if it is not set.

@@ -20,6 +20,10 @@ func (d *doctor) checkEnvironment(ctx context.Context) *pyenv.Environment {
 		d.report.fail("environment", err, advice{})
 		return nil
 	}
+	if env.Kernelspec != nil {
+		d.report.ok("environment", "%s: the kernelspec %s starts %s", env.Label(), env.Kernelspec.Dir, env.Command[0])
+		return env
+	}
 	if env.Kind == kinds.Jupyter {
 		d.report.ok("environment", "%s, which answers and lets us in", env.Label())
 		return env

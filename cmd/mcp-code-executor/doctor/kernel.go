@@ -23,6 +23,15 @@ import (
 // variable, be interrupted, draw and stop.
 func (d *doctor) checkKernel(ctx context.Context, env *pyenv.Environment) {
 	begun := time.Now()
+	if language := env.OtherLanguage(); language != "" {
+		if _, err := d.run(ctx, " "); err != nil {
+			d.report.fail("kernel", err, advice{})
+			return
+		}
+		d.report.ok("kernel", "a kernel for %s started and answered within %.1f s", language, time.Since(begun).Seconds())
+		d.checkStop(ctx)
+		return
+	}
 	out, err := d.run(ctx, "mce_doctor = 41\nprint('ready')")
 	if err == nil && strings.TrimSpace(out.text) != "ready" {
 		err = fmt.Errorf("it printed %q instead of \"ready\"", out.text)

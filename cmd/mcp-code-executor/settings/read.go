@@ -108,6 +108,7 @@ func Read(getenv func(string) string) Settings {
 }
 
 // chooseServer makes the first Jupyter server the environment, where one is to be it.
+// Without one, KERNEL_NAME is a kernelspec of this machine.
 func (s *Settings) chooseServer() {
 	c := &s.Environment
 	switch {
@@ -116,7 +117,7 @@ func (s *Settings) chooseServer() {
 	case c.Type == string(kinds.Jupyter) && len(s.Jupyter.More) > 0:
 		c.Server = s.Jupyter.More[0].Name
 	}
-	if c.Server == "" || c.Type != "" && c.Type != string(kinds.Jupyter) {
+	if c.Server != "" && c.Type != "" && c.Type != string(kinds.Jupyter) {
 		c.Server, c.Kernelspec = "", ""
 	}
 }

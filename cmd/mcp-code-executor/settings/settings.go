@@ -129,8 +129,8 @@ func firstRows() []Setting {
 		},
 		{
 			Name: "KERNEL_NAME", Rights: true, Default: "the server's default", Values: "a name: python3",
-			Does: "the kernelspec to start on a Jupyter server",
-			Page: "the kernelspec to start on a Jupyter server",
+			Does: "the kernelspec to start on a Jupyter server; if none is set, on this machine, in any language",
+			Page: "the kernelspec to start on a Jupyter server; if none is set, on this machine, in any language ([docs/elsewhere.md](elsewhere.md#other-kernels-of-this-machine))",
 			read: func(s *Settings, value string) *Problem { s.Environment.Kernelspec = value; return nil },
 		},
 		{

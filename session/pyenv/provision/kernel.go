@@ -66,6 +66,9 @@ func New(h *host.Host) *Provisioner {
 func (p *Provisioner) EnsureKernel(ctx context.Context, env *pyenv.Environment, progress func(string)) (notice string, err error) {
 	mode := p.kernelMode()
 	env.Sidecar = ""
+	if env.Kernelspec != nil { // it brings its own
+		return "", nil
+	}
 	if env.HasKernel() {
 		return p.badKernel(env), nil
 	}

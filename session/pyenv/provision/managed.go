@@ -56,8 +56,11 @@ type readyInfo struct {
 }
 
 // Resolve is [Finder.Resolve]; nothing chosen is the managed environment, made if
-// need be.
+// need be, and a kernelspec says what its kernel is.
 func (p *Provisioner) Resolve(ctx context.Context, c pyenv.Config) (*pyenv.Environment, error) {
+	if c.Local() {
+		return p.resolveKernelspec(ctx, c)
+	}
 	if !c.Configured() {
 		return p.Managed(ctx, nil)
 	}
