@@ -87,6 +87,10 @@ func (k *Kernel) read(c *channel) {
 // that closed its sockets or replaced the process by exec): it cannot be used
 // any more, and nothing else would tell.
 func (k *Kernel) lost(c *channel) {
+	if a, ok := k.process.(*attached); ok {
+		a.gone("the connection to the kernel ended: it has ended, or another client has restarted it")
+		return
+	}
 	select {
 	case <-k.process.Done():
 	case <-k.closing:

@@ -48,15 +48,9 @@ func Connect(ctx context.Context, host *Host, spec Spec, e Elsewhere) (*Kernel, 
 }
 
 func (k *Kernel) startElsewhere(ctx context.Context, host *Host, e Elsewhere) error {
-	parent, err := host.run.Get(host.RuntimePlaces)
-	if errors.Is(err, rundir.ErrRemoved) {
-		err = ErrDead
-	}
-	if err == nil {
-		k.dir, err = os.MkdirTemp(parent, "k")
-	}
+	parent, err := k.ownDir(host)
 	if err != nil {
-		return &StartError{Phase: "making its private directory", Err: err}
+		return err
 	}
 	there, err := e.Server.Open(ctx, gateway.Want{Kernelspec: e.Kernelspec, ID: e.ID, Env: e.Env, Lost: k.disconnected, Log: k.log})
 	if err != nil {
@@ -64,15 +58,9 @@ func (k *Kernel) startElsewhere(ctx context.Context, host *Host, e Elsewhere) er
 	}
 	k.process = elsewhere{there}
 	k.info.ID, k.info.Kernelspec, k.info.Server, k.info.Ours = there.ID(), there.Kernelspec(), e.Server.String(), there.Ours()
+	k.info.Joined = !there.Ours()
 	k.codec = jupyter.NewCodec(nil, there.Session(), "mcp-code-executor")
-	k.record = host.newRecord(parent, record.Info{
-		Session:       k.spec.Session,
-		Generation:    k.spec.Generation,
-		Environment:   k.spec.Environment,
-		Dir:           k.spec.Dir,
-		ServerVersion: host.Version,
-		Started:       time.Now(),
-	})
+	k.record = host.newRecord(parent, k.recordInfo(host))
 	k.info.RecordDir = k.record.Dir()
 	for _, name := range []jupyter.Channel{jupyter.IOPub, jupyter.Shell, jupyter.Control, jupyter.Stdin} {
 		k.open(name, there.Channel(name))
@@ -84,6 +72,45 @@ func (k *Kernel) startElsewhere(ctx context.Context, host *Host, e Elsewhere) er
 		k.help(ctx, !host.PlainPython && !k.spec.PlainPython)
 	}
 	return nil
+}
+
+// ownDir makes the kernel's private directory and returns the server's.
+func (k *Kernel) ownDir(host *Host) (parent string, err error) {
+	parent, err = host.run.Get(host.RuntimePlaces)
+	if errors.Is(err, rundir.ErrRemoved) {
+		err = ErrDead
+	}
+	if err == nil {
+		k.dir, err = os.MkdirTemp(parent, "k")
+	}
+	if err != nil {
+		return "", &StartError{Phase: "making its private directory", Err: err}
+	}
+	return parent, nil
+}
+
+// recordInfo is what the record of a kernel says that we have no process of.
+func (k *Kernel) recordInfo(host *Host) record.Info {
+	return record.Info{
+		Session:       k.spec.Session,
+		Generation:    k.spec.Generation,
+		Environment:   k.spec.Environment,
+		Dir:           k.spec.Dir,
+		ServerVersion: host.Version,
+		Started:       time.Now(),
+	}
+}
+
+// shared reports whether somebody else has started the kernel: then it gets nothing but
+// code and expressions.
+func (k *Kernel) shared() bool {
+	switch there := k.process.(type) {
+	case *attached:
+		return true
+	case elsewhere:
+		return !there.Ours()
+	}
+	return false
 }
 
 // help makes what can still be made of our launcher's changes in an ipykernel that was

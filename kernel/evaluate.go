@@ -31,6 +31,11 @@ func (k *Kernel) Evaluate(ctx context.Context, expression string) (json.RawMessa
 	if err != nil {
 		return nil, err
 	}
+	if a, ok := k.process.(*attached); ok {
+		if free, _ := a.turn(); free != nil {
+			return nil, ErrBusy
+		}
+	}
 	if subshell == "" && k.Current() != nil {
 		return nil, ErrBusy
 	}
@@ -95,7 +100,7 @@ func (k *Kernel) exchange(ctx context.Context, msg *jupyter.Message) (*jupyter.M
 // one, or "" when the kernel has none: ipykernel 6 does not answer the request
 // at all, so it is asked only of a kernel that offers them.
 func (k *Kernel) subshell(ctx context.Context) (string, error) {
-	if !slices.Contains(k.info.Features, "kernel subshells") {
+	if k.shared() || !slices.Contains(k.info.Features, "kernel subshells") {
 		return "", nil
 	}
 	k.subshellMu.Lock()

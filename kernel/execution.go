@@ -107,7 +107,9 @@ type Execution struct {
 	ending       launch.Reply // what the launcher adds to the reply
 	replied      bool
 	idle         bool
+	busy         bool // the kernel has begun with it
 	interrupted  bool
+	wanted       bool            // an interrupt, once it has begun; see signal
 	errorOutput  *jupyter.Output // an iopub error that is the cell's own, without its text
 	recent       recent
 	lastLine     string // of what streams printed last, for progress
@@ -134,7 +136,7 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.spec.Command == nil {
+	if k.spec.Command == nil && !k.shared() {
 		if msg.Metadata, err = launch.Metadata(launch.Request{File: r.File, Refresh: r.Refresh, Reload: r.Reload}); err != nil {
 			return nil, err
 		}
@@ -287,6 +289,19 @@ func (k *Kernel) gotInput(e *Execution, msg *jupyter.Message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.count = content.ExecutionCount
+}
+
+// gotBusy notes that the kernel has begun with e, and sends the interrupt that waited.
+func (k *Kernel) gotBusy(e *Execution) {
+	e.mu.Lock()
+	wanted := e.wanted && !e.busy
+	e.busy = true
+	e.mu.Unlock()
+	if wanted {
+		if err := k.signal(e); err != nil {
+			k.log.Warn("interrupting", "err", err)
+		}
+	}
 }
 
 func (k *Kernel) gotIdle(e *Execution) {

@@ -48,6 +48,11 @@ func (k *Kernel) Interrupt(ctx context.Context) (stopped bool, err error) {
 // has given its reply does not.
 func (k *Kernel) signal(e *Execution) error {
 	k.mu.Lock()
+	if _, others := k.process.(*attached); others && (!e.busy || e.replied) {
+		e.wanted = true // what runs now is another client's
+		k.mu.Unlock()
+		return nil
+	}
 	e.interrupted = e.interrupted || !e.replied
 	k.mu.Unlock()
 	if k.spec.InterruptByMessage {

@@ -98,6 +98,8 @@ type Info struct {
 	StartupDuration time.Duration
 	RecordDir       string
 
+	// Joined says that somebody else has started the kernel: it outlives ours.
+	Joined bool
 	// Server, ID and Kernelspec are those of a kernel on a Jupyter Server, Ours says
 	// that we started it there.
 	Server, ID, Kernelspec string
@@ -320,7 +322,7 @@ func (k *Kernel) Exit() Exit {
 	exit := Exit{Exit: k.process.Exit()}
 	exit.Tail = k.lastWords(exit.Tail)
 	exit.Lost = k.Lost()
-	if there, ok := k.process.(elsewhere); ok {
+	if there, ok := k.process.(interface{ Reason() string }); ok {
 		exit.Reason = there.Reason()
 	}
 	exit.OutOfMemory = exit.Signal == syscall.SIGKILL && !exit.Killed && k.oom != nil && k.oom.rose()
@@ -336,7 +338,7 @@ type Exit struct {
 	// Limit is the limit that ended it; its Kind is "" when none of ours did.
 	Limit limits.Hit
 	Lost  Lost
-	// Reason is what is known of the end of a kernel on a Jupyter Server.
+	// Reason is what is known of the end of a kernel that is not a process of ours.
 	Reason string
 }
 
@@ -368,7 +370,7 @@ func (k *Kernel) Shutdown(ctx context.Context) {
 		if e := k.Current(); e != nil {
 			k.signal(e)
 		}
-		if _, there := k.process.(elsewhere); there { // its server ends it, or it lives on
+		if _, there := k.process.(interface{ Reason() string }); there { // its server ends it, or it lives on
 			k.Close()
 			return
 		}

@@ -47,8 +47,12 @@ func (k *Kernel) sendAndWait(msg *jupyter.Message) (w *waiter, forget func(), er
 // iopub_welcome cannot be relied on (ipykernel before 7.2 sends none).
 func (k *Kernel) awaitReady(ctx context.Context) error {
 	var w *waiter
+	channel := jupyter.Shell
+	if _, others := k.process.(*attached); others {
+		channel = jupyter.Control // shell may be busy for hours with somebody's code
+	}
 	for {
-		next, forget, err := k.ask(jupyter.Shell, jupyter.MsgKernelInfoRequest, nil)
+		next, forget, err := k.ask(channel, jupyter.MsgKernelInfoRequest, nil)
 		if err != nil {
 			// The connection ended, so the process ends: how says more.
 			select {

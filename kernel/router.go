@@ -33,6 +33,10 @@ func (k *Kernel) route(name jupyter.Channel, msg *jupyter.Message) {
 	case w != nil:
 		w.take(name, msg)
 	default:
+		if a, ok := k.process.(*attached); ok && name == jupyter.IOPub {
+			a.others(msg)
+			return
+		}
 		k.log.Debug("message without a known parent", "channel", name, "type", msg.Header.MsgType)
 	}
 }
@@ -65,6 +69,8 @@ func (k *Kernel) routeOutput(e *Execution, msg *jupyter.Message, again int64) {
 		if isIdle(msg) {
 			k.widgets.tell(k, e)
 			k.gotIdle(e)
+		} else {
+			k.gotBusy(e)
 		}
 	case jupyter.MsgExecuteInput:
 		k.gotInput(e, msg)
@@ -144,4 +150,31 @@ func (c captures) of(msgID string) string {
 		}
 	}
 	return ""
+}
+
+// widgetPause is the time between two states of a running cell's widgets in the
+// record: a bar changes ten times a second.
+const widgetPause = 2 * time.Second
+
+// widgets tells of the widgets that a cell shows. Only the iopub reader uses it.
+type widgets struct {
+	jupyter.Widgets
+	told time.Time
+}
+
+// note takes note of a comm message for e, and tells of the new state if enough
+// time has passed since the last one.
+func (w *widgets) note(k *Kernel, e *Execution, msg *jupyter.Message) {
+	w.Note(msg)
+	if time.Since(w.told) >= widgetPause && !e.isIdle() {
+		w.tell(k, e)
+	}
+}
+
+// tell appends the states that widgets have come to to the output of e.
+func (w *widgets) tell(k *Kernel, e *Execution) {
+	w.told = time.Now()
+	for _, out := range w.Changed() {
+		k.append(e, out)
+	}
 }

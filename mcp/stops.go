@@ -140,6 +140,9 @@ func clockWords(r session.Report) string {
 // with its question, or without this run.
 func queuedLines(r session.Report) []string {
 	a := r.Ahead
+	if a == nil && r.Activity != "" {
+		return []string{fmt.Sprintf("[queued: %s in this kernel. This code will run by itself after that: do not send it again; get_execution id=%s shows it, interrupt_execution id=%s takes it out of the queue]", r.Activity, r.ID, r.ID)}
+	}
 	if a == nil {
 		return nil
 	}

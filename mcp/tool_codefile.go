@@ -301,7 +301,7 @@ func throughKernel(ctx context.Context, s *session.Session, r session.Request, n
 	}
 	r, err = elsewhereRequest(r)
 	note := "the kernel is on another machine: the file's code was sent there, and what it imports from beside it is not"
-	if s.Config().Local() {
+	if s.Config().Server == "" {
 		note = "this kernel does not run files: the file's code was sent to it"
 	}
 	return r, []string{note}, err

@@ -56,7 +56,7 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *call) *mcp.Ca
 		KernelID:   a.String("kernel_id"),
 	}
 	if c.Type == string(kinds.Jupyter) {
-		c.Server = t.sessions.Server(c.Server, c.Kernelspec)
+		c.Server = t.sessions.Server(c.Server, c.Kernelspec, c.KernelID)
 	}
 	name := a.String("session")
 	force := a.Bool("force", false)
@@ -93,6 +93,8 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *call) *mcp.Ca
 	switch {
 	case done.Lost:
 		message += ". The session's kernel was ended: its variables and imports are gone"
+	case done.Left:
+		message += ". The session has left the kernel it was in, which goes on: it is somebody else's"
 	case done.Kept:
 		message += ". The session is in it already: its kernel, variables and imports are kept (stop_session with restart: true starts a new kernel)"
 	}
@@ -121,8 +123,8 @@ func needs(a *call, c pyenv.Config) {
 		a.Problem("venv_path", "is missing: type venv needs the environment's directory.")
 	case c.Type == "venv-uv" && c.UVVenvPath == "":
 		a.Problem("uv_venv_path", "is missing: type venv-uv needs the environment's directory.")
-	case c.Type == string(kinds.Jupyter) && c.Server == "" && (c.Kernelspec == "" || c.KernelID != ""):
-		a.Problem("kernel_name", "is missing: on this machine a kernelspec is started; kernel_id is for Jupyter servers.")
+	case c.Type == string(kinds.Jupyter) && c.Server == "" && c.Kernelspec+c.KernelID == "":
+		a.Problem("kernel_name", "is missing, and so is kernel_id: which kernel of this machine?")
 	case c.Type != string(kinds.Jupyter) && c.Server+c.KernelID != "":
 		a.Problem("type", "is not jupyter: server and kernel_id belong to that.")
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -49,6 +50,9 @@ func (t *tools) listEnvironments(ctx context.Context, a *call, s *session.Sessio
 	if servers := t.jupyterServers(ctx); len(servers) > 0 {
 		answer["jupyter_servers"] = servers
 	}
+	if files := t.joinable(); len(files) > 0 {
+		answer["running_kernels"] = files
+	}
 	if specs := t.kernelspecs(ctx); len(specs) > 0 {
 		answer["kernelspecs"] = specs
 	}
@@ -90,6 +94,27 @@ func (t *tools) jupyterServers(ctx context.Context) []object {
 		}
 		if len(running) > 0 {
 			o["running"] = running
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// joinable tells which kernels of this machine the settings allow to join.
+func (t *tools) joinable() []object {
+	var all []object
+	for _, file := range t.sessions.Files() {
+		o := object{"file": file.Path, "configure": object{"type": string(kinds.Jupyter), "server": session.HereServer, "kernel_id": file.Name}}
+		for name, value := range map[string]string{"kernel_name": file.Kernelspec, "started_for": file.Notebook} {
+			if value != "" {
+				o[name] = value
+			}
+		}
+		if !file.Since.IsZero() {
+			o["since"] = file.Since.Format(time.RFC3339)
+		}
+		if file.Err != nil {
+			o["broken"] = explain(file.Err)
 		}
 		all = append(all, o)
 	}

@@ -104,6 +104,10 @@ func (t *tools) handleStopSession(ctx context.Context, a *call) *mcp.CallToolRes
 		return errorResult(err.Error())
 	}
 	name = conversation(ctx).Name(name)
+	joined := false
+	if s, err := t.sessions.Find(name); err == nil {
+		joined = s.Joined()
+	}
 	had, err := t.sessions.Stop(context.WithoutCancel(ctx), name, restart)
 	if err != nil {
 		return errorResult(explain(err))
@@ -116,7 +120,10 @@ func (t *tools) handleStopSession(ctx context.Context, a *call) *mcp.CallToolRes
 		done += "; it had no kernel"
 	}
 	lines := []string{fmt.Sprintf("[ok | session=%s %s]", name, done)}
-	if had {
+	switch {
+	case had && joined:
+		lines = append(lines, "[the session has left its kernel, which somebody else has started: it goes on, and its variables are kept]")
+	case had:
 		lines = append(lines, "[state lost: its variables and imports are gone; what was queued was not run]")
 	}
 	return textResult(strings.Join(append(lines, noteLines(a.Notes())...), "\n"))

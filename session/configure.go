@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
@@ -25,9 +26,9 @@ func (e *BusyError) Error() string { return "session " + e.Session + " is runnin
 type Switch struct {
 	Previous, Current pyenv.Config
 	Environment       *pyenv.Environment
-	// Lost says that a kernel was ended, with its variables; Kept that there was
-	// nothing to change, and one lives on.
-	Lost, Kept bool
+	// Lost says that a kernel was ended, with its variables; Left that one of somebody
+	// else's was left; Kept that there was nothing to change, and one lives on.
+	Lost, Left, Kept bool
 	// Notice is a sentence about what had to be installed, "" for nothing.
 	Notice string
 }
@@ -63,7 +64,8 @@ func (s *Session) Configure(ctx context.Context, by *Conversation, c pyenv.Confi
 		s.mu.Unlock()
 		return done, nil
 	}
-	done.Lost = k != nil
+	done.Left = k != nil && k.Info().Joined
+	done.Lost = k != nil && !done.Left
 	s.kernel, s.loss, s.config, s.env = nil, nil, c, env
 	if current != nil {
 		current.noteLocked(Stop{By: ByEnvironment})
@@ -101,9 +103,16 @@ func (m *Manager) environmentWithKernel(ctx context.Context, by *Conversation, c
 	}
 }
 
-// lookElsewhere asks a Jupyter server whether it has what is wanted. The environment
+// lookElsewhere asks a Jupyter server, or a connection file, whether it has what is wanted. The environment
 // it returns is none on this machine.
 func (m *Manager) lookElsewhere(ctx context.Context, _ *Conversation, c pyenv.Config) (env *pyenv.Environment, notice string, err error) {
+	if c.Server == "" {
+		file, err := m.config.Servers.File(c.KernelID)
+		if err == nil {
+			_, err = kernel.Listening(ctx, file)
+		}
+		return &pyenv.Environment{Kind: kinds.Jupyter, Name: elsewhere.NameOf(file)}, "", err
+	}
 	server, err := m.config.Servers.Find(c.Server)
 	if err != nil {
 		return nil, "", err
@@ -144,16 +153,19 @@ const HereServer = "local"
 // Server is the server that is meant by a name, or by none: the first one of the
 // settings, or what JUPYTER_SERVER_URL would be called. It is "" for this machine, whose
 // kernelspecs need no server: by its name, or where no server is set.
-func (m *Manager) Server(name, kernelspec string) string {
+func (m *Manager) Server(name, kernelspec, id string) string {
 	names := m.config.Servers.Names()
 	switch {
-	case name == "" && len(names) == 0 && kernelspec != "", name == HereServer && !slices.Contains(names, HereServer):
+	case name == "" && len(names) == 0 && kernelspec+id != "", name == HereServer && !slices.Contains(names, HereServer):
 		return ""
 	case name == "":
 		return append(names, elsewhere.Default)[0]
 	}
 	return name
 }
+
+// Files tells of the kernels of this machine that a session may join.
+func (m *Manager) Files() []elsewhere.File { return m.config.Servers.Files() }
 
 // Kernelspecs lists those of this machine that start no ipykernel.
 func (m *Manager) Kernelspecs(by *Conversation) []kernelspec.Spec {

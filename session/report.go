@@ -22,7 +22,7 @@ type Report struct {
 	Kind        Kind
 	ID, Session string
 	State       State
-	Activity    string // of StatePreparing
+	Activity    string // of StatePreparing; of StateQueued, what another client of the kernel runs
 	Outcome     Outcome
 	Err         error // of OutcomeFailed and OutcomeCancelled
 	Exit        *Exit // of OutcomeDied, OutcomeExited and OutcomeNotRun
@@ -106,7 +106,7 @@ func (e *Execution) Report(since Cursor) Report {
 		r.Environment, r.Python = s.env.Label(), s.env.Info.Version
 	}
 	r.NewKernel = s.named.lacks(r)
-	if e.state == StateQueued {
+	if e.state == StateQueued && e != s.current { // else another client of its kernel is before it
 		r.Place = s.queue.place(e)
 		r.Ahead = s.aheadLocked(e)
 	}

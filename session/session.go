@@ -83,6 +83,13 @@ func newSession(m *Manager, name string, config pyenv.Config) *Session {
 	return s
 }
 
+// Joined reports whether its kernel is one that somebody else has started.
+func (s *Session) Joined() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kernel != nil && s.kernel.Info().Joined
+}
+
 // Name returns the session's name.
 func (s *Session) Name() string { return s.name }
 
@@ -232,6 +239,13 @@ func (s *Session) run(e *Execution) {
 		s.failed(e, err)
 		return
 	}
+	if err := k.AwaitTurn(e.ctx, func(words string) { s.behind(e, words) }); err != nil {
+		s.failed(e, err)
+		return
+	}
+	if others := k.Others(); others != "" {
+		s.tell(others)
+	}
 	made := s.watchFiles(k)
 	request := s.kernelRequest(e)
 	if e.request.Notebook != nil {
@@ -254,6 +268,15 @@ func (s *Session) run(e *Execution) {
 	s.noteFiles(e, made)
 	running.Finish()
 	s.conclude(e, k, running.Result())
+}
+
+// behind says that e waits for another client of the kernel.
+func (s *Session) behind(e *Execution, words string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.state != StateQueued || e.activity != words {
+		e.setLocked(StateQueued, words)
+	}
 }
 
 // begin hands code of e to the kernel. An error means that the kernel is gone.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway"
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
@@ -121,36 +122,28 @@ func (s *Session) adoptLocked(e *Execution, k *kernel.Kernel, env *pyenv.Environ
 		return ErrClosed
 	}
 	s.kernel, s.env, s.generation, s.variables = k, env, generation, e.request.By.variables()
-	if generation > 1 {
+	if generation > 1 && k.Info().Joined {
+		e.notices = append(e.notices, "joined again: the variables are as they are in that kernel")
+	} else if generation > 1 {
 		e.notices = append(e.notices, fmt.Sprintf("new kernel, generation %d: the variables and imports of generation %d are gone", generation, generation-1))
 	}
 	s.wg.Go(func() { s.died(k) })
 	return nil
 }
 
-// connect is ready for a kernel of a Jupyter server.
+// connect is ready for a kernel of a Jupyter server, or one that runs here already.
 func (s *Session) connect(e *Execution, config pyenv.Config) (*kernel.Kernel, error) {
 	m := s.manager
-	server, err := m.config.Servers.Find(config.Server)
-	if err != nil {
-		return nil, err
-	}
-	s.activity(e, "starting a kernel on "+server.String())
 	s.mu.Lock()
 	next := s.generation + 1
 	s.mu.Unlock()
-	k, err := kernel.Connect(e.ctx, m.config.Host, kernel.Spec{
-		Session:     s.name,
-		Generation:  next,
-		Environment: elsewhereName(config, server),
-		PlainPython: e.request.By.plainPython(),
-	}, kernel.Elsewhere{Server: server, Kernelspec: config.Kernelspec, ID: config.KernelID})
+	spec := kernel.Spec{Session: s.name, Generation: next, PlainPython: e.request.By.plainPython()}
+	k, env, err := s.reach(e, config, spec)
 	if err != nil {
 		return nil, err
 	}
 	work := m.elsewherePlace()
 	kept := m.follow(e.request.By, k, work.WorkDir)
-	env := &pyenv.Environment{Kind: kinds.Jupyter, Name: k.Info().Kernelspec + " on " + server.String()}
 	env.Info.Version, env.Language = k.Info().LanguageVersion, k.Info().Language
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,6 +158,33 @@ func (s *Session) connect(e *Execution, config pyenv.Config) (*kernel.Kernel, er
 	}
 	e.notices = append(e.notices, kept...)
 	return k, nil
+}
+
+// reach connects to the kernel that is wanted. The environment is none on this machine.
+func (s *Session) reach(e *Execution, config pyenv.Config, spec kernel.Spec) (*kernel.Kernel, *pyenv.Environment, error) {
+	c := s.manager.config
+	env := &pyenv.Environment{Kind: kinds.Jupyter, Name: elsewhere.NameOf(config.KernelID)}
+	if config.Server == "" {
+		file, err := c.Servers.File(config.KernelID)
+		if err != nil {
+			return nil, nil, err
+		}
+		s.activity(e, "joining the kernel of "+file)
+		spec.Environment = env.Label()
+		k, err := kernel.Attach(e.ctx, c.Host, spec, file)
+		return k, env, err
+	}
+	server, err := c.Servers.Find(config.Server)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.activity(e, "starting a kernel on "+server.String())
+	spec.Environment = elsewhereName(config, server)
+	k, err := kernel.Connect(e.ctx, c.Host, spec, kernel.Elsewhere{Server: server, Kernelspec: config.Kernelspec, ID: config.KernelID})
+	if err == nil {
+		env.Name = k.Info().Kernelspec + " on " + server.String()
+	}
+	return k, env, err
 }
 
 // elsewherePlace is where the runs of a kernel elsewhere belong on this machine.
@@ -187,7 +207,10 @@ func elsewhereName(c pyenv.Config, server *gateway.Server) string {
 
 // elsewhereNotice tells once what is different there.
 func elsewhereNotice(info kernel.Info) string {
-	if !info.Ours {
+	switch {
+	case info.Server == "":
+		return "somebody else has started this kernel: its variables are theirs too, it goes on when this session ends, and it is sent nothing but your code"
+	case !info.Ours:
 		return fmt.Sprintf("this is kernel %s, which somebody else has started on %s: its variables are theirs too, and it goes on when this session ends. Files are read and written there, not here", info.ID, info.Server)
 	}
 	return fmt.Sprintf("the kernel runs on %s (kernel_id %s): files are read and written there, not here", info.Server, info.ID)

@@ -62,6 +62,9 @@ func (c *Codec) NewMessage(ch Channel, msgType string, content any) (*Message, e
 	return m, nil
 }
 
+// Session is the one in the headers of our messages.
+func (c *Codec) Session() string { return c.session }
+
 // complete fills in what every header of ours says.
 func (c *Codec) complete(h Header) Header {
 	if h.Session == "" {

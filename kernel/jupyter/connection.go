@@ -44,6 +44,8 @@ type ConnectionInfo struct {
 	Key             string `json:"key"`
 	SignatureScheme string `json:"signature_scheme"`
 	KernelName      string `json:"kernel_name,omitempty"`
+	// CurvePublicKey is set for a kernel that encrypts, which ours cannot.
+	CurvePublicKey string `json:"curve_publickey,omitempty"`
 }
 
 // NewKey returns a signing key of 256 random bits, in hex.

@@ -14,7 +14,10 @@ import (
 const Default = "jupyter"
 
 // Servers are the servers of the settings. The zero value has none. It is immutable.
-type Servers struct{ all []named }
+type Servers struct {
+	all   []named
+	files []string // connection files
+}
 
 type named struct {
 	name   string

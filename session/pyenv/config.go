@@ -18,15 +18,16 @@ type Config struct {
 	// Server is the name of a Jupyter server, whose kernels take the place of an
 	// environment; Kernelspec what to start there, "" its default; KernelID a kernel
 	// that runs there already. Without a Server the Kernelspec is one of this machine.
+	// Without one the KernelID is that of a kernel that runs on this machine.
 	Server, Kernelspec, KernelID string
 }
 
-// Elsewhere reports whether the kernel is a Jupyter server's: there is no environment
-// to resolve.
-func (c Config) Elsewhere() bool { return c.Server != "" }
+// Elsewhere reports whether the kernel is a Jupyter server's, or one that runs already:
+// there is no environment to resolve.
+func (c Config) Elsewhere() bool { return c.Server+c.KernelID != "" }
 
 // Local reports whether a kernelspec of this machine is chosen.
-func (c Config) Local() bool { return c.Server == "" && c.Kernelspec != "" }
+func (c Config) Local() bool { return !c.Elsewhere() && c.Kernelspec != "" }
 
 // Configured reports whether the user chose anything; without a choice Resolve
 // gives the managed environment, which can take minutes to make the first time.
@@ -50,6 +51,9 @@ func (c Config) kind() (kinds.Kind, error) {
 		{kinds.UV, "UV_VENV_PATH", c.UVVenvPath},
 		{kinds.Jupyter, "JUPYTER_SERVER_URL", c.Server},
 	}
+	if c.Server == "" && c.KernelID != "" {
+		settings[3].variable, settings[3].value = "CONNECTION_FILE", c.KernelID
+	}
 	if (c.Type == "" || c.Type == string(kinds.Jupyter)) && c.Local() && c.CondaName+c.VenvPath+c.UVVenvPath == "" {
 		return kinds.Jupyter, nil
 	}
@@ -61,7 +65,7 @@ func (c Config) kind() (kinds.Kind, error) {
 			if s.value == "" {
 				fix := "set " + s.variable
 				if s.kind == kinds.Jupyter {
-					fix += ", or KERNEL_NAME for a kernelspec of this machine"
+					fix += ", or KERNEL_NAME for a kernelspec of this machine, or CONNECTION_FILE for a kernel that runs here"
 				}
 				return "", &host.ConfigError{Variable: s.variable, Reason: "is not set, and ENV_TYPE is " + c.Type,
 					Fix: fix + ", or unset ENV_TYPE to use the managed environment"}

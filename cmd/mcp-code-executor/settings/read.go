@@ -45,6 +45,7 @@ type Jupyter struct {
 	URL, Token string
 	CA         string // path of a PEM file
 	More       []NamedURL
+	Files      []string // connection files of kernels that run on this machine
 }
 
 // NamedURL is one of JUPYTER_SERVERS.
@@ -117,8 +118,12 @@ func (s *Settings) chooseServer() {
 	case c.Type == string(kinds.Jupyter) && len(s.Jupyter.More) > 0:
 		c.Server = s.Jupyter.More[0].Name
 	}
-	if c.Server != "" && c.Type != "" && c.Type != string(kinds.Jupyter) {
+	other := c.Type != "" && c.Type != string(kinds.Jupyter)
+	if c.Server != "" && other {
 		c.Server, c.Kernelspec = "", ""
+	}
+	if c.Server == "" && len(s.Jupyter.Files) > 0 && !other {
+		c.KernelID, c.Kernelspec = elsewhere.NameOf(s.Jupyter.Files[0]), ""
 	}
 }
 

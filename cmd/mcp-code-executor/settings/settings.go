@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -126,6 +127,12 @@ func firstRows() []Setting {
 			Does: "more Jupyter servers, for configure_environment; the token of each is in its URL (?token=)",
 			Page: "more Jupyter servers, for `configure_environment`: `NAME=URL`, separated by spaces. The token of each is in its URL (`?token=`)",
 			read: readJupyterServers,
+		},
+		{
+			Name: "CONNECTION_FILE", Kind: PathOrName, Rights: true, Default: "none", Values: "a path or a name: kernel-1234.json",
+			Does: "the kernel of this machine to join, by its connection file; it is never ended",
+			Page: "a kernel that runs on this machine already, by its connection file or the file's name in Jupyter's runtime directory; several are separated as in `PATH` ([docs/elsewhere.md](elsewhere.md#a-kernel-that-runs-here))",
+			read: func(s *Settings, value string) *Problem { s.Jupyter.Files = filepath.SplitList(value); return nil },
 		},
 		{
 			Name: "KERNEL_NAME", Rights: true, Default: "the server's default", Values: "a name: python3",

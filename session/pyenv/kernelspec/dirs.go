@@ -32,6 +32,14 @@ func Dirs(getenv func(string) string, home, prefix string) []string {
 	return slices.Compact(dirs)
 }
 
+// RuntimeDir is where Jupyter keeps connection files.
+func RuntimeDir(getenv func(string) string, home string) string {
+	if dir := getenv("JUPYTER_RUNTIME_DIR"); dir != "" {
+		return dir
+	}
+	return filepath.Join(userDir(getenv, home), "runtime")
+}
+
 // userDir is Jupyter's data directory of the user.
 func userDir(getenv func(string) string, home string) string {
 	if dir := getenv("JUPYTER_DATA_DIR"); dir != "" {

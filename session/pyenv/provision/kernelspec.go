@@ -81,6 +81,12 @@ func (p *Provisioner) itsPython(ctx context.Context, spec kernelspec.Spec, pytho
 	return env, nil
 }
 
+// JupyterRuntimeDir is where Jupyter keeps connection files.
+func (p *Provisioner) JupyterRuntimeDir() string {
+	h := p.Installer.Finder.Host
+	return kernelspec.RuntimeDir(h.Variable, h.Home)
+}
+
 func (p *Provisioner) kernelspecDirs(env *pyenv.Environment) []string {
 	h, prefix := p.Installer.Finder.Host, ""
 	if env != nil {

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// person is a program in a pseudo terminal.
+type person struct {
+	t     *testing.T
+	tty   *os.File
+	mu    sync.Mutex // protects shown
+	shown bytes.Buffer
+}
+
+// atTerminal starts a program in a pseudo terminal of its own; it is killed at the end.
+func atTerminal(t *testing.T, cmd *exec.Cmd) *person {
+	t.Helper()
+	tty, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(tty.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 200})
+	}
+	var end *os.File
+	if err == nil {
+		end, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = end, end, end
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end.Close()
+	p := &person{t: t, tty: tty}
+	go p.read()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		tty.Close()
+	})
+	return p
+}
+
+func (p *person) read() {
+	b := make([]byte, 4096)
+	for {
+		n, err := p.tty.Read(b)
+		p.mu.Lock()
+		p.shown.Write(b[:n])
+		p.mu.Unlock()
+		if err != nil {
+			return
+		}
+		if bytes.Contains(b[:n], []byte("\x1b[6n")) { // where the cursor is
+			p.tty.WriteString("\x1b[1;1R")
+		}
+	}
+}
+
+// text is what the terminal was sent, without what moves the cursor and colours.
+func (p *person) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`).ReplaceAllString(p.shown.String(), "")
+}
+
+// types sends a line, and waits until the terminal shows something new that is wanted.
+func (p *person) types(line, want string) {
+	p.t.Helper()
+	p.mu.Lock()
+	p.shown.Reset()
+	p.mu.Unlock()
+	if line != "" {
+		p.tty.WriteString(line + "\r")
+	}
+	p.shows(want)
+}
+
+func (p *person) shows(want string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !strings.Contains(p.text(), want); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("the terminal does not show %q: %q", want, p.text())
+		}
+	}
+}
+
+// startKernel starts an ipykernel as Jupyter does, and returns its connection file.
+func startKernel(t *testing.T, python string, arguments ...string) (file string, kernel *exec.Cmd) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "kernel-1.json")
+	kernel = exec.Command(python, append([]string{"-m", "ipykernel_launcher", "-f", file}, arguments...)...)
+	kernel.Dir = t.TempDir()
+	if err := kernel.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		kernel.Process.Kill()
+		kernel.Wait()
+	})
+	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if raw, err := os.ReadFile(file); err == nil && json.Valid(raw) {
+			return file, kernel
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the kernel writes no connection file")
+		}
+	}
+}
+
+// TestAttach: a session and jupyter console take turns in a kernel that a person has
+// started. Each has its own output, both see the variables, and it outlives the session.
+func TestAttach(t *testing.T) {
+	t.Parallel()
+	dir, _ := makeEnv(t, "venv-uv")
+	python := filepath.Join(dir, "bin", "python")
+	execute(t, testUV(t), "pip", "install", "-q", "--python", python, "--no-deps", "jupyter_console")
+	file, kernel := startKernel(t, python)
+	console := exec.Command(python, "-m", "jupyter_console", "--existing", file)
+	console.Env = append(os.Environ(), "TERM=xterm", "HOME="+t.TempDir(), "NO_COLOR=1")
+	person := atTerminal(t, console)
+	person.shows("In [1]:")
+	person.types("theirs = 7", "In [2]:")
+
+	other := strings.TrimSuffix(file, "1.json")
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info map[string]any
+	if err := json.Unmarshal(raw, &info); err != nil {
+		t.Fatal(err)
+	}
+	again := func(key string, value any) string {
+		changed := map[string]any{}
+		for k, v := range info {
+			changed[k] = v
+		}
+		changed[key] = value
+		raw, _ := json.Marshal(changed)
+		return string(raw)
+	}
+	write(t, map[string]string{other + "key.json": again("key", "00"), other + "dead.json": again("shell_port", 1), other + "curve.json": again("curve_publickey", "x")})
+	files := strings.Join([]string{file, other + "key.json", other + "dead.json", other + "curve.json"}, ":")
+	p := launch(t, "CONNECTION_FILE="+files)
+	has(t, p.run("ours = theirs + 34\nprint('printed', 'here')\nours"), "env=jupyter kernel-1", "somebody else has started this kernel", "printed here", "]: 41")
+	if strings.Contains(person.text(), "printed here") {
+		t.Errorf("the console shows ours: %q", person.text())
+	}
+	person.types("print(ours * 2)", "82")
+
+	gate := filepath.Join(t.TempDir(), "gate")
+	person.types(fmt.Sprintf("import os, time; print('in the', 'console'); [time.sleep(0.01) for _ in iter(lambda: os.path.exists(%q), True)]", gate), "in the console")
+	waits := p.call("execute_code", args{"code": "print('my', 'turn')", "wait_seconds": 1})
+	has(t, waits, "[queued", "another client's In[", "do not send it again")
+	write(t, map[string]string{gate: ""})
+	r := p.call("get_execution", args{"id": waits.field("id"), "wait_seconds": 30})
+	has(t, r, "[ok", "somebody else ran In[", "my turn")
+	if strings.Contains(r.text(), "in the console") {
+		t.Errorf("somebody's output is ours: %s", r.text())
+	}
+	has(t, p.call("execute_code", args{"code": "import time; time.sleep(600)", "timeout_seconds": 1}), "[interrupted")
+	has(t, p.call("inspect_variables", args{}), "ours", "theirs")
+	has(t, p.call("get_environment_config", args{"list": true}), `"running_kernels"`, file, `"kernel_id":"kernel-1"`)
+
+	configure := func(id string) result {
+		return p.call("configure_environment", args{"type": "jupyter", "server": "local", "kernel_id": id, "session": "other"})
+	}
+	refused(t, "not named", configure("kernel-2"), "may be joined", "CONNECTION_FILE names kernel-1")
+	refused(t, "dead", configure("kernel-dead"), "has ended", "not changed")
+	refused(t, "curve", configure("kernel-curve"), "encrypted (CURVE)", "not changed")
+	has(t, configure("kernel-key"), `"status":"success"`)
+	refused(t, "wrong key", p.call("execute_code", args{"code": "1", "session": "other"}), "[failed", "the key in the file is not the kernel's")
+
+	has(t, p.call("stop_session", args{"restart": true}), "it goes on", "its variables are kept")
+	has(t, p.run("ours"), "joined again", "]: 41")
+	p.stdin.Close()
+	p.wait(30 * time.Second)
+	person.types("ours + 1", "42")
+
+	p = launch(t, "CONNECTION_FILE="+file)
+	has(t, p.run("ours"), "]: 41")
+	kernel.Process.Kill()
+	kernel.Wait()
+	refused(t, "died", p.call("execute_code", args{"code": "ours"}), "another client has restarted it")
+	refused(t, "ended", p.call("execute_code", args{"code": "ours"}), "has ended")
+}
