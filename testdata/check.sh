@@ -27,6 +27,7 @@ kernel/zmq/pair.go NewPair
 kernel/zmq/pair.go PairEnd.Close
 kernel/zmq/pair.go PairEnd.Recv
 kernel/zmq/pair.go PairEnd.Refuse
+kernel/zmq/pair.go PairEnd.Reuse
 kernel/zmq/pair.go PairEnd.Send
 kernel/zmq/pair.go newPairQueue
 kernel/zmq/pair.go pairQueue.closeReader
