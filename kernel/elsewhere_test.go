@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -59,6 +60,42 @@ func TestMatrixElsewhereCases(t *testing.T) {
 				c.on(false).run(t, k)
 			}
 		})
+	}
+}
+
+// TestMatrixElsewhereGateway: the same in kernels of a Kernel Gateway from PyPI, which
+// lists none, and gives them the variables KERNEL_*.
+func TestMatrixElsewhereGateway(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	uv, dir := testneeds.Variable(t, "MCE_TEST_UV", "uv"), filepath.Join(t.TempDir(), "env")
+	python := filepath.Join(dir, "bin", "python")
+	for _, argv := range [][]string{
+		{"venv", "-q", "--python", testneeds.Variable(t, "MCE_TEST_JUPYTER", "a Python with jupyter_server"), dir},
+		{"pip", "install", "-q", "--python", python, "jupyter_kernel_gateway", "ipykernel"},
+	} {
+		if out, err := exec.Command(uv, argv...).CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v\n%s", argv, err, out)
+		}
+	}
+	s := gatewaytest.StartGateway(t, python, gatewaytest.Unlimited)
+	k := connect(t, kernel.Elsewhere{Server: s.Client(s.Addr), Env: map[string]string{"KERNEL_MCE": "seen"}})
+	if _, output := k.run("import os; print(os.environ['KERNEL_MCE'])"); output != "seen\n" {
+		t.Errorf("%q", output)
+	}
+	for _, c := range codeCases {
+		if d := differs[c.number]; c.newest || d.why != "" && !d.older {
+			continue
+		}
+		c.on(false).run(t, k)
+	}
+	if result, _ := k.run("import os; os.kill(os.getpid(), 9)"); result.Outcome != kernel.OutcomeDied {
+		t.Errorf("%+v", result)
+	}
+	k.Close()
+	k = connect(t, kernel.Elsewhere{Server: s.Client(s.Addr)})
+	if _, output := k.run("1"); output != "<execute_result 1>" {
+		t.Errorf("without variables: %q", output)
 	}
 }
 

@@ -180,7 +180,8 @@ func (s *Session) reach(e *Execution, config pyenv.Config, spec kernel.Spec) (*k
 	}
 	s.activity(e, "starting a kernel on "+server.String())
 	spec.Environment = elsewhereName(config, server)
-	k, err := kernel.Connect(e.ctx, c.Host, spec, kernel.Elsewhere{Server: server, Kernelspec: config.Kernelspec, ID: config.KernelID})
+	k, err := kernel.Connect(e.ctx, c.Host, spec, kernel.Elsewhere{Server: server, Kernelspec: config.Kernelspec, ID: config.KernelID,
+		Env: s.manager.provisioner(e.request.By).KernelVariables()})
 	if err == nil {
 		env.Name = k.Info().Kernelspec + " on " + server.String()
 	}

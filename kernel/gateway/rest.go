@@ -67,8 +67,8 @@ func (s *Server) find(ctx context.Context, id string) (Running, error) {
 	if !NotFound(err) {
 		return k, err
 	}
-	all, err := s.Kernels(ctx)
-	if err != nil {
+	all, listing := s.Kernels(ctx)
+	if listing != nil { // gateways list none by default
 		return k, err
 	}
 	reason := "no kernel runs there"
@@ -87,7 +87,10 @@ const maxNamed = 5
 // start starts a kernel of that kernelspec, "" for the server's default. Gateways
 // read the variables KERNEL_*.
 func (s *Server) start(ctx context.Context, kernelspec string, env map[string]string) (k Running, err error) {
-	in := map[string]any{"env": env}
+	in := map[string]any{}
+	if len(env) > 0 { // a gateway refuses null
+		in["env"] = env
+	}
 	if kernelspec != "" {
 		in["name"] = kernelspec
 	}

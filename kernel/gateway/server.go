@@ -114,6 +114,12 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("%s on %s: %s", e.Doing, e.Server, e.Reason) }
 func (e *Error) Unwrap() error { return e.Err }
 
+// Refused reports whether the server answers that this is not allowed.
+func Refused(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status == http.StatusForbidden
+}
+
 // NotFound reports whether the server says that there is no such kernel.
 func NotFound(err error) bool {
 	e, ok := errors.AsType[*Error](err)

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -18,6 +19,27 @@ import (
 )
 
 const secret = "a-secret-token"
+
+// TestStartRequest: a gateway refuses an "env" that is no object, also null.
+func TestStartRequest(t *testing.T) {
+	var body string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		body = string(b)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"id": "1", "name": "x"}`)
+	}))
+	defer server.Close()
+	s, err := New(Options{URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, env := range map[string]map[string]string{`{"name":"x"}`: nil, `{"env":{"KERNEL_A":"1"},"name":"x"}`: {"KERNEL_A": "1"}} {
+		if _, err := s.start(t.Context(), "x", env); err != nil || body != want {
+			t.Errorf("%s, want %s: %v", body, want, err)
+		}
+	}
+}
 
 // TestRefusals: whatever stands at the address, the error says what is wrong and
 // shows no token.

@@ -76,7 +76,7 @@ func (e *UnknownError) Error() string {
 	return fmt.Sprintf("no Jupyter server %q: the settings name %s", e.Name, strings.Join(e.Known, ", "))
 }
 
-// There is what a server has.
+// There is what a server has. Of a gateway that lists no kernels none are known.
 type There struct {
 	Name        string
 	Kernelspecs []gateway.Kernelspec
@@ -95,7 +95,9 @@ func (s *Servers) Look(ctx context.Context) []There {
 				there.Kernelspecs, there.Err = n.server.Kernelspecs(ctx)
 			}
 			if there.Err == nil {
-				there.Running, there.Err = n.server.Kernels(ctx)
+				if there.Running, there.Err = n.server.Kernels(ctx); gateway.Refused(there.Err) {
+					there.Err = nil // the same token was good for the kernelspecs
+				}
 			}
 			all[i] = there
 		})

@@ -29,16 +29,30 @@ type Server struct {
 	args []string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
+	// gateway is the Python of a Kernel Gateway, "" for a Jupyter server.
+	gateway string
 }
 
 // Start starts one with these arguments and waits until it answers.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return start(&Server{t: t, args: args})
+}
+
+// StartGateway is Start for a Kernel Gateway, which that Python has.
+func StartGateway(t testing.TB, python string, args ...string) *Server {
+	t.Helper()
+	return start(&Server{t: t, gateway: python, args: args})
+}
+
+func start(s *Server) *Server {
+	t := s.t
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Addr: l.Addr().String(), t: t, dir: t.TempDir(), args: args}
+	s.Addr, s.dir = l.Addr().String(), t.TempDir()
 	l.Close()
 	s.Again()
 	t.Cleanup(s.Stop)
@@ -52,10 +66,15 @@ func (s *Server) URL() string { return "http://" + s.Addr }
 func (s *Server) Again() {
 	s.t.Helper()
 	_, port, _ := net.SplitHostPort(s.Addr)
-	python := testneeds.Variable(s.t, "MCE_TEST_JUPYTER", "a Python with jupyter_server")
-	s.cmd = exec.Command(python, append([]string{"-m", "jupyter_server", "--allow-root", "--no-browser", "--ServerApp.ip=127.0.0.1",
-		"--ServerApp.port=" + port, "--ServerApp.port_retries=0", "--IdentityProvider.token=" + Token, "--ServerApp.root_dir=" + s.dir,
-		"--ServerApp.answer_yes=True"}, s.args...)...)
+	python, args := s.gateway, []string{"-m", "kernel_gateway", "--KernelGatewayApp.ip=127.0.0.1", "--KernelGatewayApp.port=" + port,
+		"--KernelGatewayApp.port_retries=0", "--KernelGatewayApp.auth_token=" + Token}
+	if python == "" {
+		python = testneeds.Variable(s.t, "MCE_TEST_JUPYTER", "a Python with jupyter_server")
+		args = []string{"-m", "jupyter_server", "--allow-root", "--no-browser", "--ServerApp.ip=127.0.0.1",
+			"--ServerApp.port=" + port, "--ServerApp.port_retries=0", "--IdentityProvider.token=" + Token, "--ServerApp.root_dir=" + s.dir,
+			"--ServerApp.answer_yes=True"}
+	}
+	s.cmd = exec.Command(python, append(args, s.args...)...)
 	s.cmd.Env = append(os.Environ(), "JUPYTER_RUNTIME_DIR="+filepath.Join(s.dir, "runtime"), "JUPYTER_CONFIG_DIR="+s.dir,
 		"JUPYTER_DATA_DIR="+filepath.Join(s.dir, "data"), "IPYTHONDIR="+filepath.Join(s.dir, "ipython"))
 	s.cmd.Stderr = s.t.Output()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
@@ -79,6 +80,19 @@ func (p *Provisioner) itsPython(ctx context.Context, spec kernelspec.Spec, pytho
 	spec.Variables(vars.Get, vars.Set)
 	env.Vars = vars.Environ()
 	return env, nil
+}
+
+// KernelVariables are the variables KERNEL_* of the user's, with which gateways decide
+// where a kernel runs and as whom; those that are settings of ours are not among them.
+func (p *Provisioner) KernelVariables() map[string]string {
+	set := map[string]string{}
+	vars := host.VarsOf(p.Installer.Finder.Host.Variables())
+	for _, name := range vars.Names {
+		if strings.HasPrefix(name, "KERNEL_") && name != "KERNEL_NAME" && name != "KERNEL_INSTALL" {
+			set[name], _ = vars.Get(name)
+		}
+	}
+	return set
 }
 
 // JupyterRuntimeDir is where Jupyter keeps connection files.
