@@ -136,8 +136,9 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 	if err != nil {
 		return nil, err
 	}
+	refresh := k.waited() || r.Refresh // what has appeared while it waited
 	if k.spec.Command == nil && !k.shared() {
-		if msg.Metadata, err = launch.Metadata(launch.Request{File: r.File, Refresh: r.Refresh, Reload: r.Reload}); err != nil {
+		if msg.Metadata, err = launch.Metadata(launch.Request{File: r.File, Refresh: refresh, Reload: r.Reload}); err != nil {
 			return nil, err
 		}
 	}

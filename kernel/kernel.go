@@ -50,7 +50,11 @@ type Kernel struct {
 	oomHits  *oomCounter   // of its own cgroup, for TakeHits
 	held     limits.Held   // with a cgroup, or zero
 	unsynced chan struct{} // buffered 1: the record has entries the disk may not have
-	widgets  widgets       // of the iopub reader
+	waits    *waiting      // of a spare, until its first run
+
+	large     chan struct{} // closed when a large library has been imported
+	largeOnce sync.Once
+	widgets   widgets // of the iopub reader
 
 	subshellMu sync.Mutex // held while the subshell is made
 	subshellID string     // of our own questions
@@ -119,6 +123,15 @@ func Start(ctx context.Context, host *Host, spec Spec) (*Kernel, error) {
 }
 
 func startOnce(ctx context.Context, host *Host, spec Spec) (*Kernel, error) {
+	k, err := begin(ctx, host, spec, nil)
+	if err == nil {
+		k.log.Info("kernel started", "pid", k.info.PID, "python", spec.Python, "took", k.info.StartupDuration)
+	}
+	return k, err
+}
+
+// begin starts a kernel; with waits it is a spare's.
+func begin(ctx context.Context, host *Host, spec Spec, waits *waiting) (*Kernel, error) {
 	patience := spec.StartTimeout
 	if patience == 0 {
 		patience = defaultStartTimeout
@@ -137,8 +150,12 @@ func startOnce(ctx context.Context, host *Host, spec Spec) (*Kernel, error) {
 	if err != nil {
 		return nil, &StartError{Phase: "making its private directory", Err: err}
 	}
-	k := newKernel(spec, host.Log.With("session", spec.Session, "generation", spec.Generation))
-	k.dir = dir
+	log := host.Log.With("session", spec.Session, "generation", spec.Generation)
+	if waits != nil {
+		log = host.Log.With("spare", filepath.Base(dir))
+	}
+	k := newKernel(spec, log)
+	k.dir, k.waits = dir, waits
 	started := time.Now()
 	if err := k.start(ctx, host); err != nil {
 		k.Close()
@@ -146,7 +163,6 @@ func startOnce(ctx context.Context, host *Host, spec Spec) (*Kernel, error) {
 	}
 	k.info.Started = started
 	k.info.StartupDuration = time.Since(started)
-	k.log.Info("kernel started", "pid", k.info.PID, "python", spec.Python, "took", k.info.StartupDuration)
 	return k, nil
 }
 
@@ -158,6 +174,7 @@ func newKernel(spec Spec, log *slog.Logger) *Kernel {
 		gone:       make(chan struct{}),
 		closing:    make(chan struct{}),
 		unsynced:   make(chan struct{}, 1),
+		large:      make(chan struct{}),
 		executions: map[string]*Execution{},
 		waiters:    map[string]*waiter{},
 		capture:    captures{},
@@ -194,17 +211,12 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 		k.oomHits = newOOMCounter(guarded.Pid())
 	}
 	k.info.PID = k.process.Pid()
-	k.record = host.newRecord(private, record.Info{
-		Session:       k.spec.Session,
-		Generation:    k.spec.Generation,
-		Environment:   k.spec.Environment,
-		Python:        k.spec.Python,
-		Dir:           k.spec.Dir,
-		ServerVersion: host.Version,
-		Started:       time.Now(),
-		PID:           k.info.PID,
-	})
-	k.info.RecordDir = k.record.Dir()
+	if k.waits == nil {
+		k.record = k.newRecord(host, private)
+		k.info.RecordDir = k.record.Dir()
+	} else if k.waits.begun != nil {
+		k.waits.begun(k.info.PID)
+	}
 
 	// The start ends at once when the process does: an environment without
 	// ipykernel is told in a second, not after the time limit.
@@ -231,6 +243,20 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 		k.log.Warn("removing connection file", "err", err)
 	}
 	return nil
+}
+
+// newRecord makes the kernel's record; see Host.newRecord.
+func (k *Kernel) newRecord(host *Host, private string) *record.Record {
+	return host.newRecord(private, record.Info{
+		Session:       k.spec.Session,
+		Generation:    k.spec.Generation,
+		Environment:   k.spec.Environment,
+		Python:        k.spec.Python,
+		Dir:           k.spec.Dir,
+		ServerVersion: host.Version,
+		Started:       time.Now(),
+		PID:           k.info.PID,
+	})
 }
 
 // ready begins to watch the process and returns when the kernel has answered.

@@ -22,6 +22,10 @@ func (k *Kernel) Lost() Lost {
 	return k.atStake
 }
 
+// Large is closed when the kernel has told that a library has been imported that takes
+// longer to import than a kernel takes to start.
+func (k *Kernel) Large() <-chan struct{} { return k.large }
+
 // ran notes that the kernel was sent an execution.
 func (k *Kernel) ran(id string) {
 	k.mu.Lock()
@@ -38,11 +42,18 @@ func (k *Kernel) gotVariables(msg *jupyter.Message) {
 	if !ok {
 		return
 	}
+	if launch.ReadLarge(msg.Content) {
+		k.largeOnce.Do(func() { close(k.large) })
+	}
 	v := record.Variables{Names: names, Count: count}
 	k.mu.Lock()
 	k.atStake.Variables = v
+	r := k.record
 	k.mu.Unlock()
-	if err := k.record.NoteVariables(v); err != nil {
+	if r == nil {
+		return // a spare's: no session's code has run
+	}
+	if err := r.NoteVariables(v); err != nil {
 		k.log.Warn("recording the names of variables", "err", err)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // oomCounter reads how often the kernel's memory cgroup has killed a process. It
@@ -14,7 +15,7 @@ import (
 type oomCounter struct {
 	file string
 	key  string
-	seen int64
+	seen atomic.Int64
 }
 
 // newOOMCounter finds the counter of a process's cgroup and notes its value. It
@@ -47,7 +48,7 @@ func firstCounter(key string, files ...string) *oomCounter {
 	for _, file := range files {
 		c := &oomCounter{file: file, key: key}
 		if n, ok := c.read(); ok {
-			c.seen = n
+			c.seen.Store(n)
 			return c
 		}
 	}
@@ -57,11 +58,15 @@ func firstCounter(key string, files ...string) *oomCounter {
 // rose reports whether the cgroup has killed a process since the counter was made.
 func (c *oomCounter) rose() bool {
 	n, ok := c.read()
-	return ok && n > c.seen
+	return ok && n > c.seen.Load()
 }
 
-// again begins to count anew.
-func (c *oomCounter) again() { c.seen, _ = c.read() }
+// again counts from now on: what the cgroup killed before is not this kernel's.
+func (c *oomCounter) again() {
+	if n, ok := c.read(); ok {
+		c.seen.Store(n)
+	}
+}
 
 func (c *oomCounter) read() (int64, bool) {
 	if c.file == "" {

@@ -120,6 +120,9 @@ func (k *Kernel) command(host *Host, file string) (guard.Spec, error) {
 		options.Unsent = ""
 	}
 	k.outside.file = options.Unsent
+	if k.waits != nil {
+		options.Sources = k.sourcesFile()
+	}
 	spec.Argv, spec.Progress = launch.Args(k.spec.Python, script, file, options), options.Unsent
 	return spec, nil
 }

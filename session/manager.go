@@ -20,6 +20,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/livenotebook"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
+	"github.com/mcp-code-executor/mcp-code-executor/session/spare"
 )
 
 // DefaultName is the session of calls that name none.
@@ -35,7 +36,10 @@ const (
 
 // Config is what a Manager needs.
 type Config struct {
-	Host        *kernel.Host
+	Host *kernel.Host
+	// Spares starts kernels; the owner closes it after the Manager. Nil starts each
+	// when it is wanted.
+	Spares      *spare.Keeper
 	Provisioner *provision.Provisioner
 	Environment pyenv.Config // of sessions that chose none
 	// Servers are the Jupyter servers that the settings name; nil for none.
@@ -106,6 +110,9 @@ func NewManager(c Config) *Manager {
 	var overs *history.Overs
 	if c.Overs != "" {
 		overs = history.ReadOvers(c.Overs)
+	}
+	if c.Spares == nil {
+		c.Spares = spare.New(spare.Options{Host: c.Host, Mode: spare.Off})
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	content := func(path string) (text string, changed time.Time, ok bool) {

@@ -66,7 +66,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if sameDir(code, work.Path) {
 		code = "" // the working directory is on sys.path as it is
 	}
-	k, err = kernel.Start(e.ctx, c.Host, kernel.Spec{
+	k, err = c.Spares.Start(e.ctx, kernel.Spec{
 		Python:      env.Python,
 		Env:         env.Vars,
 		Dir:         work.Path,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -247,7 +248,8 @@ func prepare(t testing.TB, settings ...string) *program {
 	}
 	p := &program{t: t, home: t.TempDir(), storage: filepath.Join(t.TempDir(), "code"), replies: map[int]chan reply{}, ended: make(chan struct{})}
 	p.cmd = exec.Command(exe)
-	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0 halt_on_error=1", "PATH=/usr/bin:/bin", "HOME=" + p.home, "CODE_STORAGE_DIR=" + p.storage}, settings...)
+	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0 halt_on_error=1", "PATH=/usr/bin:/bin", "HOME=" + p.home, "CODE_STORAGE_DIR=" + p.storage,
+		"SPARE_KERNEL=" + cmp.Or(os.Getenv("MCE_TEST_SPARE"), "off")}, settings...) // a spare comes when it likes, and is a process more
 	p.cmd.Stderr = &logWriter{t: t}
 	return p
 }

@@ -23,6 +23,8 @@ const (
 	ExitBroken = 4
 	// ExitStart: ipykernel could not start, for example its sockets.
 	ExitStart = 5
+	// ExitOwnCode: there is start-up code of the user's, see Options.Sources.
+	ExitOwnCode = 6
 )
 
 // Options change how a kernel is started. The zero value is useful.
@@ -39,6 +41,10 @@ type Options struct {
 	// Code is a directory of the user's modules that is not the working directory:
 	// it comes right behind it on sys.path. Empty for none.
 	Code string
+	// Sources is the path of a file that the kernel writes when it is up: what its
+	// start has read, see [ReadSources]. A kernel that would run start-up code of the
+	// user's ends instead, with [ExitOwnCode]. Empty for none.
+	Sources string
 	// NoPrelude leaves the display settings of pandas, numpy and matplotlib and
 	// the size of Out as they are.
 	NoPrelude bool
@@ -121,6 +127,9 @@ func Args(python, script, connectionFile string, o Options) []string {
 	}
 	if o.Code != "" {
 		args = append(args, "--mce-code="+o.Code)
+	}
+	if o.Sources != "" {
+		args = append(args, "--mce-sources="+o.Sources)
 	}
 	if o.NoPrelude {
 		args = append(args, "--mce-no-prelude")

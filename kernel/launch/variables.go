@@ -35,3 +35,12 @@ func ReadVariables(content json.RawMessage) (names []string, count int, ok bool)
 	names = told.Names[max(0, len(told.Names)-maxVariables):]
 	return names, max(told.Count, len(names)), true
 }
+
+// ReadLarge reads in such a message whether a library has been imported that takes
+// longer to import than a kernel takes to start.
+func ReadLarge(content json.RawMessage) bool {
+	var told struct {
+		Large []string `json:"large"`
+	}
+	return json.Unmarshal(content, &told) == nil && len(told.Large) > 0
+}

@@ -36,7 +36,7 @@ func Hash(key []byte, variables []string) Hashes {
 // without anybody having changed a thing.
 func volatile(name string) bool {
 	return slices.Contains([]string{"_", "PWD", "OLDPWD", "SHLVL", "TERM_SESSION_ID", "WINDOWID", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY",
-		"XDG_SESSION_ID", "INVOCATION_ID", "JOURNAL_STREAM", "KEEP", "LOG_LEVEL", "NOTEBOOK", "PRELUDE", "SESSION_IDLE_LIMIT"}, name)
+		"XDG_SESSION_ID", "INVOCATION_ID", "JOURNAL_STREAM", "KEEP", "LOG_LEVEL", "NOTEBOOK", "PRELUDE", "SESSION_IDLE_LIMIT", "SPARE_KERNEL"}, name)
 }
 
 // Differing names the variables that are not the same in both.

@@ -1,7 +1,7 @@
 """Speed and memory of the server, as a table. A target that is missed is marked;
 only a run that failed ends with a status other than 0.
 
-Usage: python bench.py SERVER VENV [NAME...]     of start warm record front kernel ping memory end
+Usage: python bench.py SERVER VENV [NAME...]     of start warm record front kernel spare ping memory end
 """
 
 import os
@@ -15,7 +15,7 @@ import life
 import record
 import warm
 
-NAMES = ["start", "warm", "record", "front", "kernel", "ping", "memory", "end"]
+NAMES = ["start", "warm", "record", "front", "kernel", "spare", "ping", "memory", "end"]
 
 
 def row(what, value, unit, target=None):
@@ -54,6 +54,11 @@ def measure(name, run):
         row(f"a front's start and its server's, median of {front.STARTS}", anew * 1e3, "ms", 80)
     elif name == "kernel":
         row("first call of a session (a new kernel), median of 5", life.kernel_start(*run) * 1e3, "ms")
+    elif name == "spare" and sys.platform.startswith("linux"):
+        cold, ready = life.first_answers(*run, False), life.first_answers(*run, True)
+        for what in cold:
+            row(f"first answer, {what}, cold, median of {life.KERNELS}", cold[what] * 1e3, "ms")
+            row("the same with a spare kernel ready", ready[what] * 1e3, "ms", 40)
     elif name == "ping":
         idle, printing = life.ping(*run)
         row(f"ping, idle, 99 % of {life.PINGS}", idle * 1e3, "ms")

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from server import Server, children
+from server import PATIENCE, Server, children
 
 STARTS = 20
 KERNELS = 5
@@ -36,6 +36,55 @@ def kernel_start(command, venv, place):
             server.run("1", session=f"s{number}")
             took.append(time.perf_counter() - begun)
     return statistics.median(took)
+
+
+def await_spare(server):
+    """Returns when a spare kernel waits: one that has told what its start has read."""
+    for _ in range(PATIENCE * 100):
+        for guard in children(server.pid):
+            for kernel in children(guard):
+                line = Path(f"/proc/{kernel}/cmdline").read_bytes().split(b"\0")
+                told = [a.partition(b"=")[2] for a in line if a.startswith(b"--mce-sources=")]
+                if told and Path(told[0].decode()).exists():
+                    time.sleep(0.3)  # it is asked whether it answers
+                    return
+        time.sleep(0.01)
+    raise RuntimeError("no spare kernel")
+
+
+def first_answers(command, venv, place, spare):
+    """Seconds to the first answer of a new session, after a restart, of a fresh run and
+    after a death, with a spare kernel ready or with none, each the median."""
+    took = {"new session": [], "restart": [], "fresh run": [], "death": []}
+    with Server(command, venv, place, SPARE_KERNEL="on" if spare else "off") as server:
+        server.run("1")
+        server.run("1", session="s")
+        (place / "code" / "one.py").write_text("1\n")
+        fresh = {"name": "execute_code_file", "arguments": {"file_path": "one.py", "fresh": True}}
+
+        def timed(what, method, **params):
+            begun = time.perf_counter()
+            result = server.request(method, **params)
+            took[what].append(time.perf_counter() - begun)
+            if not result["content"][0]["text"].startswith("[ok | "):
+                raise RuntimeError(f"{what}: {result}")
+
+        def one(session):
+            return {"name": "execute_code", "arguments": {"code": "1", "session": session}}
+
+        for number in range(KERNELS):
+            for what in took:
+                if what == "restart":
+                    server.request("tools/call", name="stop_session", arguments={"session": "s", "restart": True})
+                elif what == "death":
+                    server.run("import os; os._exit(3)", outcome="died", session="s")
+                if spare:
+                    await_spare(server)
+                if what == "fresh run":
+                    timed(what, "tools/call", **fresh)
+                else:
+                    timed(what, "tools/call", **one(f"n{number}" if what == "new session" else "s"))
+    return {what: statistics.median(times) for what, times in took.items()}
 
 
 def guard_start(command, venv, place):

@@ -92,7 +92,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.checkSettings()
 	d.checkTemporary()
 	// What the doctor runs is nothing to watch.
-	p, err := server.Assemble(settings.With(map[string]string{"NOTEBOOK": "off"}, d.getenv), d.version, slog.New(slog.DiscardHandler))
+	p, err := server.Assemble(settings.With(map[string]string{"NOTEBOOK": "off", "SPARE_KERNEL": "off"}, d.getenv), d.version, slog.New(slog.DiscardHandler))
 	if err != nil {
 		d.report.fail("server", err, advice{})
 		return

@@ -39,6 +39,7 @@ func TestKey(t *testing.T) {
 		"another idle limit":   {"SESSION_IDLE_LIMIT", "1h"},
 		"without the prelude":  {"PRELUDE", "off"},
 		"with a notebook":      {"NOTEBOOK", "on"},
+		"without a spare":      {"SPARE_KERNEL", "off"},
 		"a token":              {"TOKEN", "x"},
 		"another PATH":         {"PATH", "/opt/bin"},
 		"the path written out": {"VENV_PATH", home + "/venv"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
+	"github.com/mcp-code-executor/mcp-code-executor/session/spare"
 )
 
 // Parts are what a server is made of.
@@ -23,6 +25,8 @@ type Parts struct {
 	Server   *mcp.Server
 	Sessions *session.Manager
 	Host     *kernel.Host
+	// Spares starts the kernels of all sessions.
+	Spares *spare.Keeper
 	// Provisioner finds environments, and sees to it that kernels can start in them.
 	Provisioner *provision.Provisioner
 	Reaper      *guard.Reaper
@@ -95,7 +99,18 @@ func foundation(getenv func(string) string, version string, log *slog.Logger, so
 		kernels.RecordDir = places.Records()
 	}
 	provisioner := NewProvisioner(getenv, os.Environ, reaper, log)
-	return &Parts{Host: kernels, Provisioner: provisioner, Reaper: reaper, Log: log, settings: s, places: places, version: version}, nil
+	spares := spare.New(spare.Options{Host: kernels, LockDir: filepath.Join(places.State, "spares"), Mode: spareMode(s.SpareKernel), Log: log})
+	return &Parts{Host: kernels, Spares: spares, Provisioner: provisioner, Reaper: reaper, Log: log, settings: s, places: places, version: version}, nil
+}
+
+func spareMode(word string) spare.Mode {
+	switch word {
+	case "on":
+		return spare.On
+	case "off":
+		return spare.Off
+	}
+	return spare.Auto
 }
 
 // connect makes sessions and the server that offers them.
@@ -106,6 +121,7 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 	}
 	p.Sessions = session.NewManager(session.Config{
 		Host:        p.Host,
+		Spares:      p.Spares,
 		Provisioner: p.Provisioner,
 		Environment: p.settings.Environment,
 		Servers:     jupyterServers(p.settings, p.Log).WithFiles(p.settings.Jupyter.Files, p.Provisioner.JupyterRuntimeDir()),
@@ -192,9 +208,12 @@ func near(p Places) []string {
 
 // Close ends everything. Kernels may exit by themselves until ctx ends.
 func (p *Parts) Close(ctx context.Context) {
+	var spares sync.WaitGroup
+	spares.Go(p.Spares.Close)
 	if p.Sessions != nil {
 		p.Sessions.Close(ctx)
 	}
+	spares.Wait()
 	p.Provisioner.Installer.Finder.Host.Close()
 	if err := p.Host.Close(); err != nil {
 		p.Log.Warn("removing the private directory", "err", err)

@@ -33,6 +33,8 @@ type Settings struct {
 	Prelude     bool
 	IdleLimit   time.Duration // 0 is none
 	Limits      limits.Limits // of each session
+	// SpareKernel is "auto", "on" or "off".
+	SpareKernel string
 	Keep        time.Duration // 0 keeps nothing
 	KeepSplit   []string      // names of variables, sorted
 	LogLevel    slog.Level
@@ -87,7 +89,7 @@ func shortened(value string) string {
 // Read reads all settings. Blanks around a value do not count, and one that is
 // empty is the default.
 func Read(getenv func(string) string) Settings {
-	s := Settings{KernelInstall: auto, UVInstall: auto, History: true, RecordLimit: defaultRecordLimit, Prelude: true, LogLevel: slog.LevelWarn}
+	s := Settings{KernelInstall: auto, UVInstall: auto, SpareKernel: auto, History: true, RecordLimit: defaultRecordLimit, Prelude: true, LogLevel: slog.LevelWarn}
 	for _, row := range Table() {
 		value := strings.TrimSpace(getenv(row.Name))
 		if value == "" {

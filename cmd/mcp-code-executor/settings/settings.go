@@ -194,6 +194,12 @@ func firstRows() []Setting {
 func lastRows() []Setting {
 	return []Setting{
 		{
+			Name: "SPARE_KERNEL", Default: "`auto`", Values: "auto, on or off",
+			Does: "keep one started kernel ready for the next session, restart or fresh run; auto: not on battery, nor on one processor",
+			Page: "keep one started kernel ready for the next session, restart or fresh run: `auto` on Linux, except on battery or with one processor; `on` always, unless memory is short; `off` never ([details](behaviour.md#the-spare-kernel))",
+			read: readSpareKernel,
+		},
+		{
 			Name: "KEEP", Default: "`off`", Values: "a time such as 30m or 8h, or off",
 			Does: "keep sessions after the client has ended, in a background server, each for so long after its last use",
 			Page: "keep sessions after the client has ended, in a background server, each for so long after its last use (`30m`, `8h`): [what stays running](remote.md)",

@@ -125,6 +125,19 @@ func readPrelude(s *Settings, value string) *Problem {
 	return &Problem{Reason: "is neither on nor off", Effect: "it is ignored", Fix: "PRELUDE=on or PRELUDE=off"}
 }
 
+func readSpareKernel(s *Settings, value string) *Problem {
+	switch {
+	case strings.ToLower(value) == auto:
+	case isOn(value):
+		s.SpareKernel = "on"
+	case isOff(value):
+		s.SpareKernel = "off"
+	default:
+		return &Problem{Reason: "is not one of auto, on and off", Effect: "auto is used", Fix: "SPARE_KERNEL=auto, on or off"}
+	}
+	return nil
+}
+
 func readIdleLimit(s *Settings, value string) *Problem {
 	if isOff(value) {
 		return nil

@@ -84,6 +84,8 @@ def refresh_imports(app):
         if sites:
             step("sites", sites.update)
         changed = set(map(os.path.realpath, metadata.get(RELOAD) or ()))
+        if not changed:
+            return  # each module's real path takes a while
         for module in list(sys.modules.values()):
             if type(module) is not types.ModuleType or module.__name__ == "__main__":
                 continue

@@ -7,7 +7,8 @@ NO_PRELUDE = "--mce-no-prelude"
 PIPES = "--mce-pipes="
 UNSENT = "--mce-unsent="
 CODE = "--mce-code="
-OURS = (SIDECAR, NO_PRELUDE, PIPES, UNSENT, CODE)
+SOURCES = "--mce-sources="
+OURS = (SIDECAR, NO_PRELUDE, PIPES, UNSENT, CODE, SOURCES)
 
 
 def arguments(argv):

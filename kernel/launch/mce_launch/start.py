@@ -20,6 +20,7 @@ from . import (
     replaced,
     report,
     scripts,
+    sources,
     streams,
     textio,
     variables,
@@ -77,6 +78,7 @@ def main():
         sys.path.append(sidecar)
         sys.meta_path.insert(0, paths.SidecarFirst(sidecar))
     code = options.value(ours, options.CODE)
+    told = options.value(ours, options.SOURCES)
 
     try:
         kernelapp = import_ipykernel()
@@ -104,6 +106,8 @@ def main():
         before(app, "init_heartbeat", "nodrop", messages.set_nodrop)
         before(app, "init_path", "restore-cwd", restore_cwd)
         before(app, "init_shell", "code", lambda app: paths.add_code([code] if code else []))
+        if told:
+            before(app, "init_code", "own-code", sources.refuse_own_code)
         app.initialize(argv)
         # Here the shell is up and no request has been read.
         step("argv", sys.argv.__delitem__, slice(1, None))  # code may read it
@@ -124,6 +128,8 @@ def main():
         step("replaced", replaced.tell, app)
         step("variables", variables.tell, app)
         step("children", children.forget_ended, app)
+        if told:
+            step("sources", sources.tell, app, told, code)
         app.start()
     except Exception as error:
         say("start failed: " + describe(error))

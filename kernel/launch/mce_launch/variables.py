@@ -2,6 +2,7 @@
 or the server has died, the next answer says what is lost."""
 
 import os
+import sys
 
 from .report import step
 
@@ -11,6 +12,9 @@ SHORT_PAUSE = 0.5  # after a look that has found no change
 MOST = 200  # names in a message
 MOST_LOOKED = 2000  # names that are looked at, the newest
 LONGEST = 80  # characters of a name
+# Libraries that take longer to import than a kernel takes to start: who uses them will
+# miss them after a restart.
+LARGE = "numpy pandas matplotlib.pyplot polars scipy sklearn seaborn PIL requests".split()
 
 # Not type(x).__name__, which a metaclass may define.
 name_of = type.__dict__["__name__"].__get__
@@ -22,7 +26,7 @@ class Variables:
     def __init__(self, app):
         self.shell, self.kernel = app.shell, app.kernel
         self.hidden = self.shell.user_ns_hidden
-        self.told = []
+        self.told = [], []
         self.due = 0.0  # by the loop's clock
         self.waiting = False
 
@@ -47,10 +51,11 @@ class Variables:
             names = self.names()
         except RuntimeError:  # a thread of the user's has changed the dictionary
             return False
-        if names == self.told:
+        large = [name for name in LARGE if name in sys.modules]
+        if (names, large) == self.told:
             return False
-        self.told = names
-        content = {"count": len(names), "names": names[-MOST:]}
+        self.told = names, large
+        content = {"count": len(names), "names": names[-MOST:], "large": large}
         self.kernel.session.send(self.kernel.iopub_socket, MESSAGE, content, ident=MESSAGE.encode())
         return True
 

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// spares watches the spare kernels of a server.
+type spares struct {
+	*program
+	t     *testing.T
+	mark  string
+	taken map[int]bool
+}
+
+// launchSpares starts a server that has spares.
+func launchSpares(t *testing.T, mark string, settings ...string) *spares {
+	t.Helper()
+	settings = append(settings, "SPARE_KERNEL=on", "MCE_TEST_MARK="+mark, "COLOUR=red")
+	return &spares{t: t, program: launch(t, append(inVenv(t), settings...)...), mark: mark, taken: map[int]bool{}}
+}
+
+// pids are those of the kernels that were started to wait, and not taken.
+func (s *spares) pids() (all []int) {
+	for pid, command := range marked(s.t, s.mark) {
+		if strings.Contains(command, " --mce-sources=") && !strings.Contains(command, " guard ") && !s.taken[pid] {
+			all = append(all, pid)
+		}
+	}
+	return all
+}
+
+// ready waits until one is up: it has told what its start has read, and is idle.
+func (s *spares) ready() int {
+	s.t.Helper()
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) { // polls the process table
+		for _, pid := range s.pids() {
+			command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			_, rest, _ := strings.Cut(string(command), "--mce-sources=")
+			file, _, _ := strings.Cut(rest, "\x00")
+			_, told := os.Stat(file)
+			_, starting := os.Stat(filepath.Join(filepath.Dir(file), "kernel.json"))
+			if told == nil && starting != nil {
+				return pid
+			}
+		}
+		if time.Since(begun) > time.Minute {
+			s.t.Fatalf("no spare after a minute; processes: %v", marked(s.t, s.mark))
+		}
+	}
+}
+
+// look is code that tells what a session must not share with another one.
+const look = `import os, sys
+print(os.getpid(), os.getcwd(), os.environ["COLOUR"], sys.prefix, "x" in globals(), len(In), len(Out))
+x = 1`
+
+// bottomLine is that of an answer, behind its notes.
+func bottomLine(r result) string {
+	text := strings.TrimSpace(r.text())
+	return text[strings.LastIndex(text, "\n")+1:]
+}
+
+// check has the answer be of a kernel in which nothing has run.
+func (s *spares) check(what string, r result, spare int) {
+	s.t.Helper()
+	python := pythons(s.t)[0]
+	pid, after, _ := strings.Cut(bottomLine(r), " ")
+	if want := fmt.Sprintf("%s red %s False 2 0", s.storage, filepath.Dir(filepath.Dir(python))); after != want {
+		s.t.Errorf("%s: %q, want %q in\n%s", what, after, want, r.text())
+	}
+	n, _ := strconv.Atoi(pid)
+	if spare != 0 && n != spare {
+		s.t.Errorf("%s: process %s, the spare was %d", what, pid, spare)
+	}
+	s.taken[n] = true
+}
+
+// TestSpare: every way in which a session gets a kernel takes the spare, finds nothing
+// of another session's in it, and leaves nothing.
+func TestSpare(t *testing.T) {
+	t.Parallel()
+	s := launchSpares(t, "spare")
+	s.check("the first", s.run(look), 0)
+	s.check("the second", s.call("execute_code", args{"session": "second", "code": look}), 0)
+	for _, test := range []struct {
+		name string
+		do   func() result
+	}{
+		{"new session", func() result { return s.call("execute_code", args{"session": "third", "code": look}) }},
+		{"restart", func() result {
+			s.call("stop_session", args{"restart": true})
+			return s.run(look)
+		}},
+		{"fresh", func() result {
+			s.call("initialize_code_file", args{"filename": "look.py", "content": "In, Out = [0, 0], []\n" + look})
+			return s.call("execute_code_file", args{"file_path": "look.py", "fresh": true})
+		}},
+		{"death", func() result {
+			if r := s.call("execute_code", args{"code": "import os; os._exit(3)"}); !strings.HasPrefix(r.text(), "[died | ") {
+				t.Errorf("%s", r.text())
+			}
+			return s.run(look)
+		}},
+	} {
+		pid := s.ready()
+		if list := s.call("list_sessions", nil).text(); strings.Contains(list, fmt.Sprintf("pid=%d", pid)) {
+			t.Errorf("the spare is a session: %s", list)
+		}
+		s.check(test.name, test.do(), pid)
+	}
+	if all := pythons(t); len(all) > 1 {
+		pid := s.ready()
+		other := filepath.Dir(filepath.Dir(all[1]))
+		s.call("configure_environment", args{"type": "venv", "venv_path": other})
+		if r := s.run("import os, sys; print(os.getpid(), sys.prefix)"); !strings.HasSuffix(r.rest(), " "+other) || strings.Contains(r.rest(), fmt.Sprintf("%d ", pid)) {
+			t.Errorf("in another environment: %s", r.text())
+		}
+	}
+	s.stdin.Close()
+	s.wait(10 * time.Second)
+	nothingLeft(t, "spare")
+}
+
+// TestMatrixSpare: restarts and deaths under load: no session has another's variables,
+// directory or state, and no kernel is left.
+func TestMatrixSpare(t *testing.T) {
+	s := launchSpares(t, "spares")
+	var load sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		load.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+					n += len(strconv.Itoa(n))
+				}
+			}
+		})
+	}
+	defer load.Wait()
+	defer close(stop)
+	s.check("the first", s.run(look), 0)
+	s.check("another", s.call("execute_code", args{"session": "another", "code": look}), 0)
+	fromSpare := 0
+	for n := range repeats(t, 200) {
+		if n%4 == 0 { // else it comes at any moment of a spare's start
+			s.ready()
+		}
+		waiting := len(s.pids())
+		s.call("stop_session", args{"restart": true})
+		s.check("restart", s.run(look), 0)
+		pid := kernelPID(t, s.program, "default")
+		syscall.Kill(pid, syscall.SIGKILL)
+		r := s.run(look)
+		for range 3 { // told, not run
+			if strings.HasPrefix(r.text(), "[ok") {
+				break
+			}
+			r = s.run(look)
+		}
+		s.check("death", r, 0)
+		if len(s.pids()) < waiting {
+			fromSpare++
+		}
+	}
+	t.Logf("a spare was taken in %d rounds", fromSpare)
+	if fromSpare == 0 {
+		t.Error("no spare was ever taken")
+	}
+	if running := guards(t, s.program); len(running) > 3 {
+		t.Errorf("%d kernels of two sessions", len(running))
+	}
+	s.stdin.Close()
+	s.wait(10 * time.Second)
+	nothingLeft(t, "spares")
+}
+
+// TestMatrixSpareKept: of the clients of one background server each gets kernels with
+// its own variables, though a spare has another's.
+func TestMatrixSpareKept(t *testing.T) {
+	k := newKeeper(t, append(inVenv(t), "SPARE_KERNEL=on")...)
+	s := &spares{program: k.client("COLOUR=red"), t: t, mark: k.mark, taken: map[int]bool{}}
+	ask := func(p *program, session, colour string) int {
+		t.Helper()
+		r := p.call("execute_code", args{"session": session, "code": `import os; print(os.getpid(), os.environ["COLOUR"], len(In))`})
+		var pid int
+		var got string
+		if _, err := fmt.Sscanf(bottomLine(r), "%d %s 2", &pid, &got); err != nil || got != colour {
+			t.Errorf("%s of the %s client: %s", session, colour, r.text())
+		}
+		s.taken[pid] = true
+		return pid
+	}
+	ask(s.program, "one", "red")
+	ask(s.program, "two", "red")
+	pid := s.ready()
+	blue := k.client("COLOUR=blue")
+	if ask(blue, "three", "blue") == pid {
+		t.Error("a spare of another client's variables was handed over")
+	}
+	s.taken[pid] = true // it gives way to one of the newest start
+	if next := s.ready(); ask(blue, "four", "blue") != next {
+		t.Error("the spare is not that of the newest client")
+	}
+}
