@@ -9,6 +9,7 @@ from . import (
     codenames,
     endings,
     environment,
+    finalize,
     imports,
     interrupts,
     libraries,
@@ -110,6 +111,7 @@ def main():
             before(app, "init_code", "own-code", sources.refuse_own_code)
         app.initialize(argv)
         # Here the shell is up and no request has been read.
+        step("finalize", finalize.install, options.value(ours, options.UNSENT))
         step("argv", sys.argv.__delitem__, slice(1, None))  # code may read it
         step("textio", textio.finish_bytes, app)
         after = libraries.AfterImport()
