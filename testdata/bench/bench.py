@@ -1,7 +1,7 @@
 """Speed and memory of the server, as a table. A target that is missed is marked;
 only a run that failed ends with a status other than 0.
 
-Usage: python bench.py SERVER VENV [NAME...]     of start warm record front kernel spare ping memory end
+Usage: python bench.py SERVER VENV [NAME...]     of start warm bulk record front kernel spare ping memory end
 """
 
 import os
@@ -10,12 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import bulk
 import front
 import life
 import record
 import warm
 
-NAMES = ["start", "warm", "record", "front", "kernel", "spare", "ping", "memory", "end"]
+NAMES = ["start", "warm", "bulk", "record", "front", "kernel", "spare", "ping", "memory", "end"]
 
 
 def row(what, value, unit, target=None):
@@ -39,6 +40,11 @@ def measure(name, run):
         row(f"the same kernel by raw libzmq, median of {calls}", raw * 1e3, "ms")
         row("ratio of the medians", stdio / raw, "", 1.15)
         row(f"median of the {warm.ROUNDS} rounds' ratios", rounds, "")
+    elif name == "bulk":
+        for what, took in bulk.measure(*run):
+            row(f"{what}, median", took["server"] * 1e3, "ms")
+            row("  to a raw client that checks, decodes, stores", took["server"] / took["working"], "", bulk.TARGETS[what])
+            row("  to a raw client that only receives", took["server"] / took["receiving"], "")
     elif name == "record":
         on, off = record.cost(*run)
         row(f'execute_code("1+1"), HISTORY=off, median of {warm.ROUNDS * warm.CALLS}', off * 1e3, "ms")
@@ -74,6 +80,8 @@ def measure(name, run):
     elif name == "end":
         for what, (busy, how, target) in life.ENDINGS.items():
             row(f"{what}, longest of {life.ENDS}", life.end(*run, busy, how), "s", target)
+        for sessions in life.PANDAS:
+            row(f"end on EOF, {sessions} idle with pandas, median of {life.ENDS}", life.end_pandas(*run, sessions), "s", 0.1)
 
 
 def main(server, venv, *names):

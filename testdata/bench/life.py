@@ -185,6 +185,20 @@ def end(command, venv, place, busy, how):
     return max(took)
 
 
+def end_pandas(command, venv, place, sessions):
+    """Seconds to the process's end on EOF beside idle kernels that have pandas imported."""
+    took = []
+    for _ in range(ENDS):
+        server = Server(command, venv, place)
+        for number in range(sessions):
+            server.run("import pandas; pandas.DataFrame({'a': [1]}).describe()", session=f"s{number}")
+        time.sleep(1)  # idle
+        took.append(server.end())
+    return statistics.median(took)
+
+
+PANDAS = (1, 8)  # sessions
+
 ENDINGS = {
     "end on EOF, idle": (False, None, 1.5),
     "end on EOF, busy": (True, None, 1.5),
