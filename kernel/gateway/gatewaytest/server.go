@@ -2,6 +2,8 @@
 package gatewaytest
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -48,15 +50,26 @@ func StartGateway(t testing.TB, python string, args ...string) *Server {
 func start(s *Server) *Server {
 	t := s.t
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Addr, s.dir = l.Addr().String(), t.TempDir()
-	l.Close()
+	s.Addr, s.dir = freeAddress(t), t.TempDir()
 	s.Again()
 	t.Cleanup(s.Stop)
 	return s
+}
+
+// freeAddress returns one that nobody listens on. Its port lies below those that the
+// system gives to whoever asks for any: kernels of other tests would take it before the
+// server does, and while it is stopped.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no free port")
+	return ""
 }
 
 // URL is its address.
