@@ -211,20 +211,43 @@ func (k *Kernel) AwaitTurn(ctx context.Context, say func(string)) error {
 	if !ok {
 		return nil
 	}
-	for {
-		free, words := a.turn()
-		if free == nil {
-			return nil
-		}
+	free, words := a.turn()
+	if free == nil {
+		return nil
+	}
+	// Shell is served in order: an answer proves that it is our turn, also where the idle
+	// of what ran before was lost on iopub.
+	w, forget, err := k.ask(jupyter.Shell, jupyter.MsgKernelInfoRequest, nil)
+	if err != nil {
+		return ErrDead
+	}
+	defer forget()
+	for free != nil {
 		say(words)
 		select {
 		case <-free:
+		case <-w.reply:
+			a.clear()
+			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-a.done:
 			return ErrDead
 		case <-time.After(time.Second): // what runs may have become known
 		}
+		free, words = a.turn()
+	}
+	return nil
+}
+
+// clear notes that nothing of others runs any more.
+func (a *attached) clear() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.running)
+	if a.free != nil {
+		close(a.free)
+		a.free = nil
 	}
 }
 
