@@ -60,7 +60,7 @@ func penalized(fork func() (int, error)) (int, error) {
 // reused, between our look and our kill. They become our children when their
 // parents die.
 func (k *kernelProcess) killRound() (killed int) {
-	if !k.exited {
+	if !k.exited || !ownProc() { // then its group is all that can be found
 		unix.Kill(-k.pid, unix.SIGKILL)
 	}
 	for _, pid := range childPids() {

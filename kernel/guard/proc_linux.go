@@ -18,9 +18,20 @@ func childPids() []int {
 	return pids
 }
 
+// ownProc reports whether /proc has the numbers by which this process knows others. In
+// a sandbox with processes of its own it may be the machine's: each number in it is
+// somebody else's here.
+func ownProc() bool {
+	self, err := os.Readlink("/proc/self")
+	return err == nil && self == strconv.Itoa(os.Getpid())
+}
+
 // childrenOf lists the children of a process. ok is false where the system does
 // not tell them by thread.
 func childrenOf(process string) (pids []int, ok bool) {
+	if !ownProc() {
+		return nil, true
+	}
 	dir := "/proc/" + process + "/task/"
 	tasks, err := os.ReadDir(dir)
 	if err != nil {
@@ -68,6 +79,9 @@ type procStat struct {
 
 // eachProcess calls visit for every process until it returns false.
 func eachProcess(visit func(procStat) bool) {
+	if !ownProc() {
+		return
+	}
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return

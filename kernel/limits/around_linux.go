@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -127,5 +128,9 @@ func enter(dir string) (back func(), err error) {
 	return func() { os.WriteFile(filepath.Join(own, procsFile), []byte("0"), 0) }, nil
 }
 
-// Can reports whether a limit of this kind can be held on this system.
-func Can(Kind) bool { return true }
+// Can reports whether a limit of this kind can be held on this system. Nobody can look
+// at processes where /proc has other numbers than the system, as in some sandboxes.
+func Can(k Kind) bool {
+	self, err := os.Readlink("/proc/self")
+	return k == FileSize || k == CPU || err == nil && self == strconv.Itoa(os.Getpid())
+}

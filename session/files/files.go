@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -236,7 +237,9 @@ func watchSoon(dir string) *fileWatch {
 // WorkingDir is where the process is, for code can change that; without Linux's
 // /proc it is storage.
 func WorkingDir(pid int, storage string) string {
-	if dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); err == nil {
+	// In a sandbox /proc may number processes as the machine does: pid is another's there.
+	self, _ := os.Readlink("/proc/self")
+	if dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); err == nil && self == strconv.Itoa(os.Getpid()) {
 		if info, err := os.Stat(dir); err == nil && info.Mode()&fs.ModeDir != 0 {
 			return dir
 		}

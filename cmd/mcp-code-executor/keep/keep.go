@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -168,7 +169,8 @@ func ownProgram() (string, error) {
 	path, err := os.Executable()
 	running := fmt.Sprintf("/proc/%d/exe", os.Getpid())
 	now, runningErr := os.Stat(running)
-	if runningErr != nil {
+	// In a sandbox /proc may have other numbers: that one is another program's there.
+	if self, _ := os.Readlink("/proc/self"); runningErr != nil || self != strconv.Itoa(os.Getpid()) {
 		return path, err
 	}
 	if file, fileErr := os.Stat(path); err == nil && fileErr == nil && os.SameFile(file, now) {

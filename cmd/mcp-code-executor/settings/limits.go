@@ -65,7 +65,7 @@ func readLimit(kind limits.Kind, value string, read func() *Problem) *Problem {
 	}
 	p := read()
 	if p == nil && !limits.Can(kind) {
-		p = &Problem{Reason: "cannot be enforced on " + map[string]string{"darwin": "macOS", "windows": "Windows"}[runtime.GOOS], Fix: "remove it"}
+		p = &Problem{Reason: "cannot be enforced on " + map[string]string{"darwin": "macOS", "windows": "Windows", "linux": "a system whose /proc does not show this server, as in some sandboxes"}[runtime.GOOS], Fix: "remove it"}
 	}
 	if p != nil {
 		p.Effect, p.NoKernel = "no kernel is started", true

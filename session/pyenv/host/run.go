@@ -112,6 +112,14 @@ func (h *Host) workDir() (string, error) {
 		}
 	}
 	dir, err := os.MkdirTemp("", "mce-empty-")
+	for _, place := range []string{"/tmp", "/dev/shm"} { // a sandbox may name a TMPDIR that is not there
+		if err == nil {
+			break
+		}
+		if there, other := os.MkdirTemp(place, "mce-empty-"); other == nil {
+			dir, err = there, nil
+		}
+	}
 	if err != nil {
 		return "", fmt.Errorf("making a directory for helper programs: %w", err)
 	}
