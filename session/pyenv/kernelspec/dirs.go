@@ -17,7 +17,7 @@ func Dirs(getenv func(string) string, home, prefix string) []string {
 	}
 	data = append(data, userDir(getenv, home))
 	if runtime.GOOS == "windows" {
-		if all := getenv("PROGRAMDATA"); all != "" {
+		if all := getenv("ProgramData"); all != "" {
 			data = append(data, filepath.Join(all, "jupyter"))
 		}
 	} else {
