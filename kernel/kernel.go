@@ -35,6 +35,7 @@ type Kernel struct {
 	spec    Spec
 	log     *slog.Logger
 	dir     string
+	scratch string // its temporary files, in a sandbox; "" for none
 	process process
 	record  *record.Record
 	codec   *jupyter.Codec
@@ -201,7 +202,12 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	if command.Limits, err = k.limit(host); err != nil {
 		return &StartError{Phase: "making its cgroup", Err: err}
 	}
+	tried, err := k.confine(host, info, &command)
+	if err != nil {
+		return &StartError{Phase: "making its sandbox", Err: err}
+	}
 	guarded, err := guard.Start(ctx, command, host.Reaper)
+	tried()
 	if err != nil {
 		return &StartError{Phase: "launching", Err: err}
 	}
@@ -432,7 +438,7 @@ func (k *Kernel) Close() {
 				k.log.Warn("closing record", "err", err)
 			}
 		}
-		if err := os.RemoveAll(k.dir); err != nil {
+		if err := errors.Join(os.RemoveAll(k.dir), k.removeScratch()); err != nil {
 			k.log.Warn("removing the kernel's directory", "err", err)
 		}
 		k.leaveCgroup()

@@ -1,11 +1,16 @@
 package kernel
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 )
 
@@ -38,6 +43,9 @@ func (h *Host) Held() limits.Held {
 // limit makes what holds the kernel's limits.
 func (k *Kernel) limit(host *Host) (held limits.Held, err error) {
 	held = host.Held()
+	if k.spec.Plan != nil {
+		held.Cgroup = "" // a sandbox cannot enter one
+	}
 	if held.Cgroup == "" {
 		k.held = held
 		return held, nil
@@ -110,4 +118,63 @@ func (k *Kernel) judgeWords(exit *Exit, words string) {
 	if exit.Limit.Kind == "" && !exit.Killed && k.held.Memory > 0 {
 		exit.Limit, _ = limits.Limits{Memory: k.held.Memory}.Refusal("", words)
 	}
+}
+
+// confine completes the plan of the kernel's sandbox, nil for none: it may use its own
+// directory and read the launcher, and has a directory of its own for temporary files.
+// The sandbox is tried against sockets of ours, which are to be closed when it has been.
+func (k *Kernel) confine(host *Host, info jupyter.ConnectionInfo, command *guard.Spec) (tried func(), err error) {
+	if k.spec.Plan == nil {
+		return func() {}, nil
+	}
+	if !k.spec.Plan.Network && info.Transport != jupyter.TransportIPC {
+		return nil, &confine.Refused{Reason: "without network a kernel can only be reached by unix sockets, and they cannot be used here",
+			Next: "set XDG_RUNTIME_DIR or TMPDIR to a directory with a short path, or SANDBOX_NETWORK=on"}
+	}
+	scratch, err := host.scratch.Get([]string{os.TempDir()})
+	if err != nil {
+		return nil, fmt.Errorf("making a directory for temporary files: %w", err)
+	}
+	if k.scratch, err = os.MkdirTemp(scratch, "t"); err != nil {
+		return nil, fmt.Errorf("making a directory for temporary files: %w", err)
+	}
+	var read []string
+	if k.spec.Command == nil {
+		read = []string{filepath.Join(filepath.Dir(k.dir), launchDir)}
+	}
+	full := k.spec.Plan.With([]string{k.dir}, read)
+	full.Private = k.scratch
+	baits, err := baits(k.dir)
+	if err != nil {
+		return nil, fmt.Errorf("trying the sandbox: %w", err)
+	}
+	full.Check.Unix = append(full.Check.Unix, baits[0].Addr().String())
+	if !full.Network {
+		full.Check.TCP = baits[1].Addr().String()
+	}
+	command.Plan = &full
+	return func() { baits[0].Close(); baits[1].Close() }, nil
+}
+
+// baits are sockets that somebody listens on: one beside the kernel's directory dir,
+// where other kernels and programs have theirs, and a port.
+func baits(dir string) ([]net.Listener, error) {
+	path, err := net.Listen("unix", dir+"x")
+	if err != nil {
+		return nil, err
+	}
+	port, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		path.Close()
+		return nil, err
+	}
+	return []net.Listener{path, port}, nil
+}
+
+// removeScratch removes the kernel's temporary files.
+func (k *Kernel) removeScratch() error {
+	if k.scratch == "" {
+		return nil
+	}
+	return os.RemoveAll(k.scratch)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
@@ -39,6 +40,7 @@ type Host struct {
 
 	delegated delegated
 	run       rundir.Dir
+	scratch   rundir.Dir // of kernels in a sandbox
 	sweep     sync.Once
 
 	transport transport
@@ -87,7 +89,7 @@ func (h *Host) newRecord(private string, info record.Info) *record.Record {
 }
 
 // Close removes the private directory. Every kernel must be closed before.
-func (h *Host) Close() error { return h.run.Remove() }
+func (h *Host) Close() error { return errors.Join(h.run.Remove(), h.scratch.Remove()) }
 
 // Spec says how to start one kernel process.
 type Spec struct {
@@ -109,6 +111,8 @@ type Spec struct {
 	Command []string
 	// InterruptByMessage sends an interrupt_request in place of SIGINT.
 	InterruptByMessage bool
+	// Plan is the sandbox in which it runs, which Start completes; nil is none.
+	Plan *confine.Plan
 
 	// Session, Generation and Environment are noted in the record.
 	Session     string

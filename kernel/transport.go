@@ -110,7 +110,7 @@ func (k *Kernel) command(host *Host, file string) (guard.Spec, error) {
 		}
 		return spec, nil
 	}
-	script, err := launch.Write(filepath.Join(filepath.Dir(k.dir), "launch")) // in the server's directory
+	script, err := launch.Write(filepath.Join(filepath.Dir(k.dir), launchDir))
 	if err != nil {
 		return spec, &StartError{Phase: "writing its launcher", Err: err}
 	}
@@ -138,3 +138,6 @@ func (k *Kernel) stoodStill() string {
 	return "The process printed more than its pipe holds while Python could not run (native code kept its lock, or the process was stopped). " +
 		"That output was read past the kernel: all of it is here, but its place among the prints is not exact."
 }
+
+// launchDir is the launcher's directory in the server's.
+const launchDir = "launch"

@@ -50,10 +50,13 @@ func explain(err error) string {
 		restarts    *session.RestartsError
 		nothingRan  *session.NothingRanError
 		setting     *session.SettingError
+		sandbox     *session.SandboxError
 	)
 	switch {
 	case errors.As(err, &setting):
 		return "nothing was run: " + setting.Error() + ", and no kernel is started until it is corrected. Set " + setting.Fix + " in the client's configuration of this server, which only the person can, and restart it"
+	case errors.As(err, &sandbox):
+		return "nothing was run: " + sandbox.Error() + ". Only the person who configures this server can change that; the code cannot"
 	case errors.As(err, &config):
 		return err.Error() + ". Settings are environment variables in the client's configuration of this server (restart it after a change); configure_environment sets them for now."
 	case errors.As(err, &missing):

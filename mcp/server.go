@@ -78,13 +78,16 @@ const (
 
 func (c *Config) instructions() string {
 	own := strings.TrimRight(instructions, "\n")
+	if c.Sessions != nil && c.Sessions.Sandbox() != "" {
+		own = strings.TrimSuffix(own, "There is no sandbox.") + "A sandbox limits what it can write, read and reach; the first answer says how."
+	}
 	switch {
 	case c.Shared:
 		return own + sharedInstructions
 	case c.Kept:
 		return own + keptInstructions
 	}
-	return instructions
+	return own + "\n"
 }
 
 // Serve speaks MCP on one connection until it ends: see [rpc.Serve].

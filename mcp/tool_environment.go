@@ -187,6 +187,9 @@ func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *call) *mcp.Ca
 		"records":        t.recordWords(),
 		"limits":         t.limitsInForce(),
 	}
+	if words := t.sessions.Sandbox(); words != "" {
+		answer["sandbox"] = words
+	}
 	if path := t.sessions.Notebook(s.Name()); path != "" {
 		answer["notebook"] = path
 	}

@@ -37,6 +37,9 @@ func (t *tools) handleListSessions(_ context.Context, a *call) *mcp.CallToolResu
 		lines[0] = "[ok | no session is open: execute_code opens one]"
 	}
 	lines = append(lines, noteLines(a.Notes())...)
+	if words := t.sessions.Sandbox(); words != "" {
+		lines = append(lines, "[sandbox: "+words+"]")
+	}
 	sessions = append(sessions, t.sessions.Fresh()...)
 	summaries := make([]string, len(sessions))
 	var wg sync.WaitGroup

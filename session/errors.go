@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 )
 
 // ErrClosed says that the server is ending.
@@ -95,6 +96,9 @@ func (e *QueueFullError) Error() string {
 
 // StartError says why a kernel did not start.
 type StartError = kernel.StartError
+
+// SandboxError says why nothing was started in the sandbox that is set.
+type SandboxError = confine.Refused
 
 // StartVariablesError is a kernel that did not start while variables are set that
 // change how Python starts: the cause may lie in them.

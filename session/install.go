@@ -47,6 +47,9 @@ func (s *Session) install(e *Execution, wanted packaging.Wanted, upgrade bool) {
 		}
 	}
 	env, err := s.Environment(e.ctx, e.request.By, progress(StatePreparing))
+	if err == nil {
+		err = s.refuseSources(wanted)
+	}
 	var result install.Result
 	if err == nil {
 		progress(StateInstalling)("starting")
@@ -72,6 +75,20 @@ func (s *Session) install(e *Execution, wanted packaging.Wanted, upgrade bool) {
 	default:
 		e.finishLocked(OutcomeFailed, err)
 	}
+}
+
+// refuseSources is an error when a sandbox is set and something is wanted that is built,
+// or comes from anywhere: that would run its code with the network.
+func (s *Session) refuseSources(wanted packaging.Wanted) error {
+	if s.manager.config.Sandbox == nil {
+		return nil
+	}
+	for _, r := range wanted.Requirements {
+		if r.URL != "" || r.Path != "" {
+			return &SandboxError{Reason: r.String() + " is no package of an index: with a sandbox only wheels of an index are installed", Next: "name a package of the index, or install it yourself in a terminal"}
+		}
+	}
+	return nil
 }
 
 // changesOf lists what an installation has changed, also when it failed.

@@ -20,6 +20,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/livenotebook"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
+	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
 	"github.com/mcp-code-executor/mcp-code-executor/session/spare"
 )
 
@@ -51,6 +52,8 @@ type Config struct {
 	// called for each kernel.
 	WorkDir  func() WorkDir
 	StateDir string
+	// Sandbox is what kernels run in; nil is none.
+	Sandbox *sandbox.Box
 	// Place is where the client works, in any form: a server is told of one that was
 	// killed in the same place. "" tells of none.
 	Place string
@@ -224,6 +227,14 @@ func (m *Manager) Killed() (ago time.Duration, prefixes []string) { return m.mar
 
 // StateDir is where records and claimed ids are kept.
 func (m *Manager) StateDir() string { return m.config.StateDir }
+
+// Sandbox says what code may do, "" where there is no sandbox.
+func (m *Manager) Sandbox() string {
+	if m.config.Sandbox == nil {
+		return ""
+	}
+	return m.config.Sandbox.Describe()
+}
 
 // RecordDir is where records are kept, "" when they are not.
 func (m *Manager) RecordDir() string { return m.config.Host.RecordDir }

@@ -381,6 +381,9 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 	if s.replaced = r.Replaced; r.Exit != nil {
 		s.replaced = nil
 	}
+	if hint := s.manager.config.Sandbox.Hint(r.Ename, r.Evalue); hint != "" {
+		e.notices = append(e.notices, hint)
+	}
 	e.finishLocked(e.endLocked(r), nil)
 	select {
 	case <-k.Done(): // it died right after the run had ended well

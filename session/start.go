@@ -3,10 +3,12 @@ package session
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway"
 	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
@@ -36,6 +38,9 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		return nil, &RestartsError{Session: s.name, Deaths: deaths}
 	}
 	if config.Elsewhere() {
+		if err := s.manager.config.Sandbox.Elsewhere(); err != nil {
+			return nil, err
+		}
 		return s.connect(e, config)
 	}
 	c := s.manager.config
@@ -66,7 +71,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if sameDir(code, work.Path) {
 		code = "" // the working directory is on sys.path as it is
 	}
-	k, err = c.Spares.Start(e.ctx, kernel.Spec{
+	k, sandboxed, err := s.startKernel(e, env, kernel.Spec{
 		Python:      env.Python,
 		Env:         env.Vars,
 		Dir:         work.Path,
@@ -99,6 +104,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	s.manager.noteKernel(history.Kernel{Record: k.Info().RecordDir, Session: s.name, Generation: next, Storage: storage.Dir(), WorkDir: work.Path, Owner: s.manager.config.Owner})
 	if next == 1 && !s.alone {
 		e.workDir = work.Path
+		e.notices = append(e.notices, sandboxed...)
 	}
 	if env.Made != "" {
 		e.notices = append(e.notices, env.Made)
@@ -112,6 +118,31 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	e.notices = append(e.notices, env.Warnings...)
 	e.notices = append(e.notices, kept...)
 	return k, nil
+}
+
+// startKernel starts a kernel, in the sandbox that is set, and returns sentences about
+// that. What the sandbox hides can go while it is made: then it is made once more.
+func (s *Session) startKernel(e *Execution, env *pyenv.Environment, spec kernel.Spec) (*kernel.Kernel, []string, error) {
+	c := s.manager.config
+	if c.Sandbox == nil {
+		k, err := c.Spares.Start(e.ctx, spec)
+		return k, nil, err
+	}
+	storage, err := c.Storage()
+	if err != nil {
+		return nil, nil, err
+	}
+	for again := true; ; again = false {
+		confined, err := c.Sandbox.Kernel(spec.Dir, storage.Dir(), env.Vars, env.Directories())
+		if err != nil {
+			return nil, nil, err
+		}
+		spec.Plan, spec.Env = confined.Plan, confined.Env
+		k, err := kernel.Start(e.ctx, c.Host, spec)
+		if _, refused := errors.AsType[*confine.Refused](err); !refused || !again {
+			return k, []string{confined.Words(c.Sandbox)}, err
+		}
+	}
 }
 
 // adoptLocked makes k, which has just started for e, the session's kernel. The caller

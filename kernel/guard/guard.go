@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 )
 
@@ -31,36 +33,64 @@ const (
 	progressFlag = "-progress"
 	// limitsFlag precedes Spec.Limits.
 	limitsFlag = "-limits"
+	// checkFlag precedes what is tried in a sandbox, as JSON.
+	checkFlag = "-check"
 )
+
+// task is what a guard is told to do.
+type task struct {
+	argv     []string
+	helper   bool
+	progress string
+	held     limits.Held
+	check    *confine.Check // nil without a sandbox
+}
+
+// readTask reads a guard's arguments.
+func readTask(args []string) (t task, ok bool) {
+	for len(args) > 1 && args[0] != "--" {
+		value := args[1]
+		switch args[0] {
+		case helperFlag:
+			t.helper, args = true, args[1:]
+			continue
+		case progressFlag:
+			t.progress = value
+		case limitsFlag:
+			var err error
+			if t.held, err = limits.ParseHeld(value); err != nil {
+				fmt.Fprintln(os.Stderr, "guard:", err)
+				return t, false
+			}
+		case checkFlag:
+			t.check = new(confine.Check)
+			if json.Unmarshal([]byte(value), t.check) != nil {
+				return t, false
+			}
+		default:
+			return t, false
+		}
+		args = args[2:]
+	}
+	if len(args) < 2 {
+		return t, false
+	}
+	t.argv = args[1:]
+	return t, true
+}
 
 // Main is the guard process: it runs the program after the "--" of args, and
 // returns the guard's own exit code once that program and everything it started
 // is gone. The program is a path; PATH is not searched. Main takes the process's
 // files and signals for itself, so it must be all that its process does.
 func Main(args []string) int {
-	helper := len(args) > 0 && args[0] == helperFlag
-	if helper {
-		args = args[1:]
-	}
-	progress := ""
-	if len(args) > 1 && args[0] == progressFlag {
-		progress, args = args[1], args[2:]
-	}
-	var held limits.Held
-	if len(args) > 1 && args[0] == limitsFlag {
-		var err error
-		if held, err = limits.ParseHeld(args[1]); err != nil {
-			fmt.Fprintln(os.Stderr, "guard:", err)
-			return 2
-		}
-		args = args[2:]
-	}
-	if len(args) < 2 || args[0] != "--" {
+	t, ok := readTask(args)
+	if !ok {
 		fmt.Fprintln(os.Stderr, "guard: no program to run; the server starts this command, not a person")
 		return 2
 	}
 	os.Unsetenv(guardEnv)
-	return run(args[1:], helper, progress, held)
+	return run(t)
 }
 
 // readCommands gives each byte of r, and is closed at its end.

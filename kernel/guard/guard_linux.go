@@ -43,14 +43,16 @@ func kernelAttr() *syscall.SysProcAttr {
 // inherit from its first moment, and puts it back: going back to where it was
 // needs no privilege.
 func penalized(fork func() (int, error)) (int, error) {
-	const file = "/proc/self/oom_score_adj"
-	own, err := os.ReadFile(file)
+	file, err := os.OpenFile("/proc/self/oom_score_adj", os.O_RDWR, 0) // once: fork may seal this process
 	if err != nil {
 		return fork()
 	}
-	adj, _ := strconv.Atoi(strings.TrimSpace(string(own)))
-	os.WriteFile(file, []byte(strconv.Itoa(min(adj+oomPenalty, 1000))), 0)
-	defer os.WriteFile(file, own, 0)
+	defer file.Close()
+	var own [16]byte
+	n, _ := file.ReadAt(own[:], 0)
+	adj, _ := strconv.Atoi(strings.TrimSpace(string(own[:n])))
+	file.WriteString(strconv.Itoa(min(adj+oomPenalty, 1000)))
+	defer file.WriteString(strconv.Itoa(adj))
 	return fork()
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 )
 
@@ -30,7 +31,7 @@ type kernelProcess struct {
 	tail    ring      // of its log
 }
 
-func run(argv []string, helper bool, progress string, held limits.Held) int {
+func run(t task) int {
 	// PR_SET_PDEATHSIG follows the thread that forked, not the process
 	// (golang.org/issue/27505): this one lives as long as the guard.
 	runtime.LockOSThread()
@@ -45,20 +46,26 @@ func run(argv []string, helper bool, progress string, held limits.Held) int {
 	signal.Notify(children, unix.SIGCHLD)
 
 	prepare()
-	k := &kernelProcess{held: held}
+	k := &kernelProcess{held: t.held}
 	in, reports := os.Stdin, &reports{w: os.Stdout}
+	if t.check != nil {
+		if err := confine.Enter(*t.check); err != nil {
+			fmt.Fprintln(os.Stderr, err) // without a report: the server takes this for the reason
+			return 1
+		}
+	}
 	var err error
-	if helper {
+	if t.helper {
 		in, reports.w = inherited(3), inherited(4)
-		k.pid, err = start(argv, os.Environ(), []uintptr{0, 1, 2})
+		k.pid, err = t.start(os.Environ(), []uintptr{0, 1, 2})
 	} else {
-		k.pid, err = k.startKernel(argv, reports, openProgress(progress))
+		k.pid, err = k.startKernel(t, reports, openProgress(t.progress))
 	}
 	reports.start(k.pid, err)
 	if err != nil {
 		return 1
 	}
-	if !helper {
+	if !t.helper {
 		for _, o := range k.outputs {
 			go o.watch()
 		}
@@ -156,9 +163,9 @@ func (k *kernelProcess) reap(options int) {
 	}
 }
 
-// startKernel starts argv as a kernel, with the reading ends of its own output and
+// startKernel starts the program as a kernel, with the reading ends of its own output and
 // a log that goes to the ring.
-func (k *kernelProcess) startKernel(argv []string, reports *reports, progress *progress) (pid int, err error) {
+func (k *kernelProcess) startKernel(t task, reports *reports, progress *progress) (pid int, err error) {
 	devNull, err := os.Open(os.DevNull)
 	if err != nil {
 		return 0, err
@@ -185,7 +192,7 @@ func (k *kernelProcess) startKernel(argv []string, reports *reports, progress *p
 	files = append(files, logEnd.Fd())
 	env := withEnv(os.Environ(), fmt.Sprintf("JPY_PARENT_PID=%d", os.Getpid()))
 	pid, err = penalized(func() (int, error) {
-		return limits.Around(k.held, func() (int, error) { return start(argv, env, files) })
+		return limits.Around(k.held, func() (int, error) { return t.start(env, files) })
 	})
 	if err != nil {
 		return 0, err
@@ -195,9 +202,15 @@ func (k *kernelProcess) startKernel(argv []string, reports *reports, progress *p
 	return pid, nil
 }
 
-// start starts argv in a session and process group of its own.
-func start(argv, env []string, files []uintptr) (pid int, err error) {
-	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Env: env, Files: files, Sys: kernelAttr()})
+// start starts the program in a session and process group of its own. In a sandbox
+// this process is sealed first, which exec undoes for the program.
+func (t task) start(env []string, files []uintptr) (pid int, err error) {
+	if t.check != nil {
+		if err := confine.Seal(); err != nil {
+			return 0, err
+		}
+	}
+	return syscall.ForkExec(t.argv[0], t.argv, &syscall.ProcAttr{Env: env, Files: files, Sys: kernelAttr()})
 }
 
 // drain reads out into tail until every writer has closed it: a pipe nobody

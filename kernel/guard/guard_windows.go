@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
-	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 )
 
 // On Windows the guard puts itself into a job object that ends with its last
@@ -30,7 +30,7 @@ import (
 const Pipes = ""
 
 // run knows no helpers: Run starts them without a guard here.
-func run(argv []string, _ bool, _ string, _ limits.Held) int {
+func run(t task) int {
 	reports := &reports{w: os.Stdout}
 	out, w, err := os.Pipe()
 	if err == nil {
@@ -39,7 +39,7 @@ func run(argv []string, _ bool, _ string, _ limits.Held) int {
 	var interrupt windows.Handle
 	var cmd *exec.Cmd
 	if err == nil {
-		interrupt, cmd, err = startKernel(argv, w)
+		interrupt, cmd, err = startKernel(t.argv, w)
 	}
 	if err != nil {
 		reports.start(0, err)
@@ -150,6 +150,14 @@ func (r *Reaper) Run(ctx context.Context, cmd *exec.Cmd) error {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// RunConfined refuses a plan: there is no sandbox for Windows.
+func (r *Reaper) RunConfined(ctx context.Context, cmd *exec.Cmd, plan *confine.Plan) error {
+	if plan != nil {
+		return confine.Explain("this system is Windows", nil)
+	}
+	return r.Run(ctx, cmd)
 }
 
 // adopt has nothing to do: the job went with the guard.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 )
 
@@ -56,6 +57,10 @@ type Spec struct {
 	// Stderr gets what the Go runtime prints if the guard itself crashes,
 	// never the kernel's output. Nil discards it.
 	Stderr *os.File
+	// Plan is the sandbox in which guard and kernel run; nil is none. The guard tries
+	// it before it starts the kernel. One that cannot be made, or does not hold, is a
+	// *[confine.Refused].
+	Plan *confine.Plan
 }
 
 // Exit says how a kernel ended.
@@ -105,6 +110,7 @@ type Process struct {
 	output   func(stream int, text []byte, dead bool)
 	limited  func(limits.Hit)
 	marks    chan struct{} // a value for each mark; buffered 1
+	sandbox  *sandbox      // nil for none
 
 	mu       sync.Mutex // protects the fields below
 	commands *os.File   // nil when closed
@@ -169,6 +175,9 @@ func (p *Process) startKernel(spec Spec) error {
 	if spec.Stderr != nil {
 		p.cmd.Stderr = spec.Stderr
 	}
+	if spec.Plan != nil {
+		return p.startConfined(*spec.Plan, reports)
+	}
 	return p.start(reports)
 }
 
@@ -200,7 +209,11 @@ func (p *Process) pipes() (commandsEnd, reportsEnd, reports *os.File, err error)
 // start starts the guard and its watch.
 func (p *Process) start(reports *os.File) error {
 	err := errNoGuard
-	if os.Getenv(guardEnv) == "" {
+	switch {
+	case os.Getenv(guardEnv) != "":
+	case p.sandbox != nil:
+		err = p.reaper.Start(p.cmd)
+	default:
 		err = p.reaper.startGuard(p.cmd)
 	}
 	if err != nil {
@@ -314,6 +327,7 @@ func (p *Process) Close() error {
 	if p.waitGone(closeGrace) {
 		return nil
 	}
+	p.sandbox.kill()
 	p.cmd.Process.Kill() // a stopped guard, say; its tree comes to the reaper
 	if p.waitGone(killGrace) {
 		return nil

@@ -24,7 +24,7 @@ func (p *Process) watch(reports *os.File) {
 		p.reaper.adopt(p.pid)
 		p.setExit(Exit{Code: -1, GuardLost: true})
 		select {
-		case p.started <- fmt.Errorf("guard ended: %v", p.cmd.ProcessState):
+		case p.started <- p.sandbox.refused(fmt.Errorf("guard ended: %v", p.cmd.ProcessState)):
 		default: // long since started
 		}
 	}
@@ -45,6 +45,9 @@ func (p *Process) readReports(r *bufio.Reader) (exit Exit, orderly bool) {
 	}
 	if n, _ := fmt.Sscanf(line, "started %d\n", &p.pid); n != 1 {
 		return Exit{}, false
+	}
+	if p.sandbox != nil {
+		p.guardPid, p.pid = p.sandbox.outside(p.cmd.Process.Pid, p.pid)
 	}
 	p.started <- nil
 

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 )
 
 // termGrace is the time between SIGTERM and SIGKILL in Run.
@@ -23,7 +25,11 @@ const termGrace = 500 * time.Millisecond
 // cmd is not started itself: of its fields Path, Args[1:], Env, Dir, Stdin,
 // Stdout, Stderr and WaitDelay are used, and ProcessState is set. The guard is
 // the running binary, so a test binary must call [Main] in its TestMain.
-func (r *Reaper) Run(ctx context.Context, cmd *exec.Cmd) error {
+func (r *Reaper) Run(ctx context.Context, cmd *exec.Cmd) error { return r.RunConfined(ctx, cmd, nil) }
+
+// RunConfined is Run in a sandbox; a nil plan is none. One that cannot be made is a
+// *[confine.Refused].
+func (r *Reaper) RunConfined(ctx context.Context, cmd *exec.Cmd, plan *confine.Plan) error {
 	switch {
 	case cmd.Err != nil:
 		return cmd.Err
@@ -31,7 +37,7 @@ func (r *Reaper) Run(ctx context.Context, cmd *exec.Cmd) error {
 		return context.Cause(ctx)
 	}
 	p := newProcess(r)
-	if err := p.startHelper(cmd); err != nil {
+	if err := p.startHelper(cmd, plan); err != nil {
 		return fmt.Errorf("starting guard: %w", err)
 	}
 	if err := p.awaitStart(ctx, cmd.Path); err != nil {
@@ -62,7 +68,7 @@ func (r *Reaper) Run(ctx context.Context, cmd *exec.Cmd) error {
 
 // startHelper starts the guard with the helper's own files as its first three;
 // commands and reports move up.
-func (p *Process) startHelper(helper *exec.Cmd) error {
+func (p *Process) startHelper(helper *exec.Cmd, plan *confine.Plan) error {
 	commandsEnd, reportsEnd, reports, err := p.pipes()
 	if err != nil {
 		return err
@@ -77,6 +83,9 @@ func (p *Process) startHelper(helper *exec.Cmd) error {
 	p.cmd.ExtraFiles = []*os.File{commandsEnd, reportsEnd}
 	if p.cmd.WaitDelay == 0 {
 		p.cmd.WaitDelay = time.Second // something we could not kill may hold its pipes
+	}
+	if plan != nil {
+		return p.startConfined(*plan, reports)
 	}
 	return p.start(reports)
 }

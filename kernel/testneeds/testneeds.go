@@ -27,6 +27,8 @@ const (
 	CCompiler = "c-compiler"
 	// SSHServer is the need for OpenSSH, or for Debian's packages of it.
 	SSHServer = "ssh-server"
+	// Bubblewrap is the need for bwrap, and for user namespaces.
+	Bubblewrap = "bubblewrap"
 	// OtherUser is the need for root, who can give files to another user.
 	OtherUser = "other-user"
 )

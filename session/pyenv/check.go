@@ -184,6 +184,9 @@ func (f *Finder) askPackages(ctx context.Context, env *Environment, request pack
 	if ctx.Err() != nil {
 		return answer, context.Cause(ctx)
 	}
+	if host.NotStarted(err) {
+		return answer, err
+	}
 	broken := func(reason string) (packagesAnswer, error) {
 		return answer, &BrokenError{Path: env.Python, Reason: "its packages cannot be read: " + reason, Err: err}
 	}

@@ -53,6 +53,16 @@ func (e *Environment) Label() string {
 	return string(e.Kind) + " " + name
 }
 
+// Directories are those that a Python of the environment needs to read: its own, and
+// those of the Python that it is made of.
+func (e *Environment) Directories() []string {
+	dirs := []string{e.Prefix, e.Info.Prefix, e.Info.BasePrefix, e.Root, e.Sidecar, filepath.Dir(filepath.Dir(e.Python))}
+	if program, err := filepath.EvalSymlinks(e.Python); err == nil {
+		dirs = append(dirs, filepath.Dir(filepath.Dir(program)))
+	}
+	return dirs
+}
+
 // Same says whether a Python started in other would be the same as in e. It does
 // not compare what is installed, nor the variables.
 func (e *Environment) Same(other *Environment) bool {

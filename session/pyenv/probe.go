@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/packaging"
 )
@@ -124,11 +125,17 @@ func (f *Finder) askPython(ctx context.Context, env *Environment) (ProbeInfo, er
 	if ctx.Err() != nil {
 		return ProbeInfo{}, context.Cause(ctx)
 	}
+	if host.NotStarted(err) {
+		return ProbeInfo{}, err
+	}
 	if errors.Is(err, tooLong) {
 		return ProbeInfo{}, &BrokenError{Path: env.Python, Reason: fmt.Sprintf("it did not answer within %v", limit),
 			Fix: "start it by hand to see what it waits for", Err: context.DeadlineExceeded}
 	}
 	info, parseErr := parseProbe(stdout)
+	if f.Host.Looker != nil { // what looks may write nowhere, an installer may
+		info.Writable = info.Purelib != "" && host.Writable(info.Purelib)
+	}
 	if parseErr != nil {
 		if variables := f.blame(limited, env); len(variables) > 0 {
 			return ProbeInfo{}, &VariableError{Python: env.Python, Variables: variables, Reason: cmp.Or(tellingLine(stderr), parseErr.Error())}

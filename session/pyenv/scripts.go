@@ -108,6 +108,9 @@ func (f *Finder) askShell(ctx context.Context, env *Environment, scripts []strin
 	if ctx.Err() != nil {
 		return scriptAnswer{}, context.Cause(ctx)
 	}
+	if host.NotStarted(err) {
+		return scriptAnswer{}, err
+	}
 	failed, after, ok := bytes.Cut(stdout, []byte(scriptMark))
 	if !ok {
 		warning := strings.TrimSpace(fmt.Sprintf("the activation scripts of %s had no effect: %v %s", env.Prefix, err, host.LastLines(stderr, 3)))

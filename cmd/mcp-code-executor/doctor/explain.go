@@ -30,8 +30,11 @@ func explainFailure(err error) (cause, command string) {
 		kernel    *provision.KernelMissingError
 		storage   *codefile.StorageError
 		start     *session.StartError
+		sandbox   *session.SandboxError
 	)
 	switch {
+	case errors.As(err, &sandbox):
+		return "the sandbox cannot be enforced: " + sandbox.Reason, sandbox.Next
 	case errors.As(err, &wrong):
 		cause = strings.TrimSuffix(wrong.Error(), ": "+wrong.Fix)
 		return cause, wrong.Fix

@@ -45,7 +45,13 @@ func (d *doctor) checkKernel(ctx context.Context, env *pyenv.Environment) {
 		which = "ipykernel " + d.parts.Sessions.KernelWords(env)
 	}
 	d.report.ok("kernel", "%s started and ran code within %.1f s", which, time.Since(begun).Seconds())
+	if words := d.parts.Sessions.Sandbox(); words != "" {
+		d.report.ok("sandbox", "%s. Writing outside, reading what is hidden, the person's sockets and a port were tried in the kernel's place, and failed", words)
+	}
 	for _, notice := range out.notices {
+		if strings.HasPrefix(notice, "sandbox ") {
+			continue
+		}
 		d.report.ok("kernel", "%s", notice)
 	}
 	held := d.parts.Sessions.Held()
@@ -68,6 +74,8 @@ func (d *doctor) kernelFailed(env *pyenv.Environment, err error) {
 		d.report.warn("ipykernel", cmp.Or(a.cause, cause), cmp.Or(a.command, command))
 	case errors.As(err, &missing):
 		d.report.fail("ipykernel", err, d.noKernel(env, missing))
+	case errors.As(err, new(*session.SandboxError)):
+		d.report.fail("sandbox", err, advice{})
 	case errors.Is(err, syscall.ENOSPC):
 		d.report.fail("kernel", err, advice{command: "free some space on that disk (df -h), or set TMPDIR to a directory on another one"})
 	case errors.As(err, &start) && start.Exit != nil && missingModule(string(start.Exit.Tail)) != "":

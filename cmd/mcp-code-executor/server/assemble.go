@@ -32,6 +32,7 @@ type Parts struct {
 	Reaper      *guard.Reaper
 	Log         *slog.Logger
 
+	getenv   func(string) string
 	settings settings.Settings
 	places   Places
 	version  string
@@ -99,8 +100,12 @@ func foundation(getenv func(string) string, version string, log *slog.Logger, so
 		kernels.RecordDir = places.Records()
 	}
 	provisioner := NewProvisioner(getenv, os.Environ, reaper, log)
-	spares := spare.New(spare.Options{Host: kernels, LockDir: filepath.Join(places.State, "spares"), Mode: spareMode(s.SpareKernel), Log: log})
-	return &Parts{Host: kernels, Spares: spares, Provisioner: provisioner, Reaper: reaper, Log: log, settings: s, places: places, version: version}, nil
+	mode := spareMode(s.SpareKernel)
+	if s.Sandbox.Active() {
+		mode = spare.Off // a sandbox is made for one kernel, and a spare would be outside
+	}
+	spares := spare.New(spare.Options{Host: kernels, LockDir: filepath.Join(places.State, "spares"), Mode: mode, Log: log})
+	return &Parts{Host: kernels, Spares: spares, Provisioner: provisioner, Reaper: reaper, Log: log, getenv: getenv, settings: s, places: places, version: version}, nil
 }
 
 func spareMode(word string) spare.Mode {
@@ -128,6 +133,7 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 		Storage:     sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(p.places.Storage) }),
 		WorkDir:     func() session.WorkDir { return p.places.WorkDir },
 		StateDir:    p.places.State,
+		Sandbox:     newBox(p.getenv, p.settings, p.places),
 		Place:       place,
 		Owner:       owner,
 		Notebook:    p.places.Notebook,
@@ -181,7 +187,7 @@ func (p *Parts) ProvisionerFor(getenv func(string) string, environ []string) *pr
 // these settings and variables; runner and log may be nil where nothing is started.
 func NewProvisioner(getenv func(string) string, environ func() []string, runner host.Runner, log *slog.Logger) *provision.Provisioner {
 	s, places := settings.Read(getenv), FindPlaces(getenv)
-	p := provision.New(&host.Host{
+	h := &host.Host{
 		Getenv:  getenv,
 		Environ: environ,
 		Home:    places.Home,
@@ -189,7 +195,9 @@ func NewProvisioner(getenv func(string) string, environ func() []string, runner 
 		DataDir: places.Data,
 		Logger:  log,
 		EnvDeny: s.EnvDeny,
-	})
+	}
+	confineHelpers(h, newBox(getenv, s, places), runner, s)
+	p := provision.New(h)
 	p.KernelInstall = s.KernelInstall
 	p.Installer.UVInstall = s.UVInstall
 	p.Installer.Finder.Near = near(places)

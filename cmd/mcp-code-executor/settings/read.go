@@ -12,6 +12,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
+	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
 )
 
 // Settings are the values in force.
@@ -25,7 +26,10 @@ type Settings struct {
 	// UVInstall is "auto" or "never".
 	UVInstall string
 	EnvDeny   string
-	History   bool
+	// Sandbox has its paths as given.
+	Sandbox     sandbox.Rules
+	sandboxMore bool // settings are set that say more about it
+	History     bool
 	// Notebook is the directory of live notebooks, as given; "." for on, "" for off.
 	Notebook string
 	// RecordLimit is of one run, in bytes; 0 is none.
@@ -95,6 +99,9 @@ func Read(getenv func(string) string) Settings {
 		if value == "" {
 			continue
 		}
+		if strings.HasPrefix(row.Name, "SANDBOX") && row.Name != "SANDBOX" {
+			s.sandboxMore = true
+		}
 		if row.Expand {
 			value = expandVariables(value, getenv)
 		}
@@ -107,6 +114,7 @@ func Read(getenv func(string) string) Settings {
 	}
 	s.chooseServer()
 	s.judgeEnvironment()
+	s.judgeSandbox()
 	return s
 }
 

@@ -14,6 +14,7 @@ const (
 	Word       Kind = iota // one of a few words, a time, a list
 	Path                   // a path
 	PathOrName             // a path when it holds a separator, else a name
+	PathList               // paths, divided as in PATH
 )
 
 // Setting is one row of the table.
@@ -157,6 +158,48 @@ func firstRows() []Setting {
 			Does: "variables to hide from code and helper programs",
 			Page: "variables to hide from code and from helper programs (pip, uv, conda, activation scripts): names or patterns, such as `AWS_*, GITHUB_TOKEN`",
 			read: func(s *Settings, value string) *Problem { s.EnvDeny = value; return nil },
+		},
+		{
+			Name: "SANDBOX", Rights: true, Default: "`off`", Values: "off, workspace or read-only",
+			Does: "confine code (Linux, with bubblewrap): it writes only in the working directory (workspace) or nowhere (read-only), reads no secrets, and has no network",
+			Page: "confine code, on Linux with bubblewrap: `workspace` lets it write only in the working directory and the code storage, `read-only` nowhere; it reads no keys and passwords, and has no network ([what is stopped](sandbox.md))",
+			read: readSandbox,
+		},
+		{
+			Name: "SANDBOX_NETWORK", Rights: true, Default: "`off`", Values: "off, on or loopback",
+			Does: "with SANDBOX: the network that code has; loopback is one of the sandbox's own",
+			Page: "with `SANDBOX`: the network that code has. `off` and `loopback` leave it a loopback interface of its own, which reaches nobody else",
+			read: readSandboxNetwork,
+		},
+		{
+			Name: "SANDBOX_WRITE", Kind: PathList, Expand: true, Rights: true, Default: "none", Values: "paths",
+			Does: "with SANDBOX=workspace: more directories in which code may write",
+			Page: "with `SANDBOX=workspace`: more directories in which code may write, divided by `:`",
+			read: func(s *Settings, value string) *Problem { return readPaths(&s.Sandbox.Write, value) },
+		},
+		{
+			Name: "SANDBOX_READ", Kind: PathList, Expand: true, Rights: true, Default: "none", Values: "paths",
+			Does: "with SANDBOX: paths that code may read although they are taken for secrets",
+			Page: "with `SANDBOX`: paths that code may read although they are taken for secrets or lie in a place that is hidden, divided by `:`",
+			read: func(s *Settings, value string) *Problem { return readPaths(&s.Sandbox.Read, value) },
+		},
+		{
+			Name: "SANDBOX_DENY", Kind: PathList, Expand: true, Rights: true, Default: "none", Values: "paths",
+			Does: "with SANDBOX: more paths that code may not read",
+			Page: "with `SANDBOX`: more paths that code may not read, divided by `:`",
+			read: func(s *Settings, value string) *Problem { return readPaths(&s.Sandbox.Deny, value) },
+		},
+		{
+			Name: "SANDBOX_ENV", Rights: true, Default: "none", Values: "names and patterns: OPENAI_API_KEY, AWS_*",
+			Does: "with SANDBOX: variables that code gets although they are named like credentials",
+			Page: "with `SANDBOX`: variables that code gets although they are named like credentials (`*TOKEN*`, `*_KEY`, `AWS_*` and others)",
+			read: readSandboxEnv,
+		},
+		{
+			Name: "SANDBOX_ALLOW_PARTIAL", Rights: true, Default: "`off`", Values: "on or off",
+			Does: "with SANDBOX: run even if this system cannot stop all of it; the first answer says what",
+			Page: "with `SANDBOX`: run even if this system cannot stop everything; the first answer says what it does not stop. `off` runs nothing then",
+			read: readSandboxPartial,
 		},
 		{
 			Name: "HISTORY", Rights: true, Default: "`on`", Values: "on or off",

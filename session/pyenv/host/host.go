@@ -17,6 +17,9 @@ type Host struct {
 	Environ func() []string
 	Home    string // the user's home directory
 	Runner  Runner // nil: programs are started directly
+	// Looker starts those that change nothing, and run what an environment or a project
+	// may have put there; nil is Runner.
+	Looker  Runner
 	DataDir string // this program's data directory, per user; made when needed
 	Logger  *slog.Logger
 	// EnvDeny is ENV_DENY: names and patterns of variables that no program we
@@ -39,7 +42,7 @@ type Host struct {
 // For is the host as another client of this process sees it, with variables of its own.
 // What is held for as long as the process lives is held by h.
 func (h *Host) For(getenv func(string) string, environ func() []string) *Host {
-	return &Host{Getenv: getenv, Environ: environ, Home: h.Home, Runner: h.Runner, DataDir: h.DataDir, Logger: h.Logger,
+	return &Host{Getenv: getenv, Environ: environ, Home: h.Home, Runner: h.Runner, Looker: h.Looker, DataDir: h.DataDir, Logger: h.Logger,
 		EnvDeny: h.EnvDeny, Sysroot: h.Sysroot, lockPatience: h.lockPatience, tryLock: h.tryLock, parent: h}
 }
 

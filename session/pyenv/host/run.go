@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,26 +30,26 @@ type Runner interface {
 	Run(ctx context.Context, cmd *exec.Cmd) error
 }
 
-// Output runs argv with vars in the empty directory and returns its stdout and
+// Output runs argv, which changes nothing, with vars in the empty directory and returns its stdout and
 // the end of its stderr. The error of a program that failed is an
 // *exec.ExitError, possibly wrapped.
 func (h *Host) Output(ctx context.Context, vars []string, argv ...string) (stdout []byte, stderr string, err error) {
 	out, tail := &tailBuffer{max: maxOutput}, &tailBuffer{max: maxTail}
-	err = h.start(ctx, vars, out, tail, argv)
+	err = h.start(ctx, cmp.Or(h.Looker, h.Runner), vars, out, tail, argv)
 	return out.buf, tail.String(), err
 }
 
-// Stream runs argv as output does, gives each line of its stdout and stderr to
+// Stream runs argv, which may download and change, as Output does, gives each line of its stdout and stderr to
 // line (which may be nil) as it comes, and returns the end of both.
 func (h *Host) Stream(ctx context.Context, vars []string, line func(string), argv ...string) (tail string, err error) {
 	w := &lineWriter{line: line, tail: tailBuffer{max: maxTail}}
 	// The same writer twice: exec then uses one pipe and one goroutine, so lines do not mix.
-	err = h.start(ctx, vars, w, w, argv)
+	err = h.start(ctx, h.Runner, vars, w, w, argv)
 	w.flush()
 	return w.tail.String(), err
 }
 
-func (h *Host) start(ctx context.Context, vars []string, stdout, stderr interface{ Write([]byte) (int, error) }, argv []string) error {
+func (h *Host) start(ctx context.Context, runner Runner, vars []string, stdout, stderr interface{ Write([]byte) (int, error) }, argv []string) error {
 	dir, err := h.workDir()
 	if err != nil {
 		return err
@@ -58,7 +59,6 @@ func (h *Host) start(ctx context.Context, vars []string, stdout, stderr interfac
 		return fmt.Errorf("starting %q: the path is not absolute", argv[0])
 	}
 	h.Log().Debug("running a helper", "program", argv[0]) // arguments may hold an index's password
-	runner := h.Runner
 	if runner == nil {
 		runner = DirectRunner{}
 	}
@@ -70,6 +70,13 @@ func (h *Host) start(ctx context.Context, vars []string, stdout, stderr interfac
 		return nil // it succeeded; something it left behind held the pipe
 	}
 	return err
+}
+
+// NotStarted reports whether err is a Runner's, which was not allowed to start what it
+// was given: it says why, and no other program would do better.
+func NotStarted(err error) bool {
+	var refusal interface{ NotStarted() bool }
+	return errors.As(err, &refusal) && refusal.NotStarted()
 }
 
 // DirectRunner is the Runner of a Finder that was given none.

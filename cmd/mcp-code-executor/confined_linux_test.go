@@ -1,0 +1,112 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSandboxLife: in a sandbox code runs, is interrupted, asks, draws, dies and starts
+// again as ever, and nothing is left of it.
+func TestSandboxLife(t *testing.T) {
+	t.Parallel()
+	needsBubblewrap(t)
+	tmp := t.TempDir()
+	for _, python := range pythons(t) {
+		work := t.TempDir()
+		p := launch(t, append(venvOf(python), "SANDBOX=workspace", "WORK_DIR="+work, "TMPDIR="+tmp, "SERVICE_TOKEN=x")...)
+		r := p.call("execute_code", args{"code": "kept = 1\nopen('made', 'w').write('x')\nprint('x' * 3_000_000)"})
+		has(t, r, "[note: sandbox workspace (bubblewrap): ", "the network is off", "1 of the server's variables", "[files changed meanwhile: made")
+		if r := p.call("execute_code", args{"code": "import time; time.sleep(60)", "timeout_seconds": 0.5}); !strings.HasPrefix(r.text(), "[interrupted | ") {
+			t.Errorf("%s", r.text())
+		}
+		p.call("execute_code", args{"code": "kept += len(input('? '))"})
+		has(t, p.call("send_input", args{"text": "too"}), "[ok | ")
+		has(t, p.call("inspect_variables", nil), "kept")
+		if r := p.run("import tempfile, os; t = tempfile.mkstemp()[1]; print(kept, t)"); !strings.Contains(r.text(), "4 /tmp/") || strings.Contains(r.text(), "sandbox") {
+			t.Errorf("%s", r.text())
+		}
+		r = p.call("execute_code", args{"code": "open('/usr/x', 'w')"})
+		has(t, r, "[error OSError | ", "Read-only file system", "SANDBOX_WRITE")
+		r = p.call("execute_code", args{"code": "import socket; socket.create_connection(('example.com', 80))"})
+		has(t, r, "[error gaierror | ", "SANDBOX_NETWORK=on")
+		has(t, p.call("list_sessions", nil), "[sandbox: workspace (bubblewrap)")
+		has(t, p.call("get_environment_config", nil), `"sandbox":"workspace`)
+		r = p.call("execute_code", args{"code": "import os, subprocess; d = subprocess.Popen(['sleep', '1000'], start_new_session=True); os._exit(3)"})
+		has(t, r, "[died | ", "exit code 3")
+		p.run("import ctypes")
+		r = p.call("execute_code", args{"code": "ctypes.string_at(0)"})
+		has(t, r, "[died | ", "signal 11 (SIGSEGV)")
+		p.run("1")
+		has(t, p.call("stop_session", args{"restart": true}), "restarted")
+		p.run("1")
+		p.stdin.Close()
+		p.wait(30 * time.Second)
+	}
+	if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestSandboxRefuses: what cannot be kept runs nothing, and says what to set.
+func TestSandboxRefuses(t *testing.T) {
+	t.Parallel()
+	needsBubblewrap(t)
+	home := t.TempDir()
+	for setting, want := range map[string][]string{
+		"SANDBOX=perhaps":               {`SANDBOX=\"perhaps\"`, "no Python is started", "SANDBOX=off, workspace or read-only"},
+		"SANDBOX_NETWORK=perhaps":       {"SANDBOX_NETWORK=perhaps is not one of off, on and loopback", "correct the setting"},
+		"SANDBOX_WRITE=relative":        {"no absolute path"},
+		"SANDBOX_WRITE=/nowhere/at/all": {"/nowhere/at/all cannot be written to"},
+		"SANDBOX_ALLOW_PARTIAL=perhaps": {"is neither on nor off"},
+		"WORK_DIR=" + home:              {"is the home directory or above it", "set WORK_DIR"},
+	} {
+		p := launch(t, append(inVenv(t), "SANDBOX=workspace", "HOME="+home, setting)...)
+		r := p.call("execute_code", args{"code": "print(6 * 7)"})
+		if !r.IsError || strings.Contains(r.text(), "42") {
+			t.Errorf("%s: %s", setting, r.text())
+		}
+		for _, part := range want {
+			if !strings.Contains(r.text(), strings.ReplaceAll(part, `\"`, `"`)) {
+				t.Errorf("%s: %q is missing in:\n%s", setting, part, r.text())
+			}
+		}
+	}
+}
+
+// TestSandboxEnvironments: what an environment or a project runs when it is looked at
+// runs in a sandbox too; packages come as wheels into the environment that was named,
+// and not into one that code has made.
+func TestSandboxEnvironments(t *testing.T) {
+	t.Parallel()
+	needsBubblewrap(t)
+	dir, settings := makeEnv(t, "venv-uv")
+	work, home := t.TempDir(), t.TempDir()
+	p := launch(t, append(append(settings, wheels(t)...), "UV="+testUV(t), "SANDBOX=workspace", "HOME="+home, "WORK_DIR="+work)...)
+	p.run("x = 41")
+	o := p.done("install_dependencies", args{"packages": []string{"mcetoy==1.0"}})
+	if changes(o) != "mcetoy <nil> 1.0" || o["environment"] != dir {
+		t.Errorf("%v", o)
+	}
+	if r := p.run("import toymodule; print(toymodule.version, x)"); !strings.Contains(r.text(), "1.0 41") {
+		t.Errorf("%s", r.text())
+	}
+	has(t, p.call("install_dependencies", args{"packages": []string{"https://example.com/a-1.0.tar.gz"}}), "only wheels of an index")
+
+	// An environment of the code's, which writes and connects when its Python starts.
+	made := filepath.Join(work, "made")
+	p.run(`import subprocess, sys, sysconfig, pathlib
+subprocess.run([sys.executable, "-m", "venv", "--without-pip", "made"], check=True)
+site = next(pathlib.Path("made/lib").glob("python*/site-packages"))
+(site / "evil.pth").write_text("import os, pathlib; pathlib.Path(os.environ['HOME'], 'evil').write_text('x')\n")
+(site / "shared.pth").write_text(sysconfig.get_path("purelib") + "\n" + next(p for p in sys.path if "kernel" in p and p.endswith("site-packages")) + "\n")`)
+	p.call("configure_environment", args{"type": "venv", "venv_path": made})
+	p.call("check_installed_packages", args{"packages": []string{"ipykernel"}})
+	r := p.call("install_dependencies", args{"packages": []string{"mcetoy"}})
+	has(t, r, "lies where code can write")
+	if _, err := os.Stat(filepath.Join(home, "evil")); err == nil {
+		t.Error("the environment's Python has written in the home directory")
+	}
+}

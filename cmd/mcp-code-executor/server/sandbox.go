@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"os"
+	"os/exec"
+
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
+)
+
+// newBox is the sandbox that is set, nil for none.
+func newBox(getenv func(string) string, s settings.Settings, p Places) *sandbox.Box {
+	rules := s.Sandbox
+	if !rules.Active() {
+		return nil
+	}
+	h := &host.Host{Home: p.Home, Getenv: getenv}
+	for _, list := range []*[]string{&rules.Write, &rules.Read, &rules.Deny} {
+		expanded := make([]string, len(*list))
+		for i, path := range *list {
+			expanded[i] = h.ExpandHome(path)
+		}
+		*list = expanded
+	}
+	return &sandbox.Box{Rules: rules, Place: sandbox.Place{
+		Home:      p.Home,
+		WorkDir:   p.WorkDir.Path,
+		Storage:   p.Storage,
+		State:     p.State,
+		Sockets:   []string{getenv("XDG_RUNTIME_DIR")},
+		Temporary: getenv("TMPDIR"),
+		Path:      h.PathDirs(),
+		Bus:       getenv("DBUS_SESSION_BUS_ADDRESS"),
+	}}
+}
+
+// confinedRunner starts helper programs in sandboxes.
+type confinedRunner struct {
+	reaper  *guard.Reaper
+	confine func(sandbox.Helper) (sandbox.Confined, error)
+}
+
+// Run is that of [host.Runner].
+func (r confinedRunner) Run(ctx context.Context, cmd *exec.Cmd) error {
+	private, err := os.MkdirTemp("", "mce-helper-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(private)
+	confined, err := r.confine(sandbox.Helper{Argv: cmd.Args, Env: cmd.Environ(), Dir: cmd.Dir, Private: private})
+	if err != nil {
+		return err
+	}
+	cmd.Env = confined.Env
+	return r.reaper.RunConfined(ctx, cmd, confined.Plan)
+}
+
+// confineHelpers has the programs that h starts run in sandboxes.
+func confineHelpers(h *host.Host, box *sandbox.Box, runner host.Runner, s settings.Settings) {
+	reaper, ok := runner.(*guard.Reaper)
+	if box == nil || !ok {
+		return // nothing is confined, or nothing is started
+	}
+	named := []string{}
+	for _, path := range []string{s.Environment.VenvPath, s.Environment.UVVenvPath, s.Environment.CondaName} {
+		if path != "" {
+			named = append(named, absolute(h.ExpandHome(path)))
+		}
+	}
+	h.Looker = confinedRunner{reaper, box.Look}
+	h.Runner = confinedRunner{reaper, func(helper sandbox.Helper) (sandbox.Confined, error) { return box.Install(helper, h.DataDir, named) }}
+}

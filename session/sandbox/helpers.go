@@ -1,0 +1,159 @@
+package sandbox
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
+)
+
+// Helper is a program that is started for an environment.
+type Helper struct {
+	Argv, Env []string
+	Dir       string // where it runs: a directory of ours
+	Private   string // for its temporary files
+}
+
+// Look is the sandbox of a program that looks at an environment or a project, and runs
+// what lies there: it changes nothing and reaches nobody.
+func (b *Box) Look(h Helper) (Confined, error) {
+	place := b.Place
+	place.Pythons = h.environments()
+	plan, err := b.Rules.Look(place)
+	if err != nil {
+		return Confined{}, err
+	}
+	plan.Read = append(plan.Read, existing(place.WorkDir, place.Storage)...)
+	kept, left := b.Rules.Variables(h.Env)
+	return h.confined(plan, kept, left), nil
+}
+
+// Install is the sandbox of an installer: it has the network, and writes in the
+// environments that its command line names, in this program's own data directory, and
+// in its caches. An environment that code can change would run that code with the
+// network: only those that a person has named are installed into.
+func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
+	place := b.Place
+	place.Pythons = h.environments()
+	rules := b.Rules
+	rules.Network, rules.Partial = NetworkOn, true
+	rules.Read = append(slices.Clone(rules.Read), installerFiles(place.Home)...)
+	plan, err := rules.base(place)
+	if err != nil {
+		return Confined{}, err
+	}
+	code := existing(append([]string{place.WorkDir, place.Storage}, rules.Write...)...)
+	for _, dir := range existing(h.environments()...) {
+		switch {
+		case !isEnvironment(dir):
+			continue
+		case below(dir, code) && !below(dir, existing(named...)):
+			return Confined{}, &confine.Refused{Reason: dir + " lies where code can write: with a sandbox nothing is installed there",
+				Next: "name it in VENV_PATH, UV_VENV_PATH or CONDA_ENV_NAME in the client's configuration, or use an environment elsewhere"}
+		}
+		plan.Write = append(plan.Write, dir)
+		plan.Check.Write = slices.DeleteFunc(plan.Check.Write, func(checked string) bool { return checked == dir })
+	}
+	plan.Write = append(plan.Write, existing(append(caches(place.Home), data)...)...)
+	return h.confined(plan, installerVariables(rules, h.Env), 0), nil
+}
+
+func (h Helper) confined(plan confine.Plan, env []string, left int) Confined {
+	plan.Private = h.Private
+	plan.Read = append(plan.Read, existing(h.Dir)...)
+	plan.Read = append(plan.Read, existing(h.named()...)...)
+	return Confined{&plan, env, left}
+}
+
+// named are paths that the command line and an installer's variables name: files of ours
+// for it, a folder of wheels. They may lie where temporary files do.
+func (h Helper) named() (paths []string) {
+	paths = slices.Clone(h.Argv)
+	for _, entry := range h.Env {
+		name, value, _ := strings.Cut(entry, "=")
+		if slices.Contains([]string{"PIP_FIND_LINKS", "UV_FIND_LINKS", "PIP_CONSTRAINT", "UV_CONSTRAINT", "PIP_CONFIG_FILE", "UV_CONFIG_FILE", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CONDARC"}, name) {
+			paths = append(paths, strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' })...)
+		}
+	}
+	return slices.DeleteFunc(paths, func(path string) bool {
+		return !below(path, []string{temporary, "/var/tmp", os.TempDir()}) || filepath.Clean(path) == temporary
+	})
+}
+
+// environments are those that the command line and the variables name, with the Pythons
+// that they are made of.
+func (h Helper) environments() (dirs []string) {
+	paths := slices.Clone(h.Argv)
+	for _, entry := range h.Env {
+		for _, name := range []string{"MCE_PYTHON=", "VIRTUAL_ENV=", "CONDA_PREFIX="} {
+			if value, ok := strings.CutPrefix(entry, name); ok {
+				paths = append(paths, value)
+			}
+		}
+	}
+	for _, path := range paths {
+		if !filepath.IsAbs(path) {
+			continue
+		}
+		for dir := filepath.Clean(path); dir != "/"; dir = filepath.Dir(dir) {
+			if isEnvironment(dir) {
+				dirs = append(dirs, dir, baseOf(dir))
+				break
+			}
+		}
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(filepath.Dir(real)))
+		}
+	}
+	return dirs
+}
+
+// baseOf is the directory of the Python that a virtual environment is made of, "" where
+// it does not say.
+func baseOf(dir string) string {
+	text, err := os.ReadFile(filepath.Join(dir, "pyvenv.cfg"))
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, "="); ok && strings.TrimSpace(name) == "home" {
+			return filepath.Dir(strings.TrimSpace(value))
+		}
+	}
+	return ""
+}
+
+// caches are where installers keep what they have fetched. They are made: an installer
+// cannot make them below a home directory that it may not change.
+func caches(home string) []string {
+	dirs := []string{filepath.Join(home, ".cache", "uv"), filepath.Join(home, ".cache", "pip"), filepath.Join(home, ".cache", "conda"), filepath.Join(home, ".conda")}
+	for _, dir := range dirs[:2] {
+		_ = os.MkdirAll(dir, 0o700) // without it there is no cache
+	}
+	return dirs
+}
+
+// installerFiles are settings of installers, with the passwords of indexes in them.
+func installerFiles(home string) (paths []string) {
+	for _, name := range []string{".config/pip", ".pip", ".condarc", ".netrc", ".config/uv/credentials", ".local/share/uv/credentials"} {
+		paths = append(paths, filepath.Join(home, filepath.FromSlash(name)))
+	}
+	return paths
+}
+
+// installerVariables are those of env that an installer gets: nothing is built from
+// source, which would run code of a package with the network.
+func installerVariables(r Rules, env []string) (kept []string) {
+	for _, entry := range env {
+		name, value, _ := strings.Cut(entry, "=")
+		own := strings.HasPrefix(name, "PIP_") || strings.HasPrefix(name, "UV_") || strings.HasPrefix(name, "CONDA_") || strings.HasSuffix(strings.ToUpper(name), "_PROXY")
+		switch {
+		case slices.Contains([]string{"TMPDIR", "XDG_RUNTIME_DIR", "PIP_ONLY_BINARY", "PIP_NO_BINARY", "UV_NO_BUILD", "UV_NO_BINARY"}, name):
+		case own || !r.credential(name, value):
+			kept = append(kept, entry)
+		}
+	}
+	return append(kept, "TMPDIR="+temporary, "PIP_ONLY_BINARY=:all:", "UV_NO_BUILD=1")
+}
