@@ -64,8 +64,8 @@ func TestSandboxRefuses(t *testing.T) {
 		"WORK_DIR=" + home:              {"is the home directory or above it", "set WORK_DIR"},
 	} {
 		p := launch(t, append(inVenv(t), "SANDBOX=workspace", "HOME="+home, setting)...)
-		r := p.call("execute_code", args{"code": "print(6 * 7)"})
-		if !r.IsError || strings.Contains(r.text(), "42") {
+		r := p.call("execute_code", args{"code": "print('it' + 'ran')"})
+		if !r.IsError || strings.Contains(r.text(), "itran") {
 			t.Errorf("%s: %s", setting, r.text())
 		}
 		for _, part := range want {
