@@ -152,7 +152,7 @@ func TestMatrixSpare(t *testing.T) {
 	s.check("the first", s.run(look), 0)
 	s.check("another", s.call("execute_code", args{"session": "another", "code": look}), 0)
 	fromSpare := 0
-	for n := range repeats(t, 200) {
+	for n := range repeats(t, 30) {
 		if n%4 == 0 { // else it comes at any moment of a spare's start
 			s.ready()
 		}
