@@ -39,7 +39,7 @@ func (t *tools) executeCode() tool {
 		description: "Run Python code in a persistent IPython kernel. Variables, imports and the working directory stay between calls of the same session until the kernel ends; the status line says when state was lost. " +
 			"The answer has stdout, stderr, displays, images, the value of the last expression and tracebacks, in order. A [cut: …] line says what was left out and how to read it. A printed line that looks like one of the server's is shown with a backslash: \\[ok. Top-level await, IPython magics (%timeit, %%bash) and !shell work. " +
 			"It answers after wait_seconds at the latest, and the run goes on: \"running\" is not a failure, do not send the code again; use get_execution with the id in the status line, or interrupt_execution. Runs in one session take turns; sessions run side by side. " +
-			"No sandbox: code has the user's rights.",
+			"Code has the user's rights unless sandboxed.",
 		arguments: append([]argument{
 			{name: "code", kind: "string", required: true, description: "Python source code, without a Markdown fence. At most 4 MiB."},
 			{name: "filename", kind: "string", description: "Store the code under this name in the code storage directory before it runs; tracebacks then name the file. Never overwrites a file: if the name is taken, it gets a number. Default: not stored."},
