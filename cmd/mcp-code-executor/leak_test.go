@@ -112,7 +112,7 @@ func launchInto(t *testing.T, stderr *strings.Builder, settings ...string) *prog
 	}
 	p := &program{t: t, storage: filepath.Join(t.TempDir(), "code"), replies: map[int]chan reply{}, ended: make(chan struct{})}
 	p.cmd = exec.Command(exe)
-	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "PATH=/usr/bin:/bin", "CODE_STORAGE_DIR=" + p.storage}, settings...)
+	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "PATH=/usr/bin:/bin", "CODE_STORAGE_DIR=" + p.storage, "SPARE_KERNEL=off"}, settings...)
 	p.cmd.Stderr = stderr
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
