@@ -146,7 +146,9 @@ func TestServeProgress(t *testing.T) {
 		(<-s.leftover).Report(1e9, "too late")
 		p.ping()
 
-		// A burst: one of them, before the result.
+		// A burst: one of them, before the result. The writer must be idle: a report is
+		// dropped while another message is being written.
+		synctest.Wait()
 		p.send(metaCall(2, "progress", `{"times":500}`, `{"progressToken":7}`))
 		if r := p.next(); r.Method != "notifications/progress" || string(r.Params.Token) != "7" {
 			t.Errorf("got %s", r.raw)
