@@ -114,17 +114,6 @@ func (s *sandbox) kill() {
 	}
 }
 
-// scanChildrenOf lists the children of a process.
-func scanChildrenOf(parent int) (pids []int) {
-	eachProcess(func(s procStat) bool {
-		if s.ppid == parent {
-			pids = append(pids, s.pid)
-		}
-		return true
-	})
-	return pids
-}
-
 // pidInside is a process's number in its own namespace, 0 if that is not known.
 func pidInside(pid int) int {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")

@@ -56,11 +56,12 @@ func childrenOf(process string) (pids []int, ok bool) {
 // scanChildPids is childPids by looking at every process there is. It is slower,
 // but it misses nothing when threads or other children come and go meanwhile
 // (proc(5) on "children").
-func scanChildPids() []int {
-	self := os.Getpid()
-	var pids []int
+func scanChildPids() []int { return scanChildrenOf(os.Getpid()) }
+
+// scanChildrenOf lists the children of a process.
+func scanChildrenOf(parent int) (pids []int) {
 	eachProcess(func(s procStat) bool {
-		if s.ppid == self {
+		if s.ppid == parent {
 			pids = append(pids, s.pid)
 		}
 		return true
