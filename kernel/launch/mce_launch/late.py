@@ -1,7 +1,7 @@
 """What can still be changed in a kernel that somebody else's server has started for
 us: all that start.py does before ipykernel starts is left out."""
 
-from . import codenames, endings, imports, interrupts, libraries, loops, prelude, replaced, scripts, variables
+from . import codenames, interrupts, libraries, prelude, runs
 from .report import step
 
 
@@ -14,13 +14,4 @@ def install(with_prelude):
     after = libraries.AfterImport()
     if with_prelude:
         step("prelude", prelude.prelude, app, after)
-    step("loop", interrupts.keep_loop)
-    step("refresh", imports.refresh_imports, app)
-    step("interrupt", interrupts.show_once, app)  # endings' must be the outer one
-    ends, user_loops = endings.Endings(), loops.Loops()
-    step("endings", ends.install, app)
-    step("loops", user_loops.install, app, after)
-    step("file", codenames.define_file, app)
-    step("scripts", scripts.offer, app, ends, user_loops)
-    step("replaced", replaced.tell, app)
-    step("variables", variables.tell, app)
+    runs.follow(app, after)

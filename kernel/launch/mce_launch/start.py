@@ -7,24 +7,19 @@ import sys
 from . import (
     children,
     codenames,
-    endings,
     environment,
     finalize,
-    imports,
     interrupts,
     libraries,
-    loops,
     messages,
     options,
     paths,
     prelude,
-    replaced,
     report,
-    scripts,
+    runs,
     sources,
     streams,
     textio,
-    variables,
 )
 from .report import describe, say, step
 
@@ -119,16 +114,7 @@ def main():
         if options.NO_PRELUDE not in ours:
             step("prelude", prelude.prelude, app, after)
         step("debugger", quiet_debugger, app)
-        step("loop", interrupts.keep_loop)
-        step("refresh", imports.refresh_imports, app)
-        step("interrupt", interrupts.show_once, app)  # endings' must be the outer one
-        ends, user_loops = endings.Endings(), loops.Loops()
-        step("endings", ends.install, app)
-        step("loops", user_loops.install, app, after)
-        step("file", codenames.define_file, app)
-        step("scripts", scripts.offer, app, ends, user_loops)
-        step("replaced", replaced.tell, app)
-        step("variables", variables.tell, app)
+        runs.follow(app, after)
         step("children", children.forget_ended, app)
         if told:
             step("sources", sources.tell, app, told, code)

@@ -1,0 +1,19 @@
+"""What accompanies each run: the same in a kernel of ours and in one that somebody
+else's server has started."""
+
+from . import codenames, endings, imports, interrupts, loops, replaced, scripts, variables
+from .report import step
+
+
+def follow(app, after):
+    """app's shell is up and no request has been read. after: a libraries.AfterImport."""
+    step("loop", interrupts.keep_loop)
+    step("refresh", imports.refresh_imports, app)
+    step("interrupt", interrupts.show_once, app)  # endings' must be the outer one
+    ends, user_loops = endings.Endings(), loops.Loops()
+    step("endings", ends.install, app)
+    step("loops", user_loops.install, app, after)
+    step("file", codenames.define_file, app)
+    step("scripts", scripts.offer, app, ends, user_loops)
+    step("replaced", replaced.tell, app)
+    step("variables", variables.tell, app)
