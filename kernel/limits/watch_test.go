@@ -65,7 +65,7 @@ func watch(t *testing.T, held Held, f *fake, d time.Duration) {
 		w := &Watch{Held: held, Kernel: 1, System: f, Hit: func(h Hit) { f.hits = append(f.hits, h) }}
 		done := make(chan struct{})
 		go w.Run(done)
-		time.Sleep(d)
+		time.Sleep(d) // of the bubble's clock
 		close(done)
 		synctest.Wait()
 	})

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -48,37 +46,6 @@ func TestFind(t *testing.T) {
 	}
 	if _, err := Find(nil, "x"); !errors.As(err, new(*NotFoundError)) || !strings.Contains(err.Error(), "there is none") {
 		t.Error(err)
-	}
-}
-
-func TestDirs(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("paths of Linux")
-	}
-	for variables, want := range map[string]string{
-		"":                          "/env /home/u/.local/share /usr/local/share /usr/share",
-		"XDG_DATA_HOME=/x":          "/env /x /usr/local/share /usr/share",
-		"JUPYTER_PATH=/a:b:/c":      "/a! /c! /env /home/u/.local/share /usr/local/share /usr/share",
-		"JUPYTER_DATA_DIR=/d":       "/env /d! /usr/local/share /usr/share",
-		"JUPYTER_DATA_DIR=relative": "/env /usr/local/share /usr/share",
-	} {
-		name, value, _ := strings.Cut(variables, "=")
-		var all []string
-		for _, dir := range strings.Fields(want) {
-			switch exact, is := strings.CutSuffix(dir, "!"); {
-			case is:
-				dir = exact
-			case dir == "/env":
-				dir = "/env/share/jupyter"
-			default:
-				dir += "/jupyter"
-			}
-			all = append(all, dir+"/kernels")
-		}
-		got := Dirs(func(n string) string { return map[string]string{name: value}[n] }, "/home/u", "/env")
-		if !slices.Equal(got, all) {
-			t.Errorf("%s: got %q, want %q", variables, got, all)
-		}
 	}
 }
 
