@@ -197,6 +197,9 @@ var kernelCases = map[string]facts{
 	"signal_while_queueing": {
 		"cell": list{true, true, "CancelledError"}, "after": "42",
 	},
+	"signal_around_a_cell": {
+		"end": list{true, true, "ok"}, "begin": list{true, true, "KeyboardInterrupt"}, "ran": "False", "after": "42",
+	},
 	"always_a_reply": {"nul": list{true, "error", true, ""}, "count": true},
 	"filenames": {
 		"file": true, "lines": true, "later": true, "syntax": true, "magic": true,

@@ -73,17 +73,19 @@ class Interrupts:
             count = kernel.shell.execution_count
             reply = None
             try:
-                if main:
-                    interrupts.arm()
-                reply = await original(kernel, *args, **kwargs)
+                try:
+                    if main:
+                        interrupts.arm()
+                    reply = await original(kernel, *args, **kwargs)
+                finally:
+                    if main:
+                        interrupts.disarm()
             except (Exception, KeyboardInterrupt, asyncio.CancelledError) as error:
                 if main:
-                    interrupts.disarm()
+                    interrupts.disarm()  # the signal may have come right before the other
+                    step("unbegun", cancel_unbegun)
                 if reply is None:
                     reply = failed(kernel, error, count)
-            finally:
-                if main:
-                    interrupts.disarm()
             return reply
 
         @contextlib.contextmanager
@@ -121,6 +123,18 @@ class Interrupts:
         IPythonKernel.pre_handler_hook = pre_handler_hook
         IPythonKernel.do_execute = do_execute
         IPythonKernel._cancel_on_sigint = cancel_on_sigint
+
+
+def cancel_unbegun():
+    """Cancels a cell that awaits and was interrupted between the making of its
+    task and the first step: it would run after its reply."""
+    import asyncio
+    import inspect
+
+    for task in asyncio.all_tasks():
+        cell = task.get_coro()
+        if getattr(cell, "__name__", "") == "run_cell_async" and inspect.getcoroutinestate(cell) == inspect.CORO_CREATED:
+            task.cancel()
 
 
 def failed(kernel, error, count):

@@ -392,6 +392,30 @@ def signal_while_queueing():
         return {"cell": [cell["replied"], cell["idle"], cell["ename"]], "after": k.result("6 * 7")}
 
 
+SIGNAL_AT = """
+import os, signal, sys
+def trace(frame, event, arg):
+    if frame.f_code.co_name == NAME:
+        sys.settrace(None)
+        os.kill(os.getpid(), signal.SIGINT)
+sys.settrace(trace)
+"""
+
+
+@case
+def signal_around_a_cell():
+    """A signal as a cell's handler is taken away, and as the task of one that awaits is made."""
+    with Kernel() as k:
+        end = k.run("NAME = 'disarm'" + SIGNAL_AT, limit=10)
+        k.run("NAME = 'cancel_on_sigint'" + SIGNAL_AT, limit=10)
+        begin = k.run("import asyncio; await asyncio.sleep(0); x = 1", limit=10)
+        return {
+            "end": [end["replied"], end["idle"], end["status"]],
+            "begin": [begin["replied"], begin["idle"], begin["ename"]],
+            "ran": k.result("'x' in globals()"), "after": k.result("6 * 7"),
+        }
+
+
 @case
 def always_a_reply():
     with Kernel() as k:
