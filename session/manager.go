@@ -48,6 +48,9 @@ type Config struct {
 	// Storage opens the code storage, or tells why it cannot be used. It is called
 	// when needed.
 	Storage func() (*codefile.Store, error)
+	// StorageSet says that a person has set the code storage: then kernels start only
+	// where it can be used.
+	StorageSet bool
 	// WorkDir tells the kernels' working directory; nil is the code storage. It is
 	// called for each kernel.
 	WorkDir  func() WorkDir

@@ -191,7 +191,7 @@ func (m *Manager) saveBeside(path string, write func(io.Writer) error) (codefile
 	if !errors.As(err, new(*codefile.OutsideError)) {
 		return file, err
 	}
-	if dir, err := m.workDir(storage); err == nil {
+	if dir, err := m.workDir(storage.Dir()); err == nil {
 		if work, err := codefile.Open(dir.Path); err == nil {
 			defer work.Close()
 			if file, err := work.SaveBeside(path, write); err == nil {

@@ -162,16 +162,12 @@ func (m *Manager) here(kernels []history.Kernel) ([]history.Kernel, error) {
 	if len(kernels) == 0 {
 		return nil, nil
 	}
-	storage, err := m.config.Storage()
-	if err != nil {
-		return nil, err
-	}
-	work, err := m.workDir(storage)
+	place, err := m.place()
 	if err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(kernels, func(k history.Kernel) bool {
-		return k.Storage != storage.Dir() || k.WorkDir != work.Path || k.Owner != m.config.Owner
+		return k.Storage != place.code || k.WorkDir != place.work.Path || k.Owner != m.config.Owner
 	}), nil
 }
 

@@ -47,14 +47,11 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if c.Unusable != nil {
 		return nil, c.Unusable
 	}
-	storage, err := c.Storage()
+	place, err := s.manager.place()
 	if err != nil {
 		return nil, err
 	}
-	work, err := s.manager.workDir(storage)
-	if err != nil {
-		return nil, err
-	}
+	work := place.work
 	env, err := s.manager.environment(e.ctx, e.request.By, config, func(line string) { s.activity(e, line) })
 	if err != nil {
 		return nil, err
@@ -67,11 +64,11 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	s.mu.Lock()
 	next := s.generation + 1
 	s.mu.Unlock()
-	code := storage.Dir()
+	code := place.code
 	if sameDir(code, work.Path) {
 		code = "" // the working directory is on sys.path as it is
 	}
-	k, sandboxed, err := s.startKernel(e, env, kernel.Spec{
+	k, sandboxed, err := s.startKernel(e, env, place, kernel.Spec{
 		Python:      env.Python,
 		Env:         env.Vars,
 		Dir:         work.Path,
@@ -101,9 +98,12 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if err := s.adoptLocked(e, k, env, next); err != nil {
 		return nil, err
 	}
-	s.manager.noteKernel(history.Kernel{Record: k.Info().RecordDir, Session: s.name, Generation: next, Storage: storage.Dir(), WorkDir: work.Path, Owner: s.manager.config.Owner})
+	s.manager.noteKernel(history.Kernel{Record: k.Info().RecordDir, Session: s.name, Generation: next, Storage: place.code, WorkDir: work.Path, Owner: s.manager.config.Owner})
 	if next == 1 && !s.alone {
 		e.workDir = work.Path
+		if place.missing != nil {
+			e.notices = append(e.notices, "no code files can be kept: "+place.missing.Error())
+		}
 		e.notices = append(e.notices, sandboxed...)
 	}
 	if env.Made != "" {
@@ -122,18 +122,14 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 
 // startKernel starts a kernel, in the sandbox that is set, and returns sentences about
 // that. What the sandbox hides can go while it is made: then it is made once more.
-func (s *Session) startKernel(e *Execution, env *pyenv.Environment, spec kernel.Spec) (*kernel.Kernel, []string, error) {
+func (s *Session) startKernel(e *Execution, env *pyenv.Environment, place place, spec kernel.Spec) (*kernel.Kernel, []string, error) {
 	c := s.manager.config
 	if c.Sandbox == nil {
 		k, err := c.Spares.Start(e.ctx, spec)
 		return k, nil, err
 	}
-	storage, err := c.Storage()
-	if err != nil {
-		return nil, nil, err
-	}
 	for again := true; ; again = false {
-		confined, err := c.Sandbox.Kernel(spec.Dir, storage.Dir(), env.Vars, env.Directories())
+		confined, err := c.Sandbox.Kernel(spec.Dir, place.code, env.Vars, env.Directories())
 		if err != nil {
 			return nil, nil, err
 		}
@@ -221,14 +217,11 @@ func (s *Session) reach(e *Execution, config pyenv.Config, spec kernel.Spec) (*k
 
 // elsewherePlace is where the runs of a kernel elsewhere belong on this machine.
 func (m *Manager) elsewherePlace() history.Kernel {
-	place := history.Kernel{Owner: m.config.Owner}
-	if storage, err := m.config.Storage(); err == nil {
-		place.Storage = storage.Dir()
-		if work, err := m.workDir(storage); err == nil {
-			place.WorkDir = work.Path
-		}
+	place, err := m.place()
+	if err != nil {
+		return history.Kernel{Owner: m.config.Owner}
 	}
-	return place
+	return history.Kernel{Owner: m.config.Owner, Storage: place.code, WorkDir: place.work.Path}
 }
 
 // elsewhereName is what the record calls such an environment.

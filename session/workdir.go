@@ -62,19 +62,41 @@ func (e *WorkDirError) Unwrap() error { return e.Err }
 
 // WorkDir tells where the next kernel will run code.
 func (m *Manager) WorkDir() (WorkDir, error) {
-	storage, err := m.config.Storage()
-	if err != nil {
-		return WorkDir{}, err
-	}
-	return m.workDir(storage)
+	place, err := m.place()
+	return place.work, err
 }
 
-// workDir is the working directory for a kernel that starts now. One that a
-// person has set is an error when it is not there: code would read and write
-// elsewhere. Another one is passed by.
-func (m *Manager) workDir(storage *codefile.Store) (WorkDir, error) {
+// place is where a kernel that starts now finds its files.
+type place struct {
+	code string // the code storage, "" where there is none
+	work WorkDir
+	// missing is why there is no code storage. Then none was set, and code can run
+	// without: in many sandboxes the home directory is read-only.
+	missing error
+}
+
+// place looks for it. A working directory that a person has set is an error when it
+// is not there: code would read and write elsewhere. Another one is passed by.
+func (m *Manager) place() (place, error) {
+	storage, err := m.config.Storage()
+	switch {
+	case err == nil:
+		work, err := m.workDir(storage.Dir())
+		return place{code: storage.Dir(), work: work}, err
+	case m.config.StorageSet:
+		return place{}, err
+	}
+	work, none := m.workDir("")
+	if none == nil && work.Path == "" {
+		none = err // code would have run in it
+	}
+	return place{work: work, missing: err}, none
+}
+
+// workDir is the working directory, where code is the code storage.
+func (m *Manager) workDir(code string) (WorkDir, error) {
 	if m.config.WorkDir == nil {
-		return WorkDir{Path: storage.Dir()}, nil
+		return WorkDir{Path: code}, nil
 	}
 	w := m.config.WorkDir()
 	info, err := os.Stat(w.Path)
@@ -87,21 +109,17 @@ func (m *Manager) workDir(storage *codefile.Store) (WorkDir, error) {
 	if w.Set {
 		return w, &WorkDirError{WorkDir: w, Err: err}
 	}
-	return WorkDir{Path: storage.Dir(), By: w.By}, nil
+	return WorkDir{Path: code, By: w.By}, nil
 }
 
 // WorkFolder opens the directory where code runs, to read files there. It is nil
 // where that is the code storage, or cannot be used.
 func (m *Manager) WorkFolder() *codefile.Folder {
-	storage, err := m.config.Storage()
-	if err != nil {
+	place, err := m.place()
+	if err != nil || sameDir(place.work.Path, place.code) {
 		return nil
 	}
-	work, err := m.workDir(storage)
-	if err != nil || sameDir(work.Path, storage.Dir()) {
-		return nil
-	}
-	folder, err := codefile.Look(work.Path)
+	folder, err := codefile.Look(place.work.Path)
 	if err != nil {
 		return nil
 	}

@@ -78,6 +78,32 @@ func TestWorkDirWrong(t *testing.T) {
 	}
 }
 
+// TestNoCodeStorage: where the home directory cannot be written, code runs all the same,
+// and files are kept once a person has said where; one that was said must be there.
+func TestNoCodeStorage(t *testing.T) {
+	t.Parallel()
+	dir := project(t)
+	put(t, dir, "blocked", "")
+	start := func(settings ...string) *program {
+		p := prepare(t, append(append(inVenv(t), "CODE_STORAGE_DIR=", "XDG_DATA_HOME="+filepath.Join(dir, "blocked")), settings...)...)
+		p.cmd.Dir = dir
+		p.start()
+		p.shakeHands()
+		return p
+	}
+	p := start()
+	const why = "blocked/mcp-code-executor/code: cannot be made: "
+	r := p.run("open('data.csv').read()")
+	if !strings.Contains(r.text(), "[note: no code files can be kept: ") || !strings.Contains(r.text(), why) || !strings.Contains(r.text(), "1,2") {
+		t.Errorf("%s", r.text())
+	}
+	if r := p.run("1"); strings.Contains(r.text(), why) {
+		t.Errorf("told again:\n%s", r.text())
+	}
+	refused(t, "a code file", p.call("initialize_code_file", args{"content": "1", "filename": "x"}), why, "set CODE_STORAGE_DIR")
+	refused(t, "one that is set", start("CODE_STORAGE_DIR="+filepath.Join(dir, "blocked", "code")).call("execute_code", args{"code": "1"}), "blocked", "CODE_STORAGE_DIR")
+}
+
 // TestFilesIgnored: what git ignores is no news.
 func TestFilesIgnored(t *testing.T) {
 	t.Parallel()

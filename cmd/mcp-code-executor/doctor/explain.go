@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -88,7 +89,8 @@ func fixBroken(e *pyenv.BrokenError) string {
 	case errors.Is(e, syscall.ENOEXEC) || strings.Contains(text, "exec format error"):
 		return strings.TrimSpace(e.Fix + " (its Python is for another processor: make it with a Python of this machine)")
 	case errors.Is(e, fs.ErrPermission) && e.Fix == "":
-		return "chmod u+rx " + e.Path
+		dir := notEntered(e.Path)
+		return fmt.Sprintf("chmod u+rx %s; where it is another user's: have them run chmod o+rx %s, or choose an environment of yours", dir, dir)
 	case e.Fix == "":
 		return "give the directory of another environment, or its python: VENV_PATH=…"
 	}
@@ -109,15 +111,29 @@ func isNetwork(text string) bool {
 	return false
 }
 
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// notEntered is the directory that keeps us from path, or path itself.
+func notEntered(path string) string {
+	for dir := path; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrPermission) || dir == filepath.Dir(dir) {
+			return dir
+		}
+	}
+}
+
 func fixStorage(e *codefile.StorageError) string {
 	switch {
 	case errors.Is(e, syscall.ENOSPC) || errors.Is(e, syscall.EDQUOT):
 		return "free some space there (df -h " + e.Path + "), or set CODE_STORAGE_DIR to a directory on another disk"
 	case errors.Is(e, syscall.EROFS):
 		return "set CODE_STORAGE_DIR to a directory that is not mounted read-only"
-	case errors.Is(e, fs.ErrPermission):
+	case errors.Is(e, fs.ErrPermission) && isThere(e.Path):
 		return fmt.Sprintf("sudo chown -R %d %s, or set CODE_STORAGE_DIR to a directory of yours", os.Getuid(), e.Path)
-	case e.Fix == "":
+	case e.Fix == "" || errors.Is(e, fs.ErrPermission):
 		return "set CODE_STORAGE_DIR to a directory you can write to"
 	}
 	return e.Fix

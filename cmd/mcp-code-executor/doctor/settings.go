@@ -114,7 +114,8 @@ func (d *doctor) checkStorage() bool {
 	store, err := d.parts.Sessions.Storage()
 	if err != nil {
 		d.report.fail("storage", err, advice{})
-		return false
+		_, err = d.parts.Sessions.WorkDir()
+		return err == nil
 	}
 	const code = "print('written by mcp-code-executor doctor')\n"
 	file, err := store.Create("mce_doctor.py", code, nil)

@@ -96,7 +96,7 @@ func (h *Host) Lock(ctx context.Context, name string, waiting func(holder string
 // awaitLock polls, since a blocking flock cannot be cancelled.
 func (h *Host) awaitLock(ctx context.Context, path string, waiting func(string)) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("making the directory of locks: %w", err)
+		return nil, fmt.Errorf("%w: environments that this program makes, and locks, are kept below that; set XDG_DATA_HOME to a directory you can write to", err)
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
