@@ -13,6 +13,7 @@
 #   client    a Python MCP client nobody here wrote
 #   node      TypeScript MCP clients nobody here wrote
 #   packaging the tool that knows MCPB bundles
+#   inspector the MCP Inspector, for its command line
 #   conda     a real conda installation with environments, see conda/make.py
 # Usage: environments.sh NAME…   A finished one is kept until its pins change or
 # its Python is gone.
@@ -119,17 +120,20 @@ make_pythons() { # MINOR…
     fi
 }
 
-make_npm() { # NAME DIRECTORY
+make_npm() { # NAME DIRECTORY OPTION…
     command -v npm >/dev/null || {
         say "Node 20 or newer with npm is needed for .cache/$1"
         exit 1
     }
     mkdir -p "$cache/$1"
     cp "$2/package.json" "$2/package-lock.json" "$cache/$1/"
-    quietly "$1" npm ci --prefix "$cache/$1" --no-audit --no-fund
+    into=$1
+    shift 2
+    quietly "$into" npm ci --prefix "$cache/$into" --no-audit --no-fund "$@"
 }
 make_node() { make_npm node testdata/clients; }
 make_packaging() { make_npm packaging testdata/packaging; }
+make_inspector() { make_npm inspector testdata/inspector --ignore-scripts; } # its script builds the web page
 
 make_conda() { # the program conda needs a Python 3.6, which make.py looks for on PATH
     path=$PATH
@@ -151,6 +155,7 @@ for name in "$@"; do
     client) once client testdata/clients/requirements.txt make_client ;;
     node) once node testdata/clients/package-lock.json make_node ;;
     packaging) once packaging testdata/packaging/package-lock.json make_packaging ;;
+    inspector) once inspector testdata/inspector/package-lock.json make_inspector ;;
     conda)
         cat testdata/conda/make.py testdata/python/ipykernel7.txt >"$cache/conda.pins.$$"
         mv "$cache/conda.pins.$$" "$cache/conda.pins" # at once: another run may compare it

@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 go=${GO:-go}
 need="kernel7 kernel6 scripts old virtualenv jupyter client node conda"
-[ "${1:-}" != matrices ] || need="kernel7 kernel6 scripts pythons virtualenv jupyter client node packaging conda"
+[ "${1:-}" != matrices ] || need="kernel7 kernel6 scripts pythons virtualenv jupyter client node packaging inspector conda"
 [ "${1:-}" != kills ] || need=kernel7
 [ "${1:-}" != matrices ] || export MCE_TEST_ALL=1
 export MCE_TEST_LEFT_OUT="$PWD/.cache/left-out"
@@ -26,6 +26,7 @@ export MCE_TEST_UV="$PWD/.cache/tools/bin/uv"
 export MCE_TEST_CLIENT="$PWD/.cache/client/bin/python"
 export MCE_TEST_NODE="$PWD/.cache/node"
 export MCE_TEST_PACKAGING="$PWD/.cache/packaging"
+export MCE_TEST_INSPECTOR="$PWD/.cache/inspector"
 export MCE_TEST_VIRTUALENV="$PWD/.cache/virtualenv/bin/python"
 export MCE_TEST_JUPYTER="$PWD/.cache/jupyter/bin/python"
 export MCE_TEST_CONDA="$PWD/.cache/conda/root"
