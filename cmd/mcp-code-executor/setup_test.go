@@ -156,6 +156,59 @@ func TestSetupRefused(t *testing.T) {
 	}
 }
 
+// brokenFile is a file of a client that no reader of its format takes.
+func brokenFile(c config.Client) string {
+	switch c.Format {
+	case edit.TOML:
+		return "[" + c.Table + ".other\ncommand = \"x\"\n"
+	case edit.YAML:
+		return c.Table + ": {other: [\n"
+	}
+	return "{\"" + c.Table + "\": {"
+}
+
+// TestSetupRefusedEach: no client's file is touched that is broken or read-only, and a
+// linked one is written where it lies.
+func TestSetupRefusedEach(t *testing.T) {
+	t.Parallel()
+	for _, c := range config.Clients() {
+		for name, test := range map[string]struct {
+			before string
+			mode   os.FileMode
+			linked bool
+			status int
+			says   string
+		}{
+			"broken":    {brokenFile(c), 0o640, false, 1, "was not changed"},
+			"read-only": {busyFile(c), 0o440, false, 1, "read-only"},
+			"linked":    {busyFile(c), 0o640, true, 0, "wrote "},
+		} {
+			home, dotfiles := t.TempDir(), t.TempDir()
+			path := fileIn(c, home)
+			lies := path
+			if test.linked {
+				lies = filepath.Join(dotfiles, filepath.Base(path))
+				must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+				must(t, os.Symlink(lies, path))
+			}
+			putFile(t, lies, test.before)
+			must(t, os.Chmod(lies, test.mode))
+			status, said := setUp(t, home, map[string]string{"VENV_PATH": "/venv"}, c.Name, "--yes")
+			after := getFile(t, lies)
+			if status != test.status || !strings.Contains(said, test.says) || (status != 0) != (after == test.before) {
+				t.Errorf("%s, %s: status %d\n%s\n%s", c.Name, name, status, said, after)
+			}
+			info, err := os.Lstat(path)
+			if err != nil || test.linked != (info.Mode()&os.ModeSymlink != 0) {
+				t.Errorf("%s, %s: %v, %v", c.Name, name, info, err)
+			}
+			if entries, err := os.ReadDir(filepath.Dir(path)); test.status != 0 && (err != nil || len(entries) != 1) {
+				t.Errorf("%s, %s: something was left: %v, %v", c.Name, name, entries, err)
+			}
+		}
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
