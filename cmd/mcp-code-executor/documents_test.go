@@ -370,7 +370,7 @@ func TestDocuments(t *testing.T) {
 			return err
 		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && d.Name() != ".." || d.Name() == "node_modules" || d.Name() == "testdata"):
 			return fs.SkipDir
-		case filepath.Ext(path) != ".md" || filepath.Base(path) == "instructions.md":
+		case filepath.Ext(path) != ".md" && d.Name() != "llms.txt" || d.Name() == "instructions.md":
 			return nil
 		}
 		b, err := os.ReadFile(path)
@@ -401,6 +401,20 @@ func TestDocuments(t *testing.T) {
 	}
 	if pages < 8 || blocks < 5 {
 		t.Errorf("%d documents with %d blocks of JSON: some were not found", pages, blocks)
+	}
+}
+
+// TestDocumentsForModels: llms.txt names every page of the documentation.
+func TestDocumentsForModels(t *testing.T) {
+	pages, err := filepath.Glob(filepath.Join(repository, "docs", "*.md"))
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("%q, %v", pages, err)
+	}
+	index := document(t, "llms.txt")
+	for _, page := range pages {
+		if !strings.Contains(index, "(docs/"+filepath.Base(page)+")") {
+			t.Errorf("llms.txt does not name docs/%s", filepath.Base(page))
+		}
 	}
 }
 
