@@ -209,8 +209,12 @@ func (m *Manager) Past(id string, since Cursor) (*Past, error) {
 	if err != nil {
 		return nil, err
 	}
+	open := record.Open
+	if m.marks.Left(prefix) {
+		open = history.OpenLeft
+	}
 	for _, dir := range slices.Backward(dirs) {
-		r, err := record.Open(dir)
+		r, err := open(dir)
 		if err != nil {
 			continue // swept, or deleted
 		}

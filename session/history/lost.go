@@ -2,6 +2,7 @@ package history
 
 import (
 	"slices"
+	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 	"github.com/mcp-code-executor/mcp-code-executor/session/notebook"
@@ -22,11 +23,30 @@ type Lost struct {
 // larger one only its end is looked at.
 const maxLooked = 256 << 20
 
+// Of a server that was just killed a child that it was about to start may hold the
+// record's lock for a moment more than that of its mark.
+const (
+	lockPatience = time.Second
+	lockPause    = 2 * time.Millisecond
+)
+
+// OpenLeft opens the record of a server that was killed. It waits for the record's lock,
+// and does without it after lockPatience.
+func OpenLeft(dir string) (*record.Reader, error) {
+	for begun := time.Now(); ; time.Sleep(lockPause) {
+		r, err := record.Open(dir)
+		if err != nil || !r.Writing() || time.Since(begun) > lockPatience {
+			return r, err
+		}
+		r.Close()
+	}
+}
+
 // LostOf tells what the records of a server that died have of each session, in the
 // order of their beginnings. Kernels of one run are left out unless they ran.
 func LostOf(dirs []string) (all []Lost) {
 	for _, dir := range dirs {
-		r, err := record.Open(dir)
+		r, err := OpenLeft(dir)
 		if err != nil {
 			continue // swept, or deleted
 		}
@@ -43,9 +63,6 @@ func LostOf(dirs []string) (all []Lost) {
 
 // read adds the runs of one record; alone says that its kernel was of one run.
 func (l *Lost) read(r *record.Reader, alone bool) {
-	if r.Writing() {
-		return // its server lives
-	}
 	from := max(0, r.Tail()-maxLooked)
 	outline := r.Outline(from)
 	for _, run := range outline.Runs {
