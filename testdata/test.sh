@@ -1,6 +1,6 @@
 #!/bin/sh
-# The test command: checks, then every Go test with the race detector, on real
-# kernels, in real environments, through real MCP clients.
+# The test command: checks, then every Go test, nearly all with the race detector,
+# on real kernels, in real environments, through real MCP clients.
 #   testdata/test.sh                              make test
 #   testdata/test.sh matrices                     what make test-all adds
 #   testdata/test.sh kills                        make kills
@@ -40,6 +40,11 @@ make -s build
 status=0
 race() { "$go" test -race -count=1 -timeout 30m -p 2 -parallel 4 "$@" || status=$?; }
 
+# These compute, or wait for the disk, and hardly run anything at the same time. With
+# the race detector they take three to eight times as long: make test runs them
+# without it, the matrices with it.
+plain="./cmd/dist ./kernel/jupyter ./kernel/record ./mcp/render ./session/pyenv/packaging"
+
 # left_out says how much was left out, and for want of what.
 left_out() {
     [ -s "$MCE_TEST_LEFT_OUT" ] || return 0
@@ -52,13 +57,13 @@ echo "compiling the tests with the race detector, then running them; a package's
 case ${1:-} in
 '')
     testdata/check.sh
-    # Pictures take eight times as long with the race detector: here without it.
-    race $("$go" list ./... | grep -v '/mcp/render$')
-    "$go" test -count=1 ./mcp/render || status=$?
+    "$go" test -count=1 -p 1 $plain &
+    race $("$go" list ./... | grep -vxF "$("$go" list $plain)")
+    wait $! || status=$?
     ;;
 matrices)
     race -run '^TestMatrix' ./...
-    race ./mcp/render
+    race $plain
     # make test has the newest ipykernel here.
     MCE_TEST_PYTHONS="$PWD/.cache/kernel6/bin/python"
     race ./kernel ./kernel/launch ./kernel/zmq

@@ -89,6 +89,7 @@ func checkEntries(r readable) (n int, err error) {
 }
 
 func TestKilledWriter(t *testing.T) {
+	t.Parallel()
 	for range 30 {
 		cmd := childCommand("kill", t.TempDir())
 		stdout, err := cmd.StdoutPipe()

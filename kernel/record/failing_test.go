@@ -267,6 +267,7 @@ func TestSyncIsShared(t *testing.T) {
 // TestSpaceReturns: when a full disk has space again, what was kept in memory is written
 // in its place, the record goes on, and nothing warns any more. Cursors stay true.
 func TestSpaceReturns(t *testing.T) {
+	t.Parallel()
 	for _, big := range []bool{false, true} {
 		t.Run(fmt.Sprint("more than memory takes ", big), func(t *testing.T) {
 			r := newRecord(t)

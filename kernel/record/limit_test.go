@@ -89,6 +89,7 @@ func inOrder(t *testing.T, numbers []int, n int) (head, tail int) {
 // TestRunLimit: of a run over its limit the beginning and the last 16 MiB are kept; the
 // gap is told, cursors stay true, and what is not kept takes no space.
 func TestRunLimit(t *testing.T) {
+	t.Parallel()
 	r := limited(t)
 	const outputs = 2500 // 35 MB
 	var cursors []Position
@@ -148,6 +149,7 @@ func TestRunLimit(t *testing.T) {
 // TestRunLimitCrash: what a writer that died had beside the record is read after it,
 // once, also when it died while it appended that.
 func TestRunLimitCrash(t *testing.T) {
+	t.Parallel()
 	r := limited(t)
 	const outputs = 2000
 	for i := range outputs {

@@ -88,6 +88,7 @@ func TestSelectLines(t *testing.T) {
 
 // TestPrefilter compares with matching each line.
 func TestPrefilter(t *testing.T) {
+	t.Parallel()
 	words := []string{"error", "Error", "ERROR", "loss=0.5", "", "K", "kilo", "\u212ailo", "ſtart", "start", "é", "\xff", "a.b", "x\ty"}
 	var text strings.Builder
 	for i := range 700 {

@@ -15,6 +15,7 @@ import (
 // got by chance: all entries before the last Sync are there, code of any size with
 // them, and nothing is read that was not written.
 func TestPowerCut(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 40 {
 		r := newRecord(t)
