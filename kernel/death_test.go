@@ -35,6 +35,7 @@ func TestDeaths(t *testing.T) {
 			{135, "replaced by another program", "import os; os.execv('/bin/sleep', ['sleep', '60'])", "", kernel.OutcomeDied, "signal 9 (SIGKILL)"},
 		} {
 			t.Run(fmt.Sprintf("%d %s", test.number, test.name), func(t *testing.T) {
+				t.Parallel()
 				k := start(t, host, python)
 				r, output := k.run(test.code)
 				if r.Outcome != test.outcome || r.Exit == nil || (test.exit != "" && r.Exit.String() != test.exit) {
@@ -76,6 +77,7 @@ func TestSpoiled(t *testing.T) {
 			{142, "sys.stdout closed", "import sys; sys.stdout.close()"},
 		} {
 			t.Run(fmt.Sprintf("%d %s", test.number, test.name), func(t *testing.T) {
+				t.Parallel()
 				k := start(t, host, python)
 				for _, code := range []string{test.code, "1/0", "1+1"} {
 					if stuck := k.tryRun(code); stuck {

@@ -99,10 +99,25 @@ func TestMatrixElsewhereGateway(t *testing.T) {
 	}
 }
 
-// TestElsewhere: the life of a kernel on a Jupyter server.
+// TestElsewhere: kernels on a Jupyter server, one after the other.
 func TestElsewhere(t *testing.T) {
 	t.Parallel()
-	s := gatewaytest.Start(t)
+	s := gatewaytest.Start(t, "--ZMQChannelsWebsocketConnection.iopub_data_rate_limit=100000")
+	for _, part := range []struct {
+		name string
+		test func(t *testing.T, s *gatewaytest.Server)
+	}{
+		{"life", elsewhereLife},
+		{"limit", elsewhereLimit},
+		{"cut", elsewhereCut},
+		{"ends", elsewhereEnds}, // the server, too
+	} {
+		t.Run(part.name, func(t *testing.T) { part.test(t, s) })
+	}
+}
+
+// elsewhereLife: the life of a kernel on a Jupyter server.
+func elsewhereLife(t *testing.T, s *gatewaytest.Server) {
 	there := s.Client(s.Addr)
 
 	k := connect(t, kernel.Elsewhere{Server: there})
@@ -149,10 +164,8 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
-// TestElsewhereLimit: what a server drops because it comes too fast is told.
-func TestElsewhereLimit(t *testing.T) {
-	t.Parallel()
-	s := gatewaytest.Start(t, "--ZMQChannelsWebsocketConnection.iopub_data_rate_limit=100000")
+// elsewhereLimit: what a server drops because it comes too fast is told.
+func elsewhereLimit(t *testing.T, s *gatewaytest.Server) {
 	k := connect(t, kernel.Elsewhere{Server: s.Client(s.Addr)})
 	_, output := k.run("for i in range(100): print('x' * 100_000)")
 	if !strings.Contains(output, "<notice Output is lost here: the Jupyter server drops") || !strings.Contains(output, "iopub_data_rate_limit") {
@@ -160,10 +173,8 @@ func TestElsewhereLimit(t *testing.T) {
 	}
 }
 
-// TestElsewhereEnds: how the far side can go away.
-func TestElsewhereEnds(t *testing.T) {
-	t.Parallel()
-	s := gatewaytest.Start(t)
+// elsewhereEnds: how the far side can go away.
+func elsewhereEnds(t *testing.T, s *gatewaytest.Server) {
 	there := s.Client(s.Addr)
 	k := connect(t, kernel.Elsewhere{Server: there})
 	e := k.send("import time\nprint('waits')\ntime.sleep(600)")
@@ -258,11 +269,9 @@ func (p *proxy) until(t *testing.T, ends int) {
 	}
 }
 
-// TestElsewhereCut: a connection that breaks in a run is made again; the run goes on,
+// elsewhereCut: a connection that breaks in a run is made again; the run goes on,
 // nothing runs twice, and what may be missing is told.
-func TestElsewhereCut(t *testing.T) {
-	t.Parallel()
-	s := gatewaytest.Start(t)
+func elsewhereCut(t *testing.T, s *gatewaytest.Server) {
 	p := startProxy(t, s.Addr)
 	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String())})
 	gate := filepath.Join(t.TempDir(), "gate")

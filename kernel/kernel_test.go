@@ -150,6 +150,7 @@ func (k *testKernel) output(e *kernel.Execution) string {
 }
 
 func TestExecute(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, python string) {
 		k := start(t, newHost(t), python)
 		for _, test := range []struct {
@@ -187,6 +188,7 @@ func TestExecute(t *testing.T) {
 }
 
 func TestDeath(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, python string) {
 		host := newHost(t)
 		for _, test := range []struct {
@@ -212,6 +214,7 @@ func TestDeath(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, python string) {
 		k := start(t, newHost(t), python)
 		k.run("x = 41; import time, asyncio")
@@ -240,6 +243,7 @@ func TestInterrupt(t *testing.T) {
 // TestFlood: what is printed arrives complete and in order, in pieces that no
 // reader has to fear.
 func TestFlood(t *testing.T) {
+	t.Parallel()
 	k := start(t, newHost(t), pythons(t)[0])
 	const lines = 5_000
 	_, output := k.run(fmt.Sprintf("for i in range(%d): print(i, flush=True)", lines))
@@ -257,6 +261,7 @@ func TestFlood(t *testing.T) {
 }
 
 func TestStartErrors(t *testing.T) {
+	t.Parallel()
 	host := newHost(t)
 	_, err := kernel.Start(t.Context(), host, kernel.Spec{Python: "/nonexistent/python", Dir: t.TempDir(), Session: "test"})
 	if err == nil || !strings.Contains(err.Error(), "/nonexistent/python") {

@@ -230,6 +230,7 @@ os.write(2, 'read: \u00e4'.encode()); time.sleep(60)`, "read: ä"},
 			{"a dump of the fault handler", "import faulthandler; faulthandler.enable(); ctypes.string_at(0)", "Fatal Python error: Segmentation fault\n"},
 		} {
 			t.Run(test.name, func(t *testing.T) {
+				t.Parallel()
 				k := start(t, host, python)
 				result, output := k.run(prepare + test.code)
 				if test.name == "more than is kept" && output == strings.Repeat("x", 200_000)+"\n" {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -282,11 +283,26 @@ func drive(t testing.TB, python string, args ...string) [][]byte {
 	return lines
 }
 
-func TestKernels(t *testing.T) {
+// matrixCases are left to TestMatrixKernels: TestPyplotLive of cmd shows figures on
+// every backend, too, and these import matplotlib in four kernels.
+var matrixCases = []string{"windowless"}
+
+func TestKernels(t *testing.T) { testKernels(t, false) }
+
+// TestMatrixKernels runs what TestKernels leaves out.
+func TestMatrixKernels(t *testing.T) {
+	testneeds.All(t)
+	testKernels(t, true)
+}
+
+func testKernels(t *testing.T, matrix bool) {
 	for _, python := range pythons(t) {
 		cases := maps.Clone(kernelCases)
 		maps.Copy(cases, scriptCases)
 		for name, want := range cases {
+			if slices.Contains(matrixCases, name) != matrix {
+				continue
+			}
 			t.Run(environment(python)+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				lines := drive(t, python, name)
