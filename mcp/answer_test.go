@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mark3labs/mcp-go/mcp"
+
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
@@ -44,6 +46,35 @@ func TestShownOutputs(t *testing.T) {
 		}
 		if shown := strings.Join(got, " "); shown != c.want {
 			t.Errorf("%s, %.40s: %.60s, want %.60s", c.state, c.given, shown, c.want)
+		}
+	}
+}
+
+// TestEndLines: where a client joins the blocks with nothing between, each of them
+// still begins a line; the last one's end is the code's own.
+func TestEndLines(t *testing.T) {
+	t.Parallel()
+	image := mcp.NewImageContent("iVBO", "image/png")
+	for _, c := range []struct {
+		blocks []mcp.Content
+		want   string
+	}{
+		{nil, ""},
+		{[]mcp.Content{mcp.NewTextContent("a")}, "a"},
+		{[]mcp.Content{mcp.NewTextContent("[image 1: a.png]"), image, mcp.NewTextContent("after")}, "[image 1: a.png]\n<image>after"},
+		{[]mcp.Content{mcp.NewTextContent("[image 1: a.png]"), image}, "[image 1: a.png]\n<image>"},
+		{[]mcp.Content{mcp.NewTextContent("a\n"), image, image, mcp.NewTextContent("b"), mcp.NewTextContent("\\[ok | c")}, "a\n<image><image>b\n\\[ok | c"},
+	} {
+		var joined strings.Builder
+		for _, b := range endLines(c.blocks) {
+			if text, isText := b.(mcp.TextContent); isText {
+				joined.WriteString(text.Text)
+			} else {
+				joined.WriteString("<image>")
+			}
+		}
+		if joined.String() != c.want {
+			t.Errorf("%q, want %q", joined.String(), c.want)
 		}
 	}
 }

@@ -133,6 +133,46 @@ func managedRepaired(t *testing.T, home, what string) {
 	}
 }
 
+// TestFreed: removing an environment frees what no other file has; what uv's cache has
+// as well, by hard links, is named with the command that frees it.
+func TestFreed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		linked int // bytes that the cache has too
+		want   []string
+	}{
+		"some in uv's cache": {2_000_000, []string{"managed environment (3.5 MB, 2.0 MB of it shared with uv's cache", "\nfreed 1.5 MB\n2.0 MB more are in uv's cache as well: `uv cache clean`"}},
+		"none":               {0, []string{"managed environment (1.5 MB)", "\nfreed 1.5 MB\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			home := t.TempDir()
+			dir := filepath.Join(home, ".local", "share", "mcp-code-executor", "envs", "default-py311")
+			write(t, map[string]string{filepath.Join(dir, ".mce-ready.json"): "{}", filepath.Join(dir, "own.so"): strings.Repeat("x", 1_500_000)})
+			if c.linked > 0 {
+				cached := filepath.Join(home, "cached.so")
+				write(t, map[string]string{cached: strings.Repeat("x", c.linked)})
+				if err := os.Link(cached, filepath.Join(dir, "cached.so")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var out, errs bytes.Buffer
+			status := run(t.Context(), []string{"environment", "remove"}, func(name string) string { return map[string]string{"HOME": home}[name] }, nil, &out, &errs)
+			for _, want := range c.want {
+				if !strings.Contains(out.String(), want) || status != 0 {
+					t.Errorf("status %d, %q is missing in\n%s%s", status, want, out.String(), errs.String())
+				}
+			}
+			if c.linked == 0 && strings.Contains(out.String(), "cache") {
+				t.Errorf("%s", out.String())
+			}
+			if _, err := os.Stat(dir); err == nil {
+				t.Error("it was not removed")
+			}
+		})
+	}
+}
+
 // lastLine is what the code printed, below notes of ours.
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")

@@ -109,6 +109,13 @@ func TestKernelModes(t *testing.T) {
 		{"too old", "", func(e *pyenv.Environment) {
 			e.Kind, e.Info.Writable, e.Info.Dists = kinds.Venv, false, map[string]string{"ipykernel": "5.5.6"}
 		}, "not writable", "pip install"},
+		// Within the major version that is used: documents say 6.17, and so does the code.
+		{"6.9.2", "", func(e *pyenv.Environment) {
+			e.Kind, e.Info.Writable, e.Info.Dists = kinds.Venv, false, map[string]string{"ipykernel": "6.9.2"}
+		}, "not writable", "pip install"},
+		{"6.16.2", "", func(e *pyenv.Environment) {
+			e.Kind, e.Info.Dists = kinds.Venv, map[string]string{"ipykernel": "6.16.2"}
+		}, "the first call installs it", "pip install"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			env := base
