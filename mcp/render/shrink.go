@@ -198,6 +198,7 @@ func resample(img image.Image, w, h int) *image.RGBA {
 	if opaque != nil && !opaque.Opaque() {
 		opaque = nil
 	}
+	packed := make([]int64, from.Dx())
 	rows := map[int][]float32{} // source rows that are w wide already
 	var free [][]float32
 	next := 0
@@ -222,15 +223,13 @@ func resample(img image.Image, w, h int) *image.RGBA {
 			}
 			row := free[len(free)-1]
 			free = free[:len(free)-1]
-			resampleRow(row, pix, across)
+			pack(packed, pix)
+			resampleRow(row, packed, across)
 			rows[next] = row
 		}
 		clear(sum)
-		for k, weight := range t.weights {
-			row := rows[t.first+k][:len(sum)]
-			for i, v := range row {
-				sum[i] += weight * v
-			}
+		for k := 0; k < len(t.weights); k += 4 { // four rows for each time that sum is read and written
+			addRows(sum, rows, t.first+k, t.weights[k:min(k+4, len(t.weights))])
 		}
 		line, rest := out.Pix[out.PixOffset(0, y):][:4*w], sum
 		for len(line) >= 4 && len(rest) >= 3 {
@@ -241,20 +240,50 @@ func resample(img image.Image, w, h int) *image.RGBA {
 	return out
 }
 
-func resampleRow(row []float32, pix []byte, across []taps) {
+// pack puts the three channels of each pixel into one number, so that one product
+// weighs all: 21 bits each, of which a weighted sum needs 20 and its sign.
+func pack(packed []int64, pix []byte) {
+	for x := range packed {
+		p := pix[4*x:][:3]
+		packed[x] = int64(p[0]) | int64(p[1])<<channel | int64(p[2])<<(2*channel)
+	}
+}
+
+const (
+	channel = 21      // bits
+	unit    = 1 << 11 // a weight of 1: 255 times it, and what the kernel overshoots, fits into a channel
+)
+
+func resampleRow(row []float32, packed []int64, across []taps) {
 	for x, t := range across {
-		var r, g, b float32
-		p := pix[4*t.first:]
-		for _, weight := range t.weights {
-			if len(p) < 4 { // never: tells the compiler so
-				break
-			}
-			r += weight * float32(p[0])
-			g += weight * float32(p[1])
-			b += weight * float32(p[2])
-			p = p[4:]
+		var sum int64
+		from := packed[t.first:][:len(t.fixed)]
+		for k, weight := range t.fixed {
+			sum += weight * from[k]
 		}
-		row[3*x], row[3*x+1], row[3*x+2] = r, g, b
+		r := sum << (64 - channel) >> (64 - channel)
+		sum = (sum - r) >> channel
+		g := sum << (64 - channel) >> (64 - channel)
+		b := (sum - g) >> channel
+		to := row[3*x:][:3]
+		to[0], to[1], to[2] = float32(r)/unit, float32(g)/unit, float32(b)/unit
+	}
+}
+
+// addRows adds up to four rows to sum, each by its weight.
+func addRows(sum []float32, rows map[int][]float32, first int, weights []float32) {
+	if len(weights) < 4 {
+		for k, weight := range weights {
+			for i, v := range rows[first+k][:len(sum)] {
+				sum[i] += weight * v
+			}
+		}
+		return
+	}
+	a, b, c, d := rows[first][:len(sum)], rows[first+1][:len(sum)], rows[first+2][:len(sum)], rows[first+3][:len(sum)]
+	wa, wb, wc, wd := weights[0], weights[1], weights[2], weights[3]
+	for i := range sum {
+		sum[i] += wa*a[i] + wb*b[i] + wc*c[i] + wd*d[i]
 	}
 }
 
@@ -264,6 +293,7 @@ func level(v float32) uint8 { return uint8(min(max(v+0.5, 0), 255)) }
 type taps struct {
 	first   int
 	weights []float32
+	fixed   []int64 // the same in parts of unit
 }
 
 // kernelTaps returns the taps for making from pixels to pixels, to <= from.
@@ -283,9 +313,25 @@ func kernelTaps(from, to int) []taps {
 		for k := range weights {
 			weights[k] /= sum
 		}
-		all[i] = taps{first, weights}
+		all[i] = taps{first, weights, fixedWeights(weights)}
 	}
 	return all
+}
+
+// fixedWeights rounds weights that add up to 1; the heaviest takes what is left, so
+// that a plain area keeps its colour.
+func fixedWeights(weights []float32) []int64 {
+	fixed := make([]int64, len(weights))
+	left, heaviest := int64(unit), 0
+	for k, weight := range weights {
+		fixed[k] = int64(math.Round(float64(weight) * unit))
+		left -= fixed[k]
+		if weight > weights[heaviest] {
+			heaviest = k
+		}
+	}
+	fixed[heaviest] += left
+	return fixed
 }
 
 func catmullRom(t float64) float64 {

@@ -79,3 +79,39 @@ func BenchmarkSixFigures(b *testing.B) {
 		b.ReportMetric(float64(n)/float64(max(r.Images, 1)), "bytes/image")
 	}
 }
+
+// TestResampleChannels: three channels in one number do not touch each other, whatever
+// the kernel overshoots, and a plain area keeps its colour.
+func TestResampleChannels(t *testing.T) {
+	t.Parallel()
+	const w, h = 90, 70
+	hard := image.NewRGBA(image.Rect(0, 0, w, h)) // black and white edges overshoot most
+	turned := image.NewRGBA(hard.Rect)
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := 0; i < len(hard.Pix); i += 4 {
+		c := [3]uint8{uint8(255 * r.IntN(2)), uint8(255 * r.IntN(2)), uint8(r.IntN(256))}
+		copy(hard.Pix[i:], []uint8{c[0], c[1], c[2], 255})
+		copy(turned.Pix[i:], []uint8{c[2], c[0], c[1], 255})
+	}
+	for _, size := range []image.Point{{89, 70}, {60, 41}, {31, 70}, {9, 7}, {1, 1}} {
+		one, other := resample(hard, size.X, size.Y), resample(turned, size.X, size.Y)
+		for i := 0; i < len(one.Pix); i += 4 {
+			a, b := one.Pix[i:i+4], other.Pix[i:i+4]
+			if a[0] != b[1] || a[1] != b[2] || a[2] != b[0] || a[3] != 255 {
+				t.Fatalf("%v: pixel %d: %v and, with its channels turned, %v", size, i/4, a, b)
+			}
+		}
+	}
+	for _, c := range []color.RGBA{{0, 0, 0, 255}, {255, 255, 255, 255}, {1, 254, 128, 255}} {
+		plain := image.NewRGBA(hard.Rect)
+		for i := 0; i < len(plain.Pix); i += 4 {
+			copy(plain.Pix[i:], []uint8{c.R, c.G, c.B, c.A})
+		}
+		small := resample(plain, 37, 29)
+		for i := 0; i < len(small.Pix); i += 4 {
+			if got := small.RGBAAt(i/4%37, i/4/37); got != c {
+				t.Fatalf("%v became %v", c, got)
+			}
+		}
+	}
+}
