@@ -65,7 +65,7 @@ func (v *Visit) notices() *notices {
 		}
 		sentences = append(sentences, welcomeWords(welcome)...)
 		v.losses = losses
-		v.first = &notices{sentences: func() []string { return sentences }, heard: func() { v.whose.Conversation.Told(welcome) }}
+		v.first = noticesOf(sentences, func() { v.whose.Conversation.Told(welcome) })
 	}
 	return v.first
 }

@@ -20,38 +20,86 @@ import (
 // notices are sentences about the server itself that the first answer tells,
 // whatever tool gives it. An answer that did not reach the client told nothing.
 type notices struct {
-	// sentences are found when they are told first: records are read for them.
-	sentences func() []string
-	told      atomic.Bool
-	heard     func() // called when the client has them; may be nil
+	// untold are the sentences that the client does not have, and what to call when it
+	// has them. They are found when they are told first: records are read for them.
+	untold func() (sentences []string, heard func())
 }
 
-func newNotices(given []string, sessions *session.Manager) *notices {
-	if sessions == nil {
-		return &notices{sentences: func() []string { return given }}
-	}
-	var mu sync.Mutex // protects the variables below
-	var all []string
-	known, settled := false, time.Now().Add(lockPatience)
-	return &notices{sentences: func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		if known {
-			return all
+// noticesOf tells sentences once. heard is called when the client has them; it may be nil.
+func noticesOf(sentences []string, heard func()) *notices {
+	var told atomic.Bool
+	return &notices{untold: func() ([]string, func()) {
+		if told.Load() {
+			return nil, nil
 		}
-		late := time.Now().After(settled)
-		ago, prefixes := sessions.Killed()
-		if all = given; prefixes != nil {
-			all = append(slices.Clone(given), killedWords(ago, sessions.Lost(prefixes))...)
+		return sentences, func() {
+			if !told.Swap(true) && heard != nil {
+				heard()
+			}
 		}
-		known = late || prefixes != nil
-		return all
 	}}
 }
 
 // lockPatience is for how long the answers of a new server look for one that was just
 // killed: a child that it was about to start holds its lock for a moment more.
 const lockPatience = 10 * time.Second
+
+// killedServers finds servers that were killed, by the first halves of their ids, the
+// last one last, and reads what they have left.
+type killedServers interface {
+	Killed() (ago time.Duration, prefixes []string)
+	Lost(prefixes []string) []history.Lost
+}
+
+// killedNotices tells of servers that were killed, of each once.
+type killedNotices struct {
+	servers killedServers
+	settled time.Time // until then another may be found
+
+	mu        sync.Mutex // protects the fields below
+	looked    bool
+	prefixes  []string // whose sentences those are
+	sentences []string
+	told      map[string]bool // by prefix
+}
+
+func newKilledNotices(servers killedServers) *notices {
+	k := &killedNotices{servers: servers, settled: time.Now().Add(lockPatience), told: map[string]bool{}}
+	return &notices{untold: k.untold}
+}
+
+func (k *killedNotices) untold() ([]string, func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.looked || time.Now().Before(k.settled) {
+		k.lookLocked()
+	}
+	heard := k.prefixes
+	return k.sentences, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		for _, prefix := range heard {
+			k.told[prefix] = true
+		}
+		if !slices.ContainsFunc(k.prefixes, func(prefix string) bool { return !k.told[prefix] }) {
+			k.prefixes, k.sentences = nil, nil
+		}
+	}
+}
+
+// lookLocked finds those that are not told of. Records are read again only for another.
+func (k *killedNotices) lookLocked() {
+	k.looked = true
+	ago, prefixes := k.servers.Killed()
+	prefixes = slices.DeleteFunc(slices.Clone(prefixes), func(prefix string) bool { return k.told[prefix] })
+	if slices.Equal(prefixes, k.prefixes) {
+		return
+	}
+	k.prefixes, k.sentences = prefixes, nil
+	if len(prefixes) > 0 {
+		k.sentences = killedWords(ago, k.servers.Lost(prefixes))
+	}
+}
 
 // maxLost bounds how many sessions of a dead server are named.
 const maxLost = 4
@@ -133,31 +181,38 @@ func agoWords(d time.Duration) string {
 	return fmt.Sprintf("about %d hours ago", int(d.Hours()))
 }
 
-// addTo puts the notices into a result: as lines below the status line, as a
-// member of a JSON object, or at the end of an error's words.
-func (n *notices) addTo(ctx context.Context, result *mcp.CallToolResult) {
-	if n == nil || n.told.Load() || result == nil || len(result.Content) == 0 || len(n.sentences()) == 0 {
+// addNotices puts notices into a result: as lines below the status line, as a member of
+// a JSON object, or at the end of an error's words.
+func addNotices(ctx context.Context, result *mcp.CallToolResult, all ...*notices) {
+	if result == nil || len(result.Content) == 0 {
 		return
 	}
 	first, ok := result.Content[0].(mcp.TextContent)
 	if !ok {
 		return
 	}
-	first.Text = n.within(first.Text)
-	result.Content[0] = first
-	rpc.AfterDelivery(ctx, func() {
-		if !n.told.Swap(true) && n.heard != nil {
-			n.heard()
+	var told []string
+	for _, n := range all {
+		if n == nil {
+			continue
 		}
-	})
+		if sentences, heard := n.untold(); len(sentences) > 0 {
+			told = append(told, sentences...)
+			rpc.AfterDelivery(ctx, heard)
+		}
+	}
+	if len(told) > 0 {
+		first.Text = withNotices(first.Text, told)
+		result.Content[0] = first
+	}
 }
 
-// within is an answer's text with the notices in it.
-func (n *notices) within(text string) string {
+// withNotices is an answer's text with sentences in it.
+func withNotices(text string, sentences []string) string {
 	if body, ok := strings.CutSuffix(text, "}"); ok && strings.HasPrefix(text, "{") && json.Valid([]byte(text)) {
-		return body + ",\"notices\":" + string(compactJSON(n.sentences())) + "}"
+		return body + ",\"notices\":" + string(compactJSON(sentences)) + "}"
 	}
-	lines := "[note: " + strings.Join(n.sentences(), "]\n[note: ") + "]"
+	lines := "[note: " + strings.Join(sentences, "]\n[note: ") + "]"
 	if head, rest, more := strings.Cut(text, "\n"); strings.HasPrefix(text, "[") {
 		if more {
 			lines += "\n"

@@ -3,7 +3,9 @@ package mcp
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
@@ -12,7 +14,7 @@ import (
 
 // TestNotices: where sentences of the server itself stand in an answer.
 func TestNotices(t *testing.T) {
-	n := &notices{sentences: func() []string { return []string{`X="a" is <wrong>`, "two"} }}
+	sentences := []string{`X="a" is <wrong>`, "two"}
 	const lines = "[note: X=\"a\" is <wrong>]\n[note: two]"
 	for _, test := range []struct{ name, text, want string }{
 		{"a run", "[ok | session=default]\nOut[1]: {\n}", "[ok | session=default]\n" + lines + "\nOut[1]: {\n}"},
@@ -21,7 +23,7 @@ func TestNotices(t *testing.T) {
 		{"JSON", `{"status":"success"}`, `{"status":"success","notices":["X=\"a\" is <wrong>","two"]}`},
 		{"words that end as JSON does", "Nothing: {\n}", "Nothing: {\n}\n" + lines},
 	} {
-		got := n.within(test.text)
+		got := withNotices(test.text, sentences)
 		if got != test.want {
 			t.Errorf("%s:\n%s\nwant:\n%s", test.name, got, test.want)
 		}
@@ -47,4 +49,60 @@ func TestKilledWords(t *testing.T) {
 	if got := killedWords(time.Minute, lost); len(got) != 1+maxLost+1 || got[len(got)-1] != "7 more sessions were open" {
 		t.Errorf("%q", got)
 	}
+}
+
+// left is what dead servers have left, by the first halves of their ids.
+type left struct {
+	dead  []string
+	reads int
+}
+
+func (l *left) Killed() (time.Duration, []string) { return time.Minute, l.dead }
+
+func (l *left) Lost(prefixes []string) (lost []history.Lost) {
+	l.reads++
+	for _, prefix := range prefixes {
+		lost = append(lost, history.Lost{Session: prefix, First: prefix + "-1", Last: prefix + "-1"})
+	}
+	return lost
+}
+
+// TestKilledNotices: each killed server is told of once, when the client has the answer,
+// also one that is found after another was told of; its records are read once.
+func TestKilledNotices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		servers := &left{}
+		n := newKilledNotices(servers)
+		tells := func(moment string, reads int, want ...string) (heard func()) {
+			t.Helper()
+			sentences, heard := n.untold()
+			var got []string
+			for _, s := range sentences[min(1, len(sentences)):] {
+				got = append(got, strings.Fields(s)[1])
+			}
+			if !slices.Equal(got, want) || servers.reads != reads {
+				t.Errorf("%s: told of %q and read %d times, want %q and %d", moment, got, servers.reads, want, reads)
+			}
+			return heard
+		}
+		tells("none is dead", 0)
+		servers.dead = []string{"old"}
+		tells("one is, and the answer is lost", 1, "old")
+		heard := tells("the answer arrives", 1, "old")
+		servers.dead = []string{"old", "new"}
+		both := tells("another, whose lock was held", 2, "new", "old")
+		heard()
+		tells("after the first was heard of", 3, "new")
+		both()
+		tells("all are told of", 3)
+		time.Sleep(lockPatience)
+		servers.dead = append(servers.dead, "late")
+		tells("nobody looks any more", 3)
+
+		n = newKilledNotices(servers)
+		time.Sleep(time.Hour)
+		if sentences, _ := n.untold(); len(sentences) != 4 {
+			t.Errorf("a first call after an hour is told %q", sentences)
+		}
+	})
 }

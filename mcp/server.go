@@ -58,7 +58,10 @@ func New(c Config) *Server {
 		),
 	}
 	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: render.NewGate()}
-	first := newNotices(c.Notices, c.Sessions)
+	first := []*notices{noticesOf(c.Notices, nil)}
+	if c.Sessions != nil {
+		first = append(first, newKilledNotices(c.Sessions))
+	}
 	for _, tool := range t.table() {
 		s.mcp.AddTool(tool.definition(), tool.handler(first))
 		if tool.queues {
@@ -230,12 +233,11 @@ func (t tool) definition() mcp.Tool {
 	return d
 }
 
-func (t tool) handler(first *notices) server.ToolHandlerFunc {
+func (t tool) handler(first []*notices) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		own := welcome(ctx)
 		result := t.handle(ctx, &call{arguments.New(request.Params.Arguments), request})
-		first.addTo(ctx, result)
-		own.addTo(ctx, result)
+		addNotices(ctx, result, append([]*notices{own}, first...)...)
 		fit(ctx, result)
 		return result, nil
 	}

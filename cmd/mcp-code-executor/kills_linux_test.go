@@ -11,13 +11,17 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// killsPerHome is how many kills share a home and a code storage.
-const killsPerHome = 20
+// Kills share a home and a code storage, and homes the machine: most of a kill is waiting.
+const (
+	killsPerHome = 20
+	homesAtOnce  = 4
+)
 
 // TestMatrixKills kills the server, the kernel or both at random instants while code
 // runs and files are written: nothing that was acknowledged is lost, no file is torn,
@@ -32,21 +36,29 @@ func TestMatrixKills(t *testing.T) {
 		}
 	}
 	var sum crashes
-	for done := 0; done < kills; done += killsPerHome {
-		t.Run(fmt.Sprint(done), func(t *testing.T) {
-			c := &crashes{t: t, settings: inVenv(t), storage: t.TempDir(), home: t.TempDir(), contents: map[string]string{}}
-			for range min(killsPerHome, kills-done) {
-				c.kill()
+	var begun atomic.Int64
+	var homes sync.WaitGroup
+	for range homesAtOnce {
+		homes.Go(func() {
+			for !t.Failed() {
+				number := int(begun.Add(killsPerHome)) - killsPerHome
+				if number >= kills {
+					return
+				}
+				t.Run(fmt.Sprint(number), func(t *testing.T) {
+					c := &crashes{t: t, settings: inVenv(t), storage: t.TempDir(), home: t.TempDir(), contents: map[string]string{}}
+					defer sum.add(c)
+					for range min(killsPerHome, kills-number) {
+						c.kill()
+					}
+					c.end()
+				})
 			}
-			c.end()
-			sum.add(c)
 		})
-		if t.Failed() {
-			break
-		}
 	}
-	t.Logf("%d kills of servers, %d of kernels, %d of both; %d runs acknowledged, %d cut off by a death, %d not run; %d files and %d appends acknowledged; told only in a later answer: %d",
-		sum.servers, sum.kernels, sum.boths, sum.acknowledged, sum.cutOff, sum.notRun, sum.files, sum.appends, sum.late)
+	homes.Wait()
+	t.Logf("%d kills of servers (%d of them while the first run was prepared), %d of kernels, %d of both; %d runs acknowledged, %d cut off by a death, %d not run; %d files and %d appends acknowledged; told only in a later answer: %d",
+		sum.servers, sum.early, sum.kernels, sum.boths, sum.acknowledged, sum.cutOff, sum.notRun, sum.files, sum.appends, sum.late)
 }
 
 // crashes is one code storage and what is known of it.
@@ -64,7 +76,7 @@ type crashes struct {
 	log      string            // what log.py holds
 	line     string            // that is being appended
 
-	late, servers, kernels, boths, acknowledged, cutOff, notRun, files, appends int
+	late, servers, early, kernels, boths, acknowledged, cutOff, notRun, files, appends int
 }
 
 // tokenRun is code that writes its token into a file, and prints it.
@@ -75,7 +87,9 @@ type tokenRun struct {
 }
 
 func (c *crashes) add(o *crashes) {
-	c.servers, c.kernels, c.boths = c.servers+o.servers, c.kernels+o.kernels, c.boths+o.boths
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.servers, c.early, c.kernels, c.boths = c.servers+o.servers, c.early+o.early, c.kernels+o.kernels, c.boths+o.boths
 	c.acknowledged, c.cutOff, c.notRun = c.acknowledged+o.acknowledged, c.cutOff+o.cutOff, c.notRun+o.notRun
 	c.files, c.appends, c.late = c.files+o.files, c.appends+o.appends, c.late+o.late
 }
@@ -112,7 +126,13 @@ func (c *crashes) kill() {
 		c.judgeStart()
 	}
 	p := c.p
-	ready := c.run(p) // a kernel is there
+	var ready *tokenRun // a kernel is there
+	moment := 150       // ms, in which the random instant lies
+	if early := rand.IntN(4) == 0; !early {
+		ready = c.run(p)
+	} else if moment = 500; c.lastServer() != c.servers+c.boths {
+		c.early++
+	}
 	stop := make(chan struct{})
 	var work sync.WaitGroup
 	each := func(do func(*program) bool) {
@@ -132,7 +152,7 @@ func (c *crashes) kill() {
 	each(func(p *program) bool { return c.run(p) != nil })
 	each(c.write)
 	each(c.append)
-	time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond) // the random instant
+	time.Sleep(time.Duration(rand.IntN(moment)) * time.Millisecond) // the random instant
 	what := rand.IntN(3)
 	if ready == nil || ready.pid == 0 {
 		what = 0
@@ -198,6 +218,14 @@ func (c *crashes) run(p *program) *tokenRun {
 		c.t.Errorf("%s", answer.text())
 	}
 	return r
+}
+
+// lastServer is the number of the server that had the last run, -1 without one.
+func (c *crashes) lastServer() int {
+	if len(c.runs) == 0 {
+		return -1
+	}
+	return c.runs[len(c.runs)-1].server
 }
 
 // before is the run before r.
@@ -295,8 +323,9 @@ func (c *crashes) judgeStart() {
 		return
 	}
 	t := c.t
-	r := c.p.call("list_sessions", nil)
-	c.p.call("read_code_file", args{"file_path": "log.py", "limit": 1})
+	said := c.p.call("list_sessions", nil).text()
+	atOnce := deadSession.MatchString(said)
+	said += c.p.call("read_code_file", args{"file_path": "log.py", "limit": 1}).text()
 	c.judge()
 	last := c.runs[len(c.runs)-1] // the one under way, unless the kill came between two
 	var acknowledged *tokenRun
@@ -305,21 +334,21 @@ func (c *crashes) judgeStart() {
 			acknowledged = run
 		}
 	}
-	found := deadSession.FindAllStringSubmatch(r.text(), -1)
+	found := deadSession.FindAllStringSubmatch(said, -1)
 	// A child that the dead server was about to start holds its lock for a moment more.
-	if len(found) == 0 && acknowledged != nil {
+	if !atOnce && acknowledged != nil {
 		c.late++
 	}
 	for deadline := time.Now().Add(10 * time.Second); len(found) == 0 && acknowledged != nil && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond) // polling, not ordering
-		r = c.p.call("list_sessions", nil)
-		found = deadSession.FindAllStringSubmatch(r.text(), -1)
+		said += c.p.call("list_sessions", nil).text()
+		found = deadSession.FindAllStringSubmatch(said, -1)
 	}
 	if acknowledged == nil && len(found) == 0 {
 		return // it was killed before anything ran
 	}
-	if len(found) != 1 || !strings.Contains(r.text(), "[note: the server was started anew") {
-		t.Fatalf("after %+v, %d sessions of dead servers:\n%s", last, len(found), r.text())
+	if len(found) != 1 || !strings.Contains(said, "[note: the server was started anew") {
+		t.Fatalf("after %+v, %d sessions of dead servers:\n%s", last, len(found), said)
 	}
 	running, newest := found[0][1], found[0][2]+found[0][4]
 	told := c.p.call("get_execution", args{"id": newest})
@@ -330,10 +359,10 @@ func (c *crashes) judgeStart() {
 		t.Errorf("%s is acknowledged, and the newest is said to be %s", acknowledged.id, newest)
 	case last.outcome == "" && last.id == "" && running != "":
 		if running != newest || !strings.HasPrefix(told.text(), "[unknown | ") {
-			t.Errorf("told as running: %s\n%s", r.text(), told.text())
+			t.Errorf("told as running: %s\n%s", said, told.text())
 		}
 	case running != "":
-		t.Errorf("nothing was running: %+v\n%s", last, r.text())
+		t.Errorf("nothing was running: %+v\n%s", last, said)
 	case cut && !strings.Contains(told.text(), last.token): // it ended, and its answer did not arrive
 		t.Errorf("%+v ran, and the newest is %s", last, told.text())
 	}

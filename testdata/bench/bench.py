@@ -1,7 +1,8 @@
 """Speed and memory of the server, as a table. A target that is missed is marked;
 only a run that failed ends with a status other than 0.
 
-Usage: python bench.py SERVER VENV [NAME...]     of start warm bulk record front kernel spare ping memory end
+Usage: python bench.py SERVER VENV [NAME...]     of start warm bulk record notebook front kernel
+                                                 spare ping memory end
 """
 
 import os
@@ -13,10 +14,11 @@ from pathlib import Path
 import bulk
 import front
 import life
+import notebook
 import record
 import warm
 
-NAMES = ["start", "warm", "bulk", "record", "front", "kernel", "spare", "ping", "memory", "end"]
+NAMES = ["start", "warm", "bulk", "record", "notebook", "front", "kernel", "spare", "ping", "memory", "end"]
 
 
 def row(what, value, unit, target=None):
@@ -71,6 +73,13 @@ def measure(name, run):
         row(f"ping while lines are printed, 99 % of {life.PINGS}", printing * 1e3, "ms", 50)
     elif not sys.platform.startswith("linux"):
         print(f"{name}: measured on Linux only")
+    elif name == "notebook":
+        for size, taken, share, written, age, versions in notebook.measure(*run):
+            row(f"live notebook, {notebook.CELLS} cells, {notebook.FIGURES} figures, {size}: its file", taken / 1e6, "MB")
+            row(f"  versions of it in {notebook.SECONDS} s", versions, "versions")
+            row("  what it takes of a core, with it and without", share * 100, "%", 5)
+            row("  written in a second", written / 1e6, "MB", 10.5)
+            row("  the longest time that it lacked a run", age, "s", 3 if size == "5 MB" else None)
     elif name == "memory":
         anonymous, guards, pss = life.memory(*run)
         row(f"server and guard, idle, Pss_Anon, median of {life.MEMORIES}", anonymous / 1e6, "MB", 10)
