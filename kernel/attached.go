@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/share"
 )
 
 // attachTime bounds what an attached kernel may take to answer: it runs already.
@@ -60,12 +60,24 @@ func Listening(ctx context.Context, file string) (jupyter.ConnectionInfo, error)
 	return info, c.Close()
 }
 
+// livesTime bounds the question whether somebody listens.
+const livesTime = time.Second
+
+// Lives reports whether the kernel of a connection file can be joined.
+func Lives(ctx context.Context, file string) bool {
+	ctx, cancel := context.WithTimeout(ctx, livesTime)
+	defer cancel()
+	_, err := Listening(ctx, file)
+	return err == nil
+}
+
 func (k *Kernel) attach(ctx context.Context, host *Host, info jupyter.ConnectionInfo, file string) error {
 	parent, err := k.ownDir(host)
 	if err != nil {
 		return err
 	}
 	there := &attached{kernel: k, done: make(chan struct{})}
+	k.others = &share.Others{}
 	k.process, k.info.Joined = there, true
 	session := uuid.NewString()
 	k.codec = jupyter.NewCodec([]byte(info.Key), session, "mcp-code-executor")
@@ -85,12 +97,12 @@ func (k *Kernel) attach(ctx context.Context, host *Host, info jupyter.Connection
 	if err != nil {
 		return err
 	}
-	there.begin("", 0)
+	k.others.Begin("", 0)
 	k.wg.Go(func() {
 		defer forget()
 		select {
 		case <-w.reply:
-			there.end("")
+			k.others.End("")
 		case <-k.closing:
 		case <-there.done:
 		}
@@ -98,18 +110,15 @@ func (k *Kernel) attach(ctx context.Context, host *Host, info jupyter.Connection
 	return nil
 }
 
-// attached is the process of a kernel that somebody else has started, and what its other
-// clients run. Its methods are safe for concurrent use.
+// attached is the process of a kernel that somebody else has started. Its methods are
+// safe for concurrent use.
 type attached struct {
 	kernel *Kernel
 	done   chan struct{}
 	once   sync.Once
 
-	mu      sync.Mutex // protects the fields below
-	reason  string
-	running map[string]int // code of others, by msg_id: its execution count, 0 if not known
-	free    chan struct{}  // closed when nothing of others runs; nil when nothing does
-	ran     []string       // what others ran since it was last told: "In[7]"
+	mu     sync.Mutex // protects the field below
+	reason string
 }
 
 func (a *attached) Pid() int              { return 0 }
@@ -150,68 +159,14 @@ func (a *attached) Reason() string {
 	return a.reason
 }
 
-// maxOthers bounds what is remembered of other clients.
-const maxOthers = 100
-
-// begin notes that code of another client runs, and its count once that is known.
-func (a *attached) begin(id string, count int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.free == nil {
-		a.free, a.running = make(chan struct{}), map[string]int{}
-	}
-	if count > 0 && a.running[id] == 0 && len(a.ran) < maxOthers {
-		a.ran = append(a.ran, fmt.Sprintf("In[%d]", count))
-	}
-	if len(a.running) < maxOthers {
-		a.running[id] = max(count, a.running[id])
-	}
-}
-
-// end notes that it has ended. What is not known by id ran before we came.
-func (a *attached) end(id string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.running, id)
-	if id != "" {
-		delete(a.running, "")
-	}
-	if len(a.running) == 0 && a.free != nil {
-		close(a.free)
-		a.free = nil
-	}
-}
-
-// others looks at a message on iopub that is not to any request of ours.
-func (a *attached) others(msg *jupyter.Message) {
-	parent := msg.ParentHeader
-	if parent.MsgType != jupyter.MsgExecuteRequest || parent.Session == a.kernel.codec.Session() {
-		return
-	}
-	switch msg.Header.MsgType {
-	case jupyter.MsgExecuteInput:
-		var content jupyter.ExecuteInput
-		if msg.DecodeContent(&content) == nil {
-			a.begin(parent.MsgID, content.ExecutionCount)
-		}
-	case jupyter.MsgStatus:
-		if isIdle(msg) {
-			a.end(parent.MsgID)
-		} else {
-			a.begin(parent.MsgID, 0)
-		}
-	}
-}
-
-// AwaitTurn waits until no other client's code runs in an attached kernel, so that ours
-// need not be sent while it could not be taken back. say is told what runs. In other
-// kernels it returns at once. The error is the context's cause, or ErrDead.
+// AwaitTurn waits until no other client's code runs in a kernel that others use too, so
+// that ours need not be sent while it could not be taken back. say is told what runs. In
+// other kernels it returns at once. The error is the context's cause, or ErrDead.
 func (k *Kernel) AwaitTurn(ctx context.Context, say func(string)) error {
-	a, ok := k.process.(*attached)
-	if !ok {
+	if k.others == nil {
 		return nil
 	}
-	free, words := a.turn()
+	free, words := k.others.Turn()
 	if free == nil {
 		return nil
 	}
@@ -227,62 +182,56 @@ func (k *Kernel) AwaitTurn(ctx context.Context, say func(string)) error {
 		select {
 		case <-free:
 		case <-w.reply:
-			a.clear()
+			k.others.Clear()
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-a.done:
+		case <-k.gone:
 			return ErrDead
 		case <-time.After(time.Second): // what runs may have become known
 		}
-		free, words = a.turn()
+		free, words = k.others.Turn()
 	}
 	return nil
 }
 
-// clear notes that nothing of others runs any more.
-func (a *attached) clear() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	clear(a.running)
-	if a.free != nil {
-		close(a.free)
-		a.free = nil
-	}
-}
-
-// turn is closed when it is our turn, nil when it is; words say what runs.
-func (a *attached) turn() (free <-chan struct{}, words string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	words = "another client's code runs"
-	for _, count := range a.running {
-		if count > 0 {
-			words = fmt.Sprintf("another client's In[%d] runs", count)
-		}
-	}
-	if a.free == nil {
-		return nil, ""
-	}
-	return a.free, words
-}
-
-// Others says what other clients of an attached kernel have run since it was asked
-// last, "" for nothing.
+// Others says what other clients of the kernel have run since it was asked last, "" for
+// nothing.
 func (k *Kernel) Others() string {
-	a, ok := k.process.(*attached)
-	if !ok {
+	if k.others == nil {
 		return ""
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	ran := a.ran
-	a.ran = nil
-	switch n := len(ran); {
-	case n == 0:
-		return ""
-	case n > 5:
-		return fmt.Sprintf("somebody else ran %s to %s in this kernel meanwhile", ran[0], ran[n-1])
+	return k.others.Ran()
+}
+
+// OthersLast is when other clients used the kernel last, zero for never.
+func (k *Kernel) OthersLast() time.Time {
+	if k.others == nil {
+		return time.Time{}
 	}
-	return "somebody else ran " + strings.Join(ran, ", ") + " in this kernel meanwhile"
+	return k.others.Last()
+}
+
+// sharedFile is the connection file for other clients: in the server's private directory,
+// and not in the kernel's own, where code of a sandbox can write.
+func (k *Kernel) sharedFile() string { return k.dir + ".json" }
+
+// share lets other clients find the kernel, once it has answered.
+func (k *Kernel) share() {
+	if !k.spec.Share.On() {
+		return
+	}
+	if err := k.spec.Share.Publish(k.sharedFile(), k.forOthers); err != nil {
+		k.log.Warn("the kernel cannot be shared", "err", err)
+		k.info.NotShared = err
+	}
+}
+
+func (k *Kernel) unshare() {
+	if !k.spec.Share.On() {
+		return
+	}
+	if err := k.spec.Share.Withdraw(k.sharedFile()); err != nil {
+		k.log.Warn("removing a shared connection file", "err", err)
+	}
 }

@@ -31,8 +31,8 @@ func (k *Kernel) Evaluate(ctx context.Context, expression string) (json.RawMessa
 	if err != nil {
 		return nil, err
 	}
-	if a, ok := k.process.(*attached); ok {
-		if free, _ := a.turn(); free != nil {
+	if k.others != nil && subshell == "" {
+		if free, _ := k.others.Turn(); free != nil {
 			return nil, ErrBusy
 		}
 	}

@@ -157,6 +157,7 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 	if err := k.register(e); err != nil {
 		return nil, err
 	}
+	k.noteBegun()
 	// The code is in the record before the kernel can see it, so that no crash
 	// loses what was run.
 	pos, err := k.record.Begin(e.id, record.Begin{Code: r.Code, File: r.File, Script: r.Script, Cell: r.Cell, Started: e.started})

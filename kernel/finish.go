@@ -20,6 +20,7 @@ func (e *Execution) Finish() {
 		there.Renew() // a server that fails at a message can fall silent on iopub for ever
 	}
 	e.kernel.awaitGuard(e)
+	e.kernel.takeDropped(e)
 	e.conclude(noReply, lost)
 }
 

@@ -48,7 +48,7 @@ func (k *Kernel) Interrupt(ctx context.Context) (stopped bool, err error) {
 // has given its reply does not.
 func (k *Kernel) signal(e *Execution) error {
 	k.mu.Lock()
-	if _, others := k.process.(*attached); others && (!e.busy || e.replied) {
+	if k.others != nil && (!e.busy || e.replied) {
 		e.wanted = true // what runs now is another client's
 		k.mu.Unlock()
 		return nil

@@ -18,6 +18,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/share"
 )
 
 // Kernel is one running kernel process.
@@ -56,6 +57,9 @@ type Kernel struct {
 	large     chan struct{} // closed when a large library has been imported
 	largeOnce sync.Once
 	widgets   widgets // of the iopub reader
+
+	others    *share.Others          // nil where nobody else can use the kernel
+	forOthers jupyter.ConnectionInfo // how they connect; zero where that is nobody's affair
 
 	subshellMu sync.Mutex // held while the subshell is made
 	subshellID string     // of our own questions
@@ -103,6 +107,8 @@ type Info struct {
 	StartupDuration time.Duration
 	RecordDir       string
 
+	// NotShared says why other clients cannot find a kernel that was to be shared.
+	NotShared error
 	// Joined says that somebody else has started the kernel: it outlives ours.
 	Joined bool
 	// Server, ID and Kernelspec are those of a kernel on a Jupyter Server, Ours says
@@ -188,6 +194,9 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	if err != nil {
 		return &StartError{Phase: "preparing its connection", Err: err}
 	}
+	if k.spec.Share.On() {
+		k.others = &share.Others{}
+	}
 	file := filepath.Join(k.dir, "kernel.json")
 	if err := jupyter.WriteConnectionFile(file, info); err != nil {
 		return &StartError{Phase: "writing its connection file", Err: err}
@@ -243,6 +252,14 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	}
 	if err := k.ready(ctx); err != nil {
 		return k.startError(ctx, "waiting for an answer", err)
+	}
+	if k.spec.Share.On() {
+		if k.forOthers, err = jupyter.ReadConnectionFile(file); err != nil {
+			return &StartError{Phase: "reading its connection file", Err: err}
+		}
+		if k.waits == nil {
+			k.share()
+		}
 	}
 	// The key has done its work; whoever can read our memory needs no file.
 	if err := os.Remove(file); err != nil {
@@ -427,6 +444,7 @@ func (k *Kernel) Close() {
 		if k.process != nil {
 			k.process.Close()
 		}
+		k.unshare()
 		k.closeChannels()
 		k.wg.Wait()
 		k.forgetAll()

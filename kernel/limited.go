@@ -131,6 +131,10 @@ func (k *Kernel) confine(host *Host, info jupyter.ConnectionInfo, command *guard
 		return nil, &confine.Refused{Reason: "without network a kernel can only be reached by unix sockets, and they cannot be used here",
 			Next: "set XDG_RUNTIME_DIR or TMPDIR to a directory with a short path, or SANDBOX_NETWORK=on"}
 	}
+	if k.spec.Share.On() && info.Transport != jupyter.TransportIPC {
+		return nil, &confine.Refused{Reason: "with SHARE=on, a kernel in a sandbox is joined by unix sockets only, and this one has TCP ports, which code of other sandboxes with the network reaches",
+			Next: "set SHARE=off, or set XDG_RUNTIME_DIR or TMPDIR to a directory with a short path"}
+	}
 	scratch, err := host.scratch.Get([]string{os.TempDir()})
 	if err != nil {
 		return nil, fmt.Errorf("making a directory for temporary files: %w", err)

@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
@@ -28,6 +29,11 @@ type outsideStream struct {
 	taken int64  // the part of them that was read in the file: messages bring it again
 	part  []byte // the start of a character that the next text completes
 	rest  []byte // what the guard read after the kernel's death
+
+	// Of a shared kernel, in characters:
+	come  int64 // in messages
+	begun int64 // that it had taken when the latest run began
+	late  int64 // of those, what had not come then: lost, or on its way
 }
 
 var streamNames = [3]string{1: "stdout", 2: "stderr"}
@@ -198,6 +204,9 @@ func (k *Kernel) arrived(msg *jupyter.Message) (again int64) {
 		return 0
 	}
 	t, ok := launch.TextOf(msg.Metadata)
+	if k.spec.Share.On() {
+		k.count(msg, t, ok)
+	}
 	if !ok {
 		return 0
 	}
@@ -219,4 +228,86 @@ func without(text []byte, n int64) []byte {
 
 func streamOutput(stream int, text string) jupyter.Output {
 	return jupyter.Output{Type: jupyter.OutputStream, Name: streamNames[stream], Text: jupyter.TextValue(text)}
+}
+
+// count notes how much of a stream of a shared kernel has come. Where the message does not
+// say, as where threads print across each other, its text is counted.
+func (k *Kernel) count(msg *jupyter.Message, t launch.Text, known bool) {
+	stream, n := t.Stream, t.To-t.From
+	if !known || n == 0 {
+		out, _ := jupyter.OutputFrom(msg)
+		stream, n = max(0, slices.Index(streamNames[:], out.Name)), int64(utf8.RuneCount(out.Text.Inline))
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.outside.stream[stream].come += n
+}
+
+// noteBegun notes what the streams of a shared kernel have taken before a run, and what of
+// it has not come: that is not the run's.
+func (k *Kernel) noteBegun() {
+	if !k.spec.Share.On() || k.outside.file == "" {
+		return
+	}
+	file, err := launch.ReadUnsent(k.outside.file)
+	if err != nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for stream := 1; stream <= 2; stream++ {
+		s := &k.outside.stream[stream]
+		_, s.begun, _ = file.After(stream, 0)
+		s.late = s.begun - s.come // negative where more has come since the file was read
+	}
+}
+
+// takeDropped gives e, which is over, what a shared kernel has dropped at its end, as far
+// as that is still in its file, and says how much of the output is lost.
+func (k *Kernel) takeDropped(e *Execution) {
+	if !k.spec.Share.On() {
+		return
+	}
+	k.mu.Lock()
+	taken := e.ending.Taken
+	k.mu.Unlock()
+	var lost int64
+	for stream := 1; stream <= 2 && len(taken) == 2; stream++ {
+		lost += k.takeEnd(e, stream, taken[stream-1])
+	}
+	if lost > 0 {
+		k.append(e, notice(fmt.Sprintf("%d characters of this run's output are lost, and perhaps displays: another client of the kernel (a console, a notebook) "+
+			"did not read, and the kernel does not wait for it.", lost)))
+	}
+}
+
+// lost is how many of the characters that the stream had taken at the end of a run have
+// not come, without those that had not come at its beginning.
+func (s *outsideStream) lost(taken int64) int64 { return max(0, taken-s.come-max(0, s.late)) }
+
+// takeEnd gives e the end of a stream that has not come and is in the file, and returns
+// how much of the run's text is lost; taken is how much the stream has taken in all.
+func (k *Kernel) takeEnd(e *Execution, stream int, taken int64) (lost int64) {
+	k.mu.Lock()
+	s := &k.outside.stream[stream]
+	lost = s.lost(taken)
+	from := max(s.seen, s.begun)
+	if lost > 0 && taken > from {
+		s.seen, s.taken = taken, max(s.taken, taken)
+	}
+	k.mu.Unlock()
+	if lost == 0 || taken <= from {
+		return lost
+	}
+	file, err := launch.ReadUnsent(k.outside.file)
+	if err != nil {
+		return lost
+	}
+	text, total, _ := file.After(stream, from)
+	runes := []rune(text)
+	text = string(runes[:max(0, int64(len(runes))-max(0, total-taken))]) // what came since is not the run's
+	if text != "" {
+		k.append(e, streamOutput(stream, text))
+	}
+	return max(0, lost-int64(utf8.RuneCountInString(text)))
 }

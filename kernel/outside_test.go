@@ -1,8 +1,14 @@
 package kernel
 
 import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/share"
 )
 
 // TestWhole: characters that the guard's reads have cut are put together again.
@@ -36,6 +42,46 @@ func TestWithout(t *testing.T) {
 	}{{"a\u00e4b", 0, "a\u00e4b"}, {"a\u00e4b", 2, "b"}, {"ab", 5, ""}, {"\xff\xfeb", 2, "b"}} {
 		if got := string(without([]byte(tt.text), tt.n)); got != tt.want {
 			t.Errorf("without(%q, %d) = %q", tt.text, tt.n, got)
+		}
+	}
+}
+
+// TestLost: of a shared kernel's output what has not come is lost, and nothing else is,
+// however threads print across each other.
+func TestLost(t *testing.T) {
+	const known = `{"mce_text":[0,%d,%d]}`
+	at := func(from, to int, text string) [2]string { return [2]string{fmt.Sprintf(known, from, to), text} }
+	unknown := func(text string) [2]string { return [2]string{"{}", text} }
+	for _, test := range []struct {
+		name   string
+		before [][2]string // has come when the run begins
+		begun  int64       // was taken when it begins
+		come   [][2]string
+		taken  int64
+		lost   int64
+	}{
+		{"nothing", nil, 0, nil, 0, 0},
+		{"all", nil, 0, [][2]string{at(0, 3, "abc"), at(3, 5, "de")}, 5, 0},
+		{"the middle", nil, 0, [][2]string{at(0, 3, "abc"), at(8, 9, "z")}, 9, 5},
+		{"the end", nil, 0, [][2]string{at(0, 3, "abc")}, 9, 6},
+		{"of the start", nil, 40, [][2]string{at(40, 43, "abc")}, 43, 0},
+		{"of somebody else's", [][2]string{at(0, 3, "abc")}, 40, [][2]string{at(40, 43, "abc")}, 43, 0},
+		{"on its way", [][2]string{at(0, 3, "abc")}, 5, [][2]string{at(3, 5, "de"), at(5, 6, "f")}, 6, 0},
+		{"threads", nil, 0, [][2]string{unknown("a\u00e4\U0001f40d"), at(3, 4, "b"), at(7, 7, "xyz")}, 7, 0},
+	} {
+		k := newKernel(Spec{Share: share.Offer{KernelName: "python3"}}, slog.New(slog.DiscardHandler))
+		arrive := func(all [][2]string) {
+			for _, m := range all {
+				content, _ := json.Marshal(map[string]string{"name": "stdout", "text": m[1]})
+				k.arrived(&jupyter.Message{Header: jupyter.Header{MsgType: jupyter.MsgStream}, Metadata: json.RawMessage(m[0]), Content: content})
+			}
+		}
+		arrive(test.before)
+		s := &k.outside.stream[1]
+		s.begun, s.late = test.begun, test.begun-s.come
+		arrive(test.come)
+		if got := s.lost(test.taken); got != test.lost {
+			t.Errorf("%s: %d lost, want %d", test.name, got, test.lost)
 		}
 	}
 }

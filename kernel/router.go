@@ -33,8 +33,8 @@ func (k *Kernel) route(name jupyter.Channel, msg *jupyter.Message) {
 	case w != nil:
 		w.take(name, msg)
 	default:
-		if a, ok := k.process.(*attached); ok && name == jupyter.IOPub {
-			a.others(msg)
+		if k.others != nil && name == jupyter.IOPub {
+			k.others.Note(msg, k.codec.Session())
 			return
 		}
 		k.log.Debug("message without a known parent", "channel", name, "type", msg.Header.MsgType)

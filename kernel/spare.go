@@ -103,6 +103,7 @@ func (s *Spare) HandOver(ctx context.Context, spec Spec) (*Kernel, error) {
 	k.info.RecordDir = record.Dir()
 	k.info.Started, k.info.StartupDuration = began, time.Since(began)
 	k.waits.first.Store(true)
+	k.share()
 	k.log.Info("spare kernel handed over", slog.Int("pid", k.info.PID), "session", spec.Session, "generation", spec.Generation, "took", k.info.StartupDuration)
 	return k, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/limits"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/share"
 )
 
 // Host is what the kernels of one server share. Set the fields before the first
@@ -113,6 +114,10 @@ type Spec struct {
 	InterruptByMessage bool
 	// Plan is the sandbox in which it runs, which Start completes; nil is none.
 	Plan *confine.Plan
+
+	// Share offers the kernel to other clients, from when it has answered until it ends.
+	// A spare is offered when it is handed over.
+	Share share.Offer
 
 	// Session, Generation and Environment are noted in the record.
 	Session     string

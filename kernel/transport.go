@@ -114,7 +114,7 @@ func (k *Kernel) command(host *Host, file string) (guard.Spec, error) {
 	if err != nil {
 		return spec, &StartError{Phase: "writing its launcher", Err: err}
 	}
-	options := launch.Options{Sidecar: k.spec.Sidecar, Code: k.spec.Code, NoPrelude: host.PlainPython || k.spec.PlainPython, Pipes: guard.Pipes, Unsent: filepath.Join(k.dir, "unsent")}
+	options := launch.Options{Sidecar: k.spec.Sidecar, Code: k.spec.Code, NoPrelude: host.PlainPython || k.spec.PlainPython, Shared: k.spec.Share.On(), Pipes: guard.Pipes, Unsent: filepath.Join(k.dir, "unsent")}
 	if err := launch.MakeUnsent(options.Unsent); err != nil {
 		k.log.Warn("what the kernel has not sent when it dies will be lost", "err", err)
 		options.Unsent = ""

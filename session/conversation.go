@@ -323,8 +323,8 @@ func (s *Session) dueLocked() (due time.Time, counting bool) {
 		return k.left, true // there is nothing to keep
 	}
 	from := k.left
-	if s.lastUsed.After(from) {
-		from = s.lastUsed
+	if used := s.usedLocked(); used.After(from) {
+		from = used
 	}
 	return from.Add(k.keep), true
 }

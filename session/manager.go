@@ -70,6 +70,9 @@ type Config struct {
 	IdleLimit time.Duration
 	// Unusable is the setting with which no kernel is started, nil for none.
 	Unusable *SettingError
+	// Share is Jupyter's runtime directory, in which the kernels' connection files are put
+	// for other clients; "" for none.
+	Share string
 	// Overs is the file of what is told to clients that come after the end of what was
 	// kept for them. "" where there is only one client.
 	Overs string
@@ -87,6 +90,8 @@ type Manager struct {
 	wg     sync.WaitGroup // preparations, and sessions being ended
 	secret []byte         // of the hashes of variables
 	books  *livenotebook.Books
+
+	sweepShared sync.Once
 
 	mu            sync.Mutex // protects the fields below
 	sessions      map[string]*Session

@@ -10,6 +10,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/share"
 	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
@@ -78,6 +79,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		Generation:  next,
 		Environment: env.Label(),
 		PlainPython: e.request.By.plainPython(),
+		Share:       s.share(env),
 		Command:     env.Command, InterruptByMessage: env.InterruptByMessage(),
 	})
 	if err != nil && env.Command != nil {
@@ -115,6 +117,9 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if notice := pyenv.IPythonDirNotice(env.Vars, work.Path); notice != "" {
 		e.notices = append(e.notices, notice)
 	}
+	if err := k.Info().NotShared; err != nil && !s.alone {
+		e.notices = append(e.notices, "nobody can join this kernel, though SHARE is on: "+err.Error())
+	}
 	e.notices = append(e.notices, env.Warnings...)
 	e.notices = append(e.notices, kept...)
 	return k, nil
@@ -139,6 +144,33 @@ func (s *Session) startKernel(e *Execution, env *pyenv.Environment, place place,
 			return k, []string{confined.Words(c.Sandbox)}, err
 		}
 	}
+}
+
+// share says how other clients find the kernel of the session in env. A fresh run's can
+// be found by nobody.
+func (s *Session) share(env *pyenv.Environment) share.Offer {
+	c := s.manager.config
+	if c.Share == "" {
+		return share.Offer{}
+	}
+	offer := share.Offer{KernelName: "python3"}
+	if env.Command != nil {
+		offer.KernelName = env.Kernelspec.Name
+	}
+	if s.alone {
+		return offer // the same kernel but for that: a spare is as good for both
+	}
+	s.manager.sweepShared.Do(func() {
+		elsewhere.SweepShared(c.Share, func(file string) bool { return kernel.Lives(s.ctx, file) })
+	})
+	name := s.name
+	if c.Owner != "" {
+		name = c.Owner + "." + name
+	}
+	// Code in a sandbox can answer JupyterLab with JavaScript, which would start another
+	// kernel outside: such a kernel is not on offer there.
+	offer.Links = elsewhere.SharedFiles(c.Share, name, c.Sandbox == nil)
+	return offer
 }
 
 // adoptLocked makes k, which has just started for e, the session's kernel. The caller

@@ -149,7 +149,7 @@ func (s *Session) Summary() Summary {
 			sum.State = string(StateWaiting)
 		}
 	} else {
-		sum.Idle = since(s.lastUsed)
+		sum.Idle = since(s.usedLocked())
 	}
 	s.mu.Unlock()
 	if k != nil {
@@ -185,6 +185,15 @@ func (s *Session) asideDoneLocked() {
 	s.watchIdleLocked()
 }
 
+// usedLocked is when the session was used last, by calls or by other clients of its
+// kernel. The caller must hold s.mu.
+func (s *Session) usedLocked() time.Time {
+	if s.kernel != nil && s.kernel.OthersLast().After(s.lastUsed) {
+		return s.kernel.OthersLast()
+	}
+	return s.lastUsed
+}
+
 // expire ends the kernel of a session that has been idle too long. It takes the
 // kernel out of the session before it ends it, under the lock that also guards
 // the queue: a kernel that was given work is never taken, and one that was taken
@@ -195,7 +204,12 @@ func (s *Session) expire() {
 	defer s.mu.Unlock()
 	limit := s.manager.idleLimitNow()
 	busy := s.current != nil || s.queue.len() > 0 || s.aside > 0 // its end counts anew
-	if limit <= 0 || s.closed || busy || s.kernel == nil || time.Since(s.lastUsed) < limit {
+	if limit <= 0 || s.closed || busy || s.kernel == nil {
+		return
+	}
+	if left := limit - time.Since(s.usedLocked()); left > 0 {
+		s.idleTimer.Stop()
+		s.idleTimer = time.AfterFunc(left, s.expire)
 		return
 	}
 	k := s.kernel

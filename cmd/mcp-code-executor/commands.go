@@ -33,7 +33,7 @@ func (a *app) settings(c *cobra.Command) func(string) string {
 
 // commands is the table of commands; help lists them in this order.
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{a.setup(), a.config(), a.doctor(), a.environment(), a.export(), a.history(), a.keep(), a.ps(), a.stop(), a.serveHTTP(), a.tokens(), a.completion(), a.version()}
+	return []*cobra.Command{a.setup(), a.config(), a.doctor(), a.environment(), a.export(), a.history(), a.keep(), a.ps(), a.stop(), a.attach(), a.serveHTTP(), a.tokens(), a.completion(), a.version()}
 }
 
 // root is the server itself, which is what a client starts, and its commands.

@@ -48,6 +48,9 @@ type Options struct {
 	// NoPrelude leaves the display settings of pandas, numpy and matplotlib and
 	// the size of Out as they are.
 	NoPrelude bool
+	// Shared is for a kernel that others connect to: one that reads nothing must not
+	// stop it.
+	Shared bool
 }
 
 // Write makes dir (0700) with launch.py and its package in it, and returns the path
@@ -133,6 +136,9 @@ func Args(python, script, connectionFile string, o Options) []string {
 	}
 	if o.NoPrelude {
 		args = append(args, "--mce-no-prelude")
+	}
+	if o.Shared {
+		args = append(args, "--mce-shared")
 	}
 	return append(args, "-f", connectionFile)
 }

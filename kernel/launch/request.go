@@ -32,6 +32,9 @@ type Reply struct {
 	// [ReadRunning] does.
 	Replaced []string `json:"mce_replaced"`
 	Running  []string `json:"mce_running"`
+	// Taken is how many characters stdout and stderr have taken since the kernel's
+	// start, of a kernel that several clients use.
+	Taken []int64 `json:"mce_taken"`
 }
 
 // Replaced is a stream that the code has put something else in the place of, and

@@ -102,6 +102,7 @@ func New(o Options) *Keeper {
 // keyOf is what two starts must have in common for one to be as good as the other.
 func keyOf(s kernel.Spec) kernel.Spec {
 	s.Session, s.Generation, s.Environment, s.StartTimeout = "", 0, "", 0
+	s.Share.Links = nil
 	return s
 }
 

@@ -124,6 +124,10 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 	if owner != "" {
 		place += "\x00" + owner
 	}
+	share := ""
+	if p.settings.Share {
+		share = p.Provisioner.JupyterRuntimeDir()
+	}
 	p.Sessions = session.NewManager(session.Config{
 		Host:        p.Host,
 		Spares:      p.Spares,
@@ -141,6 +145,7 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 		IdleLimit:   p.settings.IdleLimit,
 		Unusable:    unusable(p.settings),
 		Overs:       overs,
+		Share:       share,
 		Log:         p.Log,
 	})
 	words.Sessions, words.Version, words.Log = p.Sessions, p.version, p.Log
@@ -173,6 +178,18 @@ func unusable(s settings.Settings) *session.SettingError {
 		return nil
 	}
 	return &session.SettingError{Name: p.Name, Value: p.Value, Reason: p.Reason, Fix: p.Fix}
+}
+
+// Shared lists the connection files of the kernels of a session, of all with "", that
+// this user's servers share, in Jupyter's runtime directory.
+func Shared(ctx context.Context, getenv func(string) string, session string) (runtimeDir string, files []string) {
+	runtimeDir = NewProvisioner(getenv, os.Environ, nil, nil).JupyterRuntimeDir()
+	for _, file := range elsewhere.FindShared(runtimeDir, session) {
+		if kernel.Lives(ctx, file) {
+			files = append(files, file)
+		}
+	}
+	return runtimeDir, files
 }
 
 // ProvisionerFor finds environments for a client with variables of its own.

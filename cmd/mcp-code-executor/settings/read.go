@@ -35,6 +35,7 @@ type Settings struct {
 	// RecordLimit is of one run, in bytes; 0 is none.
 	RecordLimit int64
 	Prelude     bool
+	Share       bool          // with other clients of this user
 	IdleLimit   time.Duration // 0 is none
 	Limits      limits.Limits // of each session
 	// SpareKernel is "auto", "on" or "off".

@@ -220,6 +220,12 @@ func firstRows() []Setting {
 			read: readRecordLimit,
 		},
 		{
+			Name: "SHARE", Rights: true, Default: "`off`", Values: "on or off",
+			Does: "on: you can join a session's kernel with jupyter console or JupyterLab",
+			Page: "`on`: you can join a session's kernel with `jupyter console` or JupyterLab ([docs/elsewhere.md](elsewhere.md#join-the-models-kernel))",
+			read: readShare,
+		},
+		{
 			Name: "PRELUDE", Default: "`on`", Values: "on or off",
 			Does: "off: do not change the display settings of IPython, pandas and others",
 			Page: "`off`: do not change the display settings of IPython, pandas, numpy and others, nor the size of `Out` ([what is changed](results.md#what-is-set-in-the-kernel))",

@@ -138,6 +138,14 @@ func readSpareKernel(s *Settings, value string) *Problem {
 	return nil
 }
 
+func readShare(s *Settings, value string) *Problem {
+	s.Share = isOn(value)
+	if s.Share || isOff(value) {
+		return nil
+	}
+	return &Problem{Reason: "is neither on nor off", Effect: "kernels are not shared, as with off", Fix: "SHARE=on or SHARE=off"}
+}
+
 func readIdleLimit(s *Settings, value string) *Problem {
 	if isOff(value) {
 		return nil

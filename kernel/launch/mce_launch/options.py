@@ -8,7 +8,8 @@ PIPES = "--mce-pipes="
 UNSENT = "--mce-unsent="
 CODE = "--mce-code="
 SOURCES = "--mce-sources="
-OURS = (SIDECAR, NO_PRELUDE, PIPES, UNSENT, CODE, SOURCES)
+SHARED = "--mce-shared"
+OURS = (SIDECAR, NO_PRELUDE, PIPES, UNSENT, CODE, SOURCES, SHARED)
 
 
 def arguments(argv):

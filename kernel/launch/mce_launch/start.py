@@ -17,6 +17,7 @@ from . import (
     prelude,
     report,
     runs,
+    shared,
     sources,
     streams,
     textio,
@@ -100,6 +101,8 @@ def main():
         before(app, "init_sockets", "packer", messages.set_packer)
         before(app, "init_sockets", "pieces", messages.split_streams)
         before(app, "init_heartbeat", "nodrop", messages.set_nodrop)
+        if options.SHARED in ours:
+            before(app, "init_sockets", "shared", shared.watch_subscribers)
         before(app, "init_path", "restore-cwd", restore_cwd)
         before(app, "init_shell", "code", lambda app: paths.add_code([code] if code else []))
         if told:
@@ -115,6 +118,8 @@ def main():
             step("prelude", prelude.prelude, app, after)
         step("debugger", quiet_debugger, app)
         runs.follow(app, after)
+        if options.SHARED in ours:
+            step("shared", shared.tell_taken, app)
         step("children", children.forget_ended, app)
         if told:
             step("sources", sources.tell, app, told, code)
