@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -26,7 +27,7 @@ func (r *renderer) traceback(o *jupyter.Output) string {
 	}
 	lines := r.cleanLines(b)
 	if len(lines) == 0 {
-		message := strings.TrimSuffix(o.Ename+": "+o.Evalue, ": ")
+		message := strings.TrimSuffix(cmp.Or(o.Ename, "error")+": "+o.Evalue, ": ") // bash_kernel names none
 		if r.text.endsWith(message) {
 			return "" // it is in stderr, or within what rich has displayed
 		}

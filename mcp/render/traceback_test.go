@@ -117,3 +117,16 @@ func renderError(text string) string {
 	r := Outputs(sequence(o), testBudget(characters, false), Options{ReadOn: "read on"})
 	return r.Blocks[0].Text
 }
+
+// TestErrorWithoutTraceback: the name and the message are all there is, and kernels of
+// other languages leave out even the name.
+func TestErrorWithoutTraceback(t *testing.T) {
+	for _, c := range []struct{ name, value, want string }{
+		{"E", "m", "E: m"}, {"E", "", "E"}, {"", "2", "error: 2"}, {"", "", "error"},
+	} {
+		out := jupyter.Output{Type: jupyter.OutputError, Ename: c.name, Evalue: c.value}
+		if got := strings.TrimSpace(Outputs(sequence(out), testBudget(characters, false), Options{}).Blocks[0].Text); got != c.want {
+			t.Errorf("%q, %q: %q, want %q", c.name, c.value, got, c.want)
+		}
+	}
+}
