@@ -106,7 +106,7 @@ func welcomeWords(w session.Welcome) []string {
 	if w.Taken != nil && w.Default != session.DefaultName {
 		who := "another client"
 		if w.Taken.Client != "" {
-			who += " (" + render.EscapeLine(render.Text(w.Taken.Client, 100)) + ")"
+			who += " (" + oneLine(render.Text(w.Taken.Client, 100)) + ")"
 		}
 		sentences = append(sentences, fmt.Sprintf("calls without a session run in %q, because %q belongs to %s, whose last call was %s; session=%q reaches it",
 			w.Default, session.DefaultName, who, agoOf(w.Taken.Used), session.DefaultName))
@@ -135,13 +135,28 @@ func welcomeWords(w session.Welcome) []string {
 func overWords(o history.Over) string {
 	why := "its server was stopped"
 	if o.Keep > 0 {
-		why = fmt.Sprintf("it was kept for %s after its last use (KEEP)", o.Keep)
+		why = fmt.Sprintf("it was kept for %s after its last use (KEEP)", short(o.Keep))
 	}
 	words := fmt.Sprintf("session %q ended %s, with its variables: %s", o.Session, agoOf(time.Since(o.At)), why)
 	if o.Last != "" {
 		words += fmt.Sprintf(". get_execution id=%s reads its last run, export_session session=%q has the code to build it again", o.Last, o.Session)
 	}
 	return words
+}
+
+// oneLine makes a name or a question, which may have several lines, fit into a sentence.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// short is a duration as a person gives it: 8h, not 8h0m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // backWords tells of one session that was there before.
@@ -152,7 +167,7 @@ func backWords(b session.Back) string {
 	}
 	switch {
 	case b.Prompt != "" || b.State == string(session.StateWaiting):
-		words += fmt.Sprintf("; %s waits for input (%s): send_input answers", b.Running, render.Text(orNothing(strings.TrimSpace(b.Prompt)), 200))
+		words += fmt.Sprintf("; %s waits for input (%s): send_input answers", b.Running, oneLine(render.Text(orNothing(strings.TrimSpace(b.Prompt)), 200)))
 	case b.Running != "":
 		words += fmt.Sprintf("; %s is %s since %s", b.Running, b.State, seconds(b.RunningFor))
 	default:

@@ -129,6 +129,43 @@ func TestKeptSoLong(t *testing.T) {
 	})
 }
 
+// TestKeptOver: what is kept ends when its time is over, not before, each time anew,
+// and nothing is left of it.
+func TestKeptOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, open := gated(t)
+		defer m.Close(t.Context())
+		open()
+		for i := range 20 {
+			keep := time.Duration(i+1) * time.Minute
+			c := m.Join(Client{Keep: keep})
+			for _, name := range []string{"", "work"} {
+				s, err := m.OpenFor(c, name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				execute(t, s, Request{Code: "1", By: c})
+			}
+			synctest.Wait()
+			c.Leave()
+			due := time.Now().Add(keep)
+			if next := m.Expire(time.Now()); !next.Equal(due) {
+				t.Errorf("%s: the next is due at %s, want %s", keep, next, due)
+			}
+			time.Sleep(keep - 1)
+			if m.Expire(time.Now()); m.Idle() || len(m.Sessions()) != 2 {
+				t.Errorf("%s: ended before its time", keep)
+			}
+			time.Sleep(1)
+			next := m.Expire(time.Now())
+			synctest.Wait()
+			if !m.Idle() || len(m.Kept()) != 0 || len(m.kept) != 0 || len(m.defaults) != 0 || !next.IsZero() {
+				t.Errorf("%s: left: %+v, %v, %v, next %s", keep, m.Kept(), m.kept, m.defaults, next)
+			}
+		}
+	})
+}
+
 // TestWelcome: what ended meanwhile is told with its id, and not what was told.
 func TestWelcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
