@@ -18,7 +18,7 @@ type sorted struct {
 	mu    sync.Mutex
 	lines map[string][]string
 	late  func() // delivered of the last answer, when answers are not delivered at once
-	hold  bool
+	hold  bool   // they are not
 }
 
 type sortedStream struct {
@@ -40,7 +40,11 @@ func (s *sortedStream) Ask(line []byte) error   { s.of.put(s.key, string(line));
 func (s *sortedStream) Close()                  { s.of.put(s.key, "closed") }
 func (s *sortedStream) Answer(line []byte, delivered func()) {
 	s.of.put(s.key, string(line))
-	if s.of.late = delivered; !s.of.hold && delivered != nil {
+	s.of.mu.Lock()
+	s.of.late = delivered
+	hold := s.of.hold
+	s.of.mu.Unlock()
+	if !hold && delivered != nil {
 		delivered()
 	}
 }
