@@ -117,7 +117,6 @@ var codeCases = []codeCase{
 // TestCases runs code on one kernel of each version, and asks it after every
 // case whether it still works.
 func TestCases(t *testing.T) {
-	t.Parallel()
 	each(t, func(t *testing.T, python string) {
 		k := start(t, newHost(t), python)
 		old := isOld(k)

@@ -243,7 +243,6 @@ func TestInterrupt(t *testing.T) {
 // TestFlood: what is printed arrives complete and in order, in pieces that no
 // reader has to fear.
 func TestFlood(t *testing.T) {
-	t.Parallel()
 	k := start(t, newHost(t), pythons(t)[0])
 	const lines = 5_000
 	_, output := k.run(fmt.Sprintf("for i in range(%d): print(i, flush=True)", lines))
