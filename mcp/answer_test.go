@@ -83,3 +83,31 @@ func TestEndLines(t *testing.T) {
 func TestFitNothing(t *testing.T) {
 	fit(t.Context(), nil)
 }
+
+// TestOneAnswer: what a form holds is one line for input(), and nothing that is no
+// text is taken for an empty one.
+func TestOneAnswer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		content any
+		line    string
+		isLine  bool
+	}{
+		{map[string]any{"answer": "Ada"}, "Ada", true},
+		{map[string]any{"answer": "two\r\nlines\n"}, "two lines ", true},
+		{map[string]any{"answer": 100_000_000.0}, "100000000", true},
+		{map[string]any{"answer": 0.5}, "0.5", true},
+		{map[string]any{"answer": true}, "true", true},
+		{map[string]any{"answer": nil}, "", true},
+		{map[string]any{}, "", true},
+		{nil, "", true},
+		{map[string]any{"answer": []any{"a"}}, "", false},
+		{map[string]any{"answer": map[string]any{"a": "b"}}, "", false},
+		{"yes", "", false},
+		{[]any{"yes"}, "", false},
+	} {
+		if line, isLine := oneAnswer(c.content); line != c.line || isLine != c.isLine {
+			t.Errorf("%v: %q, %v, want %q, %v", c.content, line, isLine, c.line, c.isLine)
+		}
+	}
+}

@@ -161,10 +161,7 @@ func (t *tools) give(ctx context.Context, e *session.Execution, question int, an
 	}
 	switch {
 	case answer.Action == mcp.ElicitationResponseActionAccept:
-		if err := e.Answer(oneAnswer(answer.Content)); err != nil {
-			return []string{"giving the answer: " + explain(err)}, true
-		}
-		return nil, true
+		return t.accept(ctx, e, answer.Content, took)
 	case took < fastestPerson:
 		return []string{t.unasked(ctx, fmt.Sprintf("it answered %q within %s", answer.Action, seconds(took)))}, false
 	case answer.Action != mcp.ElicitationResponseActionDecline:
@@ -181,11 +178,31 @@ func (t *tools) give(ctx context.Context, e *session.Execution, question int, an
 	return nil, false // the line about what stopped it says so
 }
 
+// accept gives the code the line of a form that was sent, and says when nobody can have
+// typed it.
+func (t *tools) accept(ctx context.Context, e *session.Execution, content any, took time.Duration) (notes []string, again bool) {
+	line, isLine := oneAnswer(content)
+	if !isLine {
+		return []string{t.unasked(ctx, "its form holds no text")}, false
+	}
+	if err := e.Answer(line); err != nil {
+		return []string{"giving the answer: " + explain(err)}, true
+	}
+	if line == "" && took < fastestPerson {
+		notes = []string{fmt.Sprintf("the code got an empty line: the client sent the form within %s, faster than a person", seconds(took))}
+	}
+	return notes, true
+}
+
 // oneAnswer is what input() gets for a form's content: one line, empty when the
-// field is absent, for forms leave out what is empty.
-func oneAnswer(content any) string {
-	fields, _ := content.(map[string]any)
-	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(arguments.Plain(fields[answerID]))
+// field is absent, for forms leave out what is empty. A list or an object is none.
+func oneAnswer(content any) (line string, isLine bool) {
+	fields, isObject := content.(map[string]any)
+	switch fields[answerID].(type) {
+	case []any, map[string]any:
+		return "", false
+	}
+	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(arguments.Plain(fields[answerID])), isObject || content == nil
 }
 
 func (t *tools) sendInput() tool {

@@ -46,6 +46,8 @@ func TestRefusedForms(t *testing.T) {
 		{"decline at once", "print('got', input('name? '))", 0, action("decline"), nil, "the client showed nobody the question"},
 		{"error", "print('got', input('name? '))", 0, nil, &rpcError{Code: -32601, Message: "Method not found"}, "Method not found"},
 		{"closed by a person", "print('got', input('name? '))", slow, action("cancel"), nil, "closed without an answer"},
+		{"a list", "print('got', input('name? '))", 0, map[string]any{"action": "accept", "content": map[string]any{"answer": []any{"a"}}}, nil, "the client showed nobody the question (its form holds no text)"},
+		{"no form", "print('got', input('name? '))", 0, map[string]any{"action": "accept", "content": "yes"}, nil, "its form holds no text"},
 		{"debugger", "breakpoint()\nprint('got c')", 0, action("decline"), nil, "the client showed nobody the question"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -98,11 +100,14 @@ func TestAnsweredForms(t *testing.T) {
 		{map[string]any{}, "''"},
 		{nil, "''"},
 		{map[string]any{"answer": 5}, "'5'"},
+		{map[string]any{"answer": 100_000_000}, "'100000000'"},
 		{map[string]any{"answer": "two\nlines"}, "'two lines'"},
 	} {
 		forms, result = 0, map[string]any{"action": "accept", "content": test.content}
 		if r := p.run("print('got', repr(input('Press Enter to continue')))"); !strings.Contains(r.text(), "got "+test.want) || forms != 1 {
 			t.Errorf("%v: %d forms, %s", test.content, forms, r.text())
+		} else if told := strings.Contains(r.text(), "[note: the code got an empty line"); told != (test.want == "''") {
+			t.Errorf("%v: that nobody can have typed it is told: %v\n%s", test.content, told, r.text())
 		}
 	}
 	forms, result = 0, action("decline")
