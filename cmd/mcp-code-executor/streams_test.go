@@ -18,6 +18,8 @@ func TestKernelsOutputWays(t *testing.T) {
 			{"Tee", tee + "sys.stdout = Tee(sys.stdout)\nprint('one')", []string{"one"}, []string{"no output"}},
 			{"the run after it", "print('two')", []string{"two"}, []string{"late output", "no output"}},
 			{"restored", "sys.stdout = sys.__stdout__\nprint('three')", []string{"three"}, []string{"late output", "no output"}},
+			{"buffered", "import io\nold = sys.stdout\nsys.stdout = io.TextIOWrapper(open(1, 'wb', closefd=False), write_through=True)\nprint('four')", []string{"four"}, []string{"no output"}},
+			{"put back while it holds text", "print('five')\nsys.stdout = old", []string{"five"}, []string{"no output"}},
 			{"fileno", "subprocess.run(['echo', 'x'], stdout=sys.stdout)\nprint('-')\nos.write(sys.stderr.fileno(), b'y\\n');", []string{"x", "-", "[stderr]", "y"}, []string{"no output"}},
 			{"in order", "print('a')\nprint('b', file=sys.stderr)\nprint('c')\nos.write(1, b'd\\n')\nprint('e')", []string{"a", "[stderr]", "b", "[stdout]", "c", "d", "e"}, nil},
 			{"traceback on request", "def place():\n    faulthandler.dump_traceback()\nplace()", []string{"[stderr]", "Current thread", "line 2 in place", "line 3 in <module>"}, []string{"IPython", "ipykernel/", "mce_launch", "\nThread "}},

@@ -19,13 +19,30 @@ def install():
 
     def careful(self, channel):
         stream = getattr(sys, channel, None)
+        own = "write" in getattr(stream, "__dict__", ())
         try:
             stream.write = stream.write
         except Exception:  # None, a number, an object of the user's: a cell would not even begin
             return contextlib.nullcontext()
         if output and hasattr(stream, "_mce_last"):
             return replaced(stream, noting(self, output, KINDS[channel], stream))
-        return tee(self, channel)
+        return foreign(tee(self, channel), channel, stream, own)
+
+    @contextlib.contextmanager
+    def foreign(noted, channel, stream, own):
+        """A stream of the user's is left as it was found: with a write of its own it
+        holds itself, and what it has not written yet is written nobody knows when."""
+        try:
+            with noted:
+                yield
+        finally:
+            try:
+                if not own:
+                    vars(stream).pop("write", None)
+                if getattr(sys, channel, None) is not stream:
+                    stream.flush()
+            except Exception:
+                pass  # it has no flush, or none that works, or is some odd object
 
     @contextlib.contextmanager
     def replaced(stream, write):
