@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -168,6 +169,7 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 	e.start, e.tail = pos, k.record.Tail()
 	k.mu.Unlock()
 	if err := k.send(msg); err != nil {
+		k.unsent(e)
 		k.unregister(e)
 		return nil, fmt.Errorf("%w: %w", ErrDead, err)
 	}
@@ -196,6 +198,21 @@ func (k *Kernel) register(e *Execution) error {
 	k.executions[e.msgID] = e
 	k.wg.Add(1) // until Finish or unregister; Close, which sets closed first, waits for it
 	return nil
+}
+
+// unsent ends in the record what the kernel never got: a run without an end is taken
+// for one that its server died during. Of a notebook earlier cells may have run.
+func (k *Kernel) unsent(e *Execution) {
+	k.mu.Lock()
+	ran := slices.ContainsFunc(k.finished, func(cell *Execution) bool { return cell.id == e.id })
+	k.mu.Unlock()
+	outcome := "not run"
+	if ran {
+		outcome = string(OutcomeDied)
+	}
+	if _, err := k.record.End(e.id, record.End{Outcome: outcome, Ended: time.Now()}); err != nil {
+		k.log.Warn("recording the end", "err", err)
+	}
 }
 
 func (k *Kernel) unregister(e *Execution) {

@@ -31,6 +31,14 @@ func Scripted(ctx context.Context, t *testing.T, peer *kerneltest.Kernel) (*Kern
 	return k, k.ready(ctx)
 }
 
+// CutOff takes a kernel's shell channel away, as a death does that nobody has noticed
+// yet; restore gives it back.
+func CutOff(k *Kernel) (restore func()) {
+	shell := k.channels[jupyter.Shell]
+	delete(k.channels, jupyter.Shell)
+	return func() { k.channels[jupyter.Shell] = shell }
+}
+
 // Known counts the executions and the waiters a kernel still routes to.
 func Known(k *Kernel) (executions, waiters int) {
 	k.mu.Lock()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/kerneltest"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 )
 
 // inBubble runs a test on a well-behaved kernel in memory.
@@ -168,6 +169,22 @@ func TestEnds(t *testing.T) {
 		}
 		if k.Probe(t.Context(), time.Minute) {
 			t.Error("a dead kernel answers")
+		}
+	})
+	inBubble(t, "before it is noticed", func(t *testing.T, k *testKernel, _ *kerneltest.Kernel) {
+		defer kernel.CutOff(k.Kernel)()
+		if _, err := k.Execute(kernel.Request{ID: "x-1", Code: "1"}); !errors.Is(err, kernel.ErrDead) {
+			t.Errorf("a dead kernel took code: %v", err)
+		}
+		// Its server did not die during it.
+		reader, err := record.Open(k.Record().Dir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close()
+		runs := reader.Outline(0).Runs
+		if len(runs) != 1 || runs[0].Exec != "x-1" || !runs[0].Ended {
+			t.Errorf("%+v", runs)
 		}
 	})
 	inBubble(t, "exit", func(t *testing.T, k *testKernel, _ *kerneltest.Kernel) {
