@@ -22,28 +22,26 @@ class AfterImport:
             sys.meta_path.insert(0, self)
 
     def find_spec(self, name, path=None, target=None):
-        functions = self.functions.pop(name, None)
-        if functions is None:
+        if name not in self.functions:
             return None
-        if not self.functions and self in sys.meta_path:
-            sys.meta_path.remove(self)
         for finder in list(sys.meta_path):
             if finder is self or not hasattr(finder, "find_spec"):
                 continue
             spec = finder.find_spec(name, path, target)
             if spec is not None:
-                step("import", self.watch, spec.loader, name, functions)
+                step("import", self.watch, spec.loader, name)
                 return spec
-        for function in functions:  # it may be installed later
-            self.add(name, function)
-        return None
+        return None  # it may be installed later
 
-    def watch(self, loader, name, functions):
+    def watch(self, loader, name):
         original = loader.exec_module
 
         def exec_module(module):
             del loader.exec_module
             original(module)
+            functions = self.functions.pop(name, ())  # not before: many only ask where it is
+            if not self.functions and self in sys.meta_path:
+                sys.meta_path.remove(self)
             for function in functions:
                 step("import " + name, function, module)
 
