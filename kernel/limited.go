@@ -152,7 +152,9 @@ func (k *Kernel) confine(host *Host, info jupyter.ConnectionInfo, command *guard
 	if err != nil {
 		return nil, fmt.Errorf("trying the sandbox: %w", err)
 	}
-	full.Check.Unix = append(full.Check.Unix, baits[0].Addr().String())
+	if full.CutsSockets() {
+		full.Check.Unix = append(full.Check.Unix, baits[0].Addr().String())
+	}
 	if !full.Network {
 		full.Check.TCP = baits[1].Addr().String()
 	}

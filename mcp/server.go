@@ -81,7 +81,7 @@ const (
 
 func (c *Config) instructions() string {
 	own := strings.TrimRight(instructions, "\n")
-	if c.Sessions != nil && c.Sessions.Sandbox() != "" {
+	if c.Sessions != nil && c.Sessions.Sandboxed() {
 		own = strings.TrimSuffix(own, "There is no sandbox.") + "A sandbox limits what it can write, read and reach; the first answer says how."
 	}
 	switch {

@@ -236,9 +236,12 @@ func (m *Manager) Killed() (ago time.Duration, prefixes []string) { return m.mar
 // StateDir is where records and claimed ids are kept.
 func (m *Manager) StateDir() string { return m.config.StateDir }
 
+// Sandboxed reports whether there is a sandbox.
+func (m *Manager) Sandboxed() bool { return m.config.Sandbox != nil }
+
 // Sandbox says what code may do, "" where there is no sandbox.
 func (m *Manager) Sandbox() string {
-	if m.config.Sandbox == nil {
+	if !m.Sandboxed() {
 		return ""
 	}
 	return m.config.Sandbox.Describe()

@@ -126,7 +126,8 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 }
 
 // startKernel starts a kernel, in the sandbox that is set, and returns sentences about
-// that. What the sandbox hides can go while it is made: then it is made once more.
+// that. What the sandbox hides can go while it is made: then it is made once more, as
+// when bubblewrap turns out not to work.
 func (s *Session) startKernel(e *Execution, env *pyenv.Environment, place place, spec kernel.Spec) (*kernel.Kernel, []string, error) {
 	c := s.manager.config
 	if c.Sandbox == nil {
@@ -140,7 +141,7 @@ func (s *Session) startKernel(e *Execution, env *pyenv.Environment, place place,
 		}
 		spec.Plan, spec.Env = confined.Plan, confined.Env
 		k, err := kernel.Start(e.ctx, c.Host, spec)
-		if _, refused := errors.AsType[*confine.Refused](err); !refused || !again {
+		if _, refused := errors.AsType[*confine.Refused](err); !refused || !c.Sandbox.Fallback(err) && !again {
 			return k, []string{confined.Words(c.Sandbox)}, err
 		}
 	}

@@ -28,6 +28,11 @@ type attempt struct {
 	private string
 	// open: it is not stopped, for this reason.
 	open string
+	// landlock: Landlock, in the place of bubblewrap, does not stop it, for this reason.
+	landlock string
+	// locked: Landlock stops it by making the working directory one that can only be
+	// read, and not where SANDBOX_WRITE names it.
+	locked bool
 }
 
 // attemptGroup is a part of the page's table.
@@ -81,8 +86,8 @@ func attempts() []attemptGroup {
 			{name: "move a file of the project out", code: `(work / "a").write_text("x"); os.rename(work / "a", home / "a")`},
 			{name: "remove a file", code: `(home / "gone").unlink()`},
 			{name: "make a directory", code: `(home / "dir").mkdir()`},
-			{name: "change a file's mode", code: `os.chmod(home / "notes", 0o600)`},
-			{name: "change a file's times", code: `os.utime(home / "notes")`},
+			{name: "change a file's mode", code: `os.chmod(home / "notes", 0o600)`, landlock: "Landlock knows no modes and times"},
+			{name: "change a file's times", code: `os.utime(home / "notes")`, landlock: "Landlock knows no modes and times"},
 			{name: "hard-link a file into the project, to write there", code: `os.link(home / "notes", work / "hard"); (work / "hard").write_text("x")`},
 			{name: "write through a symbolic link in the project", code: `link(home / "notes").write_text("x")`},
 			{name: "write through a link to a directory", code: `(link(home) / "new2").write_text("x")`},
@@ -97,14 +102,14 @@ func attempts() []attemptGroup {
 			{name: "a file in `/tmp` that others see", code: `open(TMP, "w").write("x")`, private: "tmp"},
 		}},
 		{"What programs outside would run or believe", []attempt{
-			{name: "a hook in `.git/hooks`", code: `(work / ".git/hooks/pre-commit").write_text("x")`},
-			{name: "`.git/config`", code: `open(work / ".git/config", "a").write("x")`},
-			{name: "another `.git` in its place", code: `os.rename(work / ".git", work / "git2"); os.rename(work / "git2", work / ".git")`},
-			{name: "`.mcp.json`", code: `(work / ".mcp.json").write_text("{}")`},
-			{name: "another `.mcp.json` in its place", code: `(work / "b").write_text("{}"); os.replace(work / "b", work / ".mcp.json")`},
-			{name: "`.vscode/tasks.json`", code: `(work / ".vscode/tasks.json").write_text("{}")`},
-			{name: "`.claude/settings.json`", code: `(work / ".claude/settings.json").write_text("{}")`},
-			{name: "`sitecustomize` in the project's environment", code: `(work / ".venv/sitecustomize.py").write_text("x")`},
+			{name: "a hook in `.git/hooks`", code: `(work / ".git/hooks/pre-commit").write_text("x")`, locked: true},
+			{name: "`.git/config`", code: `open(work / ".git/config", "a").write("x")`, locked: true},
+			{name: "another `.git` in its place", code: `os.rename(work / ".git", work / "git2"); os.rename(work / "git2", work / ".git")`, locked: true},
+			{name: "`.mcp.json`", code: `(work / ".mcp.json").write_text("{}")`, locked: true},
+			{name: "another `.mcp.json` in its place", code: `(work / "b").write_text("{}"); os.replace(work / "b", work / ".mcp.json")`, locked: true},
+			{name: "`.vscode/tasks.json`", code: `(work / ".vscode/tasks.json").write_text("{}")`, locked: true},
+			{name: "`.claude/settings.json`", code: `(work / ".claude/settings.json").write_text("{}")`, locked: true},
+			{name: "`sitecustomize` in the project's environment", code: `(work / ".venv/sitecustomize.py").write_text("x")`, locked: true},
 			{name: "a `.pth` in the kernel's environment", code: `pathlib.Path(SITE, "x.pth").write_text("x")`},
 			{name: "the kernel's `python`", code: `p = pathlib.Path(PREFIX, "bin", "python"); t = os.readlink(p); p.unlink(); p.symlink_to(t)`},
 			{name: "`activate.d` in the kernel's environment", code: `pathlib.Path(PREFIX, "etc/conda/activate.d").mkdir(parents=True)`},
@@ -141,15 +146,15 @@ func attempts() []attemptGroup {
 			{name: "a raw socket", code: `socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)`, root: true},
 			{name: "a packet socket", code: `socket.socket(socket.AF_PACKET, socket.SOCK_RAW)`, root: true},
 			{name: "a socket to the host of a virtual machine", code: `socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)`, maybe: true},
-			{name: "the session's D-Bus", code: `connect(socket.AF_UNIX, RUNTIME + "/bus")`},
-			{name: "docker in the home directory", code: `connect(socket.AF_UNIX, str(home / ".docker/run/docker.sock"))`},
-			{name: "a socket anywhere in the home directory", code: `connect(socket.AF_UNIX, str(home / "app/socket"))`},
-			{name: "a socket in `/tmp`", code: `connect(socket.AF_UNIX, TMPSOCKET)`},
+			{name: "the session's D-Bus", code: `connect(socket.AF_UNIX, RUNTIME + "/bus")`, landlock: "only Landlock 9 cuts off sockets with a path"},
+			{name: "docker in the home directory", code: `connect(socket.AF_UNIX, str(home / ".docker/run/docker.sock"))`, landlock: "only Landlock 9 cuts off sockets with a path"},
+			{name: "a socket anywhere in the home directory", code: `connect(socket.AF_UNIX, str(home / "app/socket"))`, landlock: "only Landlock 9 cuts off sockets with a path"},
+			{name: "a socket in `/tmp`", code: `connect(socket.AF_UNIX, TMPSOCKET)`, landlock: "only Landlock 9 cuts off sockets with a path"},
 			{name: "an abstract socket", code: `connect(socket.AF_UNIX, "\0" + ABSTRACT)`},
 		}},
 		{"Other processes and the system", []attempt{
 			{name: "signals to the server", code: `os.kill(SERVER, 0)`},
-			{name: "see the server", code: `os.stat(f"/proc/{SERVER}")`},
+			{name: "see the server", code: `os.stat(f"/proc/{SERVER}")`, landlock: "there is one list of processes; what is in them is closed"},
 			{name: "the server's memory by `/proc/PID/mem`", code: `open(f"/proc/{SERVER}/mem", "rb").close()`},
 			{name: "the guard's memory by `/proc/PID/mem`", code: `open(f"/proc/{os.getppid()}/mem", "rb").close()`},
 			{name: "ptrace of the server", code: `call(101, 0x4206, SERVER, 0, 0)`, amd64: true},
@@ -268,7 +273,20 @@ func echo(t *testing.T) int {
 // "" where it worked.
 func (s *stage) try(t *testing.T, settings ...string) map[string]string {
 	t.Helper()
-	p := launch(t, append(s.settings, settings...)...)
+	return s.tryIn(t, launch(t, append(s.settings, settings...)...))
+}
+
+// withoutBubblewrap is a command for [launchMounted].
+const withoutBubblewrap = "for f in /usr/bin/bwrap /bin/bwrap /usr/local/bin/bwrap; do if [ -f $f ]; then mount --bind /dev/null $f; fi; done"
+
+// tryLandlock is try where there is no bubblewrap.
+func (s *stage) tryLandlock(t *testing.T, settings ...string) map[string]string {
+	t.Helper()
+	return s.tryIn(t, launchMounted(t, withoutBubblewrap, append(append(s.settings, "SANDBOX=workspace", "SANDBOX_ALLOW_PARTIAL=on"), settings...)...))
+}
+
+func (s *stage) tryIn(t *testing.T, p *program) map[string]string {
+	t.Helper()
 	s.names["SERVER"] = p.cmd.Process.Pid
 	code := map[string]string{}
 	paths := map[string]string{"shm": s.names["SHM"].(string), "tmp": s.names["TMP"].(string)}
@@ -327,6 +345,14 @@ func needsBubblewrap(t *testing.T) {
 
 const sandboxPage = "../../docs/sandbox.md"
 
+// needsLandlock leaves the test out where the system has none, or an old one.
+func needsLandlock(t *testing.T) {
+	t.Helper()
+	if abi := confine.LandlockABI(); abi < 6 || abi >= confine.WholeABI {
+		testneeds.Skip(t, testneeds.Landlock, fmt.Sprintf("its version here is %d", abi))
+	}
+}
+
 // TestSandboxAttempts: each attempt of the table in docs/sandbox.md works without a
 // sandbox, and is stopped in one unless the table says otherwise. -update writes it.
 func TestSandboxAttempts(t *testing.T) {
@@ -334,20 +360,18 @@ func TestSandboxAttempts(t *testing.T) {
 	needsBubblewrap(t)
 	open := newStage(t).try(t)
 	confined := newStage(t).try(t, "SANDBOX=workspace")
-	for _, g := range attempts() {
-		for _, a := range g.attempts {
-			without, tried := open[a.name]
-			if !tried {
-				continue
-			}
-			if without != "" && !a.maybe {
-				t.Errorf("%s: does not work without a sandbox either: %s", a.name, without)
-			}
-			if stopped := confined[a.name] != ""; stopped != (a.open == "") {
-				t.Errorf("%s: stopped %v, with %q", a.name, stopped, confined[a.name])
-			}
+	eachAttempt(func(a attempt) {
+		without, tried := open[a.name]
+		if !tried {
+			return
 		}
-	}
+		if without != "" && !a.maybe {
+			t.Errorf("%s: does not work without a sandbox either: %s", a.name, without)
+		}
+		if stopped := confined[a.name] != ""; stopped != (a.open == "") {
+			t.Errorf("%s: stopped %v, with %q", a.name, stopped, confined[a.name])
+		}
+	})
 	page, err := os.ReadFile(sandboxPage)
 	if err != nil {
 		t.Fatal(err)
@@ -362,20 +386,58 @@ func TestSandboxAttempts(t *testing.T) {
 	}
 }
 
+// TestLandlockAttempts: each attempt of the table where Landlock takes bubblewrap's place.
+// In a project that can be written to, all are as the table says; in one that holds
+// protected names, what would change these is stopped.
+func TestLandlockAttempts(t *testing.T) {
+	t.Parallel()
+	needsLandlock(t)
+	writable := newStage(t)
+	results := writable.tryLandlock(t, "SANDBOX_WRITE="+writable.work)
+	locked := newStage(t).tryLandlock(t)
+	eachAttempt(func(a attempt) {
+		result, tried := results[a.name]
+		if !tried {
+			return
+		}
+		if stopped := result != ""; stopped != (a.open == "" && a.landlock == "" && !a.locked) && !a.maybe {
+			t.Errorf("%s: stopped %v, with %q", a.name, stopped, result)
+		}
+		if a.locked && locked[a.name] == "" {
+			t.Errorf("%s: not stopped in a directory that can only be read", a.name)
+		}
+	})
+}
+
+func eachAttempt(visit func(attempt)) {
+	for _, g := range attempts() {
+		for _, a := range g.attempts {
+			visit(a)
+		}
+	}
+}
+
 // attemptsTable is the table of the page.
 func attemptsTable() string {
 	var b strings.Builder
 	for _, g := range attempts() {
-		fmt.Fprintf(&b, "\n| %s | |\n|---|---|\n", g.title)
+		fmt.Fprintf(&b, "\n| %s | bubblewrap | Landlock |\n|---|---|---|\n", g.title)
 		for _, a := range g.attempts {
-			result := "stopped"
+			result, landlock := "stopped", "stopped"
 			switch {
 			case a.open != "":
 				result = "**not stopped**: " + a.open
+				landlock = result
 			case a.private != "":
 				result = "stopped: it is a directory of the sandbox's own"
 			}
-			fmt.Fprintf(&b, "| %s | %s |\n", a.name, result)
+			switch {
+			case a.landlock != "":
+				landlock = "**not stopped**: " + a.landlock
+			case a.locked:
+				landlock = "stopped: the directory can only be read. **Not stopped** where `SANDBOX_WRITE` names it"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", a.name, result, landlock)
 		}
 	}
 	return b.String()

@@ -25,7 +25,7 @@ type Check struct {
 // Open is what a sandbox does not stop although it should: why nothing was started.
 type Open struct{ What string }
 
-func (e *Open) Error() string { return "the sandbox does not stop " + e.What }
+func (e *Open) Error() string { return "the sandbox " + notStopped + " " + e.What }
 
 // Try tries it all and returns an *[Open] for the first thing that is not stopped.
 func (c Check) Try() error {

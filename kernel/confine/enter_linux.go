@@ -20,20 +20,16 @@ func Enter(c Check) error {
 	if err := c.Try(); err != nil {
 		return err
 	}
-	return loadFilter()
+	return loadFilter(filter(), unix.SECCOMP_FILTER_FLAG_TSYNC)
 }
-
-// scopeABI is the version of Landlock that cuts off abstract unix sockets (Linux 6.12).
-const scopeABI = 6
 
 // Abstract returns nil where the system can cut a process off from abstract unix
 // sockets of others, though it shares their network.
 func Abstract() error {
-	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno != 0 {
-		return fmt.Errorf("this system has no Landlock (%w)", errno)
-	}
-	if abi < scopeABI {
+	switch abi := LandlockABI(); {
+	case abi == 0:
+		return errors.New("this system has no Landlock")
+	case abi < scopeABI:
 		return fmt.Errorf("the Landlock of this system is version %d, and 6 (Linux 6.12) is needed", abi)
 	}
 	return nil
@@ -45,24 +41,17 @@ func scopeAbstract() error {
 	if err := Abstract(); err != nil {
 		return err
 	}
-	attr := unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
-	if errno != 0 {
-		return fmt.Errorf("cutting off abstract sockets: %w", errno)
+	set, err := newRuleset(unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET})
+	if err != nil {
+		return err
 	}
-	defer unix.Close(int(fd))
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("cutting off abstract sockets: %w", err)
-	}
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); errno != 0 {
-		return fmt.Errorf("cutting off abstract sockets: %w", errno)
-	}
-	return nil
+	defer unix.Close(set)
+	return restrictSelf(set)
 }
 
-// loadFilter puts the filter before every thread of this process.
-func loadFilter() error {
-	filter := filter()
+// loadFilter puts a filter before this thread; the flag SECCOMP_FILTER_FLAG_TSYNC puts
+// it before all of the process.
+func loadFilter(filter []unix.SockFilter, flags uintptr) error {
 	if filter == nil {
 		return errors.New("there is no filter of system calls for this processor")
 	}
@@ -70,7 +59,7 @@ func loadFilter() error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("filtering system calls: %w", err)
 	}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&program)))
 	if errno != 0 {
 		return fmt.Errorf("filtering system calls: %w", errno)
 	}

@@ -15,4 +15,16 @@ func Abstract() error { return errSystem }
 // Seal does nothing: no sandbox was made.
 func Seal() error { return nil }
 
+// LandlockABI is 0: only Linux has Landlock.
+func LandlockABI() int { return 0 }
+
+// Thread is never made: only Linux has Landlock.
+type Thread struct{}
+
+// Confine refuses: only Linux has Landlock.
+func (Plan) Confine() (*Thread, error) { return nil, errSystem }
+
+// Do calls f.
+func (t *Thread) Do(f func()) { f() }
+
 func reaches(int) bool { return false }

@@ -60,41 +60,86 @@ func families() []uint32 {
 	return []uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK}
 }
 
+// refusedAlone are those that namespaces of its own make harmless: without them they
+// reach other programs of the person's.
+func refusedAlone() []uint32 {
+	return []uint32{
+		unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SHMCTL, unix.SYS_SEMGET, unix.SYS_SEMOP, unix.SYS_SEMCTL, unix.SYS_SEMTIMEDOP,
+		unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV, unix.SYS_MSGCTL, unix.SYS_MQ_OPEN, unix.SYS_MQ_UNLINK,
+	}
+}
+
+// namespaces are the flags of clone that make some.
+const namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+
+func errno(e unix.Errno) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(e)}
+}
+
+func allow() unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}
+}
+
+func load(offset uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
+}
+
+// skip passes over n instructions unless the loaded value is k.
+func skip(k uint32, n uint8) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: k, Jf: n}
+}
+
 // filter is the program that judges each system call; nil for a processor without one.
 // It allows what it does not name: what protects is the sandbox, this closes its gaps.
 func filter() []unix.SockFilter {
+	return newFilter(refused(), absent(), families(), []unix.SockFilter{errno(unix.EAFNOSUPPORT)})
+}
+
+// filterAlone is filter where there are no namespaces. Without network no socket of it
+// can be made.
+func filterAlone(network bool) []unix.SockFilter {
+	families, otherwise := families(), []unix.SockFilter{errno(unix.EAFNOSUPPORT)}
+	if !network {
+		// libzmq aborts its process on any other error of its look for interfaces.
+		families, otherwise = []uint32{unix.AF_UNIX}, []unix.SockFilter{skip(unix.AF_NETLINK, 1), errno(unix.EOPNOTSUPP), errno(unix.EACCES)}
+	}
+	// The flags of clone3 lie in memory, where a filter cannot look.
+	f := newFilter(append(refused(), refusedAlone()...), append(absent(), unix.SYS_CLONE3), families, otherwise)
+	if f == nil {
+		return nil
+	}
+	return append(f[:len(f)-1],
+		skip(unix.SYS_CLONE, 4), load(dataArgument),
+		unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: namespaces, Jf: 1}, errno(unix.EPERM), allow(),
+		// The limits of other processes.
+		skip(unix.SYS_PRLIMIT64, 4), load(dataArgument), skip(0, 1), allow(), errno(unix.EPERM),
+		allow())
+}
+
+// newFilter refuses system calls, has others as absent, and lets sockets of some families
+// be made; otherwise is what comes of the others, and ends. Its last instruction allows
+// the rest.
+func newFilter(refused, absent, families []uint32, otherwise []unix.SockFilter) []unix.SockFilter {
 	arch := architecture()
 	if arch == 0 {
 		return nil
 	}
-	errno := func(e uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | e}
-	}
-	load := func(offset uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
-	}
-	// skip passes over n instructions unless the loaded value is k.
-	skip := func(k uint32, n uint8) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: k, Jf: n}
-	}
-	allow := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}
-
 	// System calls of another set have other numbers: none of them.
-	f := []unix.SockFilter{load(dataArch), {Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: arch, Jt: 1}, errno(uint32(unix.EPERM)), load(dataNumber)}
+	f := []unix.SockFilter{load(dataArch), {Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: arch, Jt: 1}, errno(unix.EPERM), load(dataNumber)}
 	if runtime.GOARCH == "amd64" {
-		f = append(f, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K, K: x32, Jf: 1}, errno(uint32(unix.EPERM)))
+		f = append(f, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K, K: x32, Jf: 1}, errno(unix.EPERM))
 	}
-	for _, number := range refused() {
-		f = append(f, skip(number, 1), errno(uint32(unix.EPERM)))
+	for _, number := range refused {
+		f = append(f, skip(number, 1), errno(unix.EPERM))
 	}
-	for _, number := range absent() {
-		f = append(f, skip(number, 1), errno(uint32(unix.ENOSYS)))
+	for _, number := range absent {
+		f = append(f, skip(number, 1), errno(unix.ENOSYS))
 	}
 	// Typing into a terminal that is not the sandbox's.
-	f = append(f, skip(unix.SYS_IOCTL, 6), load(dataArgument+8), skip(unix.TIOCSTI, 1), errno(uint32(unix.EPERM)), skip(unix.TIOCLINUX, 1), errno(uint32(unix.EPERM)), allow)
-	f = append(f, skip(unix.SYS_SOCKET, uint8(2+2*len(families()))), load(dataArgument))
-	for _, family := range families() {
-		f = append(f, skip(family, 1), allow)
+	f = append(f, skip(unix.SYS_IOCTL, 6), load(dataArgument+8), skip(unix.TIOCSTI, 1), errno(unix.EPERM), skip(unix.TIOCLINUX, 1), errno(unix.EPERM), allow())
+	f = append(f, skip(unix.SYS_SOCKET, uint8(1+2*len(families)+len(otherwise))), load(dataArgument))
+	for _, family := range families {
+		f = append(f, skip(family, 1), allow())
 	}
-	return append(f, errno(uint32(unix.EAFNOSUPPORT)), allow)
+	return append(append(f, otherwise...), allow())
 }

@@ -11,12 +11,16 @@ import (
 // there. Everything that it does not name can be read and not changed. It is plain
 // data; see [Plan.With] for a copy with more in it.
 type Plan struct {
-	// Program is bubblewrap, an absolute path.
+	// Program is bubblewrap, an absolute path. Without it Landlock keeps the plan, as
+	// its version ABI can ([Gaps]).
 	Program string
+	ABI     int
 	// Write can be changed, with all that lies below.
 	Write []string
-	// Protect cannot be changed, though they lie in a directory of Write.
-	Protect []string
+	// Protect cannot be changed, though they lie in a directory of Write. Landlock cannot
+	// do that: Protect is empty there, Locked are directories that for this reason are
+	// not in Write, and Unprotected is what lies in directories of Write all the same.
+	Protect, Locked, Unprotected []string
 	// Read can be read, though they lie in a place that is hidden or empty.
 	Read []string
 	// Hide can neither be read nor changed. They win over all others, but for
@@ -29,6 +33,9 @@ type Plan struct {
 	Temporary []string
 	// Private is a directory for this sandbox alone. Its owner removes it.
 	Private string
+	// Moved are variables that name places in the first of Temporary, and Split are
+	// directories of which new entries are to be hidden, both for Landlock.
+	Moved, Split []string
 	// Network is the person's network, abstract unix sockets excepted. Without it
 	// there is only a loopback interface of the sandbox's own.
 	Network bool
@@ -42,6 +49,12 @@ func (p Plan) With(write, read []string) Plan {
 	p.Read = slices.Concat(p.Read, read)
 	return p
 }
+
+// CutsSockets reports whether unix sockets that have a path are cut off.
+func (p Plan) CutsSockets() bool { return p.Program != "" || p.ABI >= WholeABI }
+
+// CutsSignals reports whether processes outside are out of reach.
+func (p Plan) CutsSignals() bool { return p.Program != "" || p.ABI >= scopeABI }
 
 // mount is one of the sandbox's mounts.
 type mount struct {

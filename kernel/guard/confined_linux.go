@@ -15,8 +15,10 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 )
 
-// sandbox is one around a guard, which is its process 1. A nil one is none.
+// sandbox is one around a guard, which is its process 1, or one that the guard makes
+// around its kernel. A nil one is none.
 type sandbox struct {
+	own   bool   // the guard makes it
 	words *words // what the program that makes it, or the guard, has said
 	guard int    // the guard's process id, as seen from here; 0 while unknown
 }
@@ -30,6 +32,9 @@ func sandboxEnv() []string { return []string{"PATH=/usr/bin:/bin", "LC_ALL=C"} }
 // options, with the kernel's variables in them, go through another, as everybody can
 // read command lines.
 func (p *Process) startConfined(plan confine.Plan, reports *os.File) error {
+	if plan.Program == "" {
+		return p.startLandlocked(plan, reports)
+	}
 	program, options, err := confinedFiles(plan, p.cmd.Dir, p.cmd.Env)
 	if err != nil {
 		p.commands.Close()
@@ -51,11 +56,39 @@ func (p *Process) startConfined(plan confine.Plan, reports *os.File) error {
 		[]string{plan.Program, "--args", strconv.Itoa(first + 1), "--", "/proc/self/fd/" + strconv.Itoa(first), "guard", checkFlag, string(check)},
 		p.cmd.Args[2:])
 	p.cmd.Env, p.cmd.Dir = sandboxEnv(), "/"
-	p.sandbox = &sandbox{words: &words{next: p.cmd.Stderr}}
+	p.sandbox = &sandbox{}
+	p.hear()
+	return p.start(reports)
+}
+
+// hear keeps what is said on stderr.
+func (p *Process) hear() {
+	p.sandbox.words = &words{next: p.cmd.Stderr}
 	if p.cmd.Stdout != nil && p.cmd.Stdout == p.cmd.Stderr {
 		p.cmd.Stdout = p.sandbox.words // one pipe for both, so that lines do not mix
 	}
 	p.cmd.Stderr = p.sandbox.words
+}
+
+// startLandlocked starts the guard that p.cmd describes; it confines what it starts. The
+// plan goes through an open file: it can be longer than an argument may be.
+func (p *Process) startLandlocked(plan confine.Plan, reports *os.File) error {
+	text, err := json.Marshal(plan)
+	var file *os.File
+	if err == nil {
+		file, err = memoryFile("plan", string(text))
+	}
+	if err != nil {
+		p.commands.Close()
+		reports.Close()
+		return err
+	}
+	defer file.Close()
+	p.cmd.Args = slices.Insert(p.cmd.Args, 2, landlockFlag, strconv.Itoa(3+len(p.cmd.ExtraFiles)))
+	p.cmd.ExtraFiles = append(p.cmd.ExtraFiles, file)
+	p.cmd.Env = plan.Environ(p.cmd.Env)
+	p.sandbox = &sandbox{own: true}
+	p.hear()
 	return p.start(reports)
 }
 
@@ -64,22 +97,30 @@ func confinedFiles(plan confine.Plan, dir string, env []string) (program, option
 	if program, err = os.Open("/proc/self/exe"); err != nil {
 		return nil, nil, fmt.Errorf("opening this program's own file: %w", err)
 	}
-	fd, err := unix.MemfdCreate("options", unix.MFD_CLOEXEC)
+	options, err = memoryFile("options", strings.Join(plan.Options(dir, env), "\x00")+"\x00")
 	if err != nil {
 		program.Close()
-		return nil, nil, fmt.Errorf("making a sandbox's options: %w", err)
-	}
-	options = os.NewFile(uintptr(fd), "options")
-	_, err = io.WriteString(options, strings.Join(plan.Options(dir, env), "\x00")+"\x00")
-	if err == nil {
-		_, err = options.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		program.Close()
-		options.Close()
-		return nil, nil, fmt.Errorf("writing a sandbox's options: %w", err)
+		return nil, nil, err
 	}
 	return program, options, nil
+}
+
+// memoryFile is an open file, without a place on a disk, that holds text.
+func memoryFile(name, text string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("making a sandbox's %s: %w", name, err)
+	}
+	file := os.NewFile(uintptr(fd), name)
+	_, err = io.WriteString(file, text)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("writing a sandbox's %s: %w", name, err)
+	}
+	return file, nil
 }
 
 // refused is err, the end of a guard that has started nothing, with what was said.
@@ -93,6 +134,9 @@ func (s *sandbox) refused(err error) error {
 // outside finds the numbers outside of the sandbox of its guard and of the kernel,
 // whose number inside is known. top is the process that made the sandbox.
 func (s *sandbox) outside(top, inside int) (guard, kernel int) {
+	if s.own {
+		return top, inside
+	}
 	for _, pid := range scanChildrenOf(top) {
 		if pidInside(pid) == 1 {
 			guard = pid

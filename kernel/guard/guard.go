@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,6 +36,9 @@ const (
 	limitsFlag = "-limits"
 	// checkFlag precedes what is tried in a sandbox, as JSON.
 	checkFlag = "-check"
+	// landlockFlag precedes the number of an open file with a plan, as JSON, that
+	// the guard is to keep itself.
+	landlockFlag = "-landlock"
 )
 
 // task is what a guard is told to do.
@@ -43,7 +47,9 @@ type task struct {
 	helper   bool
 	progress string
 	held     limits.Held
-	check    *confine.Check // nil without a sandbox
+	check    *confine.Check  // of the sandbox that this process is in; nil for none
+	plan     *confine.Plan   // that this process is to keep; nil for none
+	thread   *confine.Thread // that starts the program; nil for this one
 }
 
 // readTask reads a guard's arguments.
@@ -67,6 +73,12 @@ func readTask(args []string) (t task, ok bool) {
 			if json.Unmarshal([]byte(value), t.check) != nil {
 				return t, false
 			}
+		case landlockFlag:
+			var err error
+			if t.plan, err = readPlan(value); err != nil {
+				fmt.Fprintln(os.Stderr, "guard:", err)
+				return t, false
+			}
 		default:
 			return t, false
 		}
@@ -77,6 +89,21 @@ func readTask(args []string) (t task, ok bool) {
 	}
 	t.argv = args[1:]
 	return t, true
+}
+
+// readPlan reads a plan from the open file with this number, and closes it.
+func readPlan(number string) (*confine.Plan, error) {
+	fd, err := strconv.Atoi(number)
+	if err != nil || fd < 3 {
+		return nil, fmt.Errorf("no plan of a sandbox: file %q", number)
+	}
+	f := os.NewFile(uintptr(fd), "plan")
+	defer f.Close()
+	plan := new(confine.Plan)
+	if err := json.NewDecoder(f).Decode(plan); err != nil {
+		return nil, fmt.Errorf("reading the plan of a sandbox: %w", err)
+	}
+	return plan, nil
 }
 
 // Main is the guard process: it runs the program after the "--" of args, and

@@ -48,13 +48,11 @@ func run(t task) int {
 	prepare()
 	k := &kernelProcess{held: t.held}
 	in, reports := os.Stdin, &reports{w: os.Stdout}
-	if t.check != nil {
-		if err := confine.Enter(*t.check); err != nil {
-			fmt.Fprintln(os.Stderr, err) // without a report: the server takes this for the reason
-			return 1
-		}
+	err := t.confine()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err) // without a report: the server takes this for the reason
+		return 1
 	}
-	var err error
 	if t.helper {
 		in, reports.w = inherited(3), inherited(4)
 		k.pid, err = t.start(os.Environ(), []uintptr{0, 1, 2})
@@ -202,10 +200,28 @@ func (k *kernelProcess) startKernel(t task, reports *reports, progress *progress
 	return pid, nil
 }
 
-// start starts the program in a session and process group of its own. In a sandbox
-// this process is sealed first, which exec undoes for the program.
-func (t task) start(env []string, files []uintptr) (pid int, err error) {
+// confine makes the sandbox that is left to this process, or completes the one it is in.
+func (t *task) confine() (err error) {
+	if t.plan != nil {
+		t.thread, err = t.plan.Confine()
+		return err
+	}
 	if t.check != nil {
+		return confine.Enter(*t.check)
+	}
+	return nil
+}
+
+// start is fork on the thread that is confined.
+func (t task) start(env []string, files []uintptr) (pid int, err error) {
+	t.thread.Do(func() { pid, err = t.fork(env, files) })
+	return pid, err
+}
+
+// fork starts the program in a session and process group of its own. In a sandbox
+// this process is sealed first, which exec undoes for the program.
+func (t task) fork(env []string, files []uintptr) (pid int, err error) {
+	if t.check != nil || t.plan != nil {
 		if err := confine.Seal(); err != nil {
 			return 0, err
 		}

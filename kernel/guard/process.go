@@ -211,7 +211,7 @@ func (p *Process) start(reports *os.File) error {
 	err := errNoGuard
 	switch {
 	case os.Getenv(guardEnv) != "":
-	case p.sandbox != nil:
+	case p.cmd.Path != "": // of bubblewrap, which starts the guard
 		err = p.reaper.Start(p.cmd)
 	default:
 		err = p.reaper.startGuard(p.cmd)

@@ -29,6 +29,8 @@ const (
 	SSHServer = "ssh-server"
 	// Bubblewrap is the need for bwrap, and for user namespaces.
 	Bubblewrap = "bubblewrap"
+	// Landlock is the need for Linux's Landlock, of a version that a test is for.
+	Landlock = "landlock"
 	// OtherUser is the need for root, who can give files to another user.
 	OtherUser = "other-user"
 )

@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 )
@@ -12,6 +14,8 @@ import (
 type Box struct {
 	Rules Rules
 	Place Place // without working directory, storage and environment
+
+	broken atomic.Pointer[confine.Refused] // why bubblewrap does not work; nil while it may
 }
 
 // Confined is what is to be started in a sandbox.
@@ -19,6 +23,8 @@ type Confined struct {
 	Plan *confine.Plan
 	Env  []string
 	Left int // how many variables code does not get
+
+	place Place
 }
 
 // Kernel is the sandbox of a kernel whose variables were to be env. pythons are the
@@ -27,7 +33,7 @@ func (b *Box) Kernel(workDir, storage string, env, pythons []string) (Confined, 
 	if b == nil {
 		return Confined{Env: env}, nil
 	}
-	place := b.Place
+	place := b.place()
 	place.WorkDir, place.Storage = workDir, storage
 	place.Pythons = append(pythons, pythonPath(env)...)
 	plan, err := b.Rules.Plan(place)
@@ -35,7 +41,7 @@ func (b *Box) Kernel(workDir, storage string, env, pythons []string) (Confined, 
 		return Confined{}, err
 	}
 	kept, left := b.Rules.Variables(env)
-	return Confined{&plan, kept, left}, nil
+	return Confined{&plan, kept, left, place}, nil
 }
 
 // pythonPath are the directories of PYTHONPATH. Those that are no environment are read
@@ -62,7 +68,7 @@ func (c Confined) Words(b *Box) string {
 	if b == nil {
 		return ""
 	}
-	words := "sandbox " + b.Describe()
+	words := "sandbox " + b.describe(c.place, *c.Plan)
 	if c.Left > 0 {
 		words += fmt.Sprintf("; %d of the server's variables, named like credentials, are not passed on (SANDBOX_ENV)", c.Left)
 	}
@@ -74,27 +80,34 @@ func (b *Box) Describe() string {
 	if b == nil {
 		return "off"
 	}
-	r := b.Rules
-	if r.Wrong != "" {
+	if b.Rules.Wrong != "" {
 		return "wrong setting: nothing runs"
 	}
-	words := string(r.Level) + " (bubblewrap): "
-	if r.Level == Workspace {
-		words += "code can write in the working directory, the code storage and a private /tmp"
-		if len(r.Write) > 0 {
-			words += ", and in " + strings.Join(r.Write, ", ")
-		}
-	} else {
-		words += "code can write in a private /tmp only"
+	place := b.place()
+	plan, err := b.Rules.Plan(place)
+	if refused, ok := errors.AsType[*confine.Refused](err); ok {
+		return string(b.Rules.Level) + ": nothing runs: " + refused.Reason
 	}
-	words += "; it cannot read keys, passwords, browsers' and clients' files"
+	return b.describe(place, plan)
+}
+
+// describe is Describe for a plan in a place.
+func (b *Box) describe(place Place, plan confine.Plan) string {
+	r := b.Rules
+	name, gaps := r.describePlan(plan, place.NoBubblewrap)
+	words := name + ": " + r.places(place, plan) + "; it cannot read keys, passwords, browsers' and clients' files"
 	switch {
-	case r.Network == NetworkOn && confine.Abstract() != nil:
-		return words + "; the network is on, abstract unix sockets are not stopped (partial)"
+	case r.Network == NetworkOn && plan.Program != "" && confine.Abstract() != nil:
+		words += "; the network is on, abstract unix sockets are not stopped (partial)"
 	case r.Network == NetworkOn:
-		return words + "; the network is on"
+		words += "; the network is on"
+	default:
+		words += "; the network is off"
 	}
-	return words + "; the network is off"
+	if gaps != "" {
+		words += "; " + gaps
+	}
+	return words
 }
 
 // Hint says of an exception what it may owe to the sandbox, "" for nothing.
@@ -106,6 +119,10 @@ func (b *Box) Hint(ename, evalue string) string {
 	switch {
 	case strings.Contains(evalue, "Read-only file system"):
 		return "the sandbox stops writing there; " + person + "SANDBOX_WRITE names more directories"
+	case strings.Contains(evalue, "out of pty devices"): // IPython's !command
+		return "the sandbox has no terminals; use subprocess, or " + person + "SANDBOX_WRITE=" + terminals
+	case ename == "PermissionError" && b.Rules.Network != NetworkOn && !strings.Contains(evalue, "'"): // no path: a socket, it may be
+		return "the sandbox may have stopped this; " + person + "SANDBOX_READ, SANDBOX_WRITE or SANDBOX_NETWORK=on"
 	case ename == "PermissionError":
 		return "the sandbox may have stopped this; " + person + "SANDBOX_READ or SANDBOX_WRITE"
 	case b.Rules.Network == NetworkOn:

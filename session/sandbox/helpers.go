@@ -19,7 +19,7 @@ type Helper struct {
 // Look is the sandbox of a program that looks at an environment or a project, and runs
 // what lies there: it changes nothing and reaches nobody.
 func (b *Box) Look(h Helper) (Confined, error) {
-	place := b.Place
+	place := b.place()
 	place.Pythons = h.environments()
 	plan, err := b.Rules.Look(place)
 	if err != nil {
@@ -35,8 +35,11 @@ func (b *Box) Look(h Helper) (Confined, error) {
 // in its caches. An environment that code can change would run that code with the
 // network: only those that a person has named are installed into.
 func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
-	place := b.Place
+	place := b.place()
 	place.Pythons = h.environments()
+	if _, err := b.Rules.means(place); err != nil {
+		return Confined{}, err
+	}
 	rules := b.Rules
 	rules.Network, rules.Partial = NetworkOn, true
 	rules.Read = append(slices.Clone(rules.Read), installerFiles(place.Home)...)
@@ -45,6 +48,10 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 		return Confined{}, err
 	}
 	code := existing(append([]string{place.WorkDir, place.Storage}, rules.Write...)...)
+	unprotected, err := b.unprotected(place)
+	if err != nil {
+		return Confined{}, err
+	}
 	for _, dir := range existing(h.environments()...) {
 		switch {
 		case !isEnvironment(dir):
@@ -52,6 +59,9 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 		case below(dir, code) && !below(dir, existing(named...)):
 			return Confined{}, &confine.Refused{Reason: dir + " lies where code can write: with a sandbox nothing is installed there",
 				Next: "name it in VENV_PATH, UV_VENV_PATH or CONDA_ENV_NAME in the client's configuration, or use an environment elsewhere"}
+		case below(dir, unprotected):
+			return Confined{}, &confine.Refused{Reason: dir + " lies where code can write, and only bubblewrap could protect it there: nothing is installed",
+				Next: "install bubblewrap, take the directory out of SANDBOX_WRITE, or use an environment elsewhere"}
 		}
 		plan.Write = append(plan.Write, dir)
 		plan.Check.Write = slices.DeleteFunc(plan.Check.Write, func(checked string) bool { return checked == dir })
@@ -60,11 +70,22 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 	return h.confined(plan, installerVariables(rules, h.Env), 0), nil
 }
 
+// unprotected are the directories that code can write to, where what they hold is not
+// protected from it.
+func (b *Box) unprotected(place Place) ([]string, error) {
+	place.Pythons = nil // those of code's kernels may be others
+	plan, err := b.Rules.Plan(place)
+	if err != nil || plan.Program != "" {
+		return nil, err
+	}
+	return plan.Write, nil
+}
+
 func (h Helper) confined(plan confine.Plan, env []string, left int) Confined {
 	plan.Private = h.Private
 	plan.Read = append(plan.Read, existing(h.Dir)...)
 	plan.Read = append(plan.Read, existing(h.named()...)...)
-	return Confined{&plan, env, left}
+	return Confined{Plan: &plan, Env: env, Left: left}
 }
 
 // named are paths that the command line and an installer's variables name: files of ours

@@ -25,6 +25,10 @@ type Place struct {
 	Pythons []string
 	// Path are the directories in which programs are found.
 	Path []string
+	// Landlock is the version of Landlock that this system has, 0 for none.
+	Landlock int
+	// NoBubblewrap is why bubblewrap is not to be used; nil to look for it.
+	NoBubblewrap *confine.Refused
 	// Bus is the address of the person's session bus, "" if unknown.
 	Bus string
 }
@@ -43,6 +47,11 @@ func (r Rules) Plan(p Place) (confine.Plan, error) {
 			continue
 		case err != nil:
 			return plan, refused("%s cannot be written to: %v", dir, err)
+		case real == sharedMemory, real == terminals:
+			if plan.Program == "" { // bubblewrap makes others in their place
+				plan.Write = append(plan.Write, real)
+			}
+			continue
 		}
 		if err := r.judge(p, real); err != nil {
 			return plan, err
@@ -59,6 +68,9 @@ func (r Rules) Plan(p Place) (confine.Plan, error) {
 		}
 	}
 	plan.Protect = unique(plan.Protect)
+	if plan.Program == "" {
+		return plan, r.lock(&plan)
+	}
 	plan.Check.Write = append(plan.Check.Write, directories(plan.Protect)...)
 	return plan, nil
 }
@@ -75,12 +87,12 @@ func (r Rules) base(p Place) (confine.Plan, error) {
 	if err := r.err(); err != nil {
 		return confine.Plan{}, err
 	}
-	program, err := confine.Find(p.Path, append([]string{p.WorkDir, p.Storage}, r.Write...))
+	plan, err := r.means(p)
 	if err != nil {
-		return confine.Plan{}, err
+		return plan, err
 	}
-	plan := confine.Plan{Program: program, Network: r.Network == NetworkOn}
-	if plan.Network {
+	plan.Network = r.Network == NetworkOn
+	if plan.Network && plan.Program != "" {
 		if err := confine.Abstract(); err == nil {
 			plan.Check.Abstract = true
 		} else if !r.Partial {
@@ -96,13 +108,28 @@ func (r Rules) base(p Place) (confine.Plan, error) {
 		plan.Read = append(plan.Read, home)
 	}
 	plan.Read = append(plan.Read, existing(r.Read...)...)
-	plan.Hide = r.hidden(p)
+	plan.Hide = r.hidden(p, plan.Program != "")
 	plan.Check.Read = slices.Clone(plan.Hide)
 	plan.Check.Write = existing("/", p.Home, "/etc")
-	plan.Check.Unix = busSockets(p)
-	plan.Check.Process = os.Getpid()
+	if plan.CutsSockets() {
+		plan.Check.Unix = busSockets(p)
+	}
+	if plan.CutsSignals() {
+		plan.Check.Process = os.Getpid()
+	}
+	if plan.Program == "" {
+		plan.Moved, plan.Split = moved(), besideSecrets(p.Home)
+		plan.Check.Write = append(plan.Check.Write, slices.DeleteFunc(existing(temporary, sharedMemory), func(dir string) bool { return slices.Contains(r.Write, dir) })...)
+	}
 	return plan, nil
 }
+
+// Without bubblewrap there are only those of all programs of a person, so that
+// SANDBOX_WRITE has to name them.
+const (
+	sharedMemory = "/dev/shm" // of multiprocessing's locks too
+	terminals    = "/dev/pts"
+)
 
 func refused(format string, values ...any) error {
 	return &confine.Refused{Reason: fmt.Sprintf(format, values...), Next: "set WORK_DIR to the directory of a project, or correct SANDBOX_WRITE"}
@@ -135,8 +162,9 @@ func (r Rules) judge(p Place, dir string) error {
 	return nil
 }
 
-// hidden are the secrets that are there, without what SANDBOX_READ names.
-func (r Rules) hidden(p Place) []string {
+// hidden are the secrets that are there, without what SANDBOX_READ names, and sockets
+// where hiding them keeps from connecting.
+func (r Rules) hidden(p Place, sockets bool) []string {
 	var paths []string
 	for _, name := range secrets() {
 		paths = append(paths, filepath.Join(p.Home, filepath.FromSlash(name)))
@@ -145,8 +173,11 @@ func (r Rules) hidden(p Place) []string {
 	read := existing(r.Read...)
 	paths = slices.DeleteFunc(paths, func(path string) bool { return slices.Contains(read, path) })
 	paths = append(paths, existing(r.Deny...)...)
-	seen := existing(append([]string{p.Home, p.WorkDir, p.Storage}, slices.Concat(r.Write, r.Read)...)...)
-	return withoutThoseBelow(unique(append(paths, listening(p, seen)...)))
+	if sockets {
+		seen := existing(append([]string{p.Home, p.WorkDir, p.Storage}, slices.Concat(r.Write, r.Read)...)...)
+		paths = append(paths, listening(p, seen)...)
+	}
+	return withoutThoseBelow(unique(paths))
 }
 
 // protectedIn are the names in dir that must not be changed. A link is none: what it

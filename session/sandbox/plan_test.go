@@ -173,6 +173,8 @@ func TestHint(t *testing.T) {
 	for _, test := range []struct{ ename, evalue, want string }{
 		{"OSError", "[Errno 30] Read-only file system: '/x'", "SANDBOX_WRITE"},
 		{"PermissionError", "[Errno 13] Permission denied: '/x'", "SANDBOX_READ"},
+		{"PermissionError", "[Errno 13] Permission denied", "SANDBOX_NETWORK=on"},
+		{"OSError", "out of pty devices", "SANDBOX_WRITE=/dev/pts"},
 		{"gaierror", "[Errno -3] Temporary failure in name resolution", "SANDBOX_NETWORK=on"},
 		{"ConnectionError", "Network is unreachable", "SANDBOX_NETWORK=on"},
 		{"ValueError", "x", ""},

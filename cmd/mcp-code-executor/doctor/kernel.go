@@ -46,7 +46,7 @@ func (d *doctor) checkKernel(ctx context.Context, env *pyenv.Environment) {
 	}
 	d.report.ok("kernel", "%s started and ran code within %.1f s", which, time.Since(begun).Seconds())
 	if words := d.parts.Sessions.Sandbox(); words != "" {
-		d.report.ok("sandbox", "%s. Writing outside, reading what is hidden, the person's sockets and a port were tried in the kernel's place, and failed", words)
+		d.report.ok("sandbox", "%s. What it is to stop was tried in the kernel's place, and failed", words)
 	}
 	for _, notice := range out.notices {
 		if strings.HasPrefix(notice, "sandbox ") {

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
@@ -33,14 +34,16 @@ func newBox(getenv func(string) string, s settings.Settings, p Places) *sandbox.
 		Sockets:   []string{getenv("XDG_RUNTIME_DIR")},
 		Temporary: getenv("TMPDIR"),
 		Path:      h.PathDirs(),
+		Landlock:  confine.LandlockABI(),
 		Bus:       getenv("DBUS_SESSION_BUS_ADDRESS"),
 	}}
 }
 
 // confinedRunner starts helper programs in sandboxes.
 type confinedRunner struct {
-	reaper  *guard.Reaper
-	confine func(sandbox.Helper) (sandbox.Confined, error)
+	reaper   *guard.Reaper
+	confine  func(sandbox.Helper) (sandbox.Confined, error)
+	fallback func(error) bool // whether to try again by another means
 }
 
 // Run is that of [host.Runner].
@@ -50,12 +53,17 @@ func (r confinedRunner) Run(ctx context.Context, cmd *exec.Cmd) error {
 		return err
 	}
 	defer os.RemoveAll(private)
-	confined, err := r.confine(sandbox.Helper{Argv: cmd.Args, Env: cmd.Environ(), Dir: cmd.Dir, Private: private})
-	if err != nil {
-		return err
+	helper := sandbox.Helper{Argv: cmd.Args, Env: cmd.Environ(), Dir: cmd.Dir, Private: private}
+	for {
+		confined, err := r.confine(helper)
+		if err != nil {
+			return err
+		}
+		cmd.Env = confined.Env
+		if err := r.reaper.RunConfined(ctx, cmd, confined.Plan); !r.fallback(err) {
+			return err
+		}
 	}
-	cmd.Env = confined.Env
-	return r.reaper.RunConfined(ctx, cmd, confined.Plan)
 }
 
 // confineHelpers has the programs that h starts run in sandboxes.
@@ -70,6 +78,6 @@ func confineHelpers(h *host.Host, box *sandbox.Box, runner host.Runner, s settin
 			named = append(named, absolute(h.ExpandHome(path)))
 		}
 	}
-	h.Looker = confinedRunner{reaper, box.Look}
-	h.Runner = confinedRunner{reaper, func(helper sandbox.Helper) (sandbox.Confined, error) { return box.Install(helper, h.DataDir, named) }}
+	h.Looker = confinedRunner{reaper, box.Look, box.Fallback}
+	h.Runner = confinedRunner{reaper, func(helper sandbox.Helper) (sandbox.Confined, error) { return box.Install(helper, h.DataDir, named) }, box.Fallback}
 }
