@@ -1,7 +1,6 @@
 package render
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -27,7 +26,10 @@ func (r *renderer) traceback(o *jupyter.Output) string {
 	}
 	lines := r.cleanLines(b)
 	if len(lines) == 0 {
-		message := strings.TrimSuffix(cmp.Or(o.Ename, "error")+": "+o.Evalue, ": ") // bash_kernel names none
+		message := strings.TrimSuffix(o.Ename+": "+o.Evalue, ": ")
+		if o.Ename == "" && o.Evalue != "" { // bash_kernel names none
+			message = "error: " + o.Evalue
+		}
 		if r.text.endsWith(message) {
 			return "" // it is in stderr, or within what rich has displayed
 		}

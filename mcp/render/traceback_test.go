@@ -122,7 +122,7 @@ func renderError(text string) string {
 // other languages leave out even the name.
 func TestErrorWithoutTraceback(t *testing.T) {
 	for _, c := range []struct{ name, value, want string }{
-		{"E", "m", "E: m"}, {"E", "", "E"}, {"", "2", "error: 2"}, {"", "", "error"},
+		{"E", "m", "E: m"}, {"E", "", "E"}, {"", "2", "error: 2"}, {"", "", "[error without a message]"},
 	} {
 		out := jupyter.Output{Type: jupyter.OutputError, Ename: c.name, Evalue: c.value}
 		if got := strings.TrimSpace(Outputs(sequence(out), testBudget(characters, false), Options{}).Blocks[0].Text); got != c.want {
