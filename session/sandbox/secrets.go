@@ -10,7 +10,7 @@ func secrets() []string {
 		".git-credentials", ".config/git/credentials", ".config/gh", ".config/hub", ".config/glab-cli", ".config/op", ".1password", ".password-store", ".local/share/keyrings",
 		".config/doctl", ".config/rclone", ".terraform.d/credentials.tfrc.json", ".terraformrc", ".vault-token", ".config/containers", ".local/share/containers",
 		".cargo/credentials", ".cargo/credentials.toml", ".gem/credentials", ".config/pip", ".pip", ".condarc", ".config/uv/credentials", ".local/share/uv/credentials",
-		".kaggle", ".huggingface", ".cache/huggingface/token", ".cache/huggingface/stored_tokens", ".config/wandb", ".databrickscfg", ".snowflake", ".modal.toml", ".s3cfg", ".boto", ".oci",
+		".local/share/jupyter/runtime", ".kaggle", ".huggingface", ".cache/huggingface/token", ".cache/huggingface/stored_tokens", ".config/wandb", ".databrickscfg", ".snowflake", ".modal.toml", ".s3cfg", ".boto", ".oci",
 		".bash_history", ".zsh_history", ".python_history", ".psql_history", ".lesshst", ".local/share/fish/fish_history", ".Xauthority", ".ICEauthority",
 		// Browsers and mail.
 		".mozilla", ".thunderbird", ".config/google-chrome", ".config/chromium", ".config/BraveSoftware", ".config/microsoft-edge", ".config/vivaldi", ".config/opera",
