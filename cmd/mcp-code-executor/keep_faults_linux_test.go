@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -217,6 +218,61 @@ func TestKeepFullDisk(t *testing.T) {
 	p.start()
 	p.shakeHands()
 	has(t, p.call("list_sessions", nil), "[note: KEEP has no effect, so sessions end with this server: ", "no space left on device")
+}
+
+// TestKeepNoUnixSockets: where a sandbox forbids unix sockets the front serves by
+// itself, and says so once.
+func TestKeepNoUnixSockets(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t)
+	p := prepare(t, k.settings...)
+	p.under = nounix(t)
+	p.start()
+	p.shakeHands()
+	has(t, p.call("list_sessions", nil), "[note: KEEP has no effect, so sessions end with this server: ", "operation not permitted")
+	if r := p.call("list_sessions", nil); strings.Contains(r.text(), "[note: ") {
+		t.Errorf("told again: %s", r.text())
+	}
+	if pids := k.backgrounds(); len(pids) != 0 {
+		t.Errorf("background servers: %v", pids)
+	}
+}
+
+// TestKeepCleaned: while code runs, something removes every directory there is, the
+// kernels' own too. The run goes on, and the next client finds the same server, in
+// which a new session starts.
+func TestKeepCleaned(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t, inVenv(t)...)
+	p := k.client()
+	r := p.run("from ipykernel.kernelapp import IPKernelApp\nprint(IPKernelApp.instance().connection_file)")
+	_, file, _ := strings.Cut(r.rest(), "mce-")
+	file, _, _ = strings.Cut("/tmp/mce-"+file, ".json")
+	gate := filepath.Join(k.home, "gate")
+	r = p.call("execute_code", args{"code": fmt.Sprintf("import os, time\nwhile not os.path.exists(%q): time.sleep(0.01)\nprint('to its end')", gate), "wait_seconds": 0.2})
+	id, server := r.field("id"), k.backgrounds()
+	for _, dir := range []string{filepath.Dir(filepath.Dir(file)), filepath.Dir(k.address().Socket), k.place()} {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			t.Fatalf("%s: %v", dir, err)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.cmd.Process.Kill()
+	k.until("the address is there again", func() bool { files, _ := filepath.Glob(filepath.Join(k.place(), "*.json")); return len(files) == 1 })
+	p = k.client()
+	has(t, p.call("list_sessions", nil), `session "default" was kept: generation 1; `+id+" is running since ")
+	if r := p.call("execute_code", args{"code": "6 * 7", "session": "new"}); !strings.HasPrefix(r.text(), "[ok | ") || !strings.HasSuffix(r.text(), ": 42") {
+		t.Errorf("a new session: %s", r.text())
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	has(t, p.call("get_execution", args{"id": id}), "[ok | ", "to its end")
+	if now := k.backgrounds(); len(server) != 1 || !slices.Equal(now, server) {
+		t.Errorf("background servers %v, before %v", now, server)
+	}
 }
 
 // nobody is a user who is not the tests'.

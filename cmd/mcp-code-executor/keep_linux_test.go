@@ -275,8 +275,8 @@ func (k *keeper) fronts() (pids []int) {
 	return pids
 }
 
-// TestMatrixKeep: 52 restarts, and 200 fronts killed with an answer that they had not
-// handed on.
+// TestMatrixKeep: 52 restarts, 200 fronts killed with an answer that they had not
+// handed on, and the end of what is kept, three times.
 func TestMatrixKeep(t *testing.T) {
 	testneeds.All(t)
 	t.Run("restarts", func(t *testing.T) {
@@ -286,6 +286,13 @@ func TestMatrixKeep(t *testing.T) {
 	t.Run("undelivered", func(t *testing.T) {
 		t.Parallel()
 		undelivered(t, newKeeper(t, inVenv(t)...), 200)
+	})
+	t.Run("over", func(t *testing.T) {
+		t.Parallel()
+		k := newKeeper(t, append(inVenv(t), "KEEP=1s")...)
+		for range 3 {
+			over(t, k)
+		}
 	})
 	t.Run("doctor", func(t *testing.T) {
 		t.Parallel()
@@ -312,16 +319,8 @@ func TestKeepOver(t *testing.T) {
 		p.wait(10 * time.Second)
 		nothingLeft(t, k.mark) // it was only listed
 	}
+	over(t, k)
 	p := k.client()
-	p.run(family)
-	p.cmd.Process.Kill()
-	p.wait(10 * time.Second)
-	took := nothingLeft(t, k.mark)
-	t.Logf("nothing was left after %s", took)
-	if dirs, _ := filepath.Glob(filepath.Join(k.home, ".local/state/mcp-code-executor/keep/*.json")); len(dirs) > 0 {
-		t.Errorf("left: %v", dirs)
-	}
-	p = k.client()
 	p.request("tools/list", map[string]any{})
 	p.stdin.Close() // it has heard nothing
 	p.wait(10 * time.Second)
@@ -335,6 +334,19 @@ func TestKeepOver(t *testing.T) {
 	p.wait(10 * time.Second)
 	if r := k.client().call("list_sessions", nil); strings.Contains(r.text(), "[note: ") {
 		t.Errorf("told again: %s", r.text())
+	}
+}
+
+// over ends a client whose session is kept for a second, and waits until nothing is left.
+func over(t *testing.T, k *keeper) {
+	t.Helper()
+	p := k.client()
+	p.run(family)
+	p.cmd.Process.Kill()
+	p.wait(10 * time.Second)
+	t.Logf("nothing was left after %s", nothingLeft(t, k.mark))
+	if files, _ := filepath.Glob(filepath.Join(k.place(), "*.json")); len(files) > 0 {
+		t.Errorf("left: %v", files)
 	}
 }
 
