@@ -156,7 +156,7 @@ func TestKeptOver(t *testing.T) {
 			if m.Expire(time.Now()); m.Idle() || len(m.Sessions()) != 2 {
 				t.Errorf("%s: ended before its time", keep)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			next := m.Expire(time.Now())
 			synctest.Wait()
 			if !m.Idle() || len(m.Kept()) != 0 || len(m.kept) != 0 || len(m.defaults) != 0 || !next.IsZero() {
