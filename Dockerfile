@@ -18,8 +18,7 @@ ARG VERSION=0.1.0-dev
 ARG TARGETOS
 ARG TARGETARCH
 RUN --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X main.version=$VERSION" \
-        -o /mcp-code-executor ./cmd/mcp-code-executor
+    GOOS=$TARGETOS GOARCH=$TARGETARCH cmd/dist/build.sh /mcp-code-executor "$VERSION"
 
 FROM debian:trixie-slim AS uv
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3-pip

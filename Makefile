@@ -17,7 +17,7 @@ GO ?= go
 .PHONY: build dist demo picture test test-all test-matrices stranger bench kills fuzz check image-test hosts-test clean
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/mcp-code-executor ./cmd/mcp-code-executor
+	@GO="$(GO)" cmd/dist/build.sh bin/mcp-code-executor
 
 dist:
 	@$(GO) run ./cmd/dist -go "$(GO)"

@@ -40,11 +40,9 @@ const universal = "universal"
 // returns its path.
 func (r *release) build(ctx context.Context, t target) (string, error) {
 	path := filepath.Join(r.out, mark, t.os+"-"+t.arch, t.exe())
-	cmd := exec.CommandContext(ctx, r.goCommand, "build", "-trimpath",
-		"-tags", "nethttpomithttp2", // serve speaks HTTP/1.1 alone: 0.35 MB
-		"-ldflags", "-s -w -buildid= -X main.version="+r.version, "-o", path, "./cmd/"+program)
+	cmd := exec.CommandContext(ctx, "sh", "cmd/dist/build.sh", path, r.version)
 	cmd.Dir = r.source
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+t.os, "GOARCH="+t.arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GO="+r.goCommand, "GOOS="+t.os, "GOARCH="+t.arch, "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building for %s: %w\n%s", t, err, out)
 	}
