@@ -36,29 +36,23 @@ type Place struct {
 // Plan is what the rules mean in a place. What is still to come is the private
 // directory, and what the kernel itself needs.
 func (r Rules) Plan(p Place) (confine.Plan, error) {
+	if err := r.err(); err != nil {
+		return confine.Plan{}, err
+	}
+	var write []string
+	if r.Level == Workspace {
+		var err error
+		if write, err = r.writable(p); err != nil {
+			return confine.Plan{}, err
+		}
+	}
 	plan, err := r.base(p)
 	if err != nil || r.Level != Workspace {
 		return plan, err
 	}
-	for _, dir := range append([]string{p.WorkDir, p.Storage}, r.Write...) {
-		real, err := filepath.EvalSymlinks(dir)
-		switch {
-		case dir == "":
-			continue
-		case err != nil:
-			return plan, refused("%s cannot be written to: %v", dir, err)
-		case real == sharedMemory, real == terminals:
-			if plan.Program == "" { // bubblewrap makes others in their place
-				plan.Write = append(plan.Write, real)
-			}
-			continue
-		}
-		if err := r.judge(p, real); err != nil {
-			return plan, err
-		}
-		plan.Write = append(plan.Write, real)
-	}
-	plan.Write = unique(plan.Write)
+	plan.Write = slices.DeleteFunc(write, func(dir string) bool { // bubblewrap makes others in their place
+		return plan.Program != "" && (dir == sharedMemory || dir == terminals)
+	})
 	for _, dir := range plan.Write {
 		plan.Protect = append(plan.Protect, protectedIn(dir)...)
 	}
@@ -73,6 +67,25 @@ func (r Rules) Plan(p Place) (confine.Plan, error) {
 	}
 	plan.Check.Write = append(plan.Check.Write, directories(plan.Protect)...)
 	return plan, nil
+}
+
+// writable are the directories where code may write.
+func (r Rules) writable(p Place) (dirs []string, err error) {
+	for _, dir := range append([]string{p.WorkDir, p.Storage}, r.Write...) {
+		real, err := filepath.EvalSymlinks(dir)
+		switch {
+		case dir == "":
+			continue
+		case err != nil:
+			return nil, refused("%s cannot be written to: %v", dir, err)
+		case real != sharedMemory && real != terminals:
+			if err := r.judge(p, real); err != nil {
+				return nil, err
+			}
+		}
+		dirs = append(dirs, real)
+	}
+	return unique(dirs), nil
 }
 
 // Look is the plan for what looks at an environment: it changes nothing and reaches
