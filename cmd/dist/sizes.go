@@ -12,7 +12,7 @@ import (
 func sizeLimits() []sizeLimit {
 	return []sizeLimit{
 		{mark + "/", 14.4},
-		{universal, 11},
+		{universal, 11.5},
 		{"pypi/", 6}, {"npm/", 6}, {".mcpb", 6}, {"release/", 6},
 	}
 }
