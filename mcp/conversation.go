@@ -135,7 +135,7 @@ func welcomeWords(w session.Welcome) []string {
 func overWords(o history.Over) string {
 	why := "its server was stopped"
 	if o.Keep > 0 {
-		why = fmt.Sprintf("it was kept for %s after its last use (KEEP)", short(o.Keep))
+		why = fmt.Sprintf("it was kept for %s after its last use (KEEP)", ShortTime(o.Keep))
 	}
 	words := fmt.Sprintf("session %q ended %s, with its variables: %s", o.Session, agoOf(time.Since(o.At)), why)
 	if o.Last != "" {
@@ -147,8 +147,8 @@ func overWords(o history.Over) string {
 // oneLine makes a name or a question, which may have several lines, fit into a sentence.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// short is a duration as a person gives it: 8h, not 8h0m0s.
-func short(d time.Duration) string {
+// ShortTime is a duration as a person gives it: 8h, not 8h0m0s.
+func ShortTime(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

@@ -17,7 +17,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := func(name string) string { return filepath.Join(root, name) }
-	for _, dir := range []string{"home/.ssh", "home/.config/gcloud", "home/.config/app", "home/work/src", "tmp/k", "usr/lib"} {
+	for _, dir := range []string{"home/.ssh", "home/.config/gcloud", "home/.config/app", "home/project/src", "tmp/k", "usr/lib"} {
 		if err := os.MkdirAll(in(dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -33,10 +33,10 @@ func TestRules(t *testing.T) {
 		plan Plan
 		want string
 	}{
-		"secrets":               {Plan{Read: []string{root}, Hide: hide}, "home/.config/app=r home/notes=r home/work=r tmp=r usr=r"},
-		"no secret as yet":      {Plan{Read: []string{root}, Split: []string{in("home")}, Hide: nil}, "home/.config=r home/.ssh=r home/notes=r home/work=r tmp=r usr=r"},
-		"readable in hidden":    {Plan{Read: []string{in("home/work/src")}, Hide: []string{in("home/work")}}, "home/work/src=r"},
-		"both":                  {Plan{Read: []string{in("home/work")}, Hide: []string{in("home/work")}}, ""},
+		"secrets":               {Plan{Read: []string{root}, Hide: hide}, "home/.config/app=r home/notes=r home/project=r tmp=r usr=r"},
+		"no secret as yet":      {Plan{Read: []string{root}, Split: []string{in("home")}, Hide: nil}, "home/.config=r home/.ssh=r home/notes=r home/project=r tmp=r usr=r"},
+		"readable in hidden":    {Plan{Read: []string{in("home/project/src")}, Hide: []string{in("home/project")}}, "home/project/src=r"},
+		"both":                  {Plan{Read: []string{in("home/project")}, Hide: []string{in("home/project")}}, ""},
 		"writable in temporary": {Plan{Write: []string{in("tmp/k")}, Temporary: []string{in("tmp")}}, "tmp/k=w"},
 		"private":               {Plan{Private: in("tmp/k")}, "tmp/k=w"},
 	} {

@@ -85,7 +85,13 @@ func TestConfinedSignals(t *testing.T) {
 	}
 	p.Close()
 
-	p, err = Start(t.Context(), Spec{Argv: sh("sleep 1000 & sleep 1000"), Dir: dir, Env: os.Environ(), Plan: plan}, newTestReaper(t))
+	closeStopped(t, plan, dir)
+}
+
+// closeStopped closes a confined kernel whose guard is stopped: nothing is left.
+func closeStopped(t *testing.T, plan *confine.Plan, dir string) {
+	t.Helper()
+	p, err := Start(t.Context(), Spec{Argv: sh("sleep 1000 & sleep 1000"), Dir: dir, Env: os.Environ(), Plan: plan}, newTestReaper(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,17 +91,7 @@ func TestLandlockSignals(t *testing.T) {
 	}
 	p.Close()
 
-	p, err = Start(t.Context(), Spec{Argv: sh("sleep 1000 & sleep 1000"), Dir: dir, Env: os.Environ(), Plan: plan}, newTestReaper(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	unix.Kill(p.GuardPid(), unix.SIGSTOP)
-	if err := p.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := unix.Kill(p.Pid(), 0); err != unix.ESRCH {
-		t.Errorf("the kernel is left: %v", err)
-	}
+	closeStopped(t, plan, dir)
 }
 
 // TestLandlockCheck: what Landlock does not stop although it is to, or cannot be asked to,

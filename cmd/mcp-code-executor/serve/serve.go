@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
+	"github.com/mcp-code-executor/mcp-code-executor/mcp"
 )
 
 const (
@@ -111,24 +112,12 @@ func (o *Options) greet(address net.Addr, tokens *Tokens, places server.Places, 
 	for _, t := range there {
 		names = append(names, t.Name)
 	}
-	kept := fmt.Sprintf("each session ends %s after its last use (KEEP), when its client has gone", shortTime(keep))
+	kept := fmt.Sprintf("each session ends %s after its last use (KEEP), when its client has gone", mcp.ShortTime(keep))
 	if keep == 0 {
 		kept = "a session ends when its client has gone (KEEP=off)"
 	}
 	fmt.Fprintf(o.Stdout, "serving MCP at %s://%s%s, for the tokens: %s\ncode runs in %s; %s\n",
 		scheme, address, endpointPath, strings.Join(names, ", "), places.WorkDir.Path, kept)
-}
-
-// shortTime is 8h, not 8h0m0s.
-func shortTime(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // serve serves until ctx ends, and ends everything.
