@@ -3,6 +3,7 @@ package kernel
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
@@ -15,6 +16,23 @@ type channel struct {
 	conn   zmq.Channel
 	replay jupyter.Replay
 	done   chan struct{} // closed when the reader has ended
+
+	handling atomic.Bool               // a message is with us
+	handled  atomic.Pointer[time.Time] // when the last one had been handled
+}
+
+// quietFor reports whether nothing has come for d, not even a part of a message,
+// and nothing is being handled: a large message can take longer than d to come, and
+// to be handled, on a loaded machine.
+func (c *channel) quietFor(d time.Duration) bool {
+	if c.handling.Load() {
+		return false
+	}
+	last := *c.handled.Load()
+	if conn, ok := c.conn.(*zmq.Conn); ok && conn.Heard().After(last) {
+		last = conn.Heard()
+	}
+	return time.Since(last) >= d
 }
 
 // connect dials the four channels. Shell, control and stdin share one identity:
@@ -44,6 +62,8 @@ func (k *Kernel) connect(ctx context.Context, info jupyter.ConnectionInfo, file,
 // open makes conn one of the kernel's channels and starts its reader.
 func (k *Kernel) open(name jupyter.Channel, conn zmq.Channel) {
 	c := &channel{name: name, conn: conn, done: make(chan struct{})}
+	now := time.Now()
+	c.handled.Store(&now)
 	k.channels[name] = c
 	k.wg.Go(func() { k.read(c) })
 }
@@ -107,24 +127,33 @@ func (k *Kernel) readAll(c *channel) error {
 		if err != nil && frames == nil {
 			return err
 		}
-		if err != nil {
-			k.refused(c, frames, err)
-			continue
-		}
-		msg, err := k.codec.Decode(frames)
-		if err == nil {
-			err = c.replay.Check(msg)
-		}
-		if err != nil {
-			k.log.Warn("message dropped", "channel", c.name, "err", err)
-			continue
-		}
-		k.route(c.name, msg)
-		if c.name == jupyter.IOPub && msg.Header.MsgType == jupyter.MsgStream {
-			// A flood otherwise leaves twice its size to the garbage collector. The text
-			// is in the record; a short one, which is kept, is never in a large frame.
-			c.conn.Reuse(frames)
-		}
+		c.handling.Store(true)
+		k.handle(c, frames, err)
+		now := time.Now()
+		c.handled.Store(&now)
+		c.handling.Store(false)
+	}
+}
+
+// handle takes the message that c received; refusal is why it was not taken whole.
+func (k *Kernel) handle(c *channel, frames [][]byte, refusal error) {
+	if refusal != nil {
+		k.refused(c, frames, refusal)
+		return
+	}
+	msg, err := k.codec.Decode(frames)
+	if err == nil {
+		err = c.replay.Check(msg)
+	}
+	if err != nil {
+		k.log.Warn("message dropped", "channel", c.name, "err", err)
+		return
+	}
+	k.route(c.name, msg)
+	if c.name == jupyter.IOPub && msg.Header.MsgType == jupyter.MsgStream {
+		// A flood otherwise leaves twice its size to the garbage collector. The text
+		// is in the record; a short one, which is kept, is never in a large frame.
+		c.conn.Reuse(frames)
 	}
 }
 

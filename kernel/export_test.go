@@ -4,16 +4,24 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/kerneltest"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/zmq"
 )
 
 // Scripted makes a Kernel whose other side is played by peer, connected from
 // the first moment, and waits until it is ready. The Kernel is returned beside
 // an error too; the test's end closes it.
 func Scripted(ctx context.Context, t *testing.T, peer *kerneltest.Kernel) (*Kernel, error) {
+	t.Helper()
+	return ScriptedSlow(ctx, t, peer, 0)
+}
+
+// ScriptedSlow is Scripted with a reader of iopub that needs so long for each text.
+func ScriptedSlow(ctx context.Context, t *testing.T, peer *kerneltest.Kernel, slow time.Duration) (*Kernel, error) {
 	t.Helper()
 	spec := Spec{Session: "test", Generation: 1}
 	k := newKernel(spec, slog.New(slog.NewTextHandler(t.Output(), nil)))
@@ -26,9 +34,21 @@ func Scripted(ctx context.Context, t *testing.T, peer *kerneltest.Kernel) (*Kern
 	}
 	k.record = r
 	for _, name := range []jupyter.Channel{jupyter.IOPub, jupyter.Shell, jupyter.Control, jupyter.Stdin} {
-		k.open(name, peer.Channel(name))
+		k.open(name, slowChannel{peer.Channel(name), slow})
 	}
 	return k, k.ready(ctx)
+}
+
+// slowChannel makes the handling of each text take time.
+type slowChannel struct {
+	zmq.Channel
+	slow time.Duration
+}
+
+// Reuse is the last step of the handling of a text.
+func (c slowChannel) Reuse(frames [][]byte) {
+	time.Sleep(c.slow)
+	c.Channel.Reuse(frames)
 }
 
 // CutOff takes a kernel's shell channel away, as a death does that nobody has noticed

@@ -137,11 +137,7 @@ func (k *Kernel) isGone() bool {
 	}
 }
 
-func (k *Kernel) iopubQuietFor(d time.Duration) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return time.Since(k.lastIOPub) >= d
-}
+func (k *Kernel) iopubQuietFor(d time.Duration) bool { return k.channels[jupyter.IOPub].quietFor(d) }
 
 // conclude writes what only the reply said, the end entry, and closes done.
 func (e *Execution) conclude(noReply, lost bool) {

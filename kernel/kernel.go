@@ -70,7 +70,6 @@ type Kernel struct {
 	finished   []*Execution // oldest first
 	waiters    map[string]*waiter
 	current    *Execution
-	lastIOPub  time.Time
 	capture    captures
 	late       []string   // ids of executions with output after their end
 	exited     bool       // the kernel said it exits (ask_exit)

@@ -48,6 +48,7 @@ var misbehaviours = map[kerneltest.Cell]want{
 	kerneltest.Duplicated:       {outcome: kernel.OutcomeOK},
 	kerneltest.Reordered:        {outcome: kernel.OutcomeOK, late: "reordered\n"},
 	kerneltest.TwoIdles:         {outcome: kernel.OutcomeOK},
+	kerneltest.ReplyFirst:       {outcome: kernel.OutcomeOK},
 	kerneltest.EarlyIdle:        {outcome: kernel.OutcomeOK, output: "child\nearly idle\n", within: 5*time.Second + 100*time.Millisecond},
 	kerneltest.ForeignIdle:      {outcome: kernel.OutcomeOK, within: time.Second},
 	kerneltest.BadSignature:     {outcome: kernel.OutcomeError, noReply: true, within: 500 * time.Millisecond},

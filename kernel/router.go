@@ -15,9 +15,6 @@ import (
 func (k *Kernel) route(name jupyter.Channel, msg *jupyter.Message) {
 	parent := msg.ParentHeader.MsgID
 	k.mu.Lock()
-	if name == jupyter.IOPub {
-		k.lastIOPub = time.Now()
-	}
 	e, w := k.executions[parent], k.waiters[parent]
 	k.mu.Unlock()
 	again := k.arrived(msg)

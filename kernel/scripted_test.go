@@ -246,3 +246,18 @@ func TestNothingGrows(t *testing.T) {
 		}
 	})
 }
+
+// TestSlowReader: on a loaded machine the handling of an output can take longer than
+// a silent kernel is given. Its idle, which waits behind it, is not lost.
+func TestSlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, err := kernel.ScriptedSlow(t.Context(), t, kerneltest.New(kerneltest.NoWelcome), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow := &testKernel{Kernel: k, t: t}
+		if result, output := slow.run(string(kerneltest.ReplyFirst)); result.OutputLost || result.Outcome != kernel.OutcomeOK || output != "reply first\n" {
+			t.Errorf("%+v, output %q", result, output)
+		}
+	})
+}

@@ -137,6 +137,10 @@ func (c *cell) inner() {
 		c.idle()
 		c.reply()
 		c.idle()
+	case ReplyFirst:
+		c.reply()
+		c.print(text)
+		c.idle()
 	case EarlyIdle:
 		c.print("child\n")
 		c.idle()

@@ -23,6 +23,7 @@
 //	duplicated                every message comes twice                 each counts once
 //	reordered                 reply, idle, then the output              ok, late output kept
 //	two idles                 the idle comes twice                      ok, the second says nothing
+//	reply first               the reply overtakes the output              ok
 //	early idle                an idle 5 s before the end (a forked      still runs until the reply,
 //	                          child fell out of the cell)               its last output is in time
 //	foreign idle              idle and reply of other requests come     ends with its own only

@@ -18,6 +18,7 @@ const (
 	Duplicated       Cell = "duplicated"
 	Reordered        Cell = "reordered"
 	TwoIdles         Cell = "two idles"
+	ReplyFirst       Cell = "reply first"
 	EarlyIdle        Cell = "early idle"
 	ForeignIdle      Cell = "foreign idle"
 	BadSignature     Cell = "bad signature"
@@ -54,7 +55,7 @@ const (
 // Cells returns the misbehaving cells, in the order of the doc's table.
 func Cells() []Cell {
 	return []Cell{
-		ReplyWithoutIdle, IdleWithoutReply, Neither, Duplicated, Reordered, TwoIdles, EarlyIdle, ForeignIdle,
+		ReplyWithoutIdle, IdleWithoutReply, Neither, Duplicated, Reordered, TwoIdles, ReplyFirst, EarlyIdle, ForeignIdle,
 		BadSignature, Unsigned, Undecodable, UndecodableReply, UndecodableIdle, DeepJSON, GiantOutput, GiantReply,
 		Silence, SlowDrip, SlowerDrip, DeathInCell, DeathAfterReply, DeathAfterIdle, AskUninvited, NaN, Buffers,
 		Aborted, NoDate, UnknownType, OtherVersion, ErrorInReply, ErrorOnIOPub, OutputWidget, LateOutput, Stubborn, ExitThatStays,

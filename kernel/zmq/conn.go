@@ -223,6 +223,9 @@ func (c *Conn) Recv() (frames [][]byte, err error) {
 	return frames, c.wire.takeRefusal()
 }
 
+// Heard returns when bytes last came, also those of a message that is not whole yet.
+func (c *Conn) Heard() time.Time { return *c.wire.heard.Load() } // there was a handshake
+
 // Reuse lets a later Recv use the memory of frames, see Channel.
 func (c *Conn) Reuse(frames [][]byte) { c.wire.reuse(frames) }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -350,6 +351,28 @@ func TestCommands(t *testing.T) {
 		got, err := c.Recv()
 		if err != nil || !equal(got, want) {
 			t.Errorf("Recv = %q, %v, want %q", got, err, want)
+		}
+	}
+}
+
+// TestHeard: a part of a message counts, long before Recv returns it.
+func TestHeard(t *testing.T) {
+	more := make(chan struct{})
+	o := listen(t, func(nc net.Conn) {
+		shake(nc)
+		<-more
+		nc.Write(header(0, 1<<20))
+		nc.Write(make([]byte, 1<<19))
+		<-more
+		nc.Write(make([]byte, 1<<19))
+	})
+	c := mustDial(t, o)
+	go c.Recv()
+	for range 2 {
+		before := c.Heard()
+		more <- struct{}{}
+		for !c.Heard().After(before) {
+			runtime.Gosched()
 		}
 	}
 }

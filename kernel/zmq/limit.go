@@ -8,6 +8,8 @@ import (
 	"io"
 	"math"
 	"net"
+	"sync/atomic"
+	"time"
 )
 
 const (
@@ -100,16 +102,31 @@ type wire struct {
 	refused error // the first thing refused
 
 	spare []byte // memory for a frame, see reuse
+
+	heard atomic.Pointer[time.Time] // when bytes last came
 }
 
 func newWire(nc net.Conn, limit int64) *wire {
-	return &wire{
+	w := &wire{
 		Conn:     nc,
-		in:       bufio.NewReaderSize(nc, bufferSize),
 		out:      bufio.NewWriterSize(nc, bufferSize),
 		limit:    limit,
 		greeting: greetingSize,
 	}
+	w.in = bufio.NewReaderSize(socket{w}, bufferSize)
+	return w
+}
+
+// socket reads the connection's bytes and notes when they came.
+type socket struct{ w *wire }
+
+func (s socket) Read(p []byte) (int, error) {
+	n, err := s.w.Conn.Read(p)
+	if n > 0 {
+		now := time.Now()
+		s.w.heard.Store(&now)
+	}
+	return n, err
 }
 
 // Write is buffered after the handshake: zmq4 writes each frame in two pieces.
