@@ -32,6 +32,7 @@ func (s *Session) Install(by *Conversation, wanted packaging.Wanted, upgrade boo
 		return nil, ErrClosed
 	}
 	s.manager.adopt(e)
+	s.manager.marks.Ran() // what a kill leaves of it, nobody knows
 	s.latest, s.installing, s.lastUsed = e, e, time.Now()
 	s.aside++
 	s.wg.Go(func() { s.install(e, wanted, upgrade) })

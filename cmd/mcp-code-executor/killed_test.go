@@ -57,6 +57,24 @@ func TestStartedAnew(t *testing.T) {
 	}
 }
 
+// TestKilledInVain: a killed server that ran nothing has lost nothing, and none is told
+// of it.
+func TestKilledInVain(t *testing.T) {
+	t.Parallel()
+	first := launch(t, "ENV_TYPE=venv", "VENV_PATH=/nowhere")
+	if r := first.call("execute_code", args{"code": "x = 1"}); !r.IsError || !strings.Contains(r.text(), "/nowhere") {
+		t.Errorf("%s", r.text())
+	}
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-first.ended
+	second := launch(t, "HOME="+first.home, "CODE_STORAGE_DIR="+first.storage)
+	if r := second.call("list_sessions", nil); strings.Contains(r.text(), "[note: ") {
+		t.Errorf("%s", r.text())
+	}
+}
+
 // looksBack: runs of the server that was killed are read by their ids, as their record
 // has them.
 func looksBack(t *testing.T, p *program, figure, failed, running string) {

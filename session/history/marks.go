@@ -42,8 +42,8 @@ func NewMarks(stateDir, name, place string) *Marks {
 	return &Marks{dir: filepath.Join(stateDir, "running"), name: name, place: place}
 }
 
-// Ran notes that something was run: from now on the server has a file. The files of
-// servers that were killed long ago go.
+// Ran notes that something is run or installed: from now on the server has a file, as
+// there is something to lose. The files of servers that were killed long ago go.
 func (m *Marks) Ran() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
