@@ -229,12 +229,18 @@ func exportAfterwards(t *testing.T, p *program, prefix string, want []noteCell) 
 		}
 	}
 
-	if status, out, _ := commandLineIn(t, getenv, "history", "--delete", "--before", "1d"); status != 0 || out != "nothing to delete\n" {
+	if status, out, _ := commandLineIn(t, getenv, "history", "--delete", "--before", "1d"); status != 0 || !strings.HasPrefix(out, "nothing to delete: no session was last used before ") {
 		t.Errorf("history --delete --before: %d\n%s", status, out)
+	}
+	if status, out, errs := commandLineIn(t, getenv, "history", "--delete", "nothing"); status != 1 || out != "" || !strings.Contains(errs, `nothing was deleted: there is no record of "nothing" in `) || !strings.Contains(errs, "lists the sessions") {
+		t.Errorf("history --delete nothing: %d\n%s%s", status, out, errs)
 	}
 	status, out, errs = commandLineIn(t, getenv, "history", "--delete", "default")
 	if status != 0 || !strings.Contains(out, "deleted: "+prefix) || len(recordNames(t, p.home)) != 0 {
 		t.Errorf("history --delete: %d\n%s%s", status, out, errs)
+	}
+	if status, out, _ := commandLineIn(t, getenv, "history", "--delete", "--all"); status != 0 || !strings.HasPrefix(out, "nothing to delete: nothing is recorded in ") {
+		t.Errorf("history --delete --all: %d\n%s", status, out)
 	}
 	if found := findText(t, filepath.Join(p.home, ".local", "state"), "default"); len(found) > 0 {
 		t.Errorf("still named in %q", found)

@@ -186,8 +186,16 @@ func (d Deletion) Delete(getenv func(string) string, stdout, stderr io.Writer) i
 		return 1
 	}
 	chosen := slices.DeleteFunc(all, func(p history.Past) bool { return !d.has(p) })
-	if len(chosen) == 0 {
-		fmt.Fprintln(stdout, "nothing to delete")
+	switch {
+	case len(chosen) > 0:
+	case d.What != "":
+		fmt.Fprintf(stderr, "mcp-code-executor: nothing was deleted: there is no record of %q in %s; \"mcp-code-executor history\" lists the sessions\n", d.What, places.Records())
+		return 1
+	case d.All:
+		fmt.Fprintf(stdout, "nothing to delete: nothing is recorded in %s\n", places.Records())
+		return 0
+	default:
+		fmt.Fprintf(stdout, "nothing to delete: no session was last used before %s\n", d.Before.Local().Format("2006-01-02 15:04"))
 		return 0
 	}
 	status := 0
