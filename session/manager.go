@@ -313,6 +313,7 @@ func (m *Manager) Execution(id string) (*Execution, error) {
 
 // adopt gives an execution its id and remembers it.
 func (m *Manager) adopt(e *Execution) {
+	defer m.marks.Accepted()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e.id = m.starts.Next()

@@ -236,6 +236,7 @@ func (s *Session) run(e *Execution) {
 		err = context.Cause(e.ctx)
 	}
 	if err != nil {
+		s.manager.marks.InVain()
 		s.failed(e, err)
 		return
 	}
@@ -281,7 +282,7 @@ func (s *Session) behind(e *Execution, words string) {
 
 // begin hands code of e to the kernel. An error means that the kernel is gone.
 func (s *Session) begin(e *Execution, k *kernel.Kernel, r kernel.Request) (*kernel.Execution, error) {
-	s.manager.marks.Ran() // not before: what was prepared in vain is no loss
+	s.manager.marks.Ran()
 	running, err := k.Begin(r)
 	if err != nil {
 		s.died(k) // it died while idle; the watcher may not have seen it yet

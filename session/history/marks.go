@@ -23,7 +23,8 @@ type Marks struct {
 	mu     sync.Mutex // protects the fields below
 	file   *os.File
 	tried  time.Time   // to make the file
-	beat   *time.Timer // sets the file's time; ended by Close
+	beat   *time.Timer // sets the file's time; ended with the file
+	ran    bool        // something did
 	closed bool
 }
 
@@ -42,9 +43,9 @@ func NewMarks(stateDir, name, place string) *Marks {
 	return &Marks{dir: filepath.Join(stateDir, "running"), name: name, place: place}
 }
 
-// Ran notes that something is run or installed: from now on the server has a file, as
-// there is something to lose. The files of servers that were killed long ago go.
-func (m *Marks) Ran() {
+// Accepted notes that something was accepted, which a kill would lose: from now on the
+// server has a file. The files of servers that were killed long ago go.
+func (m *Marks) Accepted() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.place == "" || m.closed || m.file != nil || time.Since(m.tried) < markTouch {
@@ -83,6 +84,26 @@ func (m *Marks) Ran() {
 	m.beat = time.AfterFunc(markTouch, m.touch)
 }
 
+// Ran notes that what was accepted is run or installed.
+func (m *Marks) Ran() {
+	m.Accepted()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ran = true
+}
+
+// InVain takes the file back where what was accepted could not be run, and nothing else
+// ever was: there is nothing to lose.
+func (m *Marks) InVain() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ran {
+		return
+	}
+	m.removeLocked()
+	m.tried = time.Time{}
+}
+
 // touch notes that the server lives.
 func (m *Marks) touch() {
 	m.mu.Lock()
@@ -112,16 +133,21 @@ func (m *Marks) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
-	if m.file != nil {
-		m.beat.Stop()
-		path := m.file.Name()
-		err := os.Remove(path)
-		m.file.Close()
-		if err != nil {
-			_ = os.Remove(path) // Windows removes no open file
-		}
-		m.file = nil
+	m.removeLocked()
+}
+
+func (m *Marks) removeLocked() {
+	if m.file == nil {
+		return
 	}
+	m.beat.Stop()
+	path := m.file.Name()
+	err := os.Remove(path)
+	m.file.Close()
+	if err != nil {
+		_ = os.Remove(path) // Windows removes no open file
+	}
+	m.file = nil
 }
 
 // leftMark is the file of a killed server in the same place.

@@ -119,3 +119,26 @@ func TestMarksBesideOthers(t *testing.T) {
 		m.Close()
 	}
 }
+
+// TestMarksInVain: what could not be run leaves no file, unless something else was run.
+func TestMarksInVain(t *testing.T) {
+	m := NewMarks(t.TempDir(), "ffff", "/project")
+	defer m.Close()
+	there := func() bool { _, err := os.Stat(filepath.Join(m.dir, "ffff")); return err == nil }
+	for range 2 {
+		m.Accepted()
+		if !there() {
+			t.Error("no file of what was accepted")
+		}
+		m.InVain()
+		if there() {
+			t.Error("a file although nothing ran")
+		}
+	}
+	m.Accepted()
+	m.Ran()
+	m.InVain()
+	if !there() {
+		t.Error("no file although something ran")
+	}
+}
