@@ -4,6 +4,7 @@
 #   kernel7   the newest ipykernel, with numpy, pandas, matplotlib
 #   kernel6   an old ipykernel (6.17)
 #   scripts   as kernel7, with what scripts import: click, pytest, trio, polars …
+#   scale     what docs/scale.md uses: Dask, joblib, polars, duckdb, Ray
 #   pythons   one environment for each Python in python/python3.*.txt, with
 #             ipykernels of many ages; 3.7 has none, it is to be refused. A
 #             Python that is not here is left out.
@@ -80,6 +81,7 @@ make_venv() { # NAME PINS [PYTHON]
 }
 make_kernel7() { make_venv kernel7 testdata/python/ipykernel7.txt; }
 make_scripts() { make_venv scripts testdata/python/scripts.txt; }
+make_scale() { make_venv scale testdata/python/scale.txt; }
 make_kernel6() { make_venv kernel6 testdata/python/ipykernel6.txt; }
 make_virtualenv() { make_venv virtualenv testdata/python/virtualenv.txt; }
 make_jupyter() { make_venv jupyter testdata/python/jupyter.txt; }
@@ -148,6 +150,7 @@ for name in "$@"; do
     kernel7) once kernel7 testdata/python/ipykernel7.txt make_kernel7 ;;
     kernel6) once kernel6 testdata/python/ipykernel6.txt make_kernel6 ;;
     scripts) once scripts testdata/python/scripts.txt make_scripts ;;
+    scale) once scale testdata/python/scale.txt make_scale ;;
     virtualenv) once virtualenv testdata/python/virtualenv.txt make_virtualenv ;;
     jupyter) once jupyter testdata/python/jupyter.txt make_jupyter ;;
     pythons) make_pythons 3.7 3.9 3.10 3.11 3.12 3.13 ;;

@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 go=${GO:-go}
 need="kernel7 kernel6 scripts old virtualenv jupyter client node conda"
-[ "${1:-}" != matrices ] || need="kernel7 kernel6 scripts pythons virtualenv jupyter client node packaging inspector conda"
+[ "${1:-}" != matrices ] || need="kernel7 kernel6 scripts scale pythons virtualenv jupyter client node packaging inspector conda"
 [ "${1:-}" != kills ] || need=kernel7
 [ "${1:-}" != matrices ] || export MCE_TEST_ALL=1
 export MCE_TEST_LEFT_OUT="$PWD/.cache/left-out"
@@ -21,6 +21,7 @@ testdata/environments.sh $need
 export MCE_TEST_REQUIRED="environments ${MCE_TEST_REQUIRED:-}"
 export MCE_TEST_PYTHONS="$PWD/.cache/kernel7/bin/python:$PWD/.cache/kernel6/bin/python"
 export MCE_TEST_SCRIPTS="$PWD/.cache/scripts/bin/python"
+export MCE_TEST_SCALE="$PWD/.cache/scale/bin/python"
 export MCE_TEST_MATRIX="$PWD/.cache/pythons"
 export MCE_TEST_UV="$PWD/.cache/tools/bin/uv"
 export MCE_TEST_CLIENT="$PWD/.cache/client/bin/python"

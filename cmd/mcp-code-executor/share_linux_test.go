@@ -193,6 +193,12 @@ func TestMatrixShareSpare(t *testing.T) {
 		t.Errorf("the other client: %q", got)
 	}
 	has(t, s.call("execute_code", args{"session": "third", "code": "x"}), "somebody else ran In[2]")
+	// Another server joins it by unix sockets.
+	other := launch(t, "CONNECTION_FILE="+files[0])
+	has(t, other.run("x + 41"), "env=jupyter mcp-code-executor-third-", "somebody else has started this kernel", "]: 42")
+	other.stdin.Close()
+	other.wait(30 * time.Second)
+	has(t, s.call("execute_code", args{"session": "third", "code": "x"}), "somebody else ran In[4]", "]: 1")
 	has(t, s.call("stop_session", args{"session": "third"}), "third")
 	if files, lab := sharedFiles(t, runtime, "third"); len(files)+len(lab) > 0 {
 		t.Errorf("left: %q %q", files, lab)
