@@ -47,7 +47,7 @@ check:
 	@testdata/check.sh
 
 bench: build
-	@testdata/environments.sh kernel7
+	@testdata/environments.sh kernel7 jupyter
 	@.cache/kernel7/bin/python testdata/bench/bench.py bin/mcp-code-executor .cache/kernel7
 	@MCE_TEST_PYTHONS=$(CURDIR)/.cache/kernel7/bin/python $(GO) test -run '^$$' -bench . $$(grep -rl --include='*_test.go' '^func Benchmark' kernel mcp session | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 

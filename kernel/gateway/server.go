@@ -61,6 +61,14 @@ func New(o Options) (*Server, error) {
 		base.Path = strings.TrimSuffix(base.Path, page)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return acknowledging(conn), nil
+	}
 	if len(o.CA) > 0 {
 		pool, err := x509.SystemCertPool()
 		if err != nil {

@@ -1,8 +1,8 @@
 """Speed and memory of the server, as a table. A target that is missed is marked;
 only a run that failed ends with a status other than 0.
 
-Usage: python bench.py SERVER VENV [NAME...]     of start warm bulk record notebook front kernel
-                                                 spare ping memory end
+Usage: python bench.py SERVER VENV [NAME...]     of start warm gateway bulk record notebook
+                                                 front kernel spare ping memory end
 """
 
 import os
@@ -13,12 +13,13 @@ from pathlib import Path
 
 import bulk
 import front
+import gateway
 import life
 import notebook
 import record
 import warm
 
-NAMES = ["start", "warm", "bulk", "record", "notebook", "front", "kernel", "spare", "ping", "memory", "end"]
+NAMES = ["start", "warm", "gateway", "bulk", "record", "notebook", "front", "kernel", "spare", "ping", "memory", "end"]
 
 
 def row(what, value, unit, target=None):
@@ -41,6 +42,12 @@ def measure(name, run):
         row(f'execute_code("1+1") over stdio, median of {calls}', stdio * 1e3, "ms")
         row(f"the same kernel by raw libzmq, median of {calls}", raw * 1e3, "ms")
         row("ratio of the medians", stdio / raw, "", 1.15)
+        row(f"median of the {warm.ROUNDS} rounds' ratios", rounds, "")
+    elif name == "gateway":
+        stdio, raw, rounds = gateway.measure(*run)
+        row(f"the same through a Jupyter server, median of {warm.ROUNDS * warm.CALLS}", stdio * 1e3, "ms")
+        row("such a kernel by a raw websocket", raw * 1e3, "ms")
+        row("ratio of the medians", stdio / raw, "", 1.25)
         row(f"median of the {warm.ROUNDS} rounds' ratios", rounds, "")
     elif name == "bulk":
         for what, took in bulk.measure(*run):
