@@ -25,6 +25,7 @@ type book struct {
 	prefix    string
 	log       *slog.Logger
 	now       func() time.Time
+	work      func() time.Duration // of this process so far: more than the notebook's
 
 	// of the goroutine that keeps it
 	grown    *notebook.Growing
@@ -50,7 +51,7 @@ type source struct {
 
 func newBook(dir, name, session, prefix string, log *slog.Logger) *book {
 	path := filepath.Join(dir, name)
-	return &book{dir: dir, name: name, session: session, prefix: prefix, log: log, now: time.Now, grown: notebook.Grow(session, maxCell),
+	return &book{dir: dir, name: name, session: session, prefix: prefix, log: log, now: time.Now, work: processorTime, grown: notebook.Grow(session, maxCell),
 		paths: []string{path}, real: []string{withoutLinks(path)}}
 }
 
@@ -58,16 +59,17 @@ func newBook(dir, name, session, prefix string, log *slog.Logger) *book {
 const (
 	pollTime  = 500 * time.Millisecond // when nothing has changed
 	paceTime  = time.Second            // after a write, at least
-	paceShare = 20                     // times as long as the write took: a core has 5 % of it to do
+	paceShare = 20                     // times what the processor worked for it: 5 % of a core
+	paceWall  = 2                      // times as long as it took: a disk has others to serve
 	paceBytes = 10 << 20               // written in a second, at most
 	retryTime = 10 * time.Second       // after a failure
 )
 
-// pace is how long after the begin of a write that took so long, of so many bytes, the
-// next one begins.
-func pace(took time.Duration, size int64) time.Duration {
+// pace is how long after the begin of a write of so many bytes the next one begins. It
+// took so long, of which the processor worked; on a loaded machine that is a part of it.
+func pace(took, worked time.Duration, size int64) time.Duration {
 	bytes := time.Duration(float64(size) / paceBytes * float64(time.Second))
-	return max(paceTime, paceShare*took, bytes)
+	return max(paceTime, paceShare*min(worked, took), paceWall*took, bytes)
 }
 
 // maxTries bounds the tries to write what no kernel adds to any more.
@@ -115,7 +117,7 @@ func (b *book) done(over bool) bool {
 
 // turn takes in what was recorded, writes it, and returns how long to wait.
 func (b *book) turn() time.Duration {
-	begun := b.now()
+	begun, before := b.now(), b.work()
 	b.mu.Lock()
 	pending := b.pending
 	b.pending = nil
@@ -124,11 +126,11 @@ func (b *book) turn() time.Duration {
 		b.grown.Follow(s.record, s.info, s.fresh, s.record.Closed)
 	}
 	if b.behind = b.grown.Read() || b.behind; !b.behind {
-		return max(pollTime, paceShare*b.now().Sub(begun))
+		return max(pollTime, paceShare*(b.work()-before))
 	}
 	err := b.write()
 	took := b.now().Sub(begun)
-	wait := pace(took, b.file.size) - took
+	wait := pace(took, b.work()-before, b.file.size) - took
 	if err == nil {
 		b.behind, b.failures = false, 0
 		b.log.Debug("wrote a notebook", "session", b.session, "bytes", b.file.size, "took", took)

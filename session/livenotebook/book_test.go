@@ -376,21 +376,24 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestPace: at most a twentieth of the time, and ten megabytes a second.
+// TestPace: at most a twentieth of a processor, half the time, and ten megabytes a second.
 func TestPace(t *testing.T) {
 	for _, tt := range []struct {
-		took time.Duration
-		size int64
-		want time.Duration
+		took, worked time.Duration
+		size         int64
+		want         time.Duration
 	}{
-		{0, 0, time.Second},
-		{20 * time.Millisecond, 1 << 20, time.Second},
-		{100 * time.Millisecond, 5 << 20, 2 * time.Second},
-		{time.Second, 5 << 20, 20 * time.Second},
-		{100 * time.Millisecond, 100 << 20, 10 * time.Second},
+		{0, 0, 0, time.Second},
+		{20 * time.Millisecond, 20 * time.Millisecond, 1 << 20, time.Second},
+		{100 * time.Millisecond, 100 * time.Millisecond, 5 << 20, 2 * time.Second},
+		{time.Second, 100 * time.Millisecond, 5 << 20, 2 * time.Second}, // others had the processor
+		{100 * time.Millisecond, time.Second, 5 << 20, 2 * time.Second}, // the rest was not the notebook's
+		{time.Second, time.Second, 5 << 20, 20 * time.Second},
+		{3 * time.Second, 0, 0, 6 * time.Second},
+		{100 * time.Millisecond, 100 * time.Millisecond, 100 << 20, 10 * time.Second},
 	} {
-		if got := pace(tt.took, tt.size); got != tt.want {
-			t.Errorf("%s, %d bytes: %s, want %s", tt.took, tt.size, got, tt.want)
+		if got := pace(tt.took, tt.worked, tt.size); got != tt.want {
+			t.Errorf("%s, %s, %d bytes: %s, want %s", tt.took, tt.worked, tt.size, got, tt.want)
 		}
 	}
 	// By a clock on which each write takes 300 ms.
@@ -403,6 +406,7 @@ func TestPace(t *testing.T) {
 		}
 		return clock
 	}
+	b.work = func() time.Duration { return clock.Sub(begun) }
 	writes := 0
 	for clock.Before(begun.Add(10 * time.Minute)) {
 		b.runs(r, fmt.Sprintf("abcd-%d", writes), "x", "ok")
