@@ -117,14 +117,14 @@ func lineQuery(a *call) *session.LineQuery {
 		q.Pattern = re
 	}
 	if lines != "" && !parseLines(lines, &q) {
-		a.Problem("lines", fmt.Sprintf("is %s: send \"100-200\", \"100-\", \"100\", or \"-50\" for the last 50.", arguments.Quote(lines)))
+		a.Problem("lines", fmt.Sprintf("is %s: send \"100-200\", \"100-\", \"100\", \"-50\" for the last 50, or \"100:2000\" for line 100 without its first 2,000 bytes.", arguments.Quote(lines)))
 	}
 	return &q
 }
 
-var lineRange = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\d{0,15})\s*(-?)\s*(\d{0,15})$`) })
+var lineRange = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\d{0,15})\s*([-:]?)\s*(\d{0,15})$`) })
 
-// parseLines reads "100-200", "100-", "100" and "-50".
+// parseLines reads "100-200", "100-", "100", "-50" and "100:2000".
 func parseLines(text string, q *session.LineQuery) bool {
 	m := lineRange().FindStringSubmatch(text)
 	if m == nil {
@@ -137,6 +137,8 @@ func parseLines(text string, q *session.LineQuery) bool {
 		q.Last = int(min(to, 1_000_000))
 	case m[1] != "" && m[2] == "" && from > 0:
 		q.From, q.To = from, from
+	case m[2] == ":" && m[3] != "" && from > 0 && q.Pattern == nil:
+		q.From, q.To, q.Offset = from, from, to
 	case m[1] != "" && m[2] == "-" && from > 0 && (m[3] == "" || to >= from):
 		q.From, q.To = from, to
 	default:

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -211,6 +212,9 @@ func (t *tools) showLines(ctx context.Context, r session.Report, lines linesOf, 
 	defer cancel()
 	budget := clients.Of(ctx).Most(0)
 	q.MaxBytes = budget
+	if q.From > 0 && q.From == q.To {
+		q.MaxLineSize = max(budget-1000, budget/2) // the rest is for the answer's other lines
+	}
 	found, err := lines(ctx, q)
 	var b strings.Builder
 	b.WriteString(strings.Join(append([]string{statusLine(r, false)}, noteLines(notes)...), "\n") + "\n")
@@ -220,11 +224,14 @@ func (t *tools) showLines(ctx context.Context, r session.Report, lines linesOf, 
 	for _, p := range found.Problems {
 		fmt.Fprintf(&b, "[warning: %v]\n", p)
 	}
+	if found.Partly > 0 {
+		fmt.Fprintf(&b, "[note: only the first 64 KiB of a line are searched: %s had more, and no match there]\n", counted(int(found.Partly), "line"))
+	}
 	shown := 0
 	var text strings.Builder
 	for _, l := range found.Lines {
-		line := fmt.Sprintf("%d: %s\n", l.Number, render.Text(l.Text, 2000))
-		if b.Len()+text.Len()+len(line) > budget-200 {
+		line := numbered(l, budget-200-b.Len()-text.Len())
+		if line == "" {
 			break
 		}
 		text.WriteString(line)
@@ -237,4 +244,31 @@ func (t *tools) showLines(ctx context.Context, r session.Report, lines linesOf, 
 	fmt.Fprintf(&b, "[output: %s, of %d in the log]\n", linesWords(shown, wanted, q.Pattern != nil), found.Total)
 	b.WriteString(text.String())
 	return textResult(strings.TrimRight(b.String(), "\n"))
+}
+
+// numbered is a line of the log with its number, in at most room bytes, and says how
+// much of it is missing; "" where it has no room.
+func numbered(l session.Line, room int) string {
+	for {
+		text := render.Text(l.Text, 10*len(l.Text)+100) // a control takes several characters
+		before, after := "", ""
+		if l.Before > 0 {
+			before = fmt.Sprintf("[cut: %d bytes of this line] ", l.Before)
+		}
+		if next := l.Before + int64(len(l.Text)); next < l.Size {
+			after = fmt.Sprintf(" [cut: %d bytes of this line; lines=\"%d:%d\" reads on there]", l.Size-next, l.Number, next)
+		}
+		line := fmt.Sprintf("%d: %s%s%s\n", l.Number, before, text, after)
+		if len(line) <= room {
+			return line
+		}
+		// Controls have made it longer than its bytes.
+		half := len(l.Text) / 2
+		for half > 0 && !utf8.RuneStart(l.Text[half]) {
+			half--
+		}
+		if l.Text = l.Text[:half]; half < 100 {
+			return ""
+		}
+	}
 }

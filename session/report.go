@@ -372,6 +372,9 @@ func (e *Execution) lateLocked() bool {
 // LineQuery says which lines of an execution's log are wanted.
 type LineQuery = record.LineQuery
 
+// Line is one line of an execution's log.
+type Line = record.Line
+
 // LineResult is what was found.
 type LineResult = record.LineResult
 

@@ -210,6 +210,33 @@ for i in range(100): print("more", i)
 	if r := p.call("get_execution", args{"id": id}); !strings.HasPrefix(r.text(), "[ok | ") || !strings.Contains(r.text(), "more 99") {
 		t.Errorf("reading the log moved the cursor: %.300s", r.text())
 	}
+
+	// A line that is longer than an answer is read in parts that say how much is missing.
+	id = p.run("print('first'); print('[' + ', '.join(map(str, range(20_000))) + ']'); print('\\0' * 30_000)").field("id")
+	more := regexp.MustCompile(` \[cut: (\d+) bytes of this line; lines="(2:\d+)" reads on there\]$`)
+	for whole, next := "", "2"; next != ""; {
+		r := p.call("get_execution", args{"id": id, "lines": next})
+		_, line, _ := strings.Cut(r.text(), "\n2: ")
+		if len(whole) > 0 {
+			_, line, _ = strings.Cut(line, fmt.Sprintf("[cut: %d bytes of this line] ", len(whole)))
+		}
+		m := more.FindStringSubmatch(line)
+		if m == nil {
+			if whole += line; !strings.HasSuffix(whole, "19998, 19999]") || len(whole) != 128_890 {
+				t.Errorf("%d bytes, …%.100s", len(whole), whole[max(0, len(whole)-100):])
+			}
+			break
+		}
+		whole += strings.TrimSuffix(line, m[0])
+		if missing := fmt.Sprint(128_890 - len(whole)); m[1] != missing {
+			t.Fatalf("%s bytes are said to be missing, of %s", m[1], missing)
+		}
+		next = m[2]
+	}
+	has(t, p.call("get_execution", args{"id": id, "pattern": `^\x00`}), `3: \x00`, "[cut: 28000 bytes of this line; lines=\"3:2000\" reads on there]")
+	has(t, p.call("get_execution", args{"id": id, "lines": "3"}), `3: \x00`, `bytes of this line; lines="3:`)
+	has(t, p.call("get_execution", args{"id": id, "pattern": ", 9999,"}), "2: [cut: 58383 bytes of this line] 15, 9916, 9917,", " 9998, 9999, 10000,", `lines="2:60383" reads on`)
+	has(t, p.call("get_execution", args{"id": id, "pattern": ", 19999"}), "0 lines match", "only the first 64 KiB of a line are searched: 1 line had more")
 }
 
 // TestQueue: calls of one session run in order; one that is cancelled while it

@@ -30,10 +30,12 @@ type LineQuery struct {
 	Pattern *regexp.Regexp
 	// Last wants the last n of the lines that fit the rest, not the first.
 	Last int
+	// Offset leaves out so many bytes of line From, when To is the same line.
+	Offset int64
 
 	MaxLines    int // lines returned; 1,000
 	MaxBytes    int // text returned; 1 MiB
-	MaxLineSize int // of one line, the rest of it is cut; 2,000 bytes
+	MaxLineSize int // of one line, the rest of it is cut; 2,000 bytes, at most 64 KiB
 }
 
 // Line is one line of a log.
@@ -41,8 +43,11 @@ type Line struct {
 	Number int64
 	// Source is "stdout", "stderr", "result", "display", "error", "page" or "notice".
 	Source string
-	// Text is the line as it was sent, without its end, cut at a rune.
+	// Text is the line as it was sent, without its end, cut at runes. Of a long line that
+	// matches a pattern it is the part around the first match.
 	Text string
+	// Before is how many bytes of the line come before Text.
+	Before int64
 	// Size is the whole line's length in bytes.
 	Size int64
 }
@@ -53,6 +58,9 @@ type LineResult struct {
 	// Total counts the lines of the log, Matched those that fit the query,
 	// whether or not they are among Lines.
 	Total, Matched int64
+	// Partly counts the lines that a pattern was not found in, but whose part behind the
+	// first 64 KiB was not searched.
+	Partly int64
 	// Problems are the first few errors of entries that could not be read.
 	Problems []error
 }
@@ -113,6 +121,10 @@ func newLineScan(q LineQuery) *lineScan {
 	}
 	if q.MaxLineSize <= 0 {
 		q.MaxLineSize = 2000
+	}
+	q.MaxLineSize = min(q.MaxLineSize, lineSearched)
+	if q.To != q.From || q.Pattern != nil {
+		q.Offset = 0
 	}
 	s := &lineScan{q: q}
 	if q.Pattern != nil {
@@ -200,7 +212,9 @@ func (s *lineScan) feed(b []byte) {
 }
 
 func (s *lineScan) addPart(b []byte) {
+	before := s.partSize
 	s.partSize += int64(len(b))
+	b = b[min(int64(len(b)), max(0, s.skipped()-before)):]
 	s.part = append(s.part, b[:min(len(b), lineSearched-len(s.part))]...)
 }
 
@@ -211,12 +225,20 @@ func (s *lineScan) endPart() {
 	}
 }
 
+// skipped is how many bytes of the line that is being read are left out.
+func (s *lineScan) skipped() int64 {
+	if s.number+1 != s.q.From {
+		return 0
+	}
+	return s.q.Offset
+}
+
 // whole takes text that consists of whole lines.
 func (s *lineScan) whole(b []byte) {
 	if s.filter == nil || !s.filter.start(b) {
 		for len(b) > 0 {
 			end := bytes.IndexByte(b, '\n')
-			s.line(b[:end], int64(end))
+			s.line(b[min(int64(end), s.skipped()):end], int64(end))
 			b = b[end+1:]
 		}
 		return
@@ -235,23 +257,39 @@ func (s *lineScan) whole(b []byte) {
 	}
 }
 
-// line takes one line; of a long one text is the beginning.
+// line takes one line; of a long one text is the beginning, or what is behind the offset.
 func (s *lineScan) line(text []byte, size int64) {
+	before := min(size, s.skipped())
 	s.number++
 	if s.number < s.q.From || s.q.To > 0 && s.number > s.q.To {
 		return
 	}
-	if n := len(text); n > 0 && int64(n) == size && text[n-1] == '\r' {
+	if n := len(text); n > 0 && before+int64(n) == size && text[n-1] == '\r' {
 		text, size = text[:n-1], size-1
 	}
-	if s.q.Pattern != nil && !s.q.Pattern.Match(text[:min(len(text), lineSearched)]) {
-		return
+	if s.q.Pattern != nil {
+		match := s.q.Pattern.FindIndex(text[:min(len(text), lineSearched)])
+		if match == nil {
+			if size > lineSearched {
+				s.result.Partly++
+			}
+			return
+		}
+		if match[1] > s.q.MaxLineSize {
+			before = int64(max(0, match[0]-s.q.MaxLineSize/4))
+			text = text[before:]
+		}
 	}
 	s.result.Matched++
 	if s.q.Last == 0 && (len(s.result.Lines) >= s.q.MaxLines || s.bytes >= s.q.MaxBytes) {
 		return
 	}
-	l := Line{Number: s.number, Source: s.source, Text: cutText(text, s.q.MaxLineSize), Size: size}
+	for range utf8.UTFMax - 1 {
+		if before > 0 && len(text) > 0 && !utf8.RuneStart(text[0]) {
+			text, before = text[1:], before+1
+		}
+	}
+	l := Line{Number: s.number, Source: s.source, Text: cutText(text, s.q.MaxLineSize), Before: before, Size: size}
 	if s.q.Last == 0 && s.bytes+len(l.Text) > s.q.MaxBytes && len(s.result.Lines) > 0 {
 		s.bytes = s.q.MaxBytes // a later, shorter line must not take this one's place
 		return

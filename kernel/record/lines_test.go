@@ -129,9 +129,64 @@ func TestLongLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Line{{1, "stdout", "ééééé", 6 << 20}, {2, "stdout", "short", 5}}
+	want := []Line{{1, "stdout", "ééééé", 0, 6 << 20}, {2, "stdout", "short", 0, 5}}
 	if diff := cmp.Diff(want, res.Lines); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestPartsOfALine: each part of a long line can be read, whatever piece of the output it
+// came in.
+func TestPartsOfALine(t *testing.T) {
+	r := newRecord(t)
+	line := strings.Repeat("0123456789", 10_000) + "needle" + strings.Repeat("é", 50_000)
+	for text := "first\n" + line + "\r\nlast " + strings.Repeat("x", 70_000) + " needle\n"; text != ""; {
+		n := min(len(text), 37_777)
+		mustAppend(t, r, "a", stream(text[:n]))
+		text = text[n:]
+	}
+	read := func(q LineQuery) LineResult {
+		t.Helper()
+		res, err := SelectLines(t.Context(), r.Read("a", 0, -1), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	var got strings.Builder
+	for got.Len() < len(line) {
+		l := read(LineQuery{From: 2, To: 2, Offset: int64(got.Len()), MaxLineSize: 30_001}).Lines[0]
+		if l.Before != int64(got.Len()) || l.Text == "" || l.Size-int64(len(line)) > 1 { // 1: the "\r", while the end is not read
+			t.Fatalf("at %d: %d bytes, %d before, of %d", got.Len(), len(l.Text), l.Before, l.Size)
+		}
+		got.WriteString(l.Text)
+	}
+	if got.String() != line {
+		t.Error("the parts are not the line")
+	}
+	for _, q := range []LineQuery{{From: 2, To: 2, Offset: 1 << 40}, {From: 1, To: 1, Offset: 5}} {
+		if l := read(q).Lines[0]; l.Text != "" || l.Before != l.Size {
+			t.Errorf("behind its end: %+v", l)
+		}
+	}
+	if l := read(LineQuery{From: 2, To: 2, Offset: int64(len(line) - 1)}).Lines[0]; l.Text != "" || l.Before != l.Size {
+		t.Errorf("within its last rune: %+v", l)
+	}
+	if res := read(LineQuery{From: 1, Offset: 3}); len(res.Lines) != 3 || res.Lines[0].Text != "first" {
+		t.Errorf("an offset without its line: %+v", res.Lines)
+	}
+	res := read(LineQuery{Pattern: regexp.MustCompile("needle")})
+	if res.Matched != 0 || res.Partly != 2 {
+		t.Errorf("%d match, %d were searched in part", res.Matched, res.Partly)
+	}
+	l := read(LineQuery{Pattern: regexp.MustCompile("st x")}).Lines[0]
+	if l.Number != 3 || l.Before != 0 || len(l.Text) != 2000 {
+		t.Errorf("%d, %d before, %d bytes", l.Number, l.Before, len(l.Text))
+	}
+	mustAppend(t, r, "a", stream(strings.Repeat("a", 5000)+"needle"+strings.Repeat("b", 5000)+"\n"))
+	l = read(LineQuery{Pattern: regexp.MustCompile("needle")}).Lines[0]
+	if l.Before != 4500 || !strings.HasPrefix(l.Text, strings.Repeat("a", 500)+"needleb") || len(l.Text) != 2000 {
+		t.Errorf("%d before, %.600s", l.Before, l.Text)
 	}
 }
 
