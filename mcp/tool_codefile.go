@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -299,33 +300,54 @@ func throughKernel(ctx context.Context, s *session.Session, r session.Request, n
 	case err != nil || !through || !r.Script:
 		return r, nil, err
 	}
-	r, err = elsewhereRequest(r)
+	r, notes, err = elsewhereRequest(r)
 	note := "the kernel is on another machine: the file's code was sent there, and what it imports from beside it is not"
 	if s.Config().Server == "" {
 		note = "this kernel does not run files: the file's code was sent to it"
 	}
-	return r, []string{note}, err
+	return r, append([]string{note}, notes...), err
 }
 
 // elsewhereRequest sends a script's code instead of its name.
-func elsewhereRequest(r session.Request) (session.Request, error) {
+func elsewhereRequest(r session.Request) (_ session.Request, notes []string, err error) {
 	source, err := os.ReadFile(r.File)
 	if err != nil {
-		return r, err
+		return r, nil, err
 	}
 	argv, err := json.Marshal(append([]string{r.File}, r.Arguments...))
 	if err != nil {
-		return r, err
+		return r, nil, err
 	}
 	r.Code, r.Script = string(source), false
 	future := strings.Contains(r.Code, "from __future__") // must stand first
 	switch {
 	case future && len(r.Arguments) > 0:
-		return r, errors.New("a file with \"from __future__\" cannot be given arguments on a Jupyter server: set sys.argv with execute_code first, and leave arguments out")
-	case !future: // on the first line: the file's lines keep their numbers
-		r.Code = "import sys; sys.argv = " + string(argv) + "; " + r.Code
+		return r, nil, errors.New("a file with \"from __future__\" cannot be given arguments on a Jupyter server: set sys.argv with execute_code first, and leave arguments out")
+	case !future:
+		var below bool
+		r.Code, below = withArgv(r.Code, string(argv))
+		if below {
+			notes = append(notes, "the line numbers of the file are one lower than those in tracebacks: a line that sets sys.argv stands before it")
+		}
 	}
-	return r, nil
+	return r, notes, nil
+}
+
+// compound are the words that begin statements which nothing can stand before on their line.
+var compound = regexp.MustCompile(`^(?:(?:if|for|while|try|with|def|class|async|match)\b|[@%!])`)
+
+// withArgv is a file's code with a statement that sets sys.argv, on the first line where
+// that is possible: the file's lines keep their numbers then. below reports that it was not.
+func withArgv(code, argv string) (changed string, below bool) {
+	set := "import sys; sys.argv = " + argv
+	first, rest, more := strings.Cut(code, "\n")
+	switch first = strings.TrimSpace(first); {
+	case compound.MatchString(first):
+		return set + "\n" + code, true
+	case (first == "" || first[0] == '#') && more:
+		return set + "\n" + rest, false
+	}
+	return set + "; " + code, false
 }
 
 // scriptPath finds the file to run: one of the code storage, or else one of the

@@ -14,4 +14,4 @@ def install(with_prelude):
     after = libraries.AfterImport()
     if with_prelude:
         step("prelude", prelude.prelude, app, after)
-    runs.follow(app, after)
+    runs.follow(app, after, streams=False)

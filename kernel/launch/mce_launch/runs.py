@@ -5,8 +5,9 @@ from . import codenames, endings, imports, interrupts, loops, replaced, scripts,
 from .report import step
 
 
-def follow(app, after):
-    """app's shell is up and no request has been read. after: a libraries.AfterImport."""
+def follow(app, after, streams=True):
+    """app's shell is up and no request has been read. after: a libraries.AfterImport.
+    streams: whether sys.stdout and sys.stderr are ours."""
     step("loop", interrupts.keep_loop)
     step("refresh", imports.refresh_imports, app)
     step("interrupt", interrupts.show_once, app)  # endings' must be the outer one
@@ -15,5 +16,6 @@ def follow(app, after):
     step("loops", user_loops.install, app, after)
     step("file", codenames.define_file, app)
     step("scripts", scripts.offer, app, ends, user_loops)
-    step("replaced", replaced.tell, app)
+    if streams:
+        step("replaced", replaced.tell, app)
     step("variables", variables.tell, app)
