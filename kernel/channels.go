@@ -29,8 +29,10 @@ func (c *channel) quietFor(d time.Duration) bool {
 		return false
 	}
 	last := *c.handled.Load()
-	if conn, ok := c.conn.(*zmq.Conn); ok && conn.Heard().After(last) {
-		last = conn.Heard()
+	if conn, ok := c.conn.(interface{ Heard() time.Time }); ok {
+		if heard := conn.Heard(); heard.After(last) {
+			last = heard
+		}
 	}
 	return time.Since(last) >= d
 }

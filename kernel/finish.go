@@ -86,7 +86,8 @@ func (e *Execution) awaitIdle(in <-chan struct{}) (missing bool) {
 		return false
 	}
 	defer forget()
-	for quiet := false; !quiet; quiet = k.iopubQuietFor(probePatience) {
+	patience := k.silence()
+	for quiet := false; !quiet; quiet = k.iopubQuietFor(patience) {
 		select {
 		case <-in:
 			return false
@@ -94,10 +95,18 @@ func (e *Execution) awaitIdle(in <-chan struct{}) (missing bool) {
 			return !e.within(in, 0)
 		case <-k.gone:
 			return false
-		case <-time.After(probePatience):
+		case <-time.After(patience):
 		}
 	}
 	return !e.within(in, 0)
+}
+
+// silence is how long iopub may be silent between a reply and an idle that must come.
+func (k *Kernel) silence() time.Duration {
+	if _, ok := k.process.(elsewhere); ok {
+		return relayPatience
+	}
+	return probePatience
 }
 
 func (e *Execution) isIdle() bool {

@@ -104,5 +104,6 @@ func (k *Kernel) answersAfter(ctx context.Context, nudge *waiter) bool {
 	}
 }
 
-// Kill ends the process and everything it started.
-func (k *Kernel) Kill() { k.process.Kill() }
+// Kill ends the process and everything it started. On a Jupyter server that takes up to 15 s;
+// the error says why the kernel may still be there.
+func (k *Kernel) Kill() error { return k.process.Kill() }

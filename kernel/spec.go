@@ -146,6 +146,9 @@ const (
 	iopubQuiet = 300 * time.Millisecond
 	// probePatience bounds a kernel_info_request to a kernel that should be idle.
 	probePatience = 2 * time.Second
+	// relayPatience is probePatience's part for a Jupyter server in between: it sends nothing
+	// while it packs a message of hundreds of megabytes, with one thread for all.
+	relayPatience = 20 * time.Second
 
 	// interruptSecond and interruptLast are the rungs of the interrupt ladder.
 	interruptSecond = 2 * time.Second

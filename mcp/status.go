@@ -75,7 +75,7 @@ func stateLines(r session.Report) []string {
 		add("preparing: %s. The code will run by itself after that: do not send the code again; get_execution id=%s shows it", what, r.ID)
 	case session.StateRunning:
 		if struck := struckWords(r); struck != "" {
-			add("interrupting: %s; the code has not ended so far, and may not heed it. get_execution id=%s shows what is new; interrupt_execution id=%s with force: true kills the kernel, %s", struck, r.ID, r.ID, killedWith(r.Fresh))
+			add("interrupting: %s; the code has not ended so far, and may not heed it. get_execution id=%s shows what is new; %s", struck, r.ID, forceWords(r.ID, r.Fresh, r.Joined))
 		}
 		if line := clockLine(r); line != "" {
 			lines = append(lines, line)
@@ -119,12 +119,16 @@ func lostWords(r session.Report) string {
 	return goneWords
 }
 
-// killedWith says what is lost with a kernel that is killed.
-func killedWith(fresh bool) string {
-	if fresh {
-		return "which is this run's own (fresh): the session is not touched"
+// forceWords says what force does to code that cannot be interrupted, and what is lost then.
+func forceWords(id string, fresh, joined bool) string {
+	if joined {
+		return "force does not end this kernel, which somebody else has started: only they can restart it"
 	}
-	return "and the session's variables are lost"
+	words := "interrupt_execution id=" + id + " with force: true kills the kernel, "
+	if fresh {
+		return words + "which is this run's own (fresh): the session is not touched"
+	}
+	return words + "and the session's variables are lost"
 }
 
 // idOfFresh is the id that a call needs to reach a run with a kernel of its own: a

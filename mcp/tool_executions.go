@@ -199,6 +199,20 @@ func (t *tools) freshWords() string {
 	return "\n[note: what runs in a kernel of its own (fresh) is interrupted by its id: " + strings.Join(ids, ", ") + "]"
 }
 
+// kill ends the kernel of a run that cannot be interrupted, and says whether it did.
+func kill(ctx context.Context, e *session.Execution) (note string) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second) // a Jupyter server may need 15
+	defer cancel()
+	err := e.Session().Kill(ctx, e)
+	switch {
+	case e.Finished():
+		return "it could not be interrupted, so the kernel was killed"
+	case err != nil:
+		return "NOT interrupted, and force did not end the kernel: " + explain(err)
+	}
+	return "it could not be interrupted, so the kernel was killed; its end is not known so far"
+}
+
 func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.CallToolResult {
 	id, name := a.String("id"), a.String("session")
 	force := a.Bool("force", false)
@@ -222,16 +236,14 @@ func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.Call
 	switch {
 	case stopped:
 	case force:
-		killing, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		e.Session().Kill(killing, e)
-		notes = append(notes, "it could not be interrupted, so the kernel was killed")
+		notes = append(notes, kill(ctx, e))
 	case err != nil:
 		notes = append(notes, "the interrupt failed: "+explain(err))
 	case e.Finished():
 		notes = append(notes, "the run has ended, but its kernel has not answered since: if the next run does not come to its end, restart the session with stop_session and restart: true")
 	default:
-		notes = append(notes, fmt.Sprintf("NOT interrupted: the code did not react to two signals (a C call that holds the interpreter, code that swallows KeyboardInterrupt, or a stopped process). It is still there with its variables, and may stop yet. Leave it and look again with get_execution id=%s, or call interrupt_execution id=%s with force: true, which kills the kernel, %s", e.ID(), e.ID(), killedWith(e.Fresh())))
+		notes = append(notes, "NOT interrupted: the code did not react to two signals (a C call that holds the interpreter, code that swallows KeyboardInterrupt, or a stopped process). It is still there with its variables, and may stop yet. Leave it and look again with get_execution id="+e.ID()+"; "+
+			forceWords(e.ID(), e.Fresh(), e.Session().Joined()))
 	}
 	return t.answer(ctx, e, -1, notes)
 }

@@ -70,7 +70,11 @@ func summaryLine(s session.Summary) string {
 		fields = append(fields, fmt.Sprintf("%d queued", s.Queued))
 	}
 	if s.Environment != "" {
-		fields = append(fields, fmt.Sprintf("env=%s (Python %s)", s.Environment, s.Python))
+		env := "env=" + s.Environment
+		if s.Python != "" { // not every kernel is Python's
+			env += " (Python " + s.Python + ")"
+		}
+		fields = append(fields, env)
 	}
 	if s.Generation > 0 {
 		fields = append(fields, fmt.Sprintf("generation=%d", s.Generation))

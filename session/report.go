@@ -40,6 +40,7 @@ type Report struct {
 	// with SystemExit, for a script that failed, and for each Fresh run.
 	ExitStatus *int
 	Fresh      bool   // the run had a kernel to itself
+	Joined     bool   // its kernel is one that somebody else has started: it is never ended
 	Place      int    // how many wait before it, of StateQueued
 	Ahead      *Ahead // what the session does meanwhile, of StateQueued
 
@@ -97,6 +98,7 @@ func (e *Execution) Report(since Cursor) Report {
 		FilesTotal: e.filesTotal,
 		ExitStatus: e.exitStatus,
 		Fresh:      e.request.fresh,
+		Joined:     e.kernel != nil && e.kernel.Info().Joined,
 		execution:  e,
 	}
 	if !e.told {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 )
 
@@ -63,16 +64,22 @@ func (s *Session) stop(ctx context.Context) bool {
 }
 
 // Kill ends the kernel that runs e, with all its variables: the last resort for
-// code that cannot be interrupted. The session goes on with a new kernel.
-func (s *Session) Kill(ctx context.Context, e *Execution) {
+// code that cannot be interrupted. The session goes on with a new kernel. The error says
+// why the kernel may still be there; one that somebody else has started is left alone.
+func (s *Session) Kill(ctx context.Context, e *Execution) error {
 	s.mu.Lock()
 	k := e.kernel
+	if k != nil && k.Info().Joined {
+		s.mu.Unlock()
+		return gateway.ErrNotOurs
+	}
 	e.noteLocked(Stop{By: ByForce})
 	s.mu.Unlock()
+	var err error
 	if k == nil {
 		e.cancel(errCancelled)
 	} else {
-		k.Kill()
+		err = k.Kill()
 	}
 	select {
 	case <-e.done:
@@ -81,6 +88,7 @@ func (s *Session) Kill(ctx context.Context, e *Execution) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deaths = 0 // this end was wanted: it says nothing against another kernel
+	return err
 }
 
 // Progress is what is told of a run under way.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 )
@@ -64,6 +65,10 @@ func (c *channel) Recv() ([][]byte, error) {
 		return nil, net.ErrClosed
 	}
 }
+
+// Heard returns when bytes last came, on any channel, also those of a message that is not
+// whole yet.
+func (c *channel) Heard() time.Time { return c.kernel.heard() }
 
 // Reuse is that of [Channel]: a websocket's message has memory of its own.
 func (*channel) Reuse([][]byte) {}

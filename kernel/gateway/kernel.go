@@ -23,8 +23,10 @@ const (
 	backTime = 8 * time.Second
 	// dialTime bounds one try: a server connects when its kernel has answered.
 	dialTime = 60 * time.Second
-	// endTime bounds the deletion of a kernel.
-	endTime = 5 * time.Second
+	// killTime bounds the deletion of a kernel: a Jupyter server gives one 5 s to end by
+	// itself, and asks twice more. Nobody waits so long at our own end: the server goes on.
+	killTime = 15 * time.Second
+	endTime  = 5 * time.Second
 	// lookEvery is how often a kernel that says nothing is looked for: a server that ends
 	// one leaves its connection open, and connections can be gone without a word (a
 	// laptop that slept, a proxy that forgot them). lookTime is how long that may take.
@@ -68,7 +70,7 @@ type Kernel struct {
 	up     chan struct{} // closed while connected
 	other  string        // the kernel's own session
 	reason string        // why it is gone
-	last   time.Time     // when the last message came
+	last   time.Time     // when bytes last came
 }
 
 // Open starts a kernel, or finds the one that is wanted, and connects to it. ctx
@@ -114,6 +116,18 @@ func (k *Kernel) Kernelspec() string { return k.name }
 // nobody is connected for the same one.
 func (k *Kernel) Session() string { return k.session }
 
+func (k *Kernel) hear() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.last = time.Now()
+}
+
+func (k *Kernel) heard() time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.last
+}
+
 // Ours reports whether we started it: then Close ends it.
 func (k *Kernel) Ours() bool { return k.ours }
 
@@ -150,11 +164,13 @@ func (k *Kernel) Interrupt() error {
 var ErrNotOurs = errors.New("the kernel was started by somebody else: it is left alone")
 
 // Kill ends a kernel that we started.
-func (k *Kernel) Kill() error {
+func (k *Kernel) Kill() error { return k.kill(killTime) }
+
+func (k *Kernel) kill(within time.Duration) error {
 	if !k.ours {
 		return ErrNotOurs
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), endTime)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	for {
 		err := k.server.delete(ctx, k.id)
@@ -174,7 +190,7 @@ func (k *Kernel) Kill() error {
 func (k *Kernel) Close() (err error) {
 	k.once.Do(func() {
 		if k.ours && k.id != "" {
-			err = k.Kill()
+			err = k.kill(endTime)
 		}
 		k.end("the connection was closed")
 		k.cancel()
@@ -366,7 +382,6 @@ func (k *Kernel) note(name jupyter.Channel, parts [][]byte) (same bool) {
 		return true
 	}
 	k.mu.Lock()
-	k.last = time.Now()
 	other := k.other
 	if other == "" && header.Session != k.session {
 		k.other = header.Session

@@ -24,6 +24,19 @@ func (e *MessageTooLargeError) Error() string {
 	return fmt.Sprintf("message of %d bytes refused: the limit is %d bytes", e.Size, e.Limit)
 }
 
+// heardReader notes that bytes came: a large message can take minutes on its way, and the
+// server answers no ping while it sends one.
+type heardReader struct {
+	io.Reader
+	kernel *Kernel
+}
+
+func (r heardReader) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	r.kernel.hear()
+	return n, err
+}
+
 // read hands on messages until the connection ends, and returns why.
 func (k *Kernel) read(conn *websocket.Conn) error {
 	v1 := conn.Subprotocol() == subprotocol
@@ -33,6 +46,7 @@ func (k *Kernel) read(conn *websocket.Conn) error {
 		if err != nil {
 			return err
 		}
+		r = heardReader{r, k}
 		buffer.Reset()
 		if _, err := buffer.ReadFrom(io.LimitReader(r, maxMessage)); err != nil {
 			return err
