@@ -59,9 +59,11 @@ def measure(name, run):
         row(f'execute_code("1+1"), HISTORY=off, median of {warm.ROUNDS * warm.CALLS}', off * 1e3, "ms")
         row("what the kept record adds to it, in turns", (on - off) * 1e3, "ms", 0.3)
     elif name == "front":
-        alone, kept = front.overhead(*run)
-        row(f'execute_code("1+1") without KEEP, median of {warm.ROUNDS * warm.CALLS}', alone * 1e3, "ms")
-        row("what a front adds to it (KEEP), in turns", (kept - alone) * 1e3, "ms", 0.15)
+        alone, added, least, most = front.overhead(*run)
+        row(f'execute_code("1+1") to a kept session, median of {front.PAIRS}', alone * 1e3, "ms")
+        row("what a front adds to it, median of the pairs", added * 1e3, "ms", 0.15)
+        row("  95 % confidence interval, from", least * 1e3, "ms")
+        row("  to", most * 1e3, "ms")
         if sys.platform.startswith("linux"):
             row(f"a front, idle, Pss_Anon, median of {front.FRONTS}", front.memory(*run) / 1e6, "MB", 4.5)
         there, anew = front.starts(*run)

@@ -1,23 +1,64 @@
 """A line front and the background server behind it (KEEP): what it adds to a call, its
 memory, its start."""
 
+import json
+import math
+import socket
 import statistics
+import struct
 import subprocess
 import time
 
 from life import mapped
-from server import Server
-from warm import CALLS, CODE, ROUNDS, timed
+from server import Client, Server, variables
+from warm import CODE
 
 STARTS = 20
 FRONTS = 5
+PAIRS = 2000
+KEEP = {"KEEP": "10m"}
 
 
 class Keeping(Server):
     """A server whose sessions are kept; the process is the front."""
 
     def __init__(self, command, venv, place):
-        super().__init__(command, venv, place, KEEP="10m")
+        super().__init__(command, venv, place, **KEEP)
+
+
+class Straight(Client):
+    """A client of the background server without a front: it says to the server's socket
+    what a front says, in frames made beforehand."""
+
+    def __init__(self, command, venv, place):
+        own = variables(venv, place, **KEEP)
+        (server,) = json.loads(subprocess.run([command, "ps", "--json"], env=own, check=True, stdout=subprocess.PIPE).stdout)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(server["socket"])
+        hello = {"protocol": server["protocol"], "kind": "front", "version": server["version"], "environ": [f"{k}={v}" for k, v in own.items()]}
+        self.socket.sendall(json.dumps(hello).encode() + b"\n")
+        greeting = b""
+        while not greeting.endswith(b"\n"):
+            greeting += self.socket.recv(1)
+        if "refused" in json.loads(greeting):
+            raise RuntimeError(greeting.decode())
+        self.has = self.told = 0
+        self.greet(self.socket.fileno(), self.socket.fileno())
+
+    def line(self, message):
+        line = super().line(message)
+        return b"d" + struct.pack(">I", len(line)) + line
+
+    def exchange(self, line):
+        got = super().exchange(line)
+        self.has += len(got)
+        return got
+
+    def tell(self):
+        """Tells the server what has come, as a front does a moment after an answer."""
+        if self.has > self.told:
+            self.send(b"h" + struct.pack(">IQ", 8, self.has))
+            self.told = self.has
 
 
 def stop(command, place):
@@ -27,24 +68,37 @@ def stop(command, place):
 
 
 def overhead(command, venv, place):
-    """Medians in seconds of a warm call without and with a front, in turns."""
-    took = {False: [], True: []}
+    """Medians in seconds of a warm call without a front, and of what a front adds to
+    it, with the bounds of that one's 95 % confidence interval. Both go to one session
+    of one background server, in pairs that take turns in who is first: two kernels
+    differ by more than a front takes."""
+    alone, added = [], []
     try:
-        with Server(command, venv, place / "alone") as alone, Keeping(command, venv, place / "kept") as kept:
-            for number in range(-2, ROUNDS):
-                for front in (False, True) if number % 2 else (True, False):
-                    server = kept if front else alone
-                    settle = server.prepare_call(CODE)
-                    prepared = [server.prepare_call(CODE) for _ in range(CALLS)]
-                    server.exchange(settle)
-                    seconds = timed(server.exchange, prepared)
-                    if number >= 0:
-                        took[front] += seconds
-                    if not server.run(CODE).endswith(": 2"):
-                        raise RuntimeError("1+1")
+        with Keeping(command, venv, place) as kept:
+            straight = Straight(command, venv, place)
+            for number in range(-100, PAIRS):
+                took = {}
+                for client in (straight, kept) if number % 2 else (kept, straight):
+                    prepared = client.prepare_call(CODE, session="shared")
+                    begun = time.perf_counter()
+                    answer = client.exchange(prepared)
+                    took[client] = time.perf_counter() - begun
+                    straight.tell()
+                    if b": 2" not in answer:
+                        raise RuntimeError(f"1+1: {answer}")
+                if number >= 0:
+                    alone.append(took[straight])
+                    added.append(took[kept] - took[straight])
+            straight.socket.close()
     finally:
-        stop(command, place / "kept")
-    return statistics.median(took[False]), statistics.median(took[True])
+        stop(command, place)
+    return statistics.median(alone), statistics.median(added), *interval(added)
+
+
+def interval(values):
+    """The bounds of the 95 % confidence interval of the median, by the ranks of values."""
+    ordered, half = sorted(values), 0.98 * math.sqrt(len(values))
+    return ordered[int(len(values) / 2 - half)], ordered[math.ceil(len(values) / 2 + half)]
 
 
 def memory(command, venv, place):

@@ -11,42 +11,24 @@ from pathlib import Path
 PATIENCE = 120  # seconds for any answer
 
 
-class Server:
-    """A running server. Use it in a with statement: it ends the process."""
+class Client:
+    """A connection to a server: the descriptors out and into, and a number for each request."""
 
-    def __init__(self, command, venv, place, **variables):
-        place.mkdir(parents=True, exist_ok=True)
-        env = {
-            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-            "HOME": str(place),
-            "XDG_STATE_HOME": str(place / "state"),
-            "CODE_STORAGE_DIR": str(place / "code"),
-            "ENV_TYPE": "venv",
-            "VENV_PATH": str(venv),
-            **variables,
-        }
-        self.begun = time.perf_counter()
-        self.process = subprocess.Popen([command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, bufsize=0)
-        self.pid = self.process.pid
-        self.out = self.process.stdin.fileno()
-        self.into = self.process.stdout.fileno()
-        self.next = 0
+    def greet(self, out, into):
+        self.out, self.into, self.next = out, into, 0
         client = {"name": "bench", "version": "1"}
         self.request("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=client)
-        self.ready = time.perf_counter() - self.begun
-        self.send(json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}).encode() + b"\n")
+        self.ready = time.perf_counter()
+        self.send(self.line({"jsonrpc": "2.0", "method": "notifications/initialized"}))
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.end()
+    def line(self, message):
+        """A message as the bytes to send."""
+        return json.dumps(message).encode() + b"\n"
 
     def prepare(self, method, **params):
-        """A request as the line to send; lines are sent in the order they were prepared."""
+        """A request as the bytes to send; they are sent in the order they were prepared."""
         self.next += 1
-        message = {"jsonrpc": "2.0", "id": self.next, "method": method, "params": params}
-        return json.dumps(message).encode() + b"\n"
+        return self.line({"jsonrpc": "2.0", "id": self.next, "method": method, "params": params})
 
     def prepare_call(self, code, **arguments):
         return self.prepare("tools/call", name="execute_code", arguments={"code": code, **arguments})
@@ -79,6 +61,37 @@ class Server:
         if not text.startswith(f"[{outcome} | "):
             raise RuntimeError(f"{code}: {text[:1000]}")
         return text
+
+
+def variables(venv, place, **more):
+    """The environment of a server."""
+    return {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "HOME": str(place),
+        "XDG_STATE_HOME": str(place / "state"),
+        "CODE_STORAGE_DIR": str(place / "code"),
+        "ENV_TYPE": "venv",
+        "VENV_PATH": str(venv),
+        **more,
+    }
+
+
+class Server(Client):
+    """A running server. Use it in a with statement: it ends the process."""
+
+    def __init__(self, command, venv, place, **more):
+        place.mkdir(parents=True, exist_ok=True)
+        begun = time.perf_counter()
+        self.process = subprocess.Popen([command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables(venv, place, **more), bufsize=0)
+        self.pid = self.process.pid
+        self.greet(self.process.stdin.fileno(), self.process.stdout.fileno())
+        self.ready -= begun
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
 
     def end(self, signal=None):
         """Ends the server by EOF or by a signal and returns how long that took."""
