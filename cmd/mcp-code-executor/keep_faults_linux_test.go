@@ -202,6 +202,29 @@ func TestKeepOthers(t *testing.T) {
 	if n := strings.Count(r.text(), "other settings, whose code runs in "+k.home); n != 1 {
 		t.Errorf("told %d times: %s", n, r.text())
 	}
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"stop"}, "none of the 3 background servers serves this directory and these settings: give one's key (see \"mcp-code-executor ps\"), or --all"},
+		{[]string{"stop", "nokey"}, "there is no background server with the key nokey: see \"mcp-code-executor ps\""},
+		{[]string{"stop", "one", "two"}, "give one key, or --all"},
+		{[]string{"keep", "--keep", "0"}, "KEEP is not set: say for how long"},
+	} {
+		if status, out := k.command(test.args...); status == 0 || !strings.Contains(out, test.says) {
+			t.Errorf("%q: status %d: %s", test.args, status, out)
+		}
+	}
+	servers := k.servers()
+	if len(servers) != 3 {
+		t.Fatalf("%+v", servers)
+	}
+	if status, out := k.command("stop", servers[1].Key); status != 0 || !strings.HasPrefix(out, "ended "+servers[1].Key+" ") {
+		t.Errorf("stop by key: status %d: %s", status, out)
+	}
+	if left := k.servers(); len(left) != 2 || left[0].Key == servers[1].Key || left[1].Key == servers[1].Key {
+		t.Errorf("%+v", left)
+	}
 }
 
 // TestKeepFullDisk: where the disk with the state directory is full, the front serves

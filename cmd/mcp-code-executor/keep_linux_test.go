@@ -276,7 +276,7 @@ func (k *keeper) fronts() (pids []int) {
 }
 
 // TestMatrixKeep: 52 restarts, 200 fronts killed with an answer that they had not
-// handed on, and the end of what is kept, three times.
+// handed on, the end of what is kept, three times, and of a kernel that is idle too long.
 func TestMatrixKeep(t *testing.T) {
 	testneeds.All(t)
 	t.Run("restarts", func(t *testing.T) {
@@ -293,6 +293,18 @@ func TestMatrixKeep(t *testing.T) {
 		for range 3 {
 			over(t, k)
 		}
+	})
+	t.Run("idle limit", func(t *testing.T) {
+		t.Parallel()
+		k := newKeeper(t, append(inVenv(t), "SESSION_IDLE_LIMIT=1s")...)
+		p := k.client()
+		p.run("x = 1")
+		p.cmd.Process.Kill()
+		k.until("its kernel has ended", func() bool {
+			s := k.servers()
+			return len(s) == 1 && len(s[0].Sessions) == 1 && s[0].Sessions[0].Memory == 0 && len(s[0].Clients) == 0
+		})
+		has(t, k.client().call("list_sessions", nil), `session "default" was kept: generation 1, without a kernel, `)
 	})
 	t.Run("doctor", func(t *testing.T) {
 		t.Parallel()
