@@ -213,6 +213,15 @@ func kill(ctx context.Context, e *session.Execution) (note string) {
 	return "it could not be interrupted, so the kernel was killed; its end is not known so far"
 }
 
+// nothingToInterrupt answers where the session of that name runs nothing.
+func (t *tools) nothingToInterrupt(ctx context.Context, name string) *mcp.CallToolResult {
+	words := "the session runs nothing now; its variables are kept"
+	if s, err := t.find(ctx, name); err == nil && !s.HasKernel() {
+		words = "the session runs nothing, and no kernel is running, so there are no variables"
+	}
+	return textResult("[ok | nothing to interrupt | " + words + "]" + t.freshWords())
+}
+
 func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.CallToolResult {
 	id, name := a.String("id"), a.String("session")
 	force := a.Bool("force", false)
@@ -224,7 +233,7 @@ func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.Call
 		return errorResult(explain(err))
 	}
 	if e == nil {
-		return textResult("[ok | nothing to interrupt | the session runs nothing now; its variables are kept]" + t.freshWords())
+		return t.nothingToInterrupt(ctx, name)
 	}
 	if e.Finished() {
 		return t.answer(ctx, e, -1, append(a.Notes(), "there was nothing to interrupt: this run had ended already"))

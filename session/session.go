@@ -90,6 +90,13 @@ func (s *Session) Joined() bool {
 	return s.kernel != nil && s.kernel.Info().Joined
 }
 
+// HasKernel reports whether it has a kernel, which no death is known of.
+func (s *Session) HasKernel() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kernel != nil
+}
+
 // Name returns the session's name.
 func (s *Session) Name() string { return s.name }
 

@@ -249,6 +249,9 @@ func TestInterruptNothing(t *testing.T) {
 	if r := p.run("2"); r.field("generation") != "" {
 		t.Errorf("force killed a kernel that ran nothing: %s", r.text())
 	}
+	has(t, p.call("interrupt_execution", nil), "its variables are kept")
+	p.call("execute_code", args{"code": "import os; os._exit(3)"})
+	has(t, p.call("interrupt_execution", nil), "nothing to interrupt", "no kernel is running, so there are no variables")
 	refused(t, "unknown id", p.call("interrupt_execution", args{"id": "zzzz-9"}), "zzzz-9", "newest is")
 	refused(t, "unknown session", p.call("interrupt_execution", args{"session": "nobody"}), "nobody", "default")
 }
