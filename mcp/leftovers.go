@@ -59,6 +59,9 @@ func replacedWords(replaced []session.Replaced) string {
 			name := map[string]string{"1": "stdout", "2": "stderr"}[n]
 			places = append(places, "descriptor "+n)
 			restore = append(restore, fmt.Sprintf("os.dup2(COPY, %s), if the code kept a copy of it,", n))
+			if by == "nothing" {
+				by = "nothing, for the code has closed it"
+			}
 			words = append(words, fmt.Sprintf("file descriptor %s (%s) leads to %s", n, name, by))
 		case "displays":
 			places = append(places, "displays")
@@ -73,7 +76,11 @@ func replacedWords(replaced []session.Replaced) string {
 	if !sure {
 		where += " unless it is passed on"
 	}
-	return fmt.Sprintf("%s, put there by the code: what is written to %s %s. %s puts it back", strings.Join(words, ", "), strings.Join(places, " and "), where, strings.Join(restore, "; "))
+	who := ", put there by the code"
+	if strings.HasSuffix(words[len(words)-1], "closed it") {
+		who = ""
+	}
+	return fmt.Sprintf("%s%s: what is written to %s %s. %s puts it back", strings.Join(words, ", "), who, strings.Join(places, " and "), where, strings.Join(restore, "; "))
 }
 
 // runningWords says what a script has left running, and how to wait for it.

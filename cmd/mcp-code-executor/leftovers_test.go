@@ -28,6 +28,9 @@ func TestKernelsReplacedStreams(t *testing.T) {
 		{"closed", []string{"f = open('out.log', 'w'); sys.stdout = f; f.close()", "2"}, "[note: sys.stdout is the closed file 'out.log'"},
 		{"an object of the code's", []string{"class Sink:\n    def write(self, text): pass\nsys.stdout = Sink()", "print(2)"}, "[note: sys.stdout is Sink"},
 		{"a descriptor", []string{"kept = os.dup(1); null = os.open(os.devnull, os.O_WRONLY); os.dup2(null, 1);", "os.system('echo 2')\n1"}, "[note: file descriptor 1 (stdout) leads to '/dev/null'"},
+		{"a descriptor of a pipe", []string{"ours, theirs = os.pipe(); os.dup2(theirs, 1); 1", "2"}, "[note: file descriptor 1 (stdout) leads to a pipe, put there"},
+		{"a closed descriptor", []string{"os.close(1)", "1"}, "[note: file descriptor 1 (stdout) leads to nothing, for the code has closed it: what"},
+		{"a descriptor to the other", []string{"os.dup2(kept, 1); os.dup2(2, 1); os.system('echo b')", "2"}, ""},
 
 		{"put back in time", []string{"os.dup2(kept, 1); sys.stdout = io.StringIO(); print(1)" + back, "print(2)"}, ""},
 		{"with", []string{"with contextlib.redirect_stdout(io.StringIO()): print(1)", "print(2)"}, ""},

@@ -38,7 +38,7 @@ class Streams:
             elif self.passing.get(name) != id(now) and (is_sink(now) or not self.any_since(begun)):
                 found.append("%s%s %s" % (name, "" if is_sink(now) else "?", describe(now)))
         for number, file in enumerate(self.files, 1):
-            if identity(number) != file:
+            if identity(number) not in (file, *self.files):  # stdout that leads to stderr is shown there
                 found.append("fd%d %s" % (number, describe_file(number)))
         if self.shell.display_pub is not self.publisher:
             found.append("displays " + describe(self.shell.display_pub))
@@ -135,9 +135,13 @@ def describe_file(number):
     if identity(number) is None:
         return "nothing"
     try:
-        return repr(os.readlink("/proc/self/fd/%d" % number)[-150:])
+        link = os.readlink("/proc/self/fd/%d" % number)
     except OSError:
         return "another file"
+    if link.startswith("anon_inode:"):
+        return "nothing"  # it was closed, and something of Python's has got the number
+    kind = link.partition(":")[0]
+    return "a " + kind if kind in ("pipe", "socket") else repr(link[-150:])
 
 
 def tell(app):
