@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 
+from . import unprintable
 from .endings import show_name
 from .report import step
 
@@ -141,12 +142,15 @@ def failed(kernel, error, count):
     """The reply for an error outside the user's code: plain ipykernel sends
     none (an interrupt around the cell, a NUL in the source)."""
     shell = kernel.shell
-    shell._last_traceback = None
-    step("reply", show_name, shell, error)
+    name, value = unprintable.shown(shell), unprintable.FAILED
+    if name is None:
+        name, value = type(error).__name__, str(error)
+        shell._last_traceback = None
+        step("reply", show_name, shell, error)
     return {
         "status": "error",
-        "ename": type(error).__name__,
-        "evalue": str(error),
+        "ename": name,
+        "evalue": value,
         "traceback": shell._last_traceback or [],
         "execution_count": count,
         "user_expressions": {},

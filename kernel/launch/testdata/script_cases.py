@@ -1,6 +1,7 @@
 """Cases of driver.py about scripts, how runs end, event loops, streams, displays."""
 
 import os
+import re
 import sys
 
 from __main__ import Kernel, case, plain, write
@@ -89,6 +90,11 @@ def own_errors():
             "time": ending(k.run("%%time\n1/0"))[:3],
             "repr": ending(k.run("class R:\n    def __repr__(self): raise RuntimeError('odd')\nR()"))[:3],
         }
+        bad = "class E(Exception):\n    def __str__(self): raise ValueError('inner')\nclass F(E): pass\n"
+        for name, code in (("str", "raise E()"), ("str_of_two", "try: raise E()\nexcept E: raise F()"), ("str_and_more", "try: raise E()\nexcept E: 1/0")):
+            out = k.run(bad + code)
+            said = [re.sub(r"\x1b\[[\d;]*m", "", line) for part in out["error"]["traceback"] for line in part.split("\n")]
+            facts[name] = [out["reply"]["ename"], out["error"]["ename"], out["error"]["evalue"]] + [line for line in said if re.match("[EFVZ].*: |<class", line)]
         for name, code in SHOWN.items():
             out = k.run(BAD + code)
             facts[name] = [out["reply"]["mce_raised"], out["status"], out.get("error", {}).get("ename"), out["stdout"]]
