@@ -13,6 +13,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/notebook"
 )
 
 const (
@@ -196,8 +197,8 @@ func reportProgress(p *rpc.Progress, e *session.Execution, done <-chan struct{})
 // progressWords is elapsed time, what is being done or was printed last, memory.
 func progressWords(p session.Progress) string {
 	words := []string{seconds(p.Elapsed)}
-	if p.Cell > 0 {
-		words = append(words, fmt.Sprintf("cell %d of %d", p.Cell, p.Cells))
+	if name := notebook.CellName(p.Cell, p.Cells); name != "" {
+		words = append(words, name)
 	}
 	switch {
 	case p.LastLine != "":

@@ -112,13 +112,14 @@ func cellsWords(r session.Report) string {
 	if r.State == session.StateFinished && c.Ran == c.Runnable {
 		return counted(c.Ran, "cell") + " run"
 	}
-	if r.State == session.StateFinished && c.Number > 0 {
-		return fmt.Sprintf("stopped at cell %d of %d", c.Number, c.Total)
-	}
-	if c.Number == 0 {
+	name := notebook.CellName(c.Number, c.Total)
+	switch {
+	case name == "":
 		return fmt.Sprintf("%d cells", c.Total)
+	case r.State == session.StateFinished:
+		return "stopped at " + name
 	}
-	return fmt.Sprintf("cell %d of %d", c.Number, c.Total)
+	return name
 }
 
 // cellsLines tell what became of a notebook.

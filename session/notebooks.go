@@ -18,7 +18,8 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/notebook"
 )
 
-// Cells is what is told of a notebook's run. Cells are counted from 1, all of them.
+// Cells is what is told of a notebook's run. Cells are counted from 1, all that its file
+// has; one that parameters were put into is [record.ParametersCell], and is not counted.
 type Cells struct {
 	Number, Total int   // of the cell that runs, or ran last; of all in the notebook
 	Ran, Runnable int   // code cells that have ended; those that were to run
@@ -67,9 +68,9 @@ func (e *Execution) nextCellLocked() {
 func (s *Session) runNotebook(e *Execution, k *kernel.Kernel, r kernel.Request, made madeFiles) {
 	n := e.request.Notebook
 	c := &bookRun{started: time.Now()}
-	c.Total = len(n.Cells)
+	c.Total = n.Total()
 	for i := range n.Cells {
-		if n.Cells[i].Runs() {
+		if n.Cells[i].Runs() && n.Number(i) > 0 {
 			c.Runnable++
 		}
 	}
@@ -90,7 +91,7 @@ func (s *Session) runNotebook(e *Execution, k *kernel.Kernel, r kernel.Request, 
 			result.Outcome, result.Interrupted = kernel.OutcomeInterrupted, true
 			break
 		}
-		r.Cell, r.Code = i+1, n.Cells[i].Source
+		r.Cell, r.Code = n.Number(i), n.Cells[i].Source
 		running, err := s.beginCell(e, k, r)
 		if err != nil && len(c.begins) == 0 {
 			s.failed(e, err)
@@ -146,7 +147,9 @@ func (s *Session) endedCell(e *Execution, r kernel.Result, mayRaise bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := e.book
-	c.Ran++
+	if c.Number > 0 {
+		c.Ran++
+	}
 	switch {
 	case r.Exit != nil || r.Interrupted || r.ExitStatus != nil:
 		return true
@@ -208,29 +211,28 @@ const copyCell = 32 << 20
 // results puts the results of a run into its notebook, in place of those it had.
 func results(n *notebook.Notebook, rec *record.Record, id string, from, to record.Position) error {
 	n.ClearOutputs()
-	areas, displays := map[int]*notebook.Area{}, notebook.Displays{}
-	number := 0
+	areas, displays := map[*notebook.Cell]*notebook.Area{}, notebook.Displays{}
+	var cell *notebook.Cell
 	for entry, err := range rec.Read(id, from, to) {
 		switch {
 		case err != nil:
 			continue // what is missing of a damaged record
 		case entry.Begin != nil:
-			number = entry.Begin.Cell
-			areas[number] = notebook.NewArea(copyCell, fmt.Sprintf("get_execution id=%s with lines or pattern reads it", id))
-		case number < 1 || number > len(n.Cells):
+			if cell = n.Cell(entry.Begin.Cell); cell != nil {
+				areas[cell] = notebook.NewArea(copyCell, fmt.Sprintf("get_execution id=%s with lines or pattern reads it", id))
+			}
+		case cell == nil:
 		case entry.End != nil:
-			n.Cells[number-1].Count = max(entry.End.ExecutionCount, 0)
+			cell.Count = max(entry.End.ExecutionCount, 0)
 		case entry.Output != nil:
 			displays.Note(entry.Output)
-			if err := areas[number].Add(entry.Output); err != nil {
+			if err := areas[cell].Add(entry.Output); err != nil {
 				return fmt.Errorf("reading the outputs: %w", err)
 			}
 		}
 	}
-	for number, area := range areas {
-		if number >= 1 && number <= len(n.Cells) {
-			n.Cells[number-1].Shown = area.Outputs(displays)
-		}
+	for cell, area := range areas {
+		cell.Shown = area.Outputs(displays)
 	}
 	return nil
 }
@@ -265,7 +267,7 @@ func (c *bookRun) outputs(rec *record.Record, id string, from, to record.Positio
 			at, _ := slices.BinarySearchFunc(begins, entry.Pos, func(b cellBegin, pos record.Position) int { return cmp.Compare(b.at, pos+1) })
 			if at > 0 && begins[at-1].number != named {
 				named = begins[at-1].number
-				mark := jupyter.Output{Type: jupyter.OutputCell, Text: jupyter.TextValue(fmt.Sprintf("cell %d of %d", named, total))}
+				mark := jupyter.Output{Type: jupyter.OutputCell, Text: jupyter.TextValue(notebook.CellName(named, total))}
 				if !yield(mark, nil) {
 					return
 				}

@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"path/filepath"
 	"slices"
@@ -287,7 +286,7 @@ func pastOutputs(reader *record.Reader, id string, from, to record.Position) ite
 			case e.Begin != nil:
 				cell = e.Begin.Cell
 			case e.Output != nil:
-				if cell > 0 && !yield(jupyter.Output{Type: jupyter.OutputCell, Text: jupyter.TextValue(fmt.Sprintf("cell %d", cell))}, nil) {
+				if cell != 0 && !yield(jupyter.Output{Type: jupyter.OutputCell, Text: jupyter.TextValue(notebook.CellName(cell, 0))}, nil) {
 					return
 				}
 				cell = 0

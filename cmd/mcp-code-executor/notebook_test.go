@@ -60,6 +60,7 @@ func TestNotebook(t *testing.T) {
 	store(t, p, "other.ipynb", []byte(`{"cells":[],"metadata":{"kernelspec":{"name":"ir","language":"R","display_name":"R"}},"nbformat":4,"nbformat_minor":5}`))
 	store(t, p, "broken.ipynb", []byte(`{"cells":[`))
 	store(t, p, "script.py", []byte("1"))
+	store(t, p, "raises.ipynb", notebookOf(t, "print(1)", "1/0", "print(alpha)"))
 	original, err := os.ReadFile(filepath.Join(p.storage, "error.ipynb"))
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +73,9 @@ func TestNotebook(t *testing.T) {
 	}{
 		{"error.ipynb", args{}, []string{"[error ZeroDivisionError | ", " | stopped at cell 2 of 3 | ", "\n[notebook: 1 code cell was not run; allow_errors: true goes on after an error]\n[notebook: with results: ", "/error_executed.ipynb]\n[cell 1 of 3]\nbefore\n[cell 2 of 3]\nTraceback"}, "never"},
 		{"error.ipynb", args{"allow_errors": true}, []string{"[ok | ", " | 3 cells run | ", "\n[notebook: cell 2 raised, and the run went on (allow_errors)]\n", "/error_executed_2.ipynb]", "\n[cell 3 of 3]\nnever"}, ""},
-		{"parameters.ipynb", args{"parameters": args{"alpha": 5, "name": "x\"é\n", "items": []any{1.5, nil, true}}}, []string{"[ok | ", "\n[cell 4 of 4]\n5 x\"é\n [1.5, None, True]\nOut[", "]: 5"}, ""},
+		{"parameters.ipynb", args{"parameters": args{"alpha": 5, "name": "x\"é\n", "items": []any{1.5, nil, true}}}, []string{"[ok | ", "\n[cell 3 of 3]\n5 x\"é\n [1.5, None, True]\nOut[", "]: 5"}, ""},
+		{"raises.ipynb", args{"parameters": args{"alpha": 5}, "allow_errors": true}, []string{"[ok | ", " | 3 cells run | ", "\n[notebook: cell 2 raised, and the run went on (allow_errors)]\n", "\n[cell 1 of 3]\n1\n[cell 2 of 3]\nTraceback", "\n[cell 3 of 3]\n5"}, "of 4"},
+		{"raises.ipynb", args{"parameters": args{"alpha": 5}}, []string{" | stopped at cell 2 of 3 | ", "\n[notebook: 1 code cell was not run; "}, "of 4"},
 		{"parameters.ipynb", args{"parameters": `{"alpha": 7}`, "fresh": true}, []string{"[ok | ", "\n7 none []\n"}, ""},
 		{"skipped.ipynb", args{}, []string{"[ok | ", " | 2 cells run | ", "\n[cell 6 of 6]\nOut["}, "cell 2"},
 		{"version3.ipynb", args{}, []string{"[error ZeroDivisionError | ", "\n[cell 2 of 4]\nversion 3\n"}, ""},

@@ -39,6 +39,10 @@ type Info struct {
 	PID           int       `json:"pid,omitempty"`
 }
 
+// ParametersCell stands for the number of a cell that a notebook's file does not have:
+// the one that a run puts its parameters into.
+const ParametersCell = -1
+
 // Begin is what is about to be sent to the kernel.
 type Begin struct {
 	// Code is kept whole up to 16 MiB.
@@ -46,7 +50,8 @@ type Begin struct {
 	// File is the code file the code belongs to, or empty.
 	File string
 	// Script is the code file that the code does nothing but run, or the notebook
-	// whose cell it is; or empty. Cell is the cell's number there, from 1.
+	// whose cell it is; or empty. Cell is the cell's number there, from 1, or
+	// [ParametersCell].
 	Script string
 	Cell   int
 	// Started is the entry's time; zero means now.

@@ -102,8 +102,11 @@ func idHalf(id string) string {
 
 func cellID(run *Run) string {
 	id := run.ID
-	if run.Begin.Cell > 0 {
-		id += fmt.Sprintf("-%d", run.Begin.Cell)
+	switch n := run.Begin.Cell; {
+	case n > 0:
+		id += fmt.Sprintf("-%d", n)
+	case n == record.ParametersCell:
+		id += "-parameters"
 	}
 	id = strings.Map(func(r rune) rune {
 		if r == '-' || r == '_' || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
@@ -149,7 +152,7 @@ func (s *Story) cellOf(run *Run, outputs []jupyter.Output) *Cell {
 
 // source is the code of a run; of a code file that was run, what the file holds.
 func (s *Story) source(run *Run) string {
-	if run.Begin.Script == "" || run.Begin.Cell > 0 {
+	if run.Begin.Script == "" || run.Begin.Cell != 0 {
 		return run.Begin.Code
 	}
 	head := "# the code file " + run.Begin.Script

@@ -65,8 +65,8 @@ func (s *Story) WriteScript(w io.Writer) error {
 // title is what a cell's line says of a run.
 func title(run *Run) string {
 	words := []string{run.ID}
-	if run.Begin.Cell > 0 {
-		words = append(words, fmt.Sprintf("cell %d of %s", run.Begin.Cell, fileLabel(run.Begin.Script)))
+	if name := CellName(run.Begin.Cell, 0); name != "" {
+		words = append(words, name+" of "+fileLabel(run.Begin.Script))
 	}
 	words = append(words, when(run.Started))
 	if outcome := run.Outcome(); outcome != "ok" {

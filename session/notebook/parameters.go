@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 )
 
 // SetParameters puts values into the notebook as papermill does it: in a cell of its
@@ -37,13 +39,57 @@ func (n *Notebook) SetParameters(values map[string]any) error {
 	if i := tagged(tagInjected); i >= 0 {
 		n.Cells[i] = cell
 	} else {
-		n.Cells = slices.Insert(n.Cells, tagged(tagParameters)+1, cell)
+		at := tagged(tagParameters) + 1
+		n.Cells, n.added = slices.Insert(n.Cells, at, cell), at+1
 	}
 	about := maps.Clone(object(members1(n.Metadata["papermill"])))
 	about["parameters"] = compact(values)
 	n.Metadata = maps.Clone(object(n.Metadata))
 	n.Metadata["papermill"] = compact(about)
 	return nil
+}
+
+// Total is how many cells the file has.
+func (n *Notebook) Total() int {
+	if n.added > 0 {
+		return len(n.Cells) - 1
+	}
+	return len(n.Cells)
+}
+
+// Number is the number in the file, from 1, of the cell at an index: who edits the file
+// counts its cells, and not one that SetParameters has added ([record.ParametersCell]).
+func (n *Notebook) Number(index int) int {
+	switch {
+	case n.added == 0 || index+1 < n.added:
+		return index + 1
+	case index+1 == n.added:
+		return record.ParametersCell
+	}
+	return index
+}
+
+// Cell is the cell with a number that Number gives, nil for none.
+func (n *Notebook) Cell(number int) *Cell {
+	for i := range n.Cells {
+		if n.Number(i) == number {
+			return &n.Cells[i]
+		}
+	}
+	return nil
+}
+
+// CellName names a cell by its number, "" for 0. With a total it tells that too.
+func CellName(number, total int) string {
+	switch {
+	case number == record.ParametersCell:
+		return "cell with the parameters"
+	case number <= 0:
+		return ""
+	case total > 0:
+		return fmt.Sprintf("cell %d of %d", number, total)
+	}
+	return fmt.Sprintf("cell %d", number)
 }
 
 // isName reports whether a text is a name of Python's that can be given a value.

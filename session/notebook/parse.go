@@ -26,6 +26,8 @@ type Notebook struct {
 	Extra    map[string]json.RawMessage
 	// Version is that of the file: "3.0", "4.5".
 	Version string
+	// added is the place in Cells, from 1, of a cell that the file does not have; 0 for none.
+	added int
 }
 
 // FormatError says that a file is no notebook that can be read.

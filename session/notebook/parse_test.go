@@ -136,10 +136,10 @@ func TestPythonValue(t *testing.T) {
 }
 
 func TestSetParameters(t *testing.T) {
-	for _, tt := range []struct{ name, cells, want string }{
-		{"behind the tagged cell", `{"cell_type":"markdown","source":"a"},{"cell_type":"code","source":"x = 1","metadata":{"tags":["parameters"]}},{"cell_type":"code","source":"x"}`, "a|x = 1|# Parameters\nx = 5\n|x"},
-		{"in place of earlier ones", `{"cell_type":"code","source":"x = 1","metadata":{"tags":["parameters"]}},{"cell_type":"code","source":"x = 3","metadata":{"tags":["injected-parameters"]}},{"cell_type":"code","source":"x"}`, "x = 1|# Parameters\nx = 5\n|x"},
-		{"at the top", `{"cell_type":"code","source":"x"}`, "# Parameters\nx = 5\n|x"},
+	for _, tt := range []struct{ name, cells, want, numbers string }{
+		{"behind the tagged cell", `{"cell_type":"markdown","source":"a"},{"cell_type":"code","source":"x = 1","metadata":{"tags":["parameters"]}},{"cell_type":"code","source":"x"}`, "a|x = 1|# Parameters\nx = 5\n|x", "cell 1 of 3|cell 2 of 3|cell with the parameters|cell 3 of 3"},
+		{"in place of earlier ones", `{"cell_type":"code","source":"x = 1","metadata":{"tags":["parameters"]}},{"cell_type":"code","source":"x = 3","metadata":{"tags":["injected-parameters"]}},{"cell_type":"code","source":"x"}`, "x = 1|# Parameters\nx = 5\n|x", "cell 1 of 3|cell 2 of 3|cell 3 of 3"},
+		{"at the top", `{"cell_type":"code","source":"x"}`, "# Parameters\nx = 5\n|x", "cell with the parameters|cell 1 of 1"},
 	} {
 		n, err := Parse([]byte(`{"nbformat":4,"cells":[` + tt.cells + `]}`))
 		if err != nil {
@@ -148,12 +148,16 @@ func TestSetParameters(t *testing.T) {
 		if err := n.SetParameters(map[string]any{"x": 5.0}); err != nil {
 			t.Fatal(err)
 		}
-		var got []string
-		for _, c := range n.Cells {
+		var got, names []string
+		for i, c := range n.Cells {
 			got = append(got, c.Source)
+			names = append(names, CellName(n.Number(i), n.Total()))
+			if n.Cell(n.Number(i)) != &n.Cells[i] {
+				t.Errorf("%s: another cell has the number %d", tt.name, n.Number(i))
+			}
 		}
-		if strings.Join(got, "|") != tt.want {
-			t.Errorf("%s: %q", tt.name, got)
+		if strings.Join(got, "|") != tt.want || strings.Join(names, "|") != tt.numbers {
+			t.Errorf("%s: %q, %q", tt.name, got, names)
 		}
 		for _, wrong := range []string{"", "a b", "1a", "for", "a.b", "x\ny"} {
 			if n.SetParameters(map[string]any{wrong: 1.0}) == nil {

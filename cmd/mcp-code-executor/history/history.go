@@ -82,8 +82,8 @@ func runLine(run *notebook.Run) string {
 		code = append(slices.Clone(code[:maxLine]), '…')
 	}
 	id := run.ID
-	if run.Begin.Cell > 0 {
-		id += fmt.Sprintf(" cell %d", run.Begin.Cell)
+	if name := notebook.CellName(run.Begin.Cell, 0); name != "" {
+		id += " " + name
 	}
 	return fmt.Sprintf("%-8s  %s  %-7s  %s", id, run.Started.Local().Format("2006-01-02 15:04:05"), run.Outcome(), quoted(string(code)))
 }
