@@ -12,22 +12,27 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
 
-// stopWords says what one attempt to end a run was, and when it came.
-func stopWords(s session.Stop) string {
+// stopWords says what one attempt to end a run was, and when it came. That it worked
+// is said only where it is known to have: of a run that has ended by an interrupt.
+func stopWords(s session.Stop, worked bool) string {
 	after := seconds(s.After)
+	interrupted := "sent it an interrupt"
+	if worked {
+		interrupted = "interrupted it"
+	}
 	switch s.By {
 	case session.ByLimit:
 		return fmt.Sprintf("its limit timeout_seconds=%s struck after %s", plainSeconds(s.Limit), after)
 	case session.ByCall:
-		return "interrupt_execution interrupted it after " + after
+		return "interrupt_execution " + interrupted + calledWhen(s, worked)
 	case session.ByCancel:
-		words := fmt.Sprintf("the client cancelled its call after %s%s, which interrupted it", after, reasonWords(s))
+		words := fmt.Sprintf("the client cancelled its call after %s%s, which %s", after, reasonWords(s), interrupted)
 		if s.Guessed {
 			words += "; that was taken for a person's stop: if it was the client's own time limit, run the code again with wait_seconds below that limit"
 		}
 		return words
 	case session.ByRefusal:
-		return fmt.Sprintf("it was interrupted after %s because its question was declined", after)
+		return fmt.Sprintf("its question was declined after %s, which %s", after, interrupted)
 	case session.ByForce:
 		return "interrupt_execution with force killed its kernel after " + after
 	case session.BySession:
@@ -46,6 +51,17 @@ func stopWords(s session.Stop) string {
 	return fmt.Sprintf("%s stopped it after %s", s.By, after)
 }
 
+// calledWhen says when calls have interrupted a run, and how often.
+func calledWhen(s session.Stop, worked bool) string {
+	switch {
+	case s.Again == 0:
+		return " after " + seconds(s.After)
+	case worked:
+		return fmt.Sprintf(" after %s, the last of %d times", seconds(s.Last), s.Again+1)
+	}
+	return fmt.Sprintf(" %d times, first after %s, last after %s", s.Again+1, seconds(s.After), seconds(s.Last))
+}
+
 // reasonWords is the reason a client gave, on one line.
 func reasonWords(s session.Stop) string {
 	if s.Reason == "" {
@@ -61,9 +77,10 @@ func plainSeconds(d time.Duration) string { return fmt.Sprintf("%g", d.Seconds()
 // ended the waiting is not among it.
 func struckWords(r session.Report) string {
 	var words []string
+	worked := r.State == session.StateFinished && r.Outcome == session.OutcomeInterrupted
 	for _, s := range r.Stops {
 		if s.By != session.ByClock {
-			words = append(words, stopWords(s))
+			words = append(words, stopWords(s, worked))
 		}
 	}
 	return strings.Join(words, "; ")
@@ -130,7 +147,7 @@ func clockLine(r session.Report) string {
 func clockWords(r session.Report) string {
 	for _, s := range r.Stops {
 		if s.By == session.ByClock {
-			return stopWords(s)
+			return stopWords(s, false)
 		}
 	}
 	return ""

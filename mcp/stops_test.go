@@ -58,6 +58,34 @@ func TestFreshRunning(t *testing.T) {
 	}
 }
 
+// TestInterruptsTold: that an interrupt worked is said only of a run that it has ended,
+// and many of them take no more words than two.
+func TestInterruptsTold(t *testing.T) {
+	once := session.Stop{By: session.ByCall, After: 2 * time.Second}
+	often := session.Stop{By: session.ByCall, After: 2 * time.Second, Again: 7, Last: 343 * time.Second}
+	running := session.Report{State: session.StateRunning}
+	interrupted := session.Report{State: session.StateFinished, Outcome: session.OutcomeInterrupted}
+	died := session.Report{State: session.StateFinished, Outcome: session.OutcomeDied}
+	for _, c := range []struct {
+		report session.Report
+		stop   session.Stop
+		want   string
+	}{
+		{running, once, "interrupt_execution sent it an interrupt after 2.00 s"},
+		{running, often, "interrupt_execution sent it an interrupt 8 times, first after 2.00 s, last after 343.0 s"},
+		{running, session.Stop{By: session.ByCancel, After: time.Second}, "the client cancelled its call after 1.00 s, which sent it an interrupt"},
+		{running, session.Stop{By: session.ByRefusal, After: time.Second}, "its question was declined after 1.00 s, which sent it an interrupt"},
+		{interrupted, once, "interrupt_execution interrupted it after 2.00 s"},
+		{interrupted, often, "interrupt_execution interrupted it after 343.0 s, the last of 8 times"},
+		{died, once, "interrupt_execution sent it an interrupt after 2.00 s"},
+	} {
+		c.report.Stops = []session.Stop{c.stop}
+		if got := struckWords(c.report); got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.report.State, c.report.Outcome, got, c.want)
+		}
+	}
+}
+
 // TestProgressOfNotebook: progress names the cell before what it printed last.
 func TestProgressOfNotebook(t *testing.T) {
 	p := session.Progress{State: session.StateRunning, Elapsed: 2 * time.Second, LastLine: "epoch 3", Cell: 7, Cells: 31}

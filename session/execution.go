@@ -124,6 +124,7 @@ type Execution struct {
 	python     string        // version
 	idle       time.Duration // of OutcomeNotRun: the idle limit that ended the kernel
 	notices    []string      // of preparing: "installed ipykernel …"
+	noticed    int           // how many of them answers have told
 	workDir    string        // of the session's first kernel, when this started it
 	outcome    Outcome
 	err        error // of OutcomeFailed

@@ -75,6 +75,7 @@ type Report struct {
 	Outputs iter.Seq2[jupyter.Output, error]
 
 	execution *Execution
+	noticed   int // of the execution's notices, how many will have been told
 }
 
 // Report tells the execution's state, with the outputs after since; a negative
@@ -100,9 +101,10 @@ func (e *Execution) Report(since Cursor) Report {
 		Fresh:      e.request.fresh,
 		Joined:     e.kernel != nil && e.kernel.Info().Joined,
 		execution:  e,
+		noticed:    len(e.notices),
 	}
 	if !e.told {
-		r.Notices, r.WorkDir = e.notices, e.workDir
+		r.Notices, r.WorkDir = e.notices[e.noticed:], e.workDir
 	}
 	if r.Environment, r.Python = e.env, e.python; r.Environment == "" && s.env != nil {
 		r.Environment, r.Python = s.env.Label(), s.env.Info.Version
@@ -165,9 +167,11 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 // next one shows what came after it.
 func (r Report) Delivered() {
 	r.note(&r.execution.delivered)
-	s := r.execution.session
+	e := r.execution
+	s := e.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	e.noticed = max(e.noticed, r.noticed)
 	if s.named.lacks(r) && r.Generation >= s.named.generation { // not an older kernel's
 		s.named = named{r.Environment, r.Python, r.Generation}
 	}

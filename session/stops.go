@@ -40,6 +40,9 @@ type Stop struct {
 	By Stopper
 	// After is how long the run had been running, or waiting to run.
 	After time.Duration
+	// Again is how often more it was tried, of ByCall, and Last when it was the last time.
+	Again int
+	Last  time.Duration
 	// Limit is the time limit, of ByLimit.
 	Limit time.Duration
 	// Reason is in the client's own words, of ByCancel and ByClock; may be "".
@@ -53,7 +56,7 @@ const maxStops = 8
 
 // noteLocked notes an attempt to end e. The caller must hold session.mu.
 func (e *Execution) noteLocked(stop Stop) {
-	if len(e.stops) >= maxStops || e.state == StateFinished {
+	if e.state == StateFinished {
 		return
 	}
 	if n := len(e.stops); n > 0 && e.stops[n-1].By.EndsKernel() {
@@ -62,6 +65,13 @@ func (e *Execution) noteLocked(stop Stop) {
 	stop.After = time.Since(e.asked)
 	if e.running != nil {
 		stop.After = time.Since(e.running.Started())
+	}
+	if i := slices.IndexFunc(e.stops, func(s Stop) bool { return s.By == ByCall }); i >= 0 && stop.By == ByCall {
+		e.stops[i].Again, e.stops[i].Last = e.stops[i].Again+1, stop.After
+		return
+	}
+	if len(e.stops) >= maxStops {
+		return
 	}
 	e.stops = append(e.stops, stop)
 	if stop.By == ByCancel || stop.By == ByClock {

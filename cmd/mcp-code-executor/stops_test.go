@@ -126,7 +126,7 @@ func TestStoppersAreTold(t *testing.T) {
 
 	begin("while True:\n    try:\n        open('MARK', 'w').close()\n        while True: pass\n    except KeyboardInterrupt: pass")
 	r = p.call("interrupt_execution", args{"force": true})
-	told("killed", r, "[died | ", "interrupt_execution interrupted it after ", "with force killed its kernel after ")
+	told("killed", r, "[died | ", "interrupt_execution sent it an interrupt after ", "with force killed its kernel after ")
 }
 
 // TestKernelsQueuedBehindQuestion: a call to a session that asks is answered at once, not
