@@ -29,7 +29,7 @@ func errorResult(text string) *mcp.CallToolResult {
 
 // errEnvironmentNotReady is the cause of a look at an environment that took too
 // long, which only one that is still being made does.
-var errEnvironmentNotReady = errors.New("the environment is not ready yet: it is still being looked at or made, which goes on by itself; call again in a minute")
+var errEnvironmentNotReady = errors.New("the environment is not ready yet; call again in a minute")
 
 // explain words an error for a model: what happened, what state is left, what
 // to do next. It is the only place that does.
@@ -51,6 +51,7 @@ func explain(err error) string {
 		nothingRan  *session.NothingRanError
 		setting     *session.SettingError
 		sandbox     *session.SandboxError
+		notReady    *session.NotReadyError
 	)
 	switch {
 	case errors.As(err, &setting):
@@ -98,6 +99,8 @@ func explain(err error) string {
 		return "nothing was run: " + work.Error() + ". Make that directory, or set WORK_DIR to another one in the client's configuration of this server and restart it"
 	case errors.As(err, &busy):
 		return fmt.Sprintf("the environment was not changed: session %q has been running %s for %s (%q). Wait for it, interrupt it with interrupt_execution id=%s, or send force: true, which ends it", busy.Session, busy.Running, seconds(busy.Since), busy.Line, busy.Running)
+	case errors.As(err, &notReady) && errors.Is(err, errEnvironmentNotReady):
+		return "not ready yet: " + notReadyWords(notReady)
 	case errors.Is(err, errEnvironmentNotReady):
 		return errEnvironmentNotReady.Error()
 	case errors.Is(err, session.ErrClosed):
@@ -140,6 +143,15 @@ func explainStart(e *session.StartError, err error) string {
 
 func variableWords(variables []string) string {
 	return render.CutMiddle(strings.Join(variables, ", "), 500)
+}
+
+// notReadyWords says what is being done to an environment, and that it goes on.
+func notReadyWords(e *session.NotReadyError) string {
+	words := fmt.Sprintf("%s, for %s so far", e.Step, seconds(e.For))
+	if detail := render.Text(e.Detail, 160); detail != "" && e.Detail != e.Step {
+		words += " (now: " + detail + ")"
+	}
+	return words + ". It goes on by itself: call again in a minute"
 }
 
 func explainUnknownExecution(e *session.UnknownExecutionError) string {

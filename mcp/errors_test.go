@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/session"
 )
@@ -29,6 +30,21 @@ func TestStartVariables(t *testing.T) {
 	} {
 		if got := explain(c.err); !strings.Contains(got, c.want) || strings.Contains(got, c.miss) || !strings.Contains(got, "The code was not run") {
 			t.Errorf("%q is missing, or %q is not, in\n%s", c.want, c.miss, got)
+		}
+	}
+}
+
+// TestNotReadyYet: an environment that takes long is told with the step in hand, where, for how
+// long, and what to do; nothing else is called the environment.
+func TestNotReadyYet(t *testing.T) {
+	const step = "installing ipykernel for /home/you/.venv"
+	for _, c := range []struct{ detail, want string }{
+		{step, "not ready yet: " + step + ", for 45.0 s so far. It goes on by itself: call again in a minute"},
+		{"Collecting pyzmq", "not ready yet: " + step + ", for 45.0 s so far (now: Collecting pyzmq). It goes on by itself: call again in a minute"},
+	} {
+		err := &session.NotReadyError{Step: step, Detail: c.detail, For: 45 * time.Second, Err: errEnvironmentNotReady}
+		if got := explain(err); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
 }

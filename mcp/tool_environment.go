@@ -74,8 +74,8 @@ func (t *tools) handleConfigureEnvironment(ctx context.Context, a *call) *mcp.Ca
 	ctx, cancel := context.WithTimeoutCause(ctx, configureTime, errEnvironmentNotReady)
 	defer cancel()
 	done, err := s.Configure(ctx, conversation(ctx), c, force)
-	if errors.Is(err, errEnvironmentNotReady) {
-		return jsonError(fmt.Errorf("the environment was not changed: %v", err))
+	if notReady, ok := errors.AsType[*session.NotReadyError](err); ok {
+		return jsonError(fmt.Errorf("session %q is not changed yet: %s", s.Name(), notReadyWords(notReady)))
 	}
 	if err != nil {
 		return jsonError(fmt.Errorf("the environment was not changed: %w", err))

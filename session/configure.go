@@ -89,18 +89,15 @@ func (m *Manager) environmentWithKernel(ctx context.Context, by *Conversation, c
 	if err != nil {
 		return nil, "", err
 	}
-	done := make(chan error, 1)
-	m.wg.Go(func() {
-		var err error
-		notice, err = m.provisioner(by).EnsureKernel(m.ctx, env, nil)
-		done <- err
+	prov := m.provisioner(by)
+	p := m.preparing(wanted{config: c, provisioner: prov, kernel: true}, "installing ipykernel for "+env.Prefix, func(p *preparation) {
+		p.env = env
+		p.notice, p.err = prov.EnsureKernel(m.ctx, env, p.say)
 	})
-	select {
-	case err := <-done:
-		return env, notice, err
-	case <-ctx.Done():
-		return nil, "", context.Cause(ctx)
+	if env, err = p.await(ctx, func(string) {}); err != nil {
+		return nil, "", err
 	}
+	return env, p.notice, nil
 }
 
 // lookElsewhere asks a Jupyter server, or a connection file, whether it has what is wanted. The environment

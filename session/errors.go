@@ -35,6 +35,18 @@ func (e *UnknownExecutionError) Error() string {
 	return fmt.Sprintf("there is no execution %q", e.ID)
 }
 
+// NotReadyError says that an environment is still being prepared when nobody waits for it
+// any more. It goes on by itself, and whoever asks again waits for the same.
+type NotReadyError struct {
+	Step   string        // what is done, and with which environment
+	Detail string        // the newest of what the programs at work say, may be Step
+	For    time.Duration // since it began
+	Err    error         // why the waiting ended
+}
+
+func (e *NotReadyError) Error() string { return "not ready yet: " + e.Step }
+func (e *NotReadyError) Unwrap() error { return e.Err }
+
 // NameError says that a session cannot have this name.
 type NameError struct{ Name, Reason string }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
@@ -285,12 +286,15 @@ func (s *Session) activity(e *Execution, what string) {
 }
 
 // preparation is one environment being found, and made when it is the managed
-// one. It belongs to the manager and goes on when nobody waits: making the
+// one, or being given its ipykernel. It belongs to the manager and goes on when nobody waits: making the
 // managed environment takes minutes, and a client that gave up comes back.
 type preparation struct {
-	done chan struct{}
-	env  *pyenv.Environment
-	err  error
+	step   string // what it does, and with which environment
+	begun  time.Time
+	done   chan struct{}
+	env    *pyenv.Environment
+	notice string
+	err    error
 
 	mu       sync.Mutex // protects the fields below
 	activity string
@@ -315,13 +319,31 @@ func (p *preparation) watch() (string, <-chan struct{}) {
 type wanted struct {
 	config      pyenv.Config
 	provisioner *provision.Provisioner
+	kernel      bool // it has been found, and is to get a kernel
 }
 
 // environment resolves a configuration and tells progress what is being done.
 // Calls for the same configuration share one preparation. ctx ends the waiting
 // only.
 func (m *Manager) environment(ctx context.Context, by *Conversation, c pyenv.Config, progress func(string)) (*pyenv.Environment, error) {
-	p := m.preparing(wanted{c, m.provisioner(by)})
+	prov := m.provisioner(by)
+	step := "looking at the environment"
+	if place := cmp.Or(c.CondaName, c.VenvPath, c.UVVenvPath); place != "" {
+		step += " " + place
+	}
+	p := m.preparing(wanted{config: c, provisioner: prov}, step, func(p *preparation) {
+		if c.Configured() {
+			p.env, p.err = prov.Resolve(m.ctx, c)
+		} else {
+			p.env, p.err = prov.Managed(m.ctx, p.say)
+		}
+	})
+	return p.await(ctx, progress)
+}
+
+// await waits for the end of a preparation and tells progress what is being done. ctx
+// ends the waiting only, with a [*NotReadyError].
+func (p *preparation) await(ctx context.Context, progress func(string)) (*pyenv.Environment, error) {
 	for {
 		activity, changed := p.watch()
 		progress(activity)
@@ -334,26 +356,22 @@ func (m *Manager) environment(ctx context.Context, by *Conversation, c pyenv.Con
 			return &env, nil
 		case <-changed:
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, &NotReadyError{Step: p.step, Detail: activity, For: time.Since(p.begun), Err: context.Cause(ctx)}
 		}
 	}
 }
 
-// preparing returns the preparation under way for w, or begins one.
-func (m *Manager) preparing(w wanted) *preparation {
+// preparing returns the preparation under way for w, or begins one, which do does.
+func (m *Manager) preparing(w wanted, step string, do func(*preparation)) *preparation {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if p := m.preparations[w]; p != nil {
 		return p
 	}
-	p := &preparation{done: make(chan struct{}), changed: make(chan struct{}), activity: "looking at the environment"}
+	p := &preparation{step: step, begun: time.Now(), done: make(chan struct{}), changed: make(chan struct{}), activity: step}
 	m.preparations[w] = p
 	m.wg.Go(func() {
-		if w.config.Configured() {
-			p.env, p.err = w.provisioner.Resolve(m.ctx, w.config)
-		} else {
-			p.env, p.err = w.provisioner.Managed(m.ctx, p.say)
-		}
+		do(p)
 		m.mu.Lock()
 		delete(m.preparations, w)
 		m.mu.Unlock()
