@@ -1,8 +1,10 @@
 package mcp
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/render"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
@@ -103,9 +105,23 @@ func stateLines(r session.Report) []string {
 		lines = append(lines, line)
 	}
 	if r.RecordErr != nil {
-		add("warning: the record of this run cannot be written: %v", r.RecordErr)
+		add("warning: %s", recordFaultWords(r))
 	}
 	return lines
+}
+
+// recordFaultWords says why a session is not recorded, what that means and what helps. It
+// names no run: a record is of all that its kernel runs.
+func recordFaultWords(r session.Report) string {
+	const again = "stop_session with restart: true starts a kernel with a new record; variables are lost"
+	switch err := r.RecordErr; {
+	case errors.Is(err, session.ErrRecordRemoved):
+		return "the record of this kernel's runs has been removed from the disk (" + fileName(r.RecordDir) + "), and is not written any more: the kernel goes on, and what it runs from now on is in memory only. " + again
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Sprintf("the record of this kernel's runs cannot be written for want of space (%v). What comes meanwhile is written when there is some", err)
+	default:
+		return fmt.Sprintf("the record of this kernel's runs cannot be written any more (%v): the kernel goes on, and what it runs from now on is in memory only. When the cause is gone, %s", err, again)
+	}
 }
 
 // goneWords is what the end of a kernel means.

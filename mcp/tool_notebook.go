@@ -313,5 +313,8 @@ func explainNothingRan(e *session.NothingRanError) string {
 	if e.IDs != "" {
 		return words + " for this code storage and working directory: records are kept for 30 days after the last run"
 	}
+	if e.Removed {
+		return words + ": it has been removed from the disk. What runs in a new kernel is recorded again: stop_session with restart: true, which loses the variables"
+	}
 	return words + " here: nothing was run in it yet, or its record has been removed. list_sessions shows open sessions"
 }

@@ -3,6 +3,8 @@ package session
 import (
 	"cmp"
 	"context"
+	"errors"
+	"io/fs"
 	"iter"
 	"path/filepath"
 	"slices"
@@ -60,6 +62,8 @@ func (m *Manager) Notebook(session string) string { return m.books.Path(session)
 type NothingRanError struct {
 	Session string // "" when only ids were given
 	IDs     string
+	// Removed says that there were records, and somebody has removed them.
+	Removed bool
 	// Unkept says that the server keeps no records (HISTORY=off).
 	Unkept bool
 }
@@ -88,7 +92,8 @@ func (m *Manager) Story(wanted notebook.Range) (story *notebook.Story, close fun
 	}
 	readers, close, err := history.Open(dirs)
 	if err != nil {
-		return nil, nil, cmp.Or[error](nothing, err)
+		nothing.Removed = errors.Is(err, fs.ErrNotExist)
+		return nil, nil, nothing
 	}
 	story, err = notebook.Tell(readers, wanted)
 	if err == nil && len(story.Runs) == 0 {

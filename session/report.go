@@ -63,7 +63,9 @@ type Report struct {
 	// FilesTotal, by name.
 	Files      []files.Made
 	FilesTotal int
-	RecordErr  error // the record cannot be written
+	// RecordErr is why the record cannot be written, when no answer has told it: once for
+	// each record and reason. It is [ErrRecordRemoved] when its directory is gone.
+	RecordErr error
 
 	Installed *Installation // of KindInstall, when finished
 	Told      bool          // an answer has told the end
@@ -75,6 +77,7 @@ type Report struct {
 	Outputs iter.Seq2[jupyter.Output, error]
 
 	execution *Execution
+	fault     recordFault
 	noticed   int // of the execution's notices, how many will have been told
 }
 
@@ -154,13 +157,29 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 	}
 	r.Start, r.From, r.To = Cursor(start), max(since, Cursor(start)), Cursor(tail)
 	rec := e.running.Record()
-	r.RecordDir, r.RecordErr = rec.Dir(), rec.Err()
+	r.RecordDir = rec.Dir()
+	r.fault.generation = r.Generation
+	if err := rec.Err(); err != nil {
+		r.fault.reason = err.Error()
+		if r.fault != e.session.faultTold {
+			r.RecordErr = err
+		}
+	}
 	from, to := record.Position(r.From), record.Position(r.To)
 	if recent, ok := e.running.Recent(from, to); ok {
 		r.Outputs = inMemory(recent)
 	} else {
 		r.Outputs = outputs(rec, e.id, from, to)
 	}
+}
+
+// ErrRecordRemoved says that the directory of a kernel's record has been removed.
+var ErrRecordRemoved = record.ErrRemoved
+
+// recordFault is why the record of a kernel cannot be written, "" while it can.
+type recordFault struct {
+	generation int
+	reason     string
 }
 
 // Delivered notes that an answer with this report has reached the client: the
@@ -172,6 +191,9 @@ func (r Report) Delivered() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.noticed = max(e.noticed, r.noticed)
+	if r.fault.generation > 0 {
+		s.faultTold = r.fault
+	}
 	if s.named.lacks(r) && r.Generation >= s.named.generation { // not an older kernel's
 		s.named = named{r.Environment, r.Python, r.Generation}
 	}

@@ -51,6 +51,7 @@ type Session struct {
 	news       []string         // sentences for the next answer; see tell
 	variables  variables.Hashes // with which the kernel was started
 	named      named            // what an answer has named
+	faultTold  recordFault      // of the record, that an answer has told
 	toldThere  string           // the Jupyter server's kernel that an answer has told of
 	idleTimer  *time.Timer
 	aside      int // installations and inspections under way

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -55,6 +56,32 @@ func (f *faulty) Sync() error {
 		return f.syncErr
 	}
 	return f.journal.Sync()
+}
+
+// TestRemoved: a record whose directory is removed says so with the next run, whether that
+// needs a file or not, and its runs can be read as long as it is open.
+func TestRemoved(t *testing.T) {
+	for _, out := range []jupyter.Output{stream("text"), {Type: jupyter.OutputDisplayData, Time: testTime, Data: map[string]jupyter.Value{"image/png": jupyter.InlineValue([]byte("png"))}}} {
+		r := newRecord(t)
+		begin(t, r, "a-1")
+		os.RemoveAll(r.Dir())
+		before := mustAppend(t, r, "a-1", out)
+		begin(t, r, "a-2")
+		mustAppend(t, r, "a-2", out)
+		if err := r.Err(); !errors.Is(err, ErrRemoved) {
+			t.Errorf("%s: Err() = %v", out.Type, err)
+		}
+		if got := all(t, r, "", 0, -1); len(got) != 5 { // info, two runs with an output each
+			t.Errorf("%s: %d entries are left, the first output ended at %d", out.Type, len(got), before)
+		}
+	}
+}
+
+func begin(t *testing.T, r *Record, exec string) {
+	t.Helper()
+	if _, err := r.Begin(exec, Begin{Code: "x"}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestDiskFull(t *testing.T) {

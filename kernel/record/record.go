@@ -181,8 +181,19 @@ func (r *Record) Tail() Position { return Position(r.tail.Load()) }
 // Begin records code that is about to be sent and returns the position of the
 // entry. It is written when Begin returns; Sync makes it outlive a power cut.
 func (r *Record) Begin(exec string, b Begin) (Position, error) {
+	if !r.closed.Load() && !r.inMemory() && r.removed() {
+		r.fail(&diskError{"writing record", ErrRemoved}, true) // a file that is removed takes all, for nobody
+	}
 	pos, _, err := r.add(Entry{Kind: KindBegin, Exec: exec, Time: b.Started, Begin: &b})
 	return pos, err
+}
+
+// ErrRemoved says that somebody has removed the record's directory, or the file in it.
+var ErrRemoved = errors.New("its directory has been removed")
+
+func (r *Record) removed() bool {
+	_, err := os.Lstat(filepath.Join(r.dir, journalName))
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // Append records an output and returns the cursor that has seen it. Values
@@ -280,6 +291,9 @@ func (r *Record) add(e Entry) (pos, next Position, err error) {
 		pos, next, err = r.write(l)
 	}
 	if disk := (*diskError)(nil); errors.As(err, &disk) {
+		if r.removed() {
+			disk = &diskError{"writing record", ErrRemoved}
+		}
 		r.fail(disk, true)
 		return r.addMemory(e)
 	}

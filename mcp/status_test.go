@@ -1,0 +1,28 @@
+package mcp
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session"
+)
+
+// TestRecordFaultWords: what keeps a kernel's runs from being recorded is told with what helps.
+func TestRecordFaultWords(t *testing.T) {
+	for _, c := range []struct {
+		err        error
+		want, miss string
+	}{
+		{fmt.Errorf("record is kept in memory: %w", session.ErrRecordRemoved), "has been removed from the disk (/state/records/x), and is not written any more", "written when there is some"},
+		{fmt.Errorf("record is kept in memory: %w", syscall.ENOSPC), "written when there is some", "stop_session"},
+		{errors.New("record is kept in memory: input/output error"), "When the cause is gone, stop_session with restart: true", "removed"},
+	} {
+		lines := strings.Join(stateLines(session.Report{State: session.StateFinished, RecordErr: c.err, RecordDir: "/state/records/x"}), "\n")
+		if !strings.Contains(lines, c.want) || strings.Contains(lines, c.miss) || strings.Contains(lines, "this run") {
+			t.Errorf("%q is missing, or %q is not, in\n%s", c.want, c.miss, lines)
+		}
+	}
+}
