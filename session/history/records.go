@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
@@ -16,7 +17,7 @@ import (
 
 // Past is a session of one server, open or not: the records of its kernels.
 type Past struct {
-	Prefix  string // the first half of its runs' ids; "" when nothing ran in it
+	Prefix  string // the first half of its runs' ids; "" when nothing ran in it, and no server names it
 	Session string
 	Records []Record // oldest first; kernels of one run are among them
 }
@@ -95,10 +96,14 @@ func Sessions(recordDir string) ([]Past, error) {
 		return nil, err
 	}
 	var all []Past
+	claimed := claimedBy(filepath.Dir(recordDir))
 	for _, f := range found {
 		prefix, r, ok := look(f)
 		if !ok {
 			continue
+		}
+		if prefix == "" { // nothing ran: its server knows it all the same
+			prefix = claimed()[filepath.Base(r.Dir)]
 		}
 		name, _ := notebook.FreshOf(r.Info.Session)
 		i := slices.IndexFunc(all, func(p Past) bool { return p.Prefix == prefix && p.Session == name })
@@ -114,6 +119,21 @@ func Sessions(recordDir string) ([]Past, error) {
 	}
 	slices.SortStableFunc(all, func(a, b Past) int { return b.LastUsed().Compare(a.LastUsed()) })
 	return all, nil
+}
+
+// claimedBy returns which server has which record, by the record's name, read once when
+// it is needed.
+func claimedBy(stateDir string) func() map[string]string {
+	return sync.OnceValue(func() map[string]string {
+		s := &Starts{dir: filepath.Join(stateDir, "starts")}
+		prefixes := map[string]string{}
+		for _, prefix := range s.Servers() {
+			for _, k := range s.Kernels(prefix) {
+				prefixes[k.Record] = prefix
+			}
+		}
+		return prefixes
+	})
 }
 
 // look reads the beginning of a record.
