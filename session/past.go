@@ -52,8 +52,12 @@ func (m *Manager) follow(by *Conversation, k *kernel.Kernel, dir string) []strin
 	if known {
 		return nil
 	}
-	return []string{"this session is kept as a notebook while it runs, for a person to watch: " + path}
+	return []string{notebookNotice + path}
 }
+
+const notebookNotice = "this session is kept as a notebook while it runs, for a person to watch: "
+
+func isNotebookNotice(notice string) bool { return strings.HasPrefix(notice, notebookNotice) }
 
 // Notebook is the path of the notebook that is kept of a session, "" for none.
 func (m *Manager) Notebook(session string) string { return m.books.Path(session) }

@@ -341,6 +341,17 @@ func (s *Session) failLocked(e *Execution, err error) {
 	}
 }
 
+// noteBookLocked adds news of the session's notebook. Where the first thing to tell is that
+// it cannot be written there, or is elsewhere, nothing says that it is kept. The caller
+// must hold session.mu.
+func (e *Execution) noteBookLocked(news []string) {
+	if len(news) > 0 {
+		told, untold := e.notices[:e.noticed], slices.Clone(e.notices[e.noticed:]) // a report may have them
+		e.notices = slices.Concat(told, slices.DeleteFunc(untold, isNotebookNotice))
+	}
+	e.notices = append(e.notices, news...)
+}
+
 // kernelRequest is what the kernel is asked to do for e.
 func (s *Session) kernelRequest(e *Execution) kernel.Request {
 	r := kernel.Request{ID: e.id, Code: e.request.Code, AllowInput: true}
@@ -354,7 +365,7 @@ func (s *Session) kernelRequest(e *Execution) kernel.Request {
 	r.Refresh, s.refresh = s.refresh, false
 	r.Reload, s.reload = s.reload, nil
 	e.notices, s.news = append(e.notices, s.news...), nil
-	e.notices = append(e.notices, s.manager.books.News(s.name)...)
+	e.noteBookLocked(s.manager.books.News(s.name))
 	return r
 }
 
