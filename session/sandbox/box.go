@@ -127,6 +127,8 @@ func (b *Box) Hint(ename, evalue string) string {
 		return "the sandbox may have stopped this; " + person + "SANDBOX_READ or SANDBOX_WRITE"
 	case b.Rules.Network == NetworkOn:
 		return ""
+	case strings.Contains(evalue, "onnection refused"): // also outside, if nothing listens
+		return "nothing in the sandbox listens there; programs outside of it cannot be reached, for it has no network: " + person + "SANDBOX_NETWORK=on"
 	case ename == "gaierror", ename == "URLError", ename == "ConnectError", ename == "ConnectionError", ename == "ConnectTimeout",
 		strings.Contains(evalue, "Network is unreachable"), strings.Contains(evalue, "Temporary failure in name resolution"), strings.Contains(evalue, "Name or service not known"):
 		return "the sandbox has no network; " + person + "SANDBOX_NETWORK=on"

@@ -177,6 +177,8 @@ func TestHint(t *testing.T) {
 		{"OSError", "out of pty devices", "SANDBOX_WRITE=/dev/pts"},
 		{"gaierror", "[Errno -3] Temporary failure in name resolution", "SANDBOX_NETWORK=on"},
 		{"ConnectionError", "Network is unreachable", "SANDBOX_NETWORK=on"},
+		{"URLError", "<urlopen error [Errno 111] Connection refused>", "nothing in the sandbox listens there"},
+		{"ConnectionRefusedError", "[Errno 111] Connection refused", "nothing in the sandbox listens there"},
 		{"ValueError", "x", ""},
 		{"", "", ""},
 	} {
