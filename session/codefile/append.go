@@ -101,7 +101,7 @@ func (s *Store) diskError(doing string, err error) error {
 			e.Reason += fmt.Sprintf(" (%d bytes free)", free)
 		}
 	case errors.Is(err, os.ErrNotExist):
-		e.Fix = "the storage directory was removed; make it again and restart the server"
+		e.Fix = "the storage directory was removed; the next call makes it again"
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
 		e.Fix = "set CODE_STORAGE_DIR to a directory you can write to"
 	}

@@ -48,6 +48,29 @@ type File struct {
 	Renamed bool   // the name asked for was taken and this is a numbered one
 }
 
+// Opener returns the storage in dir, which is opened by the first call, and again after
+// it failed or the directory was removed. It is safe for concurrent use.
+func Opener(dir string) func() (*Store, error) {
+	var (
+		mu sync.Mutex
+		s  *Store
+	)
+	return func() (*Store, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if s != nil {
+			if _, err := os.Stat(s.dir); err == nil {
+				return s, nil
+			}
+		}
+		opened, err := Open(dir)
+		if err == nil {
+			s = opened // the one before may be in use still
+		}
+		return opened, err
+	}
+}
+
 // Open makes dir with its parents if need be, checks that files can be written
 // there, and removes what writers that crashed have left. The error is a
 // [*StorageError].

@@ -134,7 +134,7 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 		Provisioner: p.Provisioner,
 		Environment: p.settings.Environment,
 		Servers:     jupyterServers(p.settings, p.Log).WithFiles(p.settings.Jupyter.Files, p.Provisioner.JupyterRuntimeDir()),
-		Storage:     sync.OnceValues(func() (*codefile.Store, error) { return codefile.Open(p.places.Storage) }),
+		Storage:     codefile.Opener(p.places.Storage),
 		StorageSet:  p.settings.Storage != "",
 		WorkDir:     func() session.WorkDir { return p.places.WorkDir },
 		StateDir:    p.places.State,
