@@ -234,6 +234,21 @@ func TestSetupLink(t *testing.T) {
 	}
 }
 
+// TestSetupMissing: an environment that is not there is told where no doctor tells it,
+// and its entry is written or shown all the same.
+func TestSetupMissing(t *testing.T) {
+	there, gone := t.TempDir(), filepath.Join(t.TempDir(), "gone")
+	for _, test := range []struct {
+		flag, path string
+		warned     bool
+	}{{"--dry-run", gone, true}, {"--dry-run", there, false}, {"--no-doctor", gone, true}} {
+		status, said := setUp(t, t.TempDir(), map[string]string{"VENV_PATH": test.path}, "gemini", "--yes", test.flag)
+		if status != 0 || strings.Contains(said, "warning: VENV_PATH="+test.path+" is not there") != test.warned || !strings.Contains(said, "settings.json") {
+			t.Errorf("%s %s: status %d\n%s", test.flag, test.path, status, said)
+		}
+	}
+}
+
 // TestSetupEntries: another server called python keeps its name; an entry of ours is
 // changed and no second one made; settings in it stay, of environments the new one.
 func TestSetupEntries(t *testing.T) {

@@ -2,7 +2,9 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/config/edit"
+	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 )
 
@@ -79,6 +82,24 @@ func (s *setup) choose(chosen []config.Client) {
 	}
 	if len(given) > 0 {
 		s.Getenv = settings.With(given, s.Getenv)
+	}
+}
+
+// warnOfMissing says which directory of an environment is not there, where no doctor
+// will: the entry is written all the same, for it can be made later.
+func (s *setup) warnOfMissing() {
+	if !s.DryRun && !s.NoDoctor {
+		return
+	}
+	for _, setting := range settings.Table() {
+		value := strings.TrimSpace(s.Getenv(setting.Name))
+		if value == "" || strings.Contains(value, "$") || setting.Name != "VENV_PATH" && setting.Name != "UV_VENV_PATH" {
+			continue
+		}
+		path := setting.Absolute(value, server.HomeDir(s.Getenv))
+		if _, err := os.Stat(path); filepath.IsAbs(path) && errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintf(s.errOut, "warning: %s=%s is not there: make the environment, or name another one; until then no code runs\n", setting.Name, path)
+		}
 	}
 }
 

@@ -53,6 +53,7 @@ func Run(ctx context.Context, o Options, stdin io.Reader, stdout, stderr io.Writ
 	}
 	if !o.Remove {
 		s.choose(chosen)
+		s.warnOfMissing()
 	}
 	status, done := 0, []config.Client{}
 	for _, c := range chosen {
