@@ -286,6 +286,13 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 func throughKernel(ctx context.Context, s *session.Session, r session.Request, n notebookArguments) (_ session.Request, notes []string, err error) {
 	through, err := s.ThroughKernel(ctx, r.By)
 	other, foreign := errors.AsType[*session.LanguageError](err)
+	language := ""
+	if foreign {
+		language = other.Language
+	}
+	if wrong := wrongLanguage(r, language); wrong != nil {
+		return r, nil, wrong
+	}
 	switch {
 	case foreign && r.Script && len(r.Arguments) == 0:
 		source, err := os.ReadFile(r.File)

@@ -95,15 +95,29 @@ func (t *tools) notebookRequest(file string, argv []string, n notebookArguments)
 	if err != nil {
 		return session.Request{}, err
 	}
-	if language := nb.Language(); language != "" && !strings.HasPrefix(strings.ToLower(language), "python") && !strings.EqualFold(language, "ipython") {
-		return session.Request{}, fmt.Errorf("%s is a notebook for %s, and this server runs Python", file, render.Text(language, 40))
-	}
 	if n.parameters != nil {
 		if err := nb.SetParameters(n.parameters); err != nil {
 			return session.Request{}, fmt.Errorf("parameters: %w", err)
 		}
 	}
 	return session.Request{File: file, Notebook: nb, GoOn: n.goOn}, nil
+}
+
+// wrongLanguage is the error when a request's notebook is for another language than its
+// kernel, which is one for Python where language is "".
+func wrongLanguage(r session.Request, language string) error {
+	if r.Notebook == nil || r.Notebook.Language() == "" {
+		return nil
+	}
+	has := r.Notebook.Language()
+	python := strings.HasPrefix(strings.ToLower(has), "python") || strings.EqualFold(has, "ipython")
+	switch {
+	case language == "" && !python:
+		return fmt.Errorf("%s is a notebook for %s, and the session runs Python: KERNEL_NAME, or configure_environment with type jupyter, chooses another kernel", r.File, render.Text(has, 40))
+	case language != "" && !strings.EqualFold(has, language):
+		return fmt.Errorf("%s is a notebook for %s, and the session's kernel is one for %s", r.File, render.Text(has, 40), language)
+	}
+	return nil
 }
 
 // cellsWords is the status line's field about a notebook.

@@ -98,7 +98,7 @@ type Progress struct {
 	Elapsed  time.Duration
 	LastLine string // of the output
 	Memory   int64  // of the kernel and everything it started, bytes; 0 unknown
-	// Cell of Cells is what of a notebook runs, 0 when it is none.
+	// Cell of Cells is what of a notebook runs, 0 when it is none; see [Cells].
 	Cell, Cells int
 }
 

@@ -82,7 +82,7 @@ func TestNotebook(t *testing.T) {
 		{"dies.ipynb", args{}, []string{"[died | ", " | stopped at cell 2 of 3 | ", "\n[cell 1 of 3]\nlives"}, "never"},
 		{"exits.ipynb", args{}, []string{"[ok | ", " | stopped at cell 1 of 2 | ", "[exit status 0", "[notebook: 1 code cell was not run]"}, "never"},
 		{"empty.ipynb", args{}, []string{"[ok | ", " | 0 cells run | "}, "with results"},
-		{"other.ipynb", args{}, []string{"nothing was run: ", "is a notebook for R, and this server runs Python"}, ""},
+		{"other.ipynb", args{}, []string{"nothing was run: ", "is a notebook for R, and the session runs Python: KERNEL_NAME"}, ""},
 		{"broken.ipynb", args{}, []string{"nothing was run: ", "its JSON ends in the middle, in line 1"}, ""},
 		{"error.ipynb", args{"arguments": []string{"x"}}, []string{"nothing was run: a notebook has no command line"}, ""},
 		{"script.py", args{"allow_errors": true}, []string{"nothing was run: parameters and allow_errors are for notebooks"}, ""},
