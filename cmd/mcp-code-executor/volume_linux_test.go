@@ -147,6 +147,32 @@ func TestRecordOnAFullDisk(t *testing.T) {
 	}
 }
 
+// TestRecordRemoved: when the state directory is removed while a kernel runs, the next
+// answer says so, once, and what helps; an export says it too, and a restart does help.
+func TestRecordRemoved(t *testing.T) {
+	t.Parallel()
+	p := launch(t, inVenv(t)...)
+	p.run("kept = 1")
+	if err := os.RemoveAll(filepath.Join(p.home, ".local", "state", "mcp-code-executor")); err != nil {
+		t.Fatal(err)
+	}
+	const warning = "[warning: the record of this kernel's runs has been removed from the disk ("
+	if r := p.run("print(kept)"); !strings.Contains(r.text(), warning) || !strings.Contains(r.text(), "stop_session with restart: true") || !strings.Contains(r.text(), "\n1") {
+		t.Errorf("%s", r.text())
+	}
+	if r := p.run("print(kept + 1)"); strings.Contains(r.text(), "warning") || !strings.Contains(r.text(), "\n2") {
+		t.Errorf("again: %s", r.text())
+	}
+	if r := p.call("export_session", nil); !strings.Contains(r.text(), "has been removed from the disk. What runs in a new kernel is recorded again") {
+		t.Errorf("export: %s", r.text())
+	}
+	p.call("stop_session", args{"restart": true})
+	p.run("print('recorded')")
+	if r := p.call("export_session", nil); !strings.HasPrefix(r.text(), "[ok | ") {
+		t.Errorf("export after a restart: %s", r.text())
+	}
+}
+
 // recordBytes is the size of all records below a home.
 func recordBytes(t *testing.T, home string) (n int64) {
 	t.Helper()
