@@ -190,10 +190,13 @@ func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *call) *mcp.Ca
 	if words := t.sessions.Sandbox(); words != "" {
 		answer["sandbox"] = words
 	}
+	if t.sessions.MayInstall() != nil {
+		answer["install"] = "never (INSTALL): install_dependencies refuses, and nothing is installed or downloaded"
+	}
 	if path := t.sessions.Notebook(s.Name()); path != "" {
 		answer["notebook"] = path
 	}
-	if !c.Configured() {
+	if !c.Configured() && t.sessions.MayInstall() == nil {
 		answer["not_configured"] = "no environment is chosen (ENV_TYPE, CONDA_ENV_NAME, VENV_PATH and UV_VENV_PATH are unset): a managed environment in this program's data directory is used, made on first use with numpy, pandas, matplotlib and a few more. get_environment_config with list: true shows what else is on this machine"
 	}
 	return jsonResult(withNotes(answer, a))
@@ -201,7 +204,7 @@ func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *call) *mcp.Ca
 
 // describeEnvironment tells of the session's environment, or why there is none.
 func (t *tools) describeEnvironment(ctx context.Context, s *session.Session) object {
-	if !s.Config().Configured() && !t.sessions.ManagedReady() {
+	if !s.Config().Configured() && !t.sessions.ManagedReady() && t.sessions.MayInstall() == nil {
 		return object{"works": false, "error": "the managed environment is not made yet; the first execute_code makes it, in about a minute"}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, configTime, errEnvironmentNotReady)

@@ -78,6 +78,12 @@ func (s *Session) install(e *Execution, wanted packaging.Wanted, upgrade bool) {
 	}
 }
 
+// MayInstall is an [*install.ForbiddenError] where the settings forbid installing
+// packages into any environment.
+func (m *Manager) MayInstall() error {
+	return m.config.Provisioner.Installer.Forbids("installing packages")
+}
+
 // refuseSources is an error when a sandbox is set and something is wanted that is built,
 // or comes from anywhere: that would run its code with the network.
 func (s *Session) refuseSources(wanted packaging.Wanted) error {

@@ -185,6 +185,7 @@ func ailments(t *testing.T) map[string]ailment {
 		"ipykernel forbidden": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + emptyEnv(t, "venv-uv"), "KERNEL_INSTALL=never"}}
 		}, "ipykernel", false, []string{"KERNEL_INSTALL=never forbids", "fix: uv pip install"}},
+		"everything forbidden": {set("INSTALL=never"), "environment", false, []string{"INSTALL=never forbids making the default Python environment", "fix: INSTALL=auto"}},
 		"half an ipykernel": {func(t *testing.T) patient {
 			return patient{settings: []string{"VENV_PATH=" + withoutModule(t, "ipykernel")}}
 		}, "ipykernel", true, []string{"half removed", "fix: uv pip install", "--reinstall ipykernel"}},

@@ -13,6 +13,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 )
@@ -32,10 +33,13 @@ func explainFailure(err error) (cause, command string) {
 		storage   *codefile.StorageError
 		start     *session.StartError
 		sandbox   *session.SandboxError
+		forbidden *install.ForbiddenError
 	)
 	switch {
 	case errors.As(err, &sandbox):
 		return "the sandbox cannot be enforced: " + sandbox.Reason, sandbox.Next
+	case errors.As(err, &forbidden):
+		return forbidden.Reason, forbidden.Allow
 	case errors.As(err, &wrong):
 		cause = strings.TrimSuffix(wrong.Error(), ": "+wrong.Fix)
 		return cause, wrong.Fix

@@ -24,7 +24,7 @@ const indexTime = 6 * time.Second
 // indexAnswer is whether the package index can be reached.
 type indexAnswer struct {
 	tool string // that was asked with, "" when there is none
-	off  bool   // PIP_NO_INDEX
+	off  string // why none is asked: a setting
 	err  error
 }
 
@@ -33,8 +33,12 @@ type indexAnswer struct {
 // Nothing is installed.
 func (d *doctor) askIndex(ctx context.Context, env *pyenv.Environment) <-chan indexAnswer {
 	answer := make(chan indexAnswer, 1) // has room, so the goroutine ends whoever listens
+	if d.settings.Install == "never" {
+		answer <- indexAnswer{off: "INSTALL=never: packages are not installed"}
+		return answer
+	}
 	if v := d.getenv("PIP_NO_INDEX"); v != "" && v != "0" && !strings.EqualFold(v, "false") {
-		answer <- indexAnswer{off: true}
+		answer <- indexAnswer{off: "PIP_NO_INDEX is set: packages come from elsewhere"}
 		return answer
 	}
 	argv := d.indexQuestion(env)
@@ -91,8 +95,8 @@ func withoutPasswords(text string) string {
 
 func (d *doctor) reportIndex(a indexAnswer) {
 	switch {
-	case a.off:
-		d.report.ok("index", "PIP_NO_INDEX is set: packages come from elsewhere")
+	case a.off != "":
+		d.report.ok("index", "%s", a.off)
 	case a.tool == "":
 		d.report.warn("index", "the environment has no pip, and there is no uv: packages cannot be installed", "install uv: https://docs.astral.sh/uv")
 	case a.err != nil:

@@ -58,6 +58,7 @@ func TestKey(t *testing.T) {
 		"hidden variables":    {"ENV_DENY", "AWS_*"},
 		"no history":          {"HISTORY", "off"},
 		"no installing":       {"KERNEL_INSTALL", "never"},
+		"nothing at all":      {"INSTALL", "never"},
 		"credentials":         {"AWS_PROFILE", "admin"},
 		"none of them":        {"KEEP_SPLIT", ""},
 		"data elsewhere":      {"XDG_DATA_HOME", filepath.Join(home, "data")},

@@ -196,7 +196,7 @@ func Shared(ctx context.Context, getenv func(string) string, session string) (ru
 func (p *Parts) ProvisionerFor(getenv func(string) string, environ []string) *provision.Provisioner {
 	own := provision.New(p.Provisioner.Installer.Finder.Host.For(getenv, func() []string { return environ }))
 	own.KernelInstall = p.Provisioner.KernelInstall
-	own.Installer.UVInstall = p.Provisioner.Installer.UVInstall
+	own.Installer.UVInstall, own.Installer.Never = p.Provisioner.Installer.UVInstall, p.Provisioner.Installer.Never
 	own.Installer.Finder.Near = p.Provisioner.Installer.Finder.Near
 	return own
 }
@@ -217,7 +217,7 @@ func NewProvisioner(getenv func(string) string, environ func() []string, runner 
 	confineHelpers(h, newBox(getenv, s, places), runner, s)
 	p := provision.New(h)
 	p.KernelInstall = s.KernelInstall
-	p.Installer.UVInstall = s.UVInstall
+	p.Installer.UVInstall, p.Installer.Never = s.UVInstall, s.Install == "never"
 	p.Installer.Finder.Near = near(places)
 	return p
 }

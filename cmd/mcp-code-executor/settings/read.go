@@ -21,6 +21,8 @@ type Settings struct {
 	Storage     string       // CODE_STORAGE_DIR as given, "" for the default place
 	Environment pyenv.Config // ENV_TYPE, CONDA_ENV_NAME, VENV_PATH, UV_VENV_PATH, JUPYTER_SERVER_URL and KERNEL_NAME
 	Jupyter     Jupyter
+	// Install is "auto" or "never", which makes the next two never too.
+	Install string
 	// KernelInstall is "auto", "env", "sidecar" or "never".
 	KernelInstall string
 	// UVInstall is "auto" or "never".
@@ -94,7 +96,7 @@ func shortened(value string) string {
 // Read reads all settings. Blanks around a value do not count, and one that is
 // empty is the default.
 func Read(getenv func(string) string) Settings {
-	s := Settings{KernelInstall: auto, UVInstall: auto, SpareKernel: auto, History: true, RecordLimit: defaultRecordLimit, Prelude: true, LogLevel: slog.LevelWarn}
+	s := Settings{Install: auto, KernelInstall: auto, UVInstall: auto, SpareKernel: auto, History: true, RecordLimit: defaultRecordLimit, Prelude: true, LogLevel: slog.LevelWarn}
 	for _, row := range Table() {
 		value := strings.TrimSpace(getenv(row.Name))
 		if value == "" {
@@ -112,6 +114,9 @@ func Read(getenv func(string) string) Settings {
 			}
 			s.Problems = append(s.Problems, *p)
 		}
+	}
+	if s.Install == never {
+		s.KernelInstall, s.UVInstall = never, never
 	}
 	s.chooseServer()
 	s.judgeEnvironment()

@@ -142,6 +142,12 @@ func firstRows() []Setting {
 			read: func(s *Settings, value string) *Problem { s.Environment.Kernelspec = value; return nil },
 		},
 		{
+			Name: "INSTALL", Rights: true, Default: "`auto`", Values: "auto or never",
+			Does: "never: install and download nothing, whatever KERNEL_INSTALL and UV_INSTALL say",
+			Page: "`never`: install and download nothing: `install_dependencies` refuses, the managed environment is not made, and `KERNEL_INSTALL` and `UV_INSTALL` are `never` too. Code can still start pip itself, unless a [sandbox](sandbox.md) stops it",
+			read: readInstall,
+		},
+		{
 			Name: "KERNEL_INSTALL", Rights: true, Default: "`auto`", Values: "auto, env, sidecar or never",
 			Does: "if ipykernel is missing, install it into the environment (env), beside it (sidecar), or into it if possible (auto)",
 			Page: "what to do if ipykernel is missing: `env` installs it into the environment, `sidecar` beside it, `auto` into it if possible, else beside it; `never` installs nothing",

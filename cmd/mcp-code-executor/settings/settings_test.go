@@ -46,6 +46,10 @@ func TestValues(t *testing.T) {
 		{"CONDA_ENV_NAME", text(" ml ", "ml"), "ml", false},
 		{"VENV_PATH", text(" /a b/c "), "/a b/c", false},
 		{"UV_VENV_PATH", text("~/x\n"), "~/x", false},
+		{"INSTALL", append(none, "auto", "Auto "), "auto", false},
+		{"INSTALL", ons, "auto", false},
+		{"INSTALL", offs, "never", false},
+		{"INSTALL", wrong, "never", true},
 		{"KERNEL_INSTALL", none, "auto", false},
 		{"KERNEL_INSTALL", append(ons, "auto", "Auto "), "auto", false},
 		{"KERNEL_INSTALL", text("env", " ENV"), "env", false},
@@ -108,7 +112,7 @@ func TestValues(t *testing.T) {
 			s := Read(variables(map[string]string{test.setting: value}))
 			got := map[string]any{
 				"WORK_DIR": s.WorkDir, "CODE_STORAGE_DIR": s.Storage, "ENV_TYPE": s.Environment.Type, "CONDA_ENV_NAME": s.Environment.CondaName,
-				"VENV_PATH": s.Environment.VenvPath, "UV_VENV_PATH": s.Environment.UVVenvPath, "KERNEL_INSTALL": s.KernelInstall,
+				"VENV_PATH": s.Environment.VenvPath, "UV_VENV_PATH": s.Environment.UVVenvPath, "KERNEL_INSTALL": s.KernelInstall, "INSTALL": s.Install,
 				"UV_INSTALL": s.UVInstall, "ENV_DENY": s.EnvDeny, "HISTORY": s.History, "RECORD_LIMIT": s.RecordLimit, "PRELUDE": s.Prelude, "NOTEBOOK": s.Notebook,
 				"SESSION_IDLE_LIMIT": s.IdleLimit, "LOG_LEVEL": s.LogLevel,
 				"MEMORY_LIMIT": s.Limits.Memory, "CPU_LIMIT": s.Limits.CPU, "PROCESS_LIMIT": s.Limits.Processes, "FILE_SIZE_LIMIT": s.Limits.FileSize,

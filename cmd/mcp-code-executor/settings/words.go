@@ -41,6 +41,17 @@ func readWorkDir(s *Settings, value string) *Problem {
 	return nil
 }
 
+func readInstall(s *Settings, value string) *Problem {
+	if word := strings.ToLower(value); word == auto || isOn(word) {
+		return nil
+	}
+	s.Install = never
+	if isOff(value) {
+		return nil
+	}
+	return &Problem{Reason: "is neither auto nor never", Effect: "nothing is installed, as with never", Fix: "INSTALL=auto or INSTALL=never"}
+}
+
 func readKernelInstall(s *Settings, value string) *Problem {
 	switch word := strings.ToLower(value); {
 	case slices.Contains([]string{auto, "env", "sidecar"}, word):

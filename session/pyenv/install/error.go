@@ -60,6 +60,25 @@ func (e *Error) Error() string {
 // Unwrap gives the cause: an *exec.ExitError, or a context's.
 func (e *Error) Unwrap() error { return e.Err }
 
+// ForbiddenError says that a setting forbids what was to be done. Nothing was started.
+type ForbiddenError struct {
+	Reason string // "INSTALL=never forbids installing packages"
+	Allow  string // the setting that allows it: "INSTALL=auto"
+}
+
+func (e *ForbiddenError) Error() string {
+	return e.Reason + "; only the person who configures this server can allow it, by " + e.Allow
+}
+
+// Forbids is a [*ForbiddenError] where nothing may be installed; what is to be done is
+// said as "fetching uv".
+func (i *Installer) Forbids(what string) error {
+	if !i.Never {
+		return nil
+	}
+	return &ForbiddenError{Reason: "INSTALL=never forbids " + what, Allow: "INSTALL=auto"}
+}
+
 // refuseInstall refuses environments that belong to somebody else, before an
 // installer finds a way round it, as pip does with --user.
 func refuseInstall(env *pyenv.Environment) error {

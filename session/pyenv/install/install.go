@@ -24,6 +24,8 @@ type Installer struct {
 	Finder *pyenv.Finder
 	// UVInstall is UV_INSTALL: "never" forbids fetching uv.
 	UVInstall string
+	// Never is INSTALL=never: nothing is installed, and nothing is fetched.
+	Never bool
 }
 
 // Options say how to install. The zero value installs what is missing.
@@ -61,8 +63,11 @@ type Result struct {
 // at a time for each environment, also among servers. Failures of an installer
 // are an [*InstallError]; when ctx ends the installer is ended with all its
 // children, and the error is an [*InstallError] that wraps the context's cause
-// and says what has changed already.
+// and says what has changed already. With Never it is a [*ForbiddenError].
 func (i *Installer) Install(ctx context.Context, env *pyenv.Environment, wanted packaging.Wanted, o Options) (Result, error) {
+	if err := i.Forbids("installing packages"); err != nil {
+		return Result{}, err
+	}
 	if len(wanted.Requirements) == 0 {
 		return Result{}, errors.New("no packages are given; name at least one")
 	}

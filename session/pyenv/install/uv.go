@@ -52,6 +52,9 @@ func (i *Installer) EnsureUV(ctx context.Context, progress func(string)) (path s
 	if uv := i.UVPath(nil); uv != "" {
 		return uv, nil
 	}
+	if err := i.Forbids("fetching uv, and there is none"); err != nil {
+		return "", err
+	}
 	switch {
 	case i.UVInstall == "never":
 		return "", errors.New("there is no uv, and UV_INSTALL=never forbids fetching it; install it: https://docs.astral.sh/uv")

@@ -34,7 +34,20 @@ const (
 )
 
 // kernelMode is one of the words; the table of settings has judged KERNEL_INSTALL.
-func (p *Provisioner) kernelMode() string { return cmp.Or(p.KernelInstall, kernelAuto) }
+func (p *Provisioner) kernelMode() string {
+	if p.Installer.Never {
+		return kernelNever
+	}
+	return cmp.Or(p.KernelInstall, kernelAuto)
+}
+
+// never is the setting that forbids installing ipykernel, where one does.
+func (p *Provisioner) never() string {
+	if p.Installer.Never {
+		return "INSTALL=never"
+	}
+	return "KERNEL_INSTALL=never"
+}
 
 // Provisioner sees to it that a kernel can be started: in the environment that
 // was chosen, beside it, or in the managed one. Set the fields before first use;
@@ -73,7 +86,7 @@ func (p *Provisioner) EnsureKernel(ctx context.Context, env *pyenv.Environment, 
 		return p.badKernel(env), nil
 	}
 	if mode == kernelNever {
-		return "", p.kernelMissing(env, "KERNEL_INSTALL=never forbids installing it")
+		return "", p.kernelMissing(env, p.never()+" forbids installing it")
 	}
 	progress = host.OrSilent(progress)
 	refused := p.mayInstall(env, mode)
@@ -177,7 +190,7 @@ func (p *Provisioner) KernelWords(env *pyenv.Environment) string {
 		what = version + ", which is too old"
 	}
 	if mode == kernelNever {
-		return what + "; KERNEL_INSTALL=never forbids installing it: " + p.kernelCommand(env)
+		return what + "; " + p.never() + " forbids installing it: " + p.kernelCommand(env)
 	}
 	refused := p.mayInstall(env, mode)
 	if mode != kernelEnv {

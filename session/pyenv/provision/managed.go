@@ -83,6 +83,9 @@ func (p *Provisioner) Managed(ctx context.Context, progress func(string)) (*pyen
 	if env, err := p.wholeManaged(ctx); env != nil || err != nil {
 		return env, err
 	}
+	if p.Installer.Never {
+		return p.managedAsIs(ctx)
+	}
 	progress = host.OrSilent(progress)
 	unlock, err := p.Installer.Finder.Host.Lock(ctx, "default-environment", host.WaitingFor(progress, "another server that makes the default Python environment"))
 	if err != nil {
@@ -111,6 +114,19 @@ func (p *Provisioner) wholeManaged(ctx context.Context) (*pyenv.Environment, err
 	env, err := p.readyManaged(ctx)
 	if err != nil || env == nil || len(p.lacking(env)) > 0 {
 		return nil, err
+	}
+	p.Installer.Finder.Host.Use(env.Prefix)
+	return env, nil
+}
+
+// managedAsIs returns the managed environment without making or repairing it.
+func (p *Provisioner) managedAsIs(ctx context.Context) (*pyenv.Environment, error) {
+	env, err := p.readyManaged(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if env == nil {
+		return nil, p.Installer.Forbids("making the default Python environment, and no environment is chosen: VENV_PATH, UV_VENV_PATH or CONDA_ENV_NAME chooses one that has ipykernel, and so does configure_environment")
 	}
 	p.Installer.Finder.Host.Use(env.Prefix)
 	return env, nil
