@@ -179,10 +179,13 @@ func (t *tools) installAnswer(ctx context.Context, e *session.Execution, notes [
 }
 
 // leftBehind says what an installation that failed or was cancelled has done to
-// the environment, "" when it never began.
+// the environment, "" when it never began for another reason than a setting.
 func leftBehind(err error) string {
 	failed, ok := errors.AsType[*install.Error](err)
+	_, forbidden := errors.AsType[*install.ForbiddenError](err)
 	switch {
+	case forbidden:
+		return "nothing was installed"
 	case !ok:
 		return ""
 	case failed.Unknown:

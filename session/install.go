@@ -87,12 +87,12 @@ func (m *Manager) MayInstall() error {
 // refuseSources is an error when a sandbox is set and something is wanted that is built,
 // or comes from anywhere: that would run its code with the network.
 func (s *Session) refuseSources(wanted packaging.Wanted) error {
-	if s.manager.config.Sandbox == nil {
+	if box := s.manager.config.Sandbox; box == nil || box.Rules.AnySource {
 		return nil
 	}
 	for _, r := range wanted.Requirements {
 		if r.URL != "" || r.Path != "" {
-			return &SandboxError{Reason: r.String() + " is no package of an index: with a sandbox only wheels of an index are installed", Next: "name a package of the index, or install it yourself in a terminal"}
+			return &install.ForbiddenError{Reason: "the sandbox allows only wheels of a package index, and " + r.String() + " is none", Allow: "SANDBOX_INSTALL=any"}
 		}
 	}
 	return nil

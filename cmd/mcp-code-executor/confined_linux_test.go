@@ -60,6 +60,7 @@ func TestSandboxRefuses(t *testing.T) {
 		"SANDBOX_NETWORK=perhaps":       {"SANDBOX_NETWORK=perhaps is not one of off, on and loopback", "correct the setting"},
 		"SANDBOX_WRITE=relative":        {"no absolute path"},
 		"SANDBOX_WRITE=/nowhere/at/all": {"/nowhere/at/all cannot be written to"},
+		"SANDBOX_INSTALL=perhaps":       {"is neither index nor any"},
 		"SANDBOX_ALLOW_PARTIAL=perhaps": {"is neither on nor off"},
 		"WORK_DIR=" + home:              {"is the home directory or above it", "set WORK_DIR"},
 	} {
@@ -93,7 +94,7 @@ func TestSandboxEnvironments(t *testing.T) {
 	if r := p.run("import toymodule; print(toymodule.version, x)"); !strings.Contains(r.text(), "1.0 41") {
 		t.Errorf("%s", r.text())
 	}
-	has(t, p.call("install_dependencies", args{"packages": []string{"https://example.com/a-1.0.tar.gz"}}), "only wheels of an index")
+	has(t, p.call("install_dependencies", args{"packages": []string{"https://example.com/a-1.0.tar.gz"}}), "nothing was installed", "only wheels of a package index", "SANDBOX_INSTALL=any")
 
 	// An environment of the code's, which writes and connects when its Python starts.
 	made := filepath.Join(work, "made")
@@ -108,5 +109,56 @@ site = next(pathlib.Path("made/lib").glob("python*/site-packages"))
 	has(t, r, "lies where code can write")
 	if _, err := os.Stat(filepath.Join(home, "evil")); err == nil {
 		t.Error("the environment's Python has written in the home directory")
+	}
+}
+
+// TestSandboxInstall: what is not a wheel of the index is installed only where
+// SANDBOX_INSTALL=any allows it, and the code that builds it is confined as well.
+func TestSandboxInstall(t *testing.T) {
+	t.Parallel()
+	needsBubblewrap(t)
+	home, work, index := t.TempDir(), t.TempDir(), wheels(t)
+	links := strings.TrimPrefix(index[1], "PIP_FIND_LINKS=")
+	project := filepath.Join(work, "project")
+	makeProject(t, project)
+	write(t, map[string]string{filepath.Join(home, ".ssh", "id_rsa"): "SECRET", filepath.Join(project, ".git", "config"): "", filepath.Join(project, "backend.py"): backend + `
+import os, pathlib
+home, here, seen = pathlib.Path(os.environ["HOME"]), pathlib.Path.cwd(), []
+for name, attempt in {
+    "home": lambda: (home / "evil").write_text("x"),
+    "key": lambda: (home / ".ssh" / "id_rsa").read_text(),
+    "git": lambda: (here / ".git" / "config").write_text("x"),
+    "here": lambda: (here / "built").write_text("x"),
+}.items():
+    try: attempt(); seen.append(name)
+    except OSError: pass
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    return wheel(directory, ("project.py", f"seen = {seen}"))
+`})
+	archive(t, filepath.Join(links, "mceproject-1.0.tar.gz"), project, "mceproject-1.0")
+	for _, test := range []struct {
+		setting  string
+		packages string
+		want     []string // of the refusal; none is a success
+		seen     string   // by the code that builds
+	}{
+		{"index", "./project", []string{"nothing was installed", "only wheels of a package index", "SANDBOX_INSTALL=any"}, ""},
+		{"index", "git+https://example.com/a", []string{"nothing was installed", "only wheels of a package index"}, ""},
+		{"index", "mceproject", []string{"the sandbox allows only wheels", "SANDBOX_INSTALL=any", "nothing was changed"}, ""},
+		{"any", "./project", nil, "['here']"},
+		{"any", "mceproject", nil, "['here']"},
+	} {
+		_, settings := makeEnv(t, "venv-uv")
+		p := launch(t, append(append(settings, index...), "UV="+testUV(t), "SANDBOX=workspace", "SANDBOX_INSTALL="+test.setting, "HOME="+home, "WORK_DIR="+work)...)
+		if test.want != nil {
+			refused(t, test.setting+" "+test.packages, p.call("install_dependencies", args{"packages": []string{test.packages}}), test.want...)
+			continue
+		}
+		if o := p.done("install_dependencies", args{"packages": []string{test.packages}}); !strings.Contains(changes(o), "mceproject <nil> 1.0") {
+			t.Errorf("%s: %v", test.packages, o)
+		}
+		if r := p.run("import project; print(project.seen)"); !strings.Contains(r.text(), test.seen) {
+			t.Errorf("%s: the build saw %s", test.packages, r.text())
+		}
 	}
 }

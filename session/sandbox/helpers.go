@@ -67,6 +67,11 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 		plan.Check.Write = slices.DeleteFunc(plan.Check.Write, func(checked string) bool { return checked == dir })
 	}
 	plan.Write = append(plan.Write, existing(append(caches(place.Home), data)...)...)
+	for _, dir := range h.projects(code) {
+		if rules.AnySource && (plan.Program != "" || len(protectedIn(dir)) == 0) {
+			plan.Write, plan.Protect = append(plan.Write, dir), append(plan.Protect, protectedIn(dir)...)
+		}
+	}
 	return h.confined(plan, installerVariables(rules, h.Env), 0), nil
 }
 
@@ -74,6 +79,9 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 // protected from it.
 func (b *Box) unprotected(place Place) ([]string, error) {
 	place.Pythons = nil // those of code's kernels may be others
+	if !exists(place.Storage) {
+		place.Storage = "" // it is made when it is first used
+	}
 	plan, err := b.Rules.Plan(place)
 	if err != nil || plan.Program != "" {
 		return nil, err
@@ -164,17 +172,36 @@ func installerFiles(home string) (paths []string) {
 	return paths
 }
 
+// projects are directories that the command line names and that code may change: an
+// installer builds in them.
+func (h Helper) projects(code []string) []string {
+	return slices.DeleteFunc(directories(existing(h.Argv...)), func(dir string) bool {
+		return !below(dir, code) || isEnvironment(dir)
+	})
+}
+
 // installerVariables are those of env that an installer gets: nothing is built from
-// source, which would run code of a package with the network.
+// source, which would run code of a package with the network, unless that is allowed.
 func installerVariables(r Rules, env []string) (kept []string) {
 	for _, entry := range env {
 		name, value, _ := strings.Cut(entry, "=")
 		own := strings.HasPrefix(name, "PIP_") || strings.HasPrefix(name, "UV_") || strings.HasPrefix(name, "CONDA_") || strings.HasSuffix(strings.ToUpper(name), "_PROXY")
 		switch {
-		case slices.Contains([]string{"TMPDIR", "XDG_RUNTIME_DIR", "PIP_ONLY_BINARY", "PIP_NO_BINARY", "UV_NO_BUILD", "UV_NO_BINARY"}, name):
+		case slices.Contains([]string{"TMPDIR", "XDG_RUNTIME_DIR"}, name):
+		case !r.AnySource && slices.Contains(building(), name):
 		case own || !r.credential(name, value):
 			kept = append(kept, entry)
 		}
 	}
-	return append(kept, "TMPDIR="+temporary, "PIP_ONLY_BINARY=:all:", "UV_NO_BUILD=1")
+	kept = append(kept, "TMPDIR="+temporary)
+	if r.AnySource {
+		return kept
+	}
+	// For uv pip, which reads no such variable, the installer's command line says so.
+	return append(kept, "PIP_ONLY_BINARY=:all:", "UV_NO_BUILD=1")
+}
+
+// building are variables that say whether packages are built.
+func building() []string {
+	return []string{"PIP_ONLY_BINARY", "PIP_NO_BINARY", "PIP_NO_BUILD_ISOLATION", "UV_NO_BUILD", "UV_NO_BUILD_PACKAGE", "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE", "UV_NO_BUILD_ISOLATION"}
 }

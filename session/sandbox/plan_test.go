@@ -200,4 +200,8 @@ func TestInstallerVariables(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%v", got)
 	}
+	got = installerVariables(Rules{AnySource: true}, []string{"UV_NO_BUILD=1", "AWS_SECRET=1", "PATH=/bin"})
+	if want := []string{"UV_NO_BUILD=1", "PATH=/bin", "TMPDIR=/tmp"}; !slices.Equal(got, want) {
+		t.Errorf("with any source: %v", got)
+	}
 }

@@ -38,6 +38,8 @@ type Rules struct {
 	// Env are names and patterns of variables that code gets although they are named
 	// like credentials.
 	Env []string
+	// AnySource allows installing what comes from anywhere, and what must be built.
+	AnySource bool
 	// Partial allows a sandbox that does not stop all that it should.
 	Partial bool
 	// Wrong is a setting that cannot be understood: nothing runs. "" is none.

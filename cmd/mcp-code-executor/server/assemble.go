@@ -196,6 +196,7 @@ func Shared(ctx context.Context, getenv func(string) string, session string) (ru
 func (p *Parts) ProvisionerFor(getenv func(string) string, environ []string) *provision.Provisioner {
 	own := provision.New(p.Provisioner.Installer.Finder.Host.For(getenv, func() []string { return environ }))
 	own.KernelInstall = p.Provisioner.KernelInstall
+	own.Installer.WheelsOnly = p.Provisioner.Installer.WheelsOnly
 	own.Installer.UVInstall, own.Installer.Never = p.Provisioner.Installer.UVInstall, p.Provisioner.Installer.Never
 	own.Installer.Finder.Near = p.Provisioner.Installer.Finder.Near
 	return own
@@ -217,6 +218,7 @@ func NewProvisioner(getenv func(string) string, environ func() []string, runner 
 	confineHelpers(h, newBox(getenv, s, places), runner, s)
 	p := provision.New(h)
 	p.KernelInstall = s.KernelInstall
+	p.Installer.WheelsOnly = s.Sandbox.Active() && !s.Sandbox.AnySource
 	p.Installer.UVInstall, p.Installer.Never = s.UVInstall, s.Install == "never"
 	p.Installer.Finder.Near = near(places)
 	return p

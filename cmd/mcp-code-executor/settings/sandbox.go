@@ -62,6 +62,17 @@ func readSandboxEnv(s *Settings, value string) *Problem {
 	return nil
 }
 
+func readSandboxInstall(s *Settings, value string) *Problem {
+	switch word := strings.ToLower(value); {
+	case word == "index", isOff(word):
+	case word == "any":
+		s.Sandbox.AnySource = true
+	default:
+		return &Problem{Reason: "is neither index nor any", Effect: noPython, Refused: true, Fix: "SANDBOX_INSTALL=index or any"}
+	}
+	return nil
+}
+
 func readSandboxPartial(s *Settings, value string) *Problem {
 	if s.Sandbox.Partial = isOn(value); s.Sandbox.Partial || isOff(value) {
 		return nil

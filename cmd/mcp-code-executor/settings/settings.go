@@ -202,6 +202,12 @@ func firstRows() []Setting {
 			read: readSandboxEnv,
 		},
 		{
+			Name: "SANDBOX_INSTALL", Rights: true, Default: "`index`", Values: "index or any",
+			Does: "with SANDBOX: what install_dependencies takes: only wheels of the package index (index), or also paths, URLs and what must be built (any)",
+			Page: "with `SANDBOX`: what `install_dependencies` takes. `index`: only wheels of the package index. `any`: also paths, URLs, VCS requirements and packages that must be built, whose code then runs in the [installer's sandbox](sandbox.md#environments-and-packages), with the network",
+			read: readSandboxInstall,
+		},
+		{
 			Name: "SANDBOX_ALLOW_PARTIAL", Rights: true, Default: "`off`", Values: "on or off",
 			Does: "with SANDBOX: run even if this system cannot stop all of it; the first answer says what",
 			Page: "with `SANDBOX`: run even if this system cannot stop everything; the first answer says what it does not stop. `off` runs nothing then",

@@ -36,6 +36,9 @@ func isUV(argv []string) bool {
 // list of authorities of its own; behind a company's proxy the system's has to be
 // used, as pip does, so it is tried again with that.
 func (i *Installer) Download(ctx context.Context, environ []string, line func(string), argv ...string) (tail string, err error) {
+	if at := slices.Index(argv, "install"); i.WheelsOnly && isUV(argv) && at > 0 {
+		argv = slices.Insert(slices.Clone(argv), at+1, "--only-binary", ":all:") // uv pip has no variable for it
+	}
 	tail, err = i.Finder.Host.Stream(ctx, environ, line, argv...)
 	if err != nil && strings.Contains(tail, "invalid peer certificate") && ctx.Err() == nil {
 		environ = append(slices.Clone(environ), "UV_SYSTEM_CERTS=true", "UV_NATIVE_TLS=true") // the new and the old name

@@ -26,6 +26,8 @@ type Installer struct {
 	UVInstall string
 	// Never is INSTALL=never: nothing is installed, and nothing is fetched.
 	Never bool
+	// WheelsOnly is true where a sandbox has nothing built from source.
+	WheelsOnly bool
 }
 
 // Options say how to install. The zero value installs what is missing.
@@ -254,6 +256,9 @@ func (in *installation) explain(changes []Change) *Error {
 		if other := packaging.DistributionOf(r.Name); other != "" && e.ExitCode > 0 {
 			e.Tail += fmt.Sprintf("\n%s is what is imported; the package to install is %s", r.Name, other)
 		}
+	}
+	if in.installer.WheelsOnly && slices.Contains([]Reason{ReasonNotFound, ReasonBuild, ReasonConflict, ReasonUnknown}, e.Reason) && e.ExitCode > 0 {
+		e.Tail += "\nthe sandbox allows only wheels: a package that has none for this Python is not built. Only the person who configures this server can allow it, by SANDBOX_INSTALL=any"
 	}
 	if errors.Is(in.failure, errNoInstaller) {
 		e.Reason = ReasonNoInstaller
