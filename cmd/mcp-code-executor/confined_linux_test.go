@@ -162,3 +162,36 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 		}
 	}
 }
+
+// TestSandboxSwept: what a killed server has left for its helper programs is removed by
+// the next one.
+func TestSandboxSwept(t *testing.T) {
+	t.Parallel()
+	needsBubblewrap(t)
+	tmp := t.TempDir()
+	settings := append(inVenv(t), "SANDBOX=workspace", "WORK_DIR="+t.TempDir(), "TMPDIR="+tmp, "HOME="+t.TempDir())
+	left := func() (names []string) {
+		names, _ = filepath.Glob(filepath.Join(tmp, "mce-*"))
+		return names
+	}
+	p := launch(t, settings...)
+	p.run("1")
+	p.cmd.Process.Kill()
+	p.wait(30 * time.Second)
+	before := left()
+	if len(before) == 0 {
+		t.Fatal("the killed server has left nothing")
+	}
+	p = launch(t, settings...)
+	p.run("1")
+	for _, dir := range before {
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("not swept: %s", dir)
+		}
+	}
+	p.stdin.Close()
+	p.wait(30 * time.Second)
+	if names := left(); len(names) > 0 {
+		t.Errorf("left: %v", names)
+	}
+}

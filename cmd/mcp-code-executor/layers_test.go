@@ -88,7 +88,7 @@ var layers = []layer{
 		"words: of a kernel it knows the outputs, never a socket or a process"},
 	{"cmd/mcp-code-executor/terminal", nil, "it draws a line, whatever that says"},
 	{"cmd/mcp-code-executor/settings", []string{"kernel/limits", "session/elsewhere", "session/pyenv/kinds", "session/pyenv", "session/pyenv/host", "session/sandbox"}, "the table says what was set, and starts nothing"},
-	{"cmd/mcp-code-executor/server", []string{"cmd/mcp-code-executor/settings", "mcp", "session", "session/codefile", "session/elsewhere", "session/pyenv/host", "session/pyenv/provision", "session/sandbox", "session/spare", "kernel", "kernel/confine", "kernel/guard"},
+	{"cmd/mcp-code-executor/server", []string{"cmd/mcp-code-executor/settings", "mcp", "session", "session/codefile", "session/elsewhere", "session/pyenv/host", "session/pyenv/provision", "session/sandbox", "session/spare", "kernel", "kernel/confine", "kernel/guard", "kernel/rundir"},
 		"it wires the parts; frames and messages are no part of that"},
 	{"cmd/mcp-code-executor/config/edit", nil, "it changes an entry in bytes, whatever the file is"},
 	{"cmd/mcp-code-executor/config", []string{"cmd/mcp-code-executor/config/edit", "cmd/mcp-code-executor/settings", "cmd/mcp-code-executor/server"},

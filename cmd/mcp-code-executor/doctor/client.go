@@ -106,6 +106,7 @@ func (d *doctor) tryBare(ctx context.Context, configured map[string]string) (*py
 		}
 		return entries
 	}, d.parts.Reaper, d.parts.Log)
+	defer server.Release(provisioner)
 	c := settings.Read(getenv).Environment
 	if !c.Configured() && !provisioner.ManagedReady() {
 		return nil, errNotMade

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -243,7 +244,7 @@ func (p *Parts) Close(ctx context.Context) {
 	}
 	spares.Wait()
 	p.Provisioner.Installer.Finder.Host.Close()
-	if err := p.Host.Close(); err != nil {
-		p.Log.Warn("removing the private directory", "err", err)
+	if err := errors.Join(Release(p.Provisioner), p.Host.Close()); err != nil {
+		p.Log.Warn("removing the private directories", "err", err)
 	}
 }

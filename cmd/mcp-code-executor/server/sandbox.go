@@ -8,7 +8,9 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
 )
 
@@ -42,13 +44,18 @@ func newBox(getenv func(string) string, s settings.Settings, p Places) *sandbox.
 // confinedRunner starts helper programs in sandboxes.
 type confinedRunner struct {
 	reaper   *guard.Reaper
+	scratch  *rundir.Dir // of their private directories; swept where this server is killed
 	confine  func(sandbox.Helper) (sandbox.Confined, error)
 	fallback func(error) bool // whether to try again by another means
 }
 
 // Run is that of [host.Runner].
 func (r confinedRunner) Run(ctx context.Context, cmd *exec.Cmd) error {
-	private, err := os.MkdirTemp("", "mce-helper-")
+	scratch, err := r.scratch.Get([]string{os.TempDir()})
+	if err != nil {
+		return err
+	}
+	private, err := os.MkdirTemp(scratch, "h")
 	if err != nil {
 		return err
 	}
@@ -78,6 +85,16 @@ func confineHelpers(h *host.Host, box *sandbox.Box, runner host.Runner, s settin
 			named = append(named, absolute(h.ExpandHome(path)))
 		}
 	}
-	h.Looker = confinedRunner{reaper, box.Look, box.Fallback}
-	h.Runner = confinedRunner{reaper, func(helper sandbox.Helper) (sandbox.Confined, error) { return box.Install(helper, h.DataDir, named) }, box.Fallback}
+	scratch := new(rundir.Dir)
+	h.Looker = confinedRunner{reaper, scratch, box.Look, box.Fallback}
+	h.Runner = confinedRunner{reaper, scratch, func(helper sandbox.Helper) (sandbox.Confined, error) { return box.Install(helper, h.DataDir, named) }, box.Fallback}
+}
+
+// Release removes what a provisioner of [NewProvisioner] keeps for the programs that it
+// confines. It starts none afterwards.
+func Release(p *provision.Provisioner) error {
+	if r, ok := p.Installer.Finder.Host.Runner.(confinedRunner); ok {
+		return r.scratch.Remove()
+	}
+	return nil
 }
