@@ -4,6 +4,7 @@ package keep
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
@@ -29,5 +30,15 @@ func TestTold(t *testing.T) {
 		if got := b.told(set, test.hello); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+// TestNoAnswer: nobody is told to end process 0, which would be himself.
+func TestNoAnswer(t *testing.T) {
+	if words := (&NoAnswerError{Log: "/log"}).Error(); strings.Contains(words, "kill") || !strings.HasSuffix(words, "its log is /log") {
+		t.Error(words)
+	}
+	if words := (&NoAnswerError{PID: 7, Log: "/log"}).Error(); !strings.Contains(words, "kill -CONT 7 ") || !strings.Contains(words, "kill -9 7 ") {
+		t.Error(words)
 	}
 }

@@ -128,11 +128,14 @@ func (s Status) Memory() (bytes int64) {
 
 // NoAnswerError says that a background server is there and does not answer.
 type NoAnswerError struct {
-	PID int
+	PID int // 0 when nobody knows
 	Log string
 }
 
 func (e *NoAnswerError) Error() string {
+	if e.PID == 0 { // kill -9 0 would end who types it
+		return fmt.Sprintf("a background server is there that has not said where it can be reached; it may be stopped, or hang (\"ps -e -o pid,stat,args\" shows its process, \"mcp-code-executor %s\", which can be ended with its sessions); its log is %s", BackgroundCommand, e.Log)
+	}
 	return fmt.Sprintf("the background server with the kept sessions (process %d) does not answer; it may be stopped (kill -CONT %d lets it go on), or hang (kill -9 %d ends it, with its sessions); its log is %s", e.PID, e.PID, e.PID, e.Log)
 }
 
