@@ -58,7 +58,7 @@ func front(getenv func(string) string, stdin *os.File) (status int, err error) {
 	processors := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(processors)
 	o := ofProcess(os.Args[1:], getenv)
-	o.Stdin = pollable(stdin)
+	o.Stdin = stdin
 	return keep.Front(o)
 }
 

@@ -67,13 +67,17 @@ func (d *doctor) tryFront() error {
 	for name, value := range given {
 		environ = append(environ, name+"="+value)
 	}
-	stdin, say := io.Pipe()
-	hear, stdout := io.Pipe()
+	stdin, say, inErr := os.Pipe()
+	hear, stdout, outErr := os.Pipe()
+	if err := errors.Join(inErr, outErr); err != nil {
+		return err
+	}
+	defer hear.Close()
 	done := make(chan error, 1)
 	go func() {
 		_, err := keep.Front(keep.Options{Getenv: settings.With(given, d.getenv), Environ: environ, Version: d.version, Stdin: stdin, Stdout: stdout, Stderr: io.Discard})
-		stdout.CloseWithError(err)
-		stdin.CloseWithError(errors.Join(err, io.EOF))
+		stdout.Close()
+		stdin.Close()
 		done <- err
 	}()
 	_, err = io.WriteString(say, initialize)
@@ -82,7 +86,7 @@ func (d *doctor) tryFront() error {
 		answer, err = bufio.NewReader(hear).ReadString('\n')
 	}
 	say.Close()
-	go io.Copy(io.Discard, hear)
+	_, _ = io.Copy(io.Discard, hear)
 	if frontErr := <-done; frontErr != nil {
 		return frontErr
 	}

@@ -118,21 +118,3 @@ func TestOutgoing(t *testing.T) {
 		t.Error("all is there")
 	}
 }
-
-// TestUpward: what the client has goes along with its next line, or by itself, once.
-func TestUpward(t *testing.T) {
-	var sent bytes.Buffer
-	up := &upward{conn: &sent}
-	up.tell()
-	up.has.Store(5)
-	up.copy(strings.NewReader("line\n"))
-	up.tell()
-	up.has.Store(6)
-	up.tell()
-	up.has.Store(7)
-	up.end()
-	want := bytes.Join([][]byte{hasFrame(5), data("line\n"), hasFrame(6), hasFrame(7), end()}, nil)
-	if !bytes.Equal(sent.Bytes(), want) {
-		t.Errorf("%q, want %q", sent.Bytes(), want)
-	}
-}

@@ -32,8 +32,8 @@ type Options struct {
 	Getenv  func(string) string
 	Environ []string
 	Version string
-	Stdin   io.Reader
-	Stdout  io.Writer
+	Stdin   *os.File // of a front, as is Stdout
+	Stdout  *os.File
 	Stderr  io.Writer
 }
 
