@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,6 +59,11 @@ func TestMatrixElsewhereCases(t *testing.T) {
 				}
 				c.on(false).run(t, k)
 			}
+			// Without the server's limit nothing of much is lost.
+			result, output := k.run("for i in range(50): print('z' * 3_999_999)")
+			if whole := strings.Repeat(strings.Repeat("z", 3_999_999)+"\n", 50); result.Outcome != kernel.OutcomeOK || result.OutputLost || output != whole {
+				t.Errorf("200 MB: %+v, %d bytes", result, len(output))
+			}
 		})
 	}
 }
@@ -68,17 +73,7 @@ func TestMatrixElsewhereCases(t *testing.T) {
 func TestMatrixElsewhereGateway(t *testing.T) {
 	testneeds.All(t)
 	t.Parallel()
-	uv, dir := testneeds.Variable(t, "MCE_TEST_UV", "uv"), filepath.Join(t.TempDir(), "env")
-	python := filepath.Join(dir, "bin", "python")
-	for _, argv := range [][]string{
-		{"venv", "-q", "--python", testneeds.Variable(t, "MCE_TEST_JUPYTER", "a Python with jupyter_server"), dir},
-		{"pip", "install", "-q", "--python", python, "jupyter_kernel_gateway", "ipykernel"},
-	} {
-		if out, err := exec.Command(uv, argv...).CombinedOutput(); err != nil {
-			t.Fatalf("%q: %v\n%s", argv, err, out)
-		}
-	}
-	s := gatewaytest.StartGateway(t, python, gatewaytest.Unlimited)
+	s := gatewaytest.StartGateway(t, gatewaytest.InstallGateway(t), gatewaytest.Unlimited)
 	k := connect(t, kernel.Elsewhere{Server: s.Client(s.Addr), Env: map[string]string{"KERNEL_MCE": "seen"}})
 	if _, output := k.run("import os; print(os.environ['KERNEL_MCE'])"); output != "seen\n" {
 		t.Errorf("%q", output)
@@ -210,11 +205,13 @@ func (k *testKernel) shows(e *kernel.Execution, text string) {
 	}
 }
 
-// proxy passes connections on, until they are cut.
+// proxy passes connections on, until they are cut, or silent for a while.
 type proxy struct {
 	net.Listener
-	mu    sync.Mutex // protects conns
-	conns []net.Conn
+	mu     sync.Mutex    // protects the fields below
+	idle   time.Duration // what closes a connection, 0 nothing
+	closed bool          // to new connections
+	conns  []net.Conn
 }
 
 func startProxy(t *testing.T, to string) *proxy {
@@ -237,13 +234,48 @@ func startProxy(t *testing.T, to string) *proxy {
 				continue
 			}
 			p.mu.Lock()
+			if p.closed {
+				near.Close()
+				far.Close()
+			}
 			p.conns = append(p.conns, near, far)
 			p.mu.Unlock()
-			go func() { io.Copy(near, far); near.Close() }()
-			go func() { io.Copy(far, near); far.Close() }()
+			go p.pass(near, far)
+			go p.pass(far, near)
 		}
 	}()
 	return p
+}
+
+// pass passes on what comes from one side, as long as it is not silent.
+func (p *proxy) pass(to, from net.Conn) {
+	defer to.Close()
+	b := make([]byte, 64<<10)
+	for {
+		p.mu.Lock()
+		if p.idle > 0 {
+			from.SetReadDeadline(time.Now().Add(p.idle))
+		}
+		p.mu.Unlock()
+		n, err := from.Read(b)
+		if _, failed := to.Write(b[:n]); err != nil || failed != nil {
+			return
+		}
+	}
+}
+
+// close cuts all connections, and each new one; open ends that.
+func (p *proxy) close() {
+	p.setClosed(true)
+	p.cut()
+}
+
+func (p *proxy) open() { p.setClosed(false) }
+
+func (p *proxy) setClosed(closed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = closed
 }
 
 func (p *proxy) cut() {
@@ -293,5 +325,73 @@ func elsewhereCut(t *testing.T, s *gatewaytest.Server) {
 	p.until(t, 2)
 	if result, output := k.run("runs"); result.Outcome != kernel.OutcomeOK || output != "<execute_result 1>" {
 		t.Errorf("%+v %q", result, output)
+	}
+}
+
+// TestMatrixElsewhereUnseen: what happens while nobody is connected.
+func TestMatrixElsewhereUnseen(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	s := gatewaytest.Start(t)
+	t.Run("idle", func(t *testing.T) { elsewhereIdle(t, s) })
+	t.Run("killed", func(t *testing.T) { elsewhereKilledUnseen(t, s) })
+}
+
+// elsewhereIdle: a proxy that closes silent connections breaks no run that is silent for
+// longer, however often it does.
+func elsewhereIdle(t *testing.T, s *gatewaytest.Server) {
+	p := startProxy(t, s.Addr)
+	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String())})
+	p.mu.Lock()
+	p.idle = time.Second
+	p.mu.Unlock()
+	k.run("1") // something comes each way, and then nothing
+	gate := filepath.Join(t.TempDir(), "gate")
+	e := k.send(fmt.Sprintf("import os, time\nwhile not os.path.exists(%q): time.sleep(0.01)\n'ended'", gate))
+	for changed := e.Changed(); strings.Count(k.output(e), "was lost from") < 2; changed = e.Changed() {
+		select {
+		case <-changed:
+		case <-e.Done():
+			t.Fatalf("%+v %q", e.Result(), k.output(e))
+		}
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	<-e.Done()
+	if e.Result().Outcome != kernel.OutcomeOK {
+		t.Errorf("%+v %q", e.Result(), k.output(e))
+	}
+	if result, output := k.run("'next'"); result.Outcome != kernel.OutcomeOK || output != "<execute_result 'next'>" {
+		t.Errorf("%+v %q", result, output)
+	}
+}
+
+// elsewhereKilledUnseen: a kernel that is killed while nobody is connected to it has died,
+// whatever the server, which has started another one, says of it.
+func elsewhereKilledUnseen(t *testing.T, s *gatewaytest.Server) {
+	p := startProxy(t, s.Addr)
+	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String())})
+	_, output := k.run("import os; print(os.getpid())")
+	pid, err := strconv.Atoi(strings.TrimSpace(output))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := k.send("import time\nprint('waits')\ntime.sleep(600)")
+	k.shows(e, "waits")
+	p.close()
+	process, err := os.FindProcess(pid)
+	if err == nil {
+		err = process.Kill()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for process.Signal(syscall.Signal(0)) == nil { // until the server has seen it, within 3 s
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.open()
+	if <-e.Done(); e.Result().Outcome != kernel.OutcomeDied || !strings.Contains(e.Result().Exit.String(), "Jupyter server") {
+		t.Errorf("%+v %v", e.Result(), e.Result().Exit)
 	}
 }

@@ -106,12 +106,13 @@ func (p *person) shows(want string) {
 	}
 }
 
-// startKernel starts an ipykernel as Jupyter does, and returns its connection file.
-func startKernel(t *testing.T, python string, arguments ...string) (file string, kernel *exec.Cmd) {
+// startKernel starts an ipykernel as Jupyter does, in that directory, and returns its
+// connection file.
+func startKernel(t testing.TB, python, dir string) (file string, kernel *exec.Cmd) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "kernel-1.json")
-	kernel = exec.Command(python, append([]string{"-m", "ipykernel_launcher", "-f", file}, arguments...)...)
-	kernel.Dir = t.TempDir()
+	kernel = exec.Command(python, "-m", "ipykernel_launcher", "-f", file)
+	kernel.Dir = dir
 	if err := kernel.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +137,7 @@ func TestAttach(t *testing.T) {
 	dir, _ := makeEnv(t, "venv-uv")
 	python := filepath.Join(dir, "bin", "python")
 	execute(t, testUV(t), "pip", "install", "-q", "--python", python, "--no-deps", "jupyter_console")
-	file, kernel := startKernel(t, python)
+	file, kernel := startKernel(t, python, t.TempDir())
 	console := exec.Command(python, "-m", "jupyter_console", "--existing", file)
 	console.Env = append(os.Environ(), "TERM=xterm", "HOME="+t.TempDir(), "NO_COLOR=1")
 	person := atTerminal(t, console)

@@ -65,6 +65,9 @@ func TestKernelsDeathRunning(t *testing.T) {
 					if !strings.HasPrefix(r.text(), "["+test.status+" | ") || r.IsError != (test.status == "died") {
 						t.Errorf("isError=%t: %s", r.IsError, r.text())
 					}
+					if siteOf(t) != nil { // nobody tells how it ended
+						test.parts = []string{"variables and imports are gone"}
+					}
 					for _, part := range append(test.parts, "before\n") {
 						if !strings.Contains(r.text(), part) {
 							t.Errorf("%q is missing in:\n%s", part, r.text())
@@ -118,9 +121,13 @@ func TestKernelsDeathIdle(t *testing.T) {
 					}
 					begun := time.Now()
 					r := p.call("execute_code", args{"code": "open('ran', 'w')"})
-					refused(t, "the next call", r, append(test.parts, "NOT run", "variables and imports are gone")...)
-					if !strings.HasPrefix(r.text(), "[not run | ") {
-						t.Errorf("%s", r.text())
+					if siteOf(t) != nil { // nobody tells how it ended, nor when: it may seem to end just now
+						refused(t, "the next call", r, "variables and imports are gone")
+					} else {
+						refused(t, "the next call", r, append(test.parts, "NOT run", "variables and imports are gone")...)
+						if !strings.HasPrefix(r.text(), "[not run | ") {
+							t.Errorf("%s", r.text())
+						}
 					}
 					if took := time.Since(begun); took > busyFactor*toldWithin {
 						t.Errorf("told after %s", took)

@@ -2,13 +2,70 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway/gatewaytest"
 )
+
+// site is where the servers that a test starts have their kernels. Its settings lead to
+// such a kernel of that Python, in the program's storage directory.
+type site func(t testing.TB, p *program, python string) (settings []string)
+
+// sites holds the site of each test of TestMatrixElsewhere, by name.
+var sites sync.Map
+
+// siteOf is where the servers of this test have their kernels, nil for their own.
+func siteOf(t testing.TB) site {
+	parts := strings.Split(t.Name(), "/")
+	if len(parts) < 2 {
+		return nil
+	}
+	there, ok := sites.Load(parts[0] + "/" + parts[1])
+	if !ok {
+		return nil
+	}
+	return there.(site)
+}
+
+// instead returns settings with the site instead of a virtual environment.
+func (there site) instead(t testing.TB, p *program, settings []string) (changed []string) {
+	t.Helper()
+	var python string
+	for _, s := range settings {
+		if dir, ok := strings.CutPrefix(s, "VENV_PATH="); ok {
+			python = filepath.Join(dir, "bin", "python")
+		} else if !strings.HasPrefix(s, "ENV_TYPE=") {
+			changed = append(changed, s)
+		}
+	}
+	if python == "" {
+		return settings
+	}
+	if err := os.MkdirAll(p.storage, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return append(changed, there(t, p, python)...)
+}
+
+// onAttached reports whether the test's servers have joined kernels of somebody else's.
+func onAttached(t testing.TB) bool { return strings.Contains(t.Name(), "/attached/") }
+
+// withoutSite is an answer without the note that says where its kernel is.
+func withoutSite(r result) result {
+	for i := range r.Content {
+		r.Content[i].Text = siteNote.ReplaceAllString(r.Content[i].Text, "")
+	}
+	return r
+}
+
+var siteNote = regexp.MustCompile(`(?m)^\[note: (?:the kernel runs on |somebody else has started this kernel).*\]\n`)
 
 // TestJupyterServer: sessions whose kernels are those of a Jupyter server. Nothing
 // that the program says has the token.
@@ -43,6 +100,9 @@ func TestJupyterServer(t *testing.T) {
 
 	file := p.done("initialize_code_file", args{"content": "import sys\nprint(sys.argv[1:], x)\nraise ValueError('no')\n", "filename": "sent"})["file_path"]
 	call("execute_code_file", args{"file_path": file, "arguments": []string{"a"}}, "['a'] 41", "ValueError: no", "the kernel is on another machine")
+
+	compound := p.done("initialize_code_file", args{"content": "def f():\n    return x + 1\nprint(f())\n", "filename": "compound"})["file_path"]
+	call("execute_code_file", args{"file_path": compound}, "\n42", "one lower than those in tracebacks")
 
 	plain := p.done("initialize_code_file", args{"content": "import argparse\nargparse.ArgumentParser().parse_args()\nprint('parsed')\n", "filename": "parses"})["file_path"]
 	call("execute_code_file", args{"file_path": plain}, "parsed")

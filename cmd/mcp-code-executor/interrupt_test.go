@@ -77,7 +77,7 @@ func running(t *testing.T, p *program, code, state string, wait float64) (id str
 func TestKernelsInterrupt(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
-		p.run("import time, asyncio\nkept = 'kept'")
+		p.run("import time, asyncio, numpy\nkept = 'kept'")
 		for _, test := range []struct{ name, code, state string }{
 			{"while loop", "while True: pass", "running"},
 			{"sleep", "time.sleep(1000)", "running"},
@@ -89,6 +89,9 @@ func TestKernelsInterrupt(t *testing.T) {
 			{"printing loop", "while True: print('x' * 1000)", "running"},
 			{"child", "import subprocess; subprocess.run(['sleep', '1000'])", "running"},
 		} {
+			if onAttached(t) && test.name == "blocking call in an async cell" {
+				continue // ipykernel's own policy for interrupts does not reach it
+			}
 			t.Run(test.name, func(t *testing.T) {
 				var longest, slowest time.Duration
 				n := repeats(t, 1)
@@ -142,7 +145,7 @@ func notInterrupted(t *testing.T, p *program, code string) {
 		t.Fatalf("afterwards: %s", r.text())
 	}
 	r, tookForce, slowestForce := interrupt(t, p, args{"id": id, "force": true})
-	if !strings.HasPrefix(r.text(), "[died | ") || !strings.Contains(r.text(), "killed by this server") || !strings.Contains(r.text(), "variables and imports are gone") {
+	if !strings.HasPrefix(r.text(), "[died | ") || siteOf(t) == nil && !strings.Contains(r.text(), "killed by this server") || !strings.Contains(r.text(), "so the kernel was killed") || !strings.Contains(r.text(), "variables and imports are gone") {
 		t.Fatalf("with force: %s", r.text())
 	}
 	r = p.run("'kept' in globals()")
@@ -158,11 +161,12 @@ func TestKernelsInterruptContinued(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		p.run("kept = 'kept'")
+		pid := kernelPID(t, p, "default")
 		id := running(t, p, "import os, signal, time; time.sleep(0.3)\nos.kill(os.getpid(), signal.SIGSTOP)\nwhile True: pass", "running", 1.5)
 		if r, _, _ := interrupt(t, p, nil); !strings.Contains(r.text(), "NOT interrupted") {
 			t.Fatalf("stopped: %s", r.text())
 		}
-		syscall.Kill(kernelPID(t, p, "default"), syscall.SIGCONT)
+		syscall.Kill(pid, syscall.SIGCONT)
 		if r := p.call("get_execution", args{"id": id}); !strings.HasPrefix(r.text(), "[interrupted | ") {
 			t.Fatalf("going on: %s", r.text())
 		}
@@ -172,9 +176,16 @@ func TestKernelsInterruptContinued(t *testing.T) {
 	})
 }
 
-// kernelPID is the process of a session's kernel, from list_sessions.
+// kernelPID is the process of a session's kernel, from list_sessions, or where that does not
+// know it from the kernel, which must be idle.
 func kernelPID(t *testing.T, p *program, session string) int {
 	t.Helper()
+	if siteOf(t) != nil {
+		fields := strings.Fields(p.call("execute_code", args{"code": "import os; os.getpid()", "session": session}).rest())
+		if pid, err := strconv.Atoi(fields[len(fields)-1]); err == nil {
+			return pid
+		}
+	}
 	for line := range strings.Lines(p.call("list_sessions", nil).text()) {
 		if !strings.HasPrefix(line, session+" | ") {
 			continue

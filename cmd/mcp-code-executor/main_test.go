@@ -167,7 +167,9 @@ func launch(t testing.TB, settings ...string) *program {
 func launchRaced(t testing.TB, settings ...string) *program {
 	t.Helper()
 	p := prepare(t, settings...)
-	p.cmd.Path = testBinary(t)
+	if siteOf(t) == nil { // else the kernel is what is tested
+		p.cmd.Path = testBinary(t)
+	}
 	p.start()
 	p.shakeHands()
 	return p
@@ -247,6 +249,9 @@ func prepare(t testing.TB, settings ...string) *program {
 		exe = testBinary(t)
 	}
 	p := &program{t: t, home: t.TempDir(), storage: filepath.Join(t.TempDir(), "code"), replies: map[int]chan reply{}, ended: make(chan struct{})}
+	if there := siteOf(t); there != nil {
+		settings = there.instead(t, p, settings)
+	}
 	p.cmd = exec.Command(exe)
 	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0 halt_on_error=1", "PATH=/usr/bin:/bin", "HOME=" + p.home, "CODE_STORAGE_DIR=" + p.storage,
 		"SPARE_KERNEL=" + cmp.Or(os.Getenv("MCE_TEST_SPARE"), "off")}, settings...) // a spare comes when it likes, and is a process more
@@ -395,6 +400,9 @@ func (p *program) await(answer chan reply, what string) reply {
 	p.t.Helper()
 	select {
 	case r := <-answer:
+		if siteOf(p.t) != nil {
+			r.Result = withoutSite(r.Result)
+		}
 		return r
 	case <-p.ended:
 		p.t.Fatalf("%s: the server ended", what)

@@ -2,6 +2,7 @@
 package gatewaytest
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -45,6 +46,23 @@ func Start(t testing.TB, args ...string) *Server {
 func StartGateway(t testing.TB, python string, args ...string) *Server {
 	t.Helper()
 	return start(&Server{t: t, gateway: python, args: args})
+}
+
+// InstallGateway makes an environment with a Kernel Gateway from PyPI, and returns its
+// Python.
+func InstallGateway(t testing.TB) (python string) {
+	t.Helper()
+	uv, dir := testneeds.Variable(t, "MCE_TEST_UV", "uv"), filepath.Join(t.TempDir(), "env")
+	python = filepath.Join(dir, "bin", "python")
+	for _, argv := range [][]string{
+		{"venv", "-q", "--python", testneeds.Variable(t, "MCE_TEST_JUPYTER", "a Python with jupyter_server"), dir},
+		{"pip", "install", "-q", "--python", python, "jupyter_kernel_gateway", "ipykernel"},
+	} {
+		if out, err := exec.Command(uv, argv...).CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v\n%s", argv, err, out)
+		}
+	}
+	return python
 }
 
 func start(s *Server) *Server {
@@ -116,6 +134,22 @@ func (s *Server) Again() {
 
 // startTime is for a machine that has much else to do: Python reads many files.
 const startTime = 3 * time.Minute
+
+// Kernelspec gives it one more kernelspec, at any time.
+func (s *Server) Kernelspec(name string, argv ...string) {
+	s.t.Helper()
+	spec, err := json.Marshal(map[string]any{"argv": argv, "display_name": name, "language": "python"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	dir := filepath.Join(s.dir, "data", "kernels", name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kernel.json"), spec, 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
 
 // Stop ends it, and with it its kernels.
 func (s *Server) Stop() {
