@@ -110,9 +110,12 @@ func stateLines(r session.Report) []string {
 	return lines
 }
 
-// recordFaultWords says why a session is not recorded, what that means and what helps. It
-// names no run: a record is of all that its kernel runs.
+// recordFaultWords says why a session is not recorded, and the first time what that means
+// and what helps. It names no run: a record is of all that its kernel runs.
 func recordFaultWords(r session.Report) string {
+	if r.RecordErrTold {
+		return "the record of this kernel's runs still cannot be written"
+	}
 	const again = "stop_session with restart: true starts a kernel with a new record; variables are lost"
 	switch err := r.RecordErr; {
 	case errors.Is(err, session.ErrRecordRemoved):

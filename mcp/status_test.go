@@ -25,4 +25,8 @@ func TestRecordFaultWords(t *testing.T) {
 			t.Errorf("%q is missing, or %q is not, in\n%s", c.want, c.miss, lines)
 		}
 	}
+	again := session.Report{State: session.StateFinished, RecordErr: syscall.ENOSPC, RecordErrTold: true}
+	if lines := strings.Join(stateLines(again), "\n"); lines != "[warning: the record of this kernel's runs still cannot be written]" {
+		t.Errorf("%s", lines)
+	}
 }

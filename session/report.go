@@ -63,9 +63,10 @@ type Report struct {
 	// FilesTotal, by name.
 	Files      []files.Made
 	FilesTotal int
-	// RecordErr is why the record cannot be written, when no answer has told it: once for
-	// each record and reason. It is [ErrRecordRemoved] when its directory is gone.
-	RecordErr error
+	// RecordErr is why the record cannot be written, [ErrRecordRemoved] when its directory
+	// is gone. RecordErrTold says that an answer has told it of this kernel.
+	RecordErr     error
+	RecordErrTold bool
 
 	Installed *Installation // of KindInstall, when finished
 	Told      bool          // an answer has told the end
@@ -159,11 +160,9 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 	rec := e.running.Record()
 	r.RecordDir = rec.Dir()
 	r.fault.generation = r.Generation
-	if err := rec.Err(); err != nil {
-		r.fault.reason = err.Error()
-		if r.fault != e.session.faultTold {
-			r.RecordErr = err
-		}
+	if r.RecordErr = rec.Err(); r.RecordErr != nil {
+		r.fault.reason = r.RecordErr.Error()
+		r.RecordErrTold = r.fault == e.session.faultTold
 	}
 	from, to := record.Position(r.From), record.Position(r.To)
 	if recent, ok := e.running.Recent(from, to); ok {
