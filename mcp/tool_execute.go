@@ -67,6 +67,7 @@ func runArguments() []argument {
 func (t *tools) handleExecuteCode(ctx context.Context, a *call) *mcp.CallToolResult {
 	deadline := time.Now()
 	code := a.String("code", arguments.Required, arguments.NonEmpty, arguments.MaxBytes(maxCode))
+	code = strings.TrimPrefix(code, "\ufeff") // a byte order mark, which Python ignores in a file
 	filename := a.String("filename")
 	name := a.String("session")
 	deadline = deadline.Add(waitSeconds(a))

@@ -117,7 +117,7 @@ func TestBadArguments(t *testing.T) {
 	if r := p.call("interrupt_execution", nil); r.IsError || !strings.Contains(r.text(), "nothing to interrupt") {
 		t.Errorf("interrupt of nothing: %s", r.text())
 	}
-	if r := p.run("x"); r.rest() != "Out[2]: 1" {
+	if r := p.run("\ufeff# from an editor\nx"); r.rest() != "Out[2]: 1" {
 		t.Errorf("after the errors: %s", r.text())
 	}
 	if files, err := os.ReadDir(p.storage); err != nil || len(files) > 0 {
