@@ -76,6 +76,7 @@ type Kernel struct {
 	latest     *Execution // the current one, or the last
 	outside    outside
 	atStake    Lost
+	imported   []string     // large libraries
 	hits       []limits.Hit // not taken yet
 	ending     limits.Hit   // the one that ended the kernel
 	closed     bool
@@ -228,8 +229,8 @@ func (k *Kernel) start(ctx context.Context, host *Host) error {
 	if k.waits == nil {
 		k.record = k.newRecord(host, private)
 		k.info.RecordDir = k.record.Dir()
-	} else if k.waits.begun != nil {
-		k.waits.begun(k.info.PID)
+	} else if k.waits.ahead.Begun != nil {
+		k.waits.ahead.Begun(k.info.PID)
 	}
 
 	// The start ends at once when the process does: an environment without

@@ -26,6 +26,16 @@ func (k *Kernel) Lost() Lost {
 // longer to import than a kernel takes to start.
 func (k *Kernel) Large() <-chan struct{} { return k.large }
 
+// Imported are those libraries, as it has told last; ran says that it has run code.
+func (k *Kernel) Imported() (libraries []string, ran bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.imported, k.atStake.Last != ""
+}
+
+// Libraries are those of the names that can be a library's, sorted, at most 12.
+func Libraries(names []string) []string { return launch.Libraries(names) }
+
 // ran notes that the kernel was sent an execution.
 func (k *Kernel) ran(id string) {
 	k.mu.Lock()
@@ -42,12 +52,13 @@ func (k *Kernel) gotVariables(msg *jupyter.Message) {
 	if !ok {
 		return
 	}
-	if launch.ReadLarge(msg.Content) {
+	imported := launch.ReadImported(msg.Content)
+	if len(imported) > 0 {
 		k.largeOnce.Do(func() { close(k.large) })
 	}
 	v := record.Variables{Names: names, Count: count}
 	k.mu.Lock()
-	k.atStake.Variables = v
+	k.atStake.Variables, k.imported = v, imported
 	r := k.record
 	k.mu.Unlock()
 	if r == nil {

@@ -25,7 +25,7 @@ type Spare struct {
 
 // waiting is what a kernel has while it is a spare.
 type waiting struct {
-	begun func(pid int)
+	ahead Ahead
 	first atomic.Bool // it is a session's and has run nothing
 }
 
@@ -33,13 +33,29 @@ type waiting struct {
 // code of the user's, which must not run before he wants a kernel.
 var ErrOwnCode = errors.New("the start of this kernel runs start-up code of the user's")
 
+// ErrPreimport says that a spare was not started because libraries cannot be imported
+// ahead without a session noticing.
+var ErrPreimport = errors.New("libraries cannot be imported ahead unnoticed")
+
+// Ahead is what a spare has besides its Spec.
+type Ahead struct {
+	// Imports are libraries to import, see launch.Options.Preimport.
+	Imports []string
+	// Begun is called when its process is there, before it is waited for; nil is none.
+	Begun func(pid int)
+}
+
 // StartSpare starts a kernel as [Start] does, for a session that is not known yet:
-// Session, Generation and Environment of spec are not used. begun is called when its
-// process is there, before it is waited for.
-func StartSpare(ctx context.Context, host *Host, spec Spec, begun func(pid int)) (*Spare, error) {
-	k, err := begin(ctx, host, spec, &waiting{begun: begun})
-	if start := (*StartError)(nil); errors.As(err, &start) && start.Exit != nil && start.Exit.Code == launch.ExitOwnCode {
-		err = ErrOwnCode
+// Session, Generation and Environment of spec are not used.
+func StartSpare(ctx context.Context, host *Host, spec Spec, ahead Ahead) (*Spare, error) {
+	k, err := begin(ctx, host, spec, &waiting{ahead: ahead})
+	if start := (*StartError)(nil); errors.As(err, &start) && start.Exit != nil {
+		switch start.Exit.Code {
+		case launch.ExitOwnCode:
+			err = ErrOwnCode
+		case launch.ExitPreimport:
+			err = fmt.Errorf("%w: %s", ErrPreimport, start.Exit.Tail)
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -121,7 +121,7 @@ func (k *Kernel) command(host *Host, file string) (guard.Spec, error) {
 	}
 	k.outside.file = options.Unsent
 	if k.waits != nil {
-		options.Sources = k.sourcesFile()
+		options.Sources, options.Preimport = k.sourcesFile(), k.waits.ahead.Imports
 	}
 	spec.Argv, spec.Progress = launch.Args(k.spec.Python, script, file, options), options.Unsent
 	return spec, nil

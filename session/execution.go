@@ -2,6 +2,9 @@ package session
 
 import (
 	"context"
+	"io"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
@@ -95,6 +98,30 @@ type Request struct {
 	// Generation is the kernel the code counts on; in another it does not run.
 	// 0 is any.
 	Generation int
+}
+
+// mostSource is how much of a file is looked at, in bytes.
+const mostSource = 1 << 20
+
+// source is the text of what is to run, as far as the request names it.
+func (r *Request) source() string {
+	switch {
+	case r.Notebook != nil:
+		var b strings.Builder
+		for _, cell := range r.Notebook.Cells {
+			b.WriteString(cell.Source + "\n")
+		}
+		return b.String()
+	case r.Script:
+		file, err := os.Open(r.File)
+		if err != nil {
+			return "" // it will not run either
+		}
+		defer file.Close()
+		text, _ := io.ReadAll(io.LimitReader(file, mostSource))
+		return string(text)
+	}
+	return r.Code
 }
 
 // Execution is one thing a session was asked to run. It belongs to the session,

@@ -15,7 +15,8 @@ import (
 // Stale is what a kernel goes on using in its old version after an installation:
 // Python never loads a module again that it has imported.
 type Stale struct {
-	// Restart lists what a restart is needed for: "numpy 1.26.4 -> 2.1.0 (imported)".
+	// Restart lists what a restart is needed for: "numpy 1.26.4 -> 2.1.0 (imported)",
+	// "(loaded ahead)" for what only the spare has imported.
 	Restart []string
 	// Unknown says that the kernel was busy and could not be asked: Restart then
 	// lists what it may have imported.
@@ -27,8 +28,11 @@ func kernelPackages() []string {
 	return []string{"ipykernel", "ipython", "pyzmq", "tornado", "traitlets", "jupyter-client", "jupyter-core", "comm"}
 }
 
-// importedExpression tells which of some modules are imported; it imports none.
-const importedExpression = `(lambda names: type("Imported", (), {"_repr_json_": lambda self: {"imported": [n for n in names if n in __import__("sys").modules]}})())(%s)`
+// importedExpression tells which of some modules are imported, and which a spare has
+// loaded ahead (mce_launch/stash.py); it imports none.
+const importedExpression = `(lambda names, sys: type("Imported", (), {"_repr_json_": lambda self: {` +
+	`"imported": [n for n in names if n in sys.modules], ` +
+	`"ahead": [n for f in sys.meta_path if type(f).__name__ == "Stash" for n in names if n in f.modules]}})())(%s, __import__("sys"))`
 
 // stale asks the session's kernel which of the changes concern what it has
 // imported.
@@ -52,7 +56,7 @@ func (s *Session) stale(ctx context.Context, changes []install.Change) Stale {
 	if err != nil {
 		return found
 	}
-	var answer struct{ Imported []string }
+	var answer struct{ Imported, Ahead []string }
 	raw, err := k.Evaluate(ctx, fmt.Sprintf(importedExpression, names))
 	if err == nil {
 		err = json.Unmarshal(raw, &answer)
@@ -70,6 +74,8 @@ func (s *Session) stale(ctx context.Context, changes []install.Change) Stale {
 			why = "perhaps imported"
 		case slices.ContainsFunc(modulesOf(c), func(m string) bool { return slices.Contains(answer.Imported, m) }):
 			why = "imported"
+		case slices.ContainsFunc(modulesOf(c), func(m string) bool { return slices.Contains(answer.Ahead, m) }):
+			why = "loaded ahead"
 		default:
 			continue
 		}

@@ -132,7 +132,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 func (s *Session) startKernel(e *Execution, env *pyenv.Environment, place place, spec kernel.Spec) (*kernel.Kernel, []string, error) {
 	c := s.manager.config
 	if c.Sandbox == nil {
-		k, err := c.Spares.Start(e.ctx, spec)
+		k, err := c.Spares.Start(e.ctx, spec, e.request.source)
 		return k, nil, err
 	}
 	for again := true; ; again = false {

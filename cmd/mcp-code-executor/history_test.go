@@ -41,21 +41,28 @@ func findText(t *testing.T, dir, text string) (found []string) {
 }
 
 // TestHistoryOff: with HISTORY=off, or a word that nobody knows, a run's output can be
-// read while the server is there, and nothing of it is left on disk afterwards.
+// read while the server is there, and nothing of it is left on disk afterwards, nor what
+// it has imported. `history --delete --all` removes that, too.
 func TestHistoryOff(t *testing.T) {
 	t.Parallel()
 	const secret = "a-word-that-is-nowhere-else"
 	for history, on := range map[string]bool{"off": false, "perhaps": false, "on": true} {
 		t.Run(history, func(t *testing.T) {
 			temporary := t.TempDir()
-			p := launch(t, append(inVenv(t), "HISTORY="+history, "TMPDIR="+temporary, "XDG_RUNTIME_DIR="+temporary)...)
+			p := launch(t, append(inVenv(t), "HISTORY="+history, "SPARE_KERNEL=on", "TMPDIR="+temporary, "XDG_RUNTIME_DIR="+temporary)...)
 			r := p.run("print('\\n'.join(f'{i} a-word-that-is-' + 'nowhere-else' for i in range(20_000)))")
 			r = p.call("get_execution", args{"id": r.field("id"), "lines": "10000-10001"})
 			if !strings.Contains(r.text(), "10000 "+secret) {
 				t.Errorf("%.500s", r.text())
 			}
+			p.run("import sys, types; sys.modules['polars'] = types.ModuleType('polars')")
+			p.run("1") // the names of what is imported have come by now
 			p.stdin.Close()
 			p.wait(30 * time.Second)
+			imports := filepath.Join(p.home, ".local", "state", "mcp-code-executor", "imports")
+			if kept := len(findText(t, imports, `"polars"`)) > 0; kept != on {
+				t.Errorf("that polars was imported is kept: %t", kept)
+			}
 			found := append(findText(t, p.home, secret), findText(t, temporary, secret)...)
 			if kept := len(found) > 0; kept != on {
 				t.Errorf("the output is in %q", found)
@@ -65,6 +72,13 @@ func TestHistoryOff(t *testing.T) {
 			}
 			if left, _ := filepath.Glob(filepath.Join(temporary, "*")); len(left) > 0 {
 				t.Errorf("left behind: %q", left)
+			}
+			getenv := func(name string) string { return map[string]string{"HOME": p.home}[name] }
+			if status, out, errs := commandLineIn(t, getenv, "history", "--delete", "--all"); status != 0 {
+				t.Errorf("history --delete --all: %d %s%s", status, out, errs)
+			}
+			if _, err := os.Stat(imports); !os.IsNotExist(err) {
+				t.Errorf("after history --delete --all: %v", err)
 			}
 		})
 	}

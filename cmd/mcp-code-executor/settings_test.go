@@ -15,7 +15,7 @@ func wrongSettings() map[string][]string {
 	return map[string][]string{
 		"HISTORY=perhaps":         {`HISTORY="perhaps"`, "no record is kept", "HISTORY=on or HISTORY=off"},
 		"PRELUDE=perhaps":         {`PRELUDE="perhaps"`, "it is ignored", "PRELUDE=on or PRELUDE=off"},
-		"SPARE_KERNEL=perhaps":    {`SPARE_KERNEL="perhaps"`, "auto is used", "SPARE_KERNEL=auto, on or off"},
+		"SPARE_KERNEL=perhaps":    {`SPARE_KERNEL="perhaps"`, "auto is used", "SPARE_KERNEL=auto, plain, on or off"},
 		"KERNEL_INSTALL=perhaps":  {`KERNEL_INSTALL="perhaps"`, "no ipykernel is installed", "KERNEL_INSTALL=auto"},
 		"UV_INSTALL=perhaps":      {`UV_INSTALL="perhaps"`, "uv is not fetched", "UV_INSTALL=auto"},
 		"RECORD_LIMIT=512":        {`RECORD_LIMIT="512"`, "without a unit", "RECORD_LIMIT=512MiB"},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 //go:embed launch.py mce_launch/*.py
@@ -25,6 +26,8 @@ const (
 	ExitStart = 5
 	// ExitOwnCode: there is start-up code of the user's, see Options.Sources.
 	ExitOwnCode = 6
+	// ExitPreimport: what Options.Preimport names cannot be imported unseen.
+	ExitPreimport = 7
 )
 
 // Options change how a kernel is started. The zero value is useful.
@@ -45,6 +48,11 @@ type Options struct {
 	// start has read, see [ReadSources]. A kernel that would run start-up code of the
 	// user's ends instead, with [ExitOwnCode]. Empty for none.
 	Sources string
+	// Preimport names libraries that are imported before anybody asks for them; those
+	// that the launcher does not know are left out. A session cannot tell: they are in
+	// sys.modules when its code has imported them. Where that is impossible the kernel
+	// ends with [ExitPreimport].
+	Preimport []string
 	// NoPrelude leaves the display settings of pandas, numpy and matplotlib and
 	// the size of Out as they are.
 	NoPrelude bool
@@ -133,6 +141,9 @@ func Args(python, script, connectionFile string, o Options) []string {
 	}
 	if o.Sources != "" {
 		args = append(args, "--mce-sources="+o.Sources)
+	}
+	if len(o.Preimport) > 0 {
+		args = append(args, "--mce-preimport="+strings.Join(o.Preimport, ","))
 	}
 	if o.NoPrelude {
 		args = append(args, "--mce-no-prelude")

@@ -6,6 +6,7 @@ On stderr, one line each:
     mce-launch: ipykernel broken: MESSAGE       exit status 4
     mce-launch: start failed: MESSAGE           exit status 5
     mce-launch: own code: MESSAGE               exit status 6, of a spare kernel
+    mce-launch: preimport: MESSAGE              exit status 7, of a spare kernel
 
 The work is done by the package mce_launch beside this file.
 """

@@ -36,11 +36,32 @@ func ReadVariables(content json.RawMessage) (names []string, count int, ok bool)
 	return names, max(told.Count, len(names)), true
 }
 
-// ReadLarge reads in such a message whether a library has been imported that takes
-// longer to import than a kernel takes to start.
-func ReadLarge(content json.RawMessage) bool {
+// maxImported bounds how many libraries are believed, and how long a name may be.
+const (
+	maxImported     = 12
+	maxImportedName = 40
+)
+
+// ReadImported reads in such a message which of the libraries have been imported that
+// take longer to import than a kernel takes to start.
+func ReadImported(content json.RawMessage) []string {
 	var told struct {
 		Large []string `json:"large"`
 	}
-	return json.Unmarshal(content, &told) == nil && len(told.Large) > 0
+	if json.Unmarshal(content, &told) != nil {
+		return nil
+	}
+	return Libraries(told.Large)
+}
+
+// Libraries are those of the names that can be a library's, at most 12.
+func Libraries(names []string) []string {
+	all := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return name == "" || len(name) > maxImportedName || strings.ContainsFunc(name, func(r rune) bool {
+			return r != '.' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		})
+	})
+	slices.Sort(all)
+	all = slices.Compact(all)
+	return all[:min(len(all), maxImported)]
 }

@@ -30,6 +30,21 @@ func TestReadVariables(t *testing.T) {
 	}
 }
 
+func TestReadImported(t *testing.T) {
+	for content, want := range map[string]string{
+		`{"large":["pandas","numpy","matplotlib.pyplot","numpy"]}`: "[matplotlib.pyplot numpy pandas]",
+		`{"large":[]}`: "[]",
+		`{}`:           "[]",
+		`{"large":["a,b","--x","os system","é","","` + strings.Repeat("x", 41) + `","PIL"]}`: "[PIL]",
+		`{"large":["a","b","c","d","e","f","g","h","i","j","k","l","m"]}`:                    "[a b c d e f g h i j k l]",
+		`{"large":7}`: "[]",
+	} {
+		if got := fmt.Sprint(ReadImported(json.RawMessage(content))); got != want {
+			t.Errorf("%s: %s, want %s", content, got, want)
+		}
+	}
+}
+
 func FuzzReadVariables(f *testing.F) {
 	f.Add([]byte(`{"names":["df DataFrame","n int"],"count":7}`))
 	f.Add([]byte(`{"names":["\ud800 x","a \u202e"],"count":1e400}`))

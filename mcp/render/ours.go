@@ -117,6 +117,9 @@ func noteLine(v jupyter.Value) string {
 		return "[note: the saved figure is blank: the one before was closed when it was shown. Call savefig before plt.show(), or fig.savefig]"
 	case "interactive-figures":
 		return "[note: interactive figures cannot be shown here: figures are shown as pictures, as with %matplotlib inline]"
+	case "loaded-ahead":
+		return "[note: this library was loaded before its files, its dependencies or variables that it reads (such as OMP_NUM_THREADS) were changed. " +
+			"To use it with the change, restart the session; set variables in the first run]"
 	case "no-window":
 		return "[note: no window can be opened here: %matplotlib inline shows figures as pictures]"
 	}

@@ -26,6 +26,17 @@
 // when a start of another Spec wants its place. Without a word of the user's there is
 // none on battery, on one core, and on systems where neither can be asked.
 //
+// # What is imported ahead
+//
+// Libraries that more than half of the environment's last eight kernels have imported,
+// of those that the launcher knows; which they are is kept by interpreter, names alone.
+// The launcher hides them (mce_launch/stash.py): sys.modules, and what imports change
+// besides (footprint.py), are as if they had not been imported, until code imports
+// them. A kernel in which that cannot be done ends, and the spare is one without.
+// Nothing can undo that a library has read how many threads it may use: for a start
+// whose first code might change such things ([Keeper.Start]) the spare waits on, and a
+// new kernel is started.
+//
 // It knows kernels, clocks and the machine. It must not know sessions, environments or
 // what code does.
 package spare

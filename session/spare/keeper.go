@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +15,9 @@ type Mode int
 
 // Modes.
 const (
-	Auto Mode = iota // where the machine can afford it
-	On               // unless memory is short
+	Auto  Mode = iota // where the machine can afford it
+	On                // unless memory is short
+	Plain             // as Auto, and no libraries are imported ahead
 	Off
 )
 
@@ -26,8 +26,11 @@ type Options struct {
 	Host *kernel.Host
 	// LockDir is the directory of locks that all servers of the user share.
 	LockDir string
-	Mode    Mode
-	Log     *slog.Logger
+	// UsageDir is where it is kept which large libraries an environment's sessions
+	// import; "" keeps that in memory.
+	UsageDir string
+	Mode     Mode
+	Log      *slog.Logger
 	// Pause is how long after a start the next spare is started; 0 is 5 s.
 	Pause time.Duration
 }
@@ -56,11 +59,14 @@ const (
 type Keeper struct {
 	options Options
 	lower   func(pid int) (restore func()) // of a process that starts
-	short   func() string                  // of memory
+	short   func(more int64) string        // of memory, if so many bytes more were used
 	ctx     context.Context
 	cancel  context.CancelFunc
 	wake    chan struct{}  // buffered 1: something has changed
 	wg      sync.WaitGroup // the loop, and spares being ended
+
+	usageMu sync.Mutex // protects usage; taken after mu is released
+	usage   usage
 
 	mu      sync.Mutex // protects the fields below
 	closed  bool
@@ -72,6 +78,7 @@ type Keeper struct {
 	deaths  int            // of spares for wanted that nobody has taken
 	stale   int
 	wasted  int      // that made room for another Spec's
+	plain   bool     // a spare for wanted could not import libraries ahead
 	waits   *waiting // nil for none
 	living  []living // kernels that were started, some of them dead
 }
@@ -79,10 +86,11 @@ type Keeper struct {
 // waiting is a spare and what it was started with.
 type waiting struct {
 	*kernel.Spare
-	key   kernel.Spec
-	seen  stamps
-	lock  *lock
-	needs time.Time // when a session with its key was last there
+	key     kernel.Spec
+	imports []string // libraries that it was to import
+	seen    stamps
+	lock    *lock
+	needs   time.Time // when a session with its key was last there
 }
 
 type living struct {
@@ -96,7 +104,8 @@ func New(o Options) *Keeper {
 		o.Pause = startPause
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Keeper{options: o, lower: lowerPriority, short: shortOfMemory, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1)}
+	return &Keeper{options: o, lower: lowerPriority, short: shortOfMemory, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1),
+		usage: usage{dir: o.UsageDir, alive: map[string][][]string{}}}
 }
 
 // keyOf is what two starts must have in common for one to be as good as the other.
@@ -106,13 +115,14 @@ func keyOf(s kernel.Spec) kernel.Spec {
 	return s
 }
 
-// Start is [kernel.Start], by a spare where one fits.
-func (k *Keeper) Start(ctx context.Context, spec kernel.Spec) (*kernel.Kernel, error) {
+// Start is [kernel.Start], by a spare where one fits. code returns what the kernel is
+// to run first: a spare that has imported libraries does not fit all.
+func (k *Keeper) Start(ctx context.Context, spec kernel.Spec, code func() string) (*kernel.Kernel, error) {
 	if k.options.Mode == Off || spec.Command != nil { // a kernelspec's kernel tells not what it has read
 		return kernel.Start(ctx, k.options.Host, spec)
 	}
 	key := keyOf(spec)
-	started := k.fromSpare(ctx, spec, key)
+	started := k.fromSpare(ctx, spec, key, code)
 	taken := started != nil
 	if !taken {
 		var err error
@@ -125,7 +135,10 @@ func (k *Keeper) Start(ctx context.Context, spec kernel.Spec) (*kernel.Kernel, e
 }
 
 // fromSpare hands the spare over, or returns nil.
-func (k *Keeper) fromSpare(ctx context.Context, spec, key kernel.Spec) *kernel.Kernel {
+func (k *Keeper) fromSpare(ctx context.Context, spec, key kernel.Spec, code func() string) *kernel.Kernel {
+	if w := k.current(); w != nil && len(w.imports) > 0 && couldTell(code()) {
+		return nil
+	}
 	k.mu.Lock()
 	w := k.waits
 	if w == nil || !reflect.DeepEqual(w.key, key) {
@@ -168,7 +181,7 @@ func (k *Keeper) note(started *kernel.Kernel, key kernel.Spec, taken bool) {
 	if k.closed {
 		return
 	}
-	k.living = append(slices.DeleteFunc(k.living, living.dead), living{started, key})
+	k.living = append(k.living, living{started, key})
 	k.starts++
 	k.first = nil
 	if taken {
@@ -176,6 +189,9 @@ func (k *Keeper) note(started *kernel.Kernel, key kernel.Spec, taken bool) {
 	}
 	if taken || !reflect.DeepEqual(k.wanted, key) {
 		k.deaths, k.stale = 0, 0
+	}
+	if !reflect.DeepEqual(k.wanted, key) {
+		k.plain = false
 	}
 	k.wanted = key
 	switch {
@@ -234,4 +250,5 @@ func (k *Keeper) Close() {
 		k.discard(w, "the server ends")
 	}
 	k.wg.Wait()
+	k.forget(func(living) bool { return true })
 }

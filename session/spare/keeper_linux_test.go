@@ -31,6 +31,7 @@ type fixture struct {
 	t    *testing.T
 	spec kernel.Spec
 	n    int
+	code string // what the next kernel runs first
 }
 
 // fixtureIn makes a Keeper whose spares come at once; locks lie in dir.
@@ -56,7 +57,7 @@ func newFixture(t *testing.T, locks string) *fixture {
 	}
 	f.Keeper = New(Options{Host: host, LockDir: locks, Mode: On, Log: log, Pause: time.Millisecond})
 	f.lower = func(int) func() { return func() {} } // the machine may be busy with tests
-	f.short = func() string { return "" }
+	f.short = func(int64) string { return "" }
 	t.Cleanup(func() {
 		f.Close()
 		if err := host.Close(); err != nil {
@@ -84,7 +85,7 @@ func (f *fixture) start(change func(*kernel.Spec)) *kernel.Kernel {
 	if change != nil {
 		change(&spec)
 	}
-	k, err := f.Start(f.t.Context(), spec)
+	k, err := f.Start(f.t.Context(), spec, func() string { return f.code })
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -102,8 +103,8 @@ func (f *fixture) spare() int {
 func (f *fixture) eventually(what string, is func() bool) {
 	f.t.Helper()
 	for begun := time.Now(); !is(); time.Sleep(5 * time.Millisecond) { // polls
-		if time.Since(begun) > time.Minute {
-			f.t.Fatalf("not within a minute: %s", what)
+		if time.Since(begun) > 5*time.Minute {
+			f.t.Fatalf("not within five minutes: %s", what)
 		}
 	}
 }
@@ -124,6 +125,7 @@ func run(t *testing.T, k *kernel.Kernel, code string) string {
 		}
 		if entry.Output != nil {
 			b.Write(entry.Output.Text.Inline)
+			b.Write(entry.Output.Data["text/vnd.mce.note"].Inline)
 		}
 	}
 	return strings.TrimSpace(b.String())

@@ -60,8 +60,12 @@ func (k *Keeper) current() *waiting {
 
 // step does what is due and returns when to look again, 0 for not before wake.
 func (k *Keeper) step(now time.Time) time.Duration {
+	k.forget(living.dead)
 	if w := k.current(); w != nil {
 		k.look(w, now)
+	}
+	if w := k.current(); w != nil {
+		k.renew(w, now)
 	}
 	k.mu.Lock()
 	key, due, waits := k.wanted, k.due, k.waits
@@ -122,13 +126,12 @@ func (k *Keeper) look(w *waiting, now time.Time) {
 		}
 		return
 	}
-	if why := k.short(); why != "" {
+	if why := k.short(0); why != "" {
 		k.end(w, why)
 		return
 	}
 	k.mu.Lock()
-	k.living = slices.DeleteFunc(k.living, living.dead)
-	if slices.ContainsFunc(k.living, func(l living) bool { return reflect.DeepEqual(l.key, w.key) }) {
+	if slices.ContainsFunc(k.living, func(l living) bool { return !l.dead() && reflect.DeepEqual(l.key, w.key) }) {
 		w.needs = now
 	}
 	unused := now.Sub(w.needs)
@@ -182,7 +185,7 @@ func (k *Keeper) start(key kernel.Spec) {
 		k.options.Log.Debug("no spare kernel: another server has one, or no lock can be made", "err", err)
 		return
 	}
-	w, err := k.prepare(key)
+	w, err := k.prepareAhead(key)
 	if err != nil {
 		lock.release()
 		k.failed(key, err)
@@ -221,21 +224,25 @@ func (k *Keeper) failed(key kernel.Spec, err error) {
 }
 
 // prepare starts a spare and notes what its start has read.
-func (k *Keeper) prepare(key kernel.Spec) (*waiting, error) {
+func (k *Keeper) prepare(key kernel.Spec, imports []string) (*waiting, error) {
 	began := time.Now()
 	dir, err := identify(key.Dir)
 	if err != nil {
 		return nil, err
 	}
 	var restore func()
-	started, err := kernel.StartSpare(k.ctx, k.options.Host, key, func(pid int) { restore = k.lower(pid) })
+	spec := key
+	if len(imports) > 0 {
+		spec.StartTimeout = importsPatience
+	}
+	started, err := kernel.StartSpare(k.ctx, k.options.Host, spec, kernel.Ahead{Imports: imports, Begun: func(pid int) { restore = k.lower(pid) }})
 	if err != nil {
 		return nil, err
 	}
-	w := &waiting{Spare: started, key: key, needs: time.Now()}
+	w := &waiting{Spare: started, key: key, imports: imports, needs: time.Now()}
 	w.seen = observe(started.Sources(), began)
 	w.seen.dir, w.seen.path = dir, key.Dir
 	restore()
-	k.options.Log.Info("spare kernel ready", "pid", w.PID(), "took", time.Since(began))
+	k.options.Log.Info("spare kernel ready", "pid", w.PID(), "imported", imports, "took", time.Since(began))
 	return w, nil
 }

@@ -13,5 +13,5 @@ func (k *Keeper) cannotAfford() string {
 			return why
 		}
 	}
-	return k.short()
+	return k.short(0)
 }

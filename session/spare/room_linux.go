@@ -15,9 +15,11 @@ const (
 	mostWaiting = 5.0 // percent
 )
 
-// shortOfMemory says whether a spare would be in the way of what is used.
-func shortOfMemory() string {
+// shortOfMemory says whether a spare would be in the way of what is used, if so many
+// bytes more were.
+func shortOfMemory(more int64) string {
 	total, free := meminfo(readFile("/proc/meminfo"))
+	free -= more
 	if total > 0 && (free < leastFree || float64(free) < leastPart*float64(total)) {
 		return "memory is short"
 	}
@@ -27,7 +29,7 @@ func shortOfMemory() string {
 	for _, dir := range cgroups(readFile("/proc/self/cgroup")) {
 		limit, used := number(dir, "memory.max", "memory.limit_in_bytes"), number(dir, "memory.current", "memory.usage_in_bytes")
 		used -= inactive(readFile(filepath.Join(dir, "memory.stat"))) // given back when it is needed
-		if limit > 0 && (total == 0 || limit < total) && limit-used < min(leastFree, limit/4) {
+		if limit > 0 && (total == 0 || limit < total) && limit-used-more < min(leastFree, limit/4) {
 			return "the memory of this control group is short"
 		}
 	}

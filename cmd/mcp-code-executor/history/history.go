@@ -181,6 +181,9 @@ func ParseBefore(text string, now time.Time) (time.Time, error) {
 func (d Deletion) Delete(getenv func(string) string, stdout, stderr io.Writer) int {
 	places := server.FindPlaces(getenv)
 	all, err := history.Sessions(places.Records())
+	if err == nil && d.All {
+		err = os.RemoveAll(places.Imports()) // no session's by itself
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "mcp-code-executor:", err)
 		return 1

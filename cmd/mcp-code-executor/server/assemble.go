@@ -105,7 +105,11 @@ func foundation(getenv func(string) string, version string, log *slog.Logger, so
 	if s.Sandbox.Active() {
 		mode = spare.Off // a sandbox is made for one kernel, and a spare would be outside
 	}
-	spares := spare.New(spare.Options{Host: kernels, LockDir: filepath.Join(places.State, "spares"), Mode: mode, Log: log})
+	usage := ""
+	if s.History {
+		usage = places.Imports()
+	}
+	spares := spare.New(spare.Options{Host: kernels, LockDir: filepath.Join(places.State, "spares"), UsageDir: usage, Mode: mode, Log: log})
 	return &Parts{Host: kernels, Spares: spares, Provisioner: provisioner, Reaper: reaper, Log: log, getenv: getenv, settings: s, places: places, version: version}, nil
 }
 
@@ -115,6 +119,8 @@ func spareMode(word string) spare.Mode {
 		return spare.On
 	case "off":
 		return spare.Off
+	case "plain":
+		return spare.Plain
 	}
 	return spare.Auto
 }

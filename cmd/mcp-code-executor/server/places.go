@@ -26,6 +26,10 @@ type Places struct {
 // Records is the directory of records.
 func (p Places) Records() string { return filepath.Join(p.State, "records") }
 
+// Imports is the directory of the names of libraries that environments' kernels have
+// imported.
+func (p Places) Imports() string { return filepath.Join(p.State, "imports") }
+
 // FindPlaces finds the places: as set, else where the platform keeps such files.
 func FindPlaces(getenv func(string) string) Places {
 	p := Places{Home: HomeDir(getenv)}

@@ -40,7 +40,7 @@ type Settings struct {
 	Share       bool          // with other clients of this user
 	IdleLimit   time.Duration // 0 is none
 	Limits      limits.Limits // of each session
-	// SpareKernel is "auto", "on" or "off".
+	// SpareKernel is "auto", "plain", "on" or "off".
 	SpareKernel string
 	Keep        time.Duration // 0 keeps nothing
 	KeepSplit   []string      // names of variables, sorted

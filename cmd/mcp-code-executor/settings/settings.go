@@ -255,9 +255,9 @@ func firstRows() []Setting {
 func lastRows() []Setting {
 	return []Setting{
 		{
-			Name: "SPARE_KERNEL", Default: "`auto`", Values: "auto, on or off",
-			Does: "keep one started kernel ready for the next session, restart or fresh run; auto: not on battery, nor on one processor",
-			Page: "keep one started kernel ready for the next session, restart or fresh run: `auto` on Linux, except on battery or with one processor; `on` always, unless memory is short; `off` never ([details](behaviour.md#the-spare-kernel))",
+			Name: "SPARE_KERNEL", Default: "`auto`", Values: "auto, plain, on or off",
+			Does: "keep one started kernel ready for the next session, restart or fresh run; auto: not on battery, nor on one processor; plain: as auto, without imports",
+			Page: "keep one started kernel ready for the next session, restart or fresh run: `auto` on Linux, except on battery or with one processor; `plain` the same, but no libraries are imported ahead in it; `on` always, unless memory is short; `off` never ([details](behaviour.md#the-spare-kernel))",
 			read: readSpareKernel,
 		},
 		{

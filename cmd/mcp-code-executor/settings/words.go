@@ -143,8 +143,10 @@ func readSpareKernel(s *Settings, value string) *Problem {
 		s.SpareKernel = "on"
 	case isOff(value):
 		s.SpareKernel = "off"
+	case strings.ToLower(value) == "plain":
+		s.SpareKernel = "plain"
 	default:
-		return &Problem{Reason: "is not one of auto, on and off", Effect: "auto is used", Fix: "SPARE_KERNEL=auto, on or off"}
+		return &Problem{Reason: "is not one of auto, plain, on and off", Effect: "auto is used", Fix: "SPARE_KERNEL=auto, plain, on or off"}
 	}
 	return nil
 }

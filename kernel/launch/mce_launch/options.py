@@ -8,8 +8,9 @@ PIPES = "--mce-pipes="
 UNSENT = "--mce-unsent="
 CODE = "--mce-code="
 SOURCES = "--mce-sources="
+PREIMPORT = "--mce-preimport="
 SHARED = "--mce-shared"
-OURS = (SIDECAR, NO_PRELUDE, PIPES, UNSENT, CODE, SOURCES, SHARED)
+OURS = (SIDECAR, NO_PRELUDE, PIPES, UNSENT, CODE, SOURCES, PREIMPORT, SHARED)
 
 
 def arguments(argv):

@@ -31,8 +31,9 @@ def own_code(app):
     return found + [name for name in names if name.endswith((".py", ".ipy"))]
 
 
-def tell(app, path, code):
-    """Writes the paths, one a line, that are there or could be there."""
+def tell(app, path, code, others=(), modules=()):
+    """Writes the paths, one a line, that are there or could be there: others too, and
+    those of modules that sys.modules does not have."""
     import site
 
     here = os.path.dirname(os.path.abspath(__file__))
@@ -42,8 +43,8 @@ def tell(app, path, code):
     installed = tuple(d + os.sep for d in directories if d.endswith("-packages") or d.startswith(sys.base_prefix + os.sep))
     if getattr(site, "ENABLE_USER_SITE", False):
         directories.add(os.path.abspath(site.getusersitepackages()))
-    found = set(directories)
-    for module in list(sys.modules.values()):
+    found = directories | set(others)
+    for module in [*sys.modules.values(), *modules]:
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str):
             file = os.path.abspath(file)

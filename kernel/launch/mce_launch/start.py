@@ -64,6 +64,14 @@ def as_launcher(kernelapp):
     sys.argv[0] = os.path.join(site, "ipykernel_launcher.py")
 
 
+def load_ahead(app, names):
+    if not names:
+        return (), ()
+    from . import ahead  # other kernels do without
+
+    return ahead.load(app, names)
+
+
 def main():
     ours, sys.argv[1:], argv = options.arguments(sys.argv[1:])
     pipes = step("pipes", options.pipes, ours)
@@ -121,8 +129,9 @@ def main():
         if options.SHARED in ours:
             step("shared", shared.tell_taken, app)
         step("children", children.forget_ended, app)
+        ahead = load_ahead(app, options.value(ours, options.PREIMPORT))
         if told:
-            step("sources", sources.tell, app, told, code)
+            step("sources", sources.tell, app, told, code, *ahead)
         app.start()
     except Exception as error:
         say("start failed: " + describe(error))

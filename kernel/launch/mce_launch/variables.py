@@ -13,7 +13,7 @@ MOST = 200  # names in a message
 MOST_LOOKED = 2000  # names that are looked at, the newest
 LONGEST = 80  # characters of a name
 # Libraries that take longer to import than a kernel takes to start: who uses them will
-# miss them after a restart.
+# miss them after a restart. A spare may import them ahead (ahead.EXAMINED).
 LARGE = "numpy pandas matplotlib.pyplot polars scipy sklearn seaborn PIL requests".split()
 
 # Not type(x).__name__, which a metaclass may define.
