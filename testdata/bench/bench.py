@@ -76,6 +76,11 @@ def measure(name, run):
         for what in cold:
             row(f"first answer, {what}, cold, median of {life.KERNELS}", cold[what] * 1e3, "ms")
             row("the same with a spare kernel ready", ready[what] * 1e3, "ms", 40)
+        (cold, _), (ready, size) = life.first_tables(*run, False), life.first_tables(*run, True)
+        for what in cold:
+            row(f"import pandas, describe(), {what}, cold, median of {life.KERNELS}", cold[what] * 1e3, "ms")
+            row("the same with a spare kernel ready", ready[what] * 1e3, "ms", 60)
+        row("a spare kernel with pandas imported, Pss, median", size / 1e6, "MB")
     elif name == "ping":
         idle, printing = life.ping(*run)
         row(f"ping, idle, 99 % of {life.PINGS}", idle * 1e3, "ms")

@@ -38,16 +38,18 @@ def kernel_start(command, venv, place):
     return statistics.median(took)
 
 
-def await_spare(server):
-    """Returns when a spare kernel waits: one that has told what its start has read."""
+def await_spare(server, imports=b""):
+    """Returns the pid of a spare kernel that waits: one that has told what its start has
+    read, and has imported a library ahead."""
     for _ in range(PATIENCE * 100):
         for guard in children(server.pid):
             for kernel in children(guard):
                 line = Path(f"/proc/{kernel}/cmdline").read_bytes().split(b"\0")
                 told = [a.partition(b"=")[2] for a in line if a.startswith(b"--mce-sources=")]
-                if told and Path(told[0].decode()).exists():
+                ahead = b"".join(a for a in line if a.startswith(b"--mce-preimport="))
+                if told and imports in ahead and Path(told[0].decode()).exists():
                     time.sleep(0.3)  # it is asked whether it answers
-                    return
+                    return kernel
         time.sleep(0.01)
     raise RuntimeError("no spare kernel")
 
@@ -85,6 +87,31 @@ def first_answers(command, venv, place, spare):
                 else:
                     timed(what, "tools/call", **one(f"n{number}" if what == "new session" else "s"))
     return {what: statistics.median(times) for what, times in took.items()}
+
+
+TABLE = "import pandas; print(pandas.DataFrame({'a': [1]}).describe())"
+
+
+def first_tables(command, venv, place, spare):
+    """Seconds to the first table of pandas in a new session, after a restart and after a
+    death, where all sessions use pandas, each the median; and the bytes of a spare."""
+    took, sizes = {"new session": [], "restart": [], "death": []}, []
+    with Server(command, venv, place, SPARE_KERNEL="on" if spare else "off") as server:
+        server.run(TABLE)
+        server.run(TABLE, session="s")
+        for number in range(KERNELS):
+            for what in took:
+                session = f"n{number}" if what == "new session" else "s"
+                if what == "restart":
+                    server.request("tools/call", name="stop_session", arguments={"session": "s", "restart": True})
+                elif what == "death":
+                    server.run("import os; os._exit(3)", outcome="died", session="s")
+                if spare:
+                    sizes.append(mapped(await_spare(server, b"pandas"), "Pss"))
+                begun = time.perf_counter()
+                server.run(TABLE, session=session)
+                took[what].append(time.perf_counter() - begun)
+    return {what: statistics.median(times) for what, times in took.items()}, statistics.median(sizes or [0])
 
 
 def guard_start(command, venv, place):
