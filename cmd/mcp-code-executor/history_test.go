@@ -50,13 +50,12 @@ func TestHistoryOff(t *testing.T) {
 		t.Run(history, func(t *testing.T) {
 			temporary := t.TempDir()
 			p := launch(t, append(inVenv(t), "HISTORY="+history, "SPARE_KERNEL=on", "TMPDIR="+temporary, "XDG_RUNTIME_DIR="+temporary)...)
-			r := p.run("print('\\n'.join(f'{i} a-word-that-is-' + 'nowhere-else' for i in range(20_000)))")
+			r := p.run("import sys, types; sys.modules['polars'] = types.ModuleType('polars'); print('\\n'.join(f'{i} a-word-that-is-' + 'nowhere-else' for i in range(20_000)))")
 			r = p.call("get_execution", args{"id": r.field("id"), "lines": "10000-10001"})
 			if !strings.Contains(r.text(), "10000 "+secret) {
 				t.Errorf("%.500s", r.text())
 			}
-			p.run("import sys, types; sys.modules['polars'] = types.ModuleType('polars')")
-			p.run("1") // the names of what is imported have come by now
+			p.run("1") // what the first has imported is known by now
 			p.stdin.Close()
 			p.wait(30 * time.Second)
 			imports := filepath.Join(p.home, ".local", "state", "mcp-code-executor", "imports")

@@ -57,9 +57,10 @@ func (s *spares) ready() int {
 	}
 }
 
-// look is code that tells what a session must not share with another one.
+// look is code that tells what a session must not share with another one. It does not
+// name os.environ: code that does gets no spare with libraries.
 const look = `import os, sys
-print(os.getpid(), os.getcwd(), os.environ["COLOUR"], sys.prefix, "x" in globals(), len(In), len(Out))
+print(os.getpid(), os.getcwd(), os.getenv("COLOUR"), sys.prefix, "x" in globals(), len(In), len(Out))
 x = 1`
 
 // bottomLine is that of an answer, behind its notes.
@@ -71,7 +72,12 @@ func bottomLine(r result) string {
 // check has the answer be of a kernel in which nothing has run.
 func (s *spares) check(what string, r result, spare int) {
 	s.t.Helper()
-	python := pythons(s.t)[0]
+	s.checkIn(what, r, spare, pythons(s.t)[0])
+}
+
+// checkIn is check for a kernel of that Python's environment.
+func (s *spares) checkIn(what string, r result, spare int, python string) {
+	s.t.Helper()
 	pid, after, _ := strings.Cut(bottomLine(r), " ")
 	if want := fmt.Sprintf("%s red %s False 2 0", s.storage, filepath.Dir(filepath.Dir(python))); after != want {
 		s.t.Errorf("%s: %q, want %q in\n%s", what, after, want, r.text())
@@ -129,8 +135,8 @@ func TestSpare(t *testing.T) {
 	nothingLeft(t, "spare")
 }
 
-// TestMatrixSpare: restarts and deaths under load: no session has another's variables,
-// directory or state, and no kernel is left.
+// TestMatrixSpare: restarts and deaths under load, with libraries imported ahead: no
+// session has another's environment, variables, directory or state, and no kernel is left.
 func TestMatrixSpare(t *testing.T) {
 	s := launchSpares(t, "spares")
 	var load sync.WaitGroup
@@ -149,8 +155,11 @@ func TestMatrixSpare(t *testing.T) {
 	}
 	defer load.Wait()
 	defer close(stop)
+	look := look + "\nimport numpy"
 	s.check("the first", s.run(look), 0)
 	s.check("another", s.call("execute_code", args{"session": "another", "code": look}), 0)
+	elsewhere := pythons(t)[len(pythons(t))-1]
+	s.call("configure_environment", args{"session": "elsewhere", "type": "venv", "venv_path": filepath.Dir(filepath.Dir(elsewhere))})
 	fromSpare := 0
 	for n := range repeats(t, 30) {
 		if n%4 == 0 { // else it comes at any moment of a spare's start
@@ -172,13 +181,17 @@ func TestMatrixSpare(t *testing.T) {
 		if len(s.pids()) < waiting {
 			fromSpare++
 		}
+		if n%5 == 2 { // the next spare is one of this environment, or about to be
+			s.call("stop_session", args{"session": "elsewhere", "restart": true})
+			s.checkIn("elsewhere", s.call("execute_code", args{"session": "elsewhere", "code": look}), 0, elsewhere)
+		}
 	}
 	t.Logf("a spare was taken in %d rounds", fromSpare)
 	if fromSpare == 0 {
 		t.Error("no spare was ever taken")
 	}
-	if running := guards(t, s.program); len(running) > 3 {
-		t.Errorf("%d kernels of two sessions", len(running))
+	if running := guards(t, s.program); len(running) > 4 {
+		t.Errorf("%d kernels of three sessions", len(running))
 	}
 	s.stdin.Close()
 	s.wait(10 * time.Second)

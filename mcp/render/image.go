@@ -289,6 +289,11 @@ func fitImage(b []byte, limit int, gate *Gate) (fitted, error) {
 	f.still = stillFrames > 1
 	b = b[:end]
 	defer gate.enter(int64(f.from.X) * int64(f.from.Y))()
+	small := len(b) <= limit && max(f.from.X, f.from.Y) <= maxSide
+	if small && kind == "PNG" && wholePNG(b) {
+		f.data, f.to = b, f.from
+		return f, nil
+	}
 	img, err := decode(kind, b)
 	if err != nil {
 		return fitted{}, fmt.Errorf("corrupt %s (%w)", kind, err)

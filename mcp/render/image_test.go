@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"hash/crc32"
 	"image"
@@ -277,4 +278,97 @@ func TestImageGate(t *testing.T) {
 	}
 	gate.enter(bigPicture)()
 	(*Gate)(nil).enter(bigPicture)()
+}
+
+// pngOf is a PNG with right sums, whatever its rows and its header are.
+func pngOf(t testing.TB, w, h uint32, depth, kind, interlaced byte, rows []byte, more ...string) []byte {
+	t.Helper()
+	b := bytes.NewBufferString("\x89PNG\r\n\x1a\n")
+	chunk := func(name string, body []byte) {
+		whole := append([]byte(name), body...)
+		binary.Write(b, binary.BigEndian, uint32(len(body)))
+		b.Write(whole)
+		binary.Write(b, binary.BigEndian, crc32.ChecksumIEEE(whole))
+	}
+	header := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, w), h)
+	chunk("IHDR", append(header, depth, kind, 0, 0, interlaced))
+	for _, name := range more {
+		chunk(name, []byte("Software\x00one"))
+	}
+	var packed bytes.Buffer
+	z := zlib.NewWriter(&packed)
+	z.Write(rows)
+	z.Close()
+	half := packed.Len() / 2
+	chunk("IDAT", packed.Bytes()[:half])
+	chunk("IDAT", packed.Bytes()[half:])
+	chunk("IEND", nil)
+	return b.Bytes()
+}
+
+// TestWholePNG: what is sent as it is without having been decoded can be decoded; what is
+// not certain is decoded.
+func TestWholePNG(t *testing.T) {
+	t.Parallel()
+	rgba, gray := make([]byte, 4*(1+3*4)), make([]byte, 4*(1+3*2))
+	plot := pngOf(t, 3, 4, 8, 6, 0, rgba, "tEXt")
+	for _, c := range []struct {
+		name string
+		in   []byte
+		want bool
+	}{
+		{"a plot", plot, true},
+		{"this package's encoder's", testPNG(t, 60, 40), true},
+		{"16 bits", encodedAs(t, "PNG", gray16(20, 10)), true},
+		{"grey, 16 bits", pngOf(t, 3, 4, 16, 0, 0, gray), true},
+		{"a row too few", pngOf(t, 3, 4, 8, 6, 0, rgba[13:]), false},
+		{"a row too many", pngOf(t, 3, 3, 8, 6, 0, rgba), false},
+		{"rows without filters", pngOf(t, 3, 4, 8, 6, 0, rgba[4:]), false},
+		{"an unknown filter", pngOf(t, 3, 4, 8, 6, 0, append([]byte{9}, rgba[1:]...)), false},
+		{"an unknown kind", pngOf(t, 3, 4, 8, 5, 0, rgba), false},
+		{"interlaced", pngOf(t, 3, 4, 8, 6, 1, rgba), false},
+		{"one colour transparent", pngOf(t, 3, 4, 8, 6, 0, rgba, "tRNS"), false},
+		{"a chunk that must be understood", pngOf(t, 3, 4, 8, 6, 0, rgba, "NEWS"), false},
+		{"few colours", encodedAs(t, "PNG", image.NewPaletted(image.Rect(0, 0, 9, 9), palette.WebSafe)), false},
+		{"no pixels", pngOf(t, 0, 4, 8, 6, 0, make([]byte, 4)), false},
+		{"a wrong sum", append(append(bytes.Clone(plot[:40]), plot[40]^1), plot[41:]...), false},
+		{"its data cut", append(bytes.Clone(plot[:len(plot)-30]), plot[len(plot)-12:]...), false},
+		{"nothing", nil, false},
+	} {
+		if got := wholePNG(c.in); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
+		if _, err := png.Decode(bytes.NewReader(c.in)); c.want && err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// FuzzWholePNG: what is taken for whole can be decoded.
+func FuzzWholePNG(f *testing.F) {
+	f.Add(uint32(3), uint32(4), byte(8), byte(6), byte(0), make([]byte, 4*13))
+	f.Add(uint32(3), uint32(4), byte(16), byte(0), byte(0), make([]byte, 4*7))
+	f.Add(uint32(3), uint32(4), byte(1), byte(3), byte(1), make([]byte, 4))
+	f.Fuzz(func(t *testing.T, w, h uint32, depth, kind, interlaced byte, rows []byte) {
+		if b := pngOf(t, w, h, depth, kind, interlaced, rows); wholePNG(b) {
+			if _, err := png.Decode(bytes.NewReader(b)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkFitPlot is of a picture that is sent as it is.
+func BenchmarkFitPlot(b *testing.B) {
+	img := image.NewNRGBA(image.Rect(0, 0, 1000, 700))
+	for x := range 1000 {
+		img.Set(x, (x*x/7)%700, color.NRGBA{200, 30, 30, 255})
+	}
+	data := encodedAs(b, "PNG", img)
+	b.ReportAllocs()
+	for b.Loop() {
+		if f, err := fitImage(data, imageBytes, nil); err != nil || f.changed {
+			b.Fatal(err)
+		}
+	}
 }

@@ -1,8 +1,12 @@
 package render
 
 import (
+	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
+	"io"
 )
 
 // imageEnd returns where the image in b ends and how many frames it has. A
@@ -41,6 +45,64 @@ func pngEnd(b []byte) int {
 		}
 	}
 	return 0
+}
+
+// wholePNG reports whether every decoder can read b, which ends with its IEND, found out
+// without the pixels: all sums are right, and the data is as long as the header says.
+// It knows what plots are, 8 or 16 bits of grey or colour; of all else it says no.
+func wholePNG(b []byte) bool {
+	const ihdr = 8 + 12 + 13 // the signature and the first chunk
+	var data []io.Reader
+	before := ""
+	for at := 8; at+12 <= len(b); {
+		length := int(binary.BigEndian.Uint32(b[at:]))
+		if length > len(b)-at-12 {
+			return false
+		}
+		name, body := string(b[at+4:at+8]), b[at+8:at+8+length]
+		if crc32.ChecksumIEEE(b[at+4:at+8+length]) != binary.BigEndian.Uint32(b[at+8+length:]) {
+			return false
+		}
+		first, more := at == 8, len(data) > 0
+		at += 12 + length
+		switch {
+		case first != (name == "IHDR") || first && at != ihdr:
+			return false
+		case name == "IDAT":
+			if more && before != "IDAT" {
+				return false
+			}
+			data = append(data, bytes.NewReader(body))
+		case name == "IEND":
+			return length == 0 && at == len(b) && wholeRows(b[16:ihdr-4], io.MultiReader(data...))
+		case name == "tRNS" || name[0]&0x20 == 0 && !first: // it changes what the data means
+			return false
+		}
+		before = name
+	}
+	return false
+}
+
+// wholeRows reads the rows of an image (PNG specification, 11.2.2 and 9): each has its
+// filter first.
+func wholeRows(header []byte, data io.Reader) bool {
+	width, height, depth, kind := binary.BigEndian.Uint32(header), binary.BigEndian.Uint32(header[4:]), int(header[8]), header[9]
+	samples := map[byte]int{0: 1, 2: 3, 4: 2, 6: 4}[kind]
+	if samples == 0 || depth != 8 && depth != 16 || header[10] != 0 || header[11] != 0 || header[12] != 0 || width == 0 || height == 0 || width > maxSide {
+		return false
+	}
+	rows, err := zlib.NewReader(data)
+	if err != nil {
+		return false
+	}
+	row := make([]byte, 1+int(width)*samples*depth/8)
+	for range height {
+		if _, err := io.ReadFull(rows, row); err != nil || row[0] > 4 {
+			return false
+		}
+	}
+	n, err := rows.Read(row[:1]) // its own sum is looked at here
+	return n == 0 && err == io.EOF
 }
 
 // jpegEnd walks the segments and the coded data after each SOS up to EOI
