@@ -2,7 +2,7 @@
 only a run that failed ends with a status other than 0.
 
 Usage: python bench.py SERVER VENV [NAME...]     of start warm gateway bulk record notebook
-                                                 front kernel spare ping memory end
+                                                 front kernel spare plot ping memory end
 """
 
 import os
@@ -16,10 +16,11 @@ import front
 import gateway
 import life
 import notebook
+import plot
 import record
 import warm
 
-NAMES = ["start", "warm", "gateway", "bulk", "record", "notebook", "front", "kernel", "spare", "ping", "memory", "end"]
+NAMES = ["start", "warm", "gateway", "bulk", "record", "notebook", "front", "kernel", "spare", "plot", "ping", "memory", "end"]
 
 
 def row(what, value, unit, target=None):
@@ -81,6 +82,11 @@ def measure(name, run):
             row(f"import pandas, describe(), {what}, cold, median of {life.KERNELS}", cold[what] * 1e3, "ms")
             row("the same with a spare kernel ready", ready[what] * 1e3, "ms", 60)
         row("a spare kernel with pandas imported, Pss, median", size / 1e6, "MB")
+    elif name == "plot" and sys.platform.startswith("linux"):
+        took = plot.first_plots(*run)
+        for which in ("", " again"):
+            row(f"a plot of 1000x700 with a spare kernel{which}, median of {plot.PLOTS}", took["server" + which] * 1e3, "ms")
+            row("  to raw, the same modules imported", took["server" + which] / took["raw" + which], "", None if which else 1.2)
     elif name == "ping":
         idle, printing = life.ping(*run)
         row(f"ping, idle, 99 % of {life.PINGS}", idle * 1e3, "ms")
