@@ -65,6 +65,10 @@ func TestChangedSince(t *testing.T) {
 	if k.Info().PID != pid {
 		t.Fatalf("process %d, the spare was %d", k.Info().PID, pid)
 	}
+	// An installation asks so what is loaded (session/stale.go).
+	if got := run(t, k, "import sys; print(['numpy' in f.modules for f in sys.meta_path if type(f).__name__ == 'Stash'])"); got != "[True]" {
+		t.Errorf("what is loaded ahead: %s", got)
+	}
 	run(t, k, "import os; os.environ['OMP_NUM_THREADS'] = '1'")
 	if got := run(t, k, "import numpy"); got != "loaded-ahead" {
 		t.Errorf("a variable has changed: %q", got)
