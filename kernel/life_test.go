@@ -206,6 +206,23 @@ func TestLateOutput(t *testing.T) {
 			if _, output := k.run("os.getpid()"); output != parent {
 				t.Errorf("the child answers: %s, not %s", output, parent)
 			}
+			// It ends as a script's child ends: by an error, which is shown, or with a status.
+			// What it prints can come behind what the parent prints after its end.
+			for code, wants := range map[string][]string{
+				"raise RuntimeError('in it')": {"Traceback (most recent call last):\n", "raise RuntimeError('in it')\n", "RuntimeError: in it\n", "ended with 1\n"},
+				"sys.exit(3)":                 {"ended with 3\n"},
+				"sys.exit('words')":           {"words", "ended with 1\n"},
+				"print('its own')":            {"its own", "ended with 0\n"},
+			} {
+				for _, first := range []string{"", "await asyncio.sleep(0)\n"} {
+					r, output := k.run(first + "if (pid := os.fork()) == 0:\n    " + code + "\nelse:\n    print('ended with', os.WEXITSTATUS(os.waitpid(pid, 0)[1]))")
+					for _, want := range wants {
+						if r.Outcome != kernel.OutcomeOK || !strings.Contains(output, want) {
+							t.Errorf("%s%s: %+v %q, without %q", first, code, r, output, want)
+						}
+					}
+				}
+			}
 		})
 	})
 }

@@ -181,7 +181,8 @@ func (r *Record) Tail() Position { return Position(r.tail.Load()) }
 // Begin records code that is about to be sent and returns the position of the
 // entry. It is written when Begin returns; Sync makes it outlive a power cut.
 func (r *Record) Begin(exec string, b Begin) (Position, error) {
-	if !r.closed.Load() && !r.inMemory() && r.removed() {
+	// A record that nobody keeps is as good in a file that nobody can open.
+	if !r.opts.Ephemeral && !r.closed.Load() && !r.inMemory() && r.removed() {
 		r.fail(&diskError{"writing record", ErrRemoved}, true) // a file that is removed takes all, for nobody
 	}
 	pos, _, err := r.add(Entry{Kind: KindBegin, Exec: exec, Time: b.Started, Begin: &b})

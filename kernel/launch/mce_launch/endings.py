@@ -8,6 +8,7 @@ knows, with a status.
 import os
 import sys
 
+from . import forked
 from .report import step
 
 # In an execute_reply.
@@ -87,7 +88,7 @@ class Endings:
         import threading
 
         shell, kernel = app.shell, app.kernel
-        showtraceback, do_execute = shell.showtraceback, kernel.do_execute
+        showtraceback, do_execute, pid = shell.showtraceback, kernel.do_execute, os.getpid()
 
         @functools.wraps(showtraceback)
         def show(exc_tuple=None, *args, **kwargs):
@@ -96,12 +97,14 @@ class Endings:
                 if isinstance(error, SystemExit):  # of a cell, or of %run
                     if in_inner_cell(sys._getframe(1)):
                         return show_name(shell, error)
-                    return self.exited(error.code)
+                    self.exited(error.code)
+                    return forked.at_end(pid, self.status)
             error, caller = (exc_tuple or sys.exc_info())[1], sys._getframe(1)
             if module(caller) == FORMATTERS:
                 self.unformatted = error, (caller.f_locals.get("args") or [None])[0]
             elif error is not None and is_own(caller):
                 self.failed(error, self.status)
+                forked.at_error(pid, error)
                 shell._last_traceback = None  # IPython prints groups, and keeps none of them
             return showtraceback(exc_tuple, *args, **kwargs)
 
@@ -112,7 +115,9 @@ class Endings:
             if threading.current_thread() is not threading.main_thread():  # a subshell
                 return await do_execute(*args, **kwargs)
             self.begin()
-            return self.reply(await do_execute(*args, **kwargs))
+            reply = await do_execute(*args, **kwargs)
+            forked.at_end(pid, 0)
+            return self.reply(reply)
 
         shell.showtraceback = show
         kernel.do_execute = execute
