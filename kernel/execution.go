@@ -110,6 +110,7 @@ type Execution struct {
 	idle         bool
 	busy         bool // the kernel has begun with it
 	interrupted  bool
+	signalled    bool            // the process was told to interrupt it
 	wanted       bool            // an interrupt, once it has begun; see signal
 	errorOutput  *jupyter.Output // an iopub error that is the cell's own, without its text
 	recent       recent

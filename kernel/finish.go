@@ -19,6 +19,9 @@ func (e *Execution) Finish() {
 	if there, ok := e.kernel.process.(elsewhere); ok && lost {
 		there.Renew() // a server that fails at a message can fall silent on iopub for ever
 	}
+	// A signal that is under way is this execution's, and must not meet the next one.
+	e.kernel.signals.Lock()
+	defer e.kernel.signals.Unlock()
 	e.kernel.awaitGuard(e)
 	e.kernel.takeDropped(e)
 	e.conclude(noReply, lost)

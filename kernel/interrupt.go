@@ -44,16 +44,23 @@ func (k *Kernel) Interrupt(ctx context.Context) (stopped bool, err error) {
 	return false, nil
 }
 
-// signal sends SIGINT, or the request a kernel wants in its place, and notes on the execution that its code meets it; code that
-// has given its reply does not.
+// signal sends SIGINT, or the request a kernel wants in its place, and notes on the execution
+// that its code meets it; code that has given its reply does not. It does nothing when the
+// execution is over: what runs then is another.
 func (k *Kernel) signal(e *Execution) error {
+	k.signals.Lock()
+	defer k.signals.Unlock()
 	k.mu.Lock()
+	if k.current != e {
+		k.mu.Unlock()
+		return nil
+	}
 	if k.others != nil && (!e.busy || e.replied) {
 		e.wanted = true // what runs now is another client's
 		k.mu.Unlock()
 		return nil
 	}
-	e.interrupted = e.interrupted || !e.replied
+	e.interrupted, e.signalled = e.interrupted || !e.replied, true
 	k.mu.Unlock()
 	if k.spec.InterruptByMessage {
 		_, err := k.request(jupyter.Control, jupyter.MsgInterruptRequest, nil)

@@ -64,6 +64,8 @@ type Kernel struct {
 	subshellMu sync.Mutex // held while the subshell is made
 	subshellID string     // of our own questions
 
+	signals sync.Mutex // held while an interrupt is sent, and while an execution ends
+
 	// mu is shared with the executions, which outlive the kernel.
 	mu         *sync.Mutex // protects the fields below
 	executions map[string]*Execution

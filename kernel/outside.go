@@ -72,10 +72,11 @@ func (k *Kernel) fromGuard(stream int, text []byte, dead bool) {
 	k.append(e, streamOutput(stream, string(text)))
 }
 
-// awaitGuard waits for what the guard has read of the output of e, which is over.
+// awaitGuard waits for what the guard has read of the output of e, which is over, and for
+// the signals that it was told to send.
 func (k *Kernel) awaitGuard(e *Execution) {
 	k.mu.Lock()
-	read := k.outside.noted == e.id
+	read := k.outside.noted == e.id || e.signalled
 	k.mu.Unlock()
 	if read {
 		k.process.AwaitOutput()

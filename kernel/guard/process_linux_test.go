@@ -197,7 +197,11 @@ for n in range(0, 1_000_000, 10_000):
 
 // A child that fills the pipe for ever does not hold up the kernel's end.
 func TestFloodByChild(t *testing.T) {
-	p, got := startWithOutput(t, "", sh("yes & yes >&2 & sleep 0.05; exit 6")...)
+	// The pipes are full when the kernel ends.
+	full := filepath.Join(t.TempDir(), "full")
+	fill := "{ head -c 65536 /dev/zero; : >\"$1.%[1]d\"; exec yes; } >&%[1]d & "
+	script := fmt.Sprintf(fill, 1) + fmt.Sprintf(fill, 2) + `until [ -e "$1.1" ] && [ -e "$1.2" ]; do sleep 0.01; done; exit 6`
+	p, got := startWithOutput(t, "", sh(script, full)...)
 	select {
 	case <-p.Done():
 	case <-time.After(20 * time.Second):
