@@ -387,7 +387,7 @@ func elsewhereKilledUnseen(t *testing.T, s *gatewaytest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for process.Signal(syscall.Signal(0)) == nil { // until the server has seen it, within 3 s
+	for process.Signal(syscall.Signal(0)) == nil { // polls the process table, until the server has seen it (3 s)
 		time.Sleep(10 * time.Millisecond)
 	}
 	p.open()

@@ -2,13 +2,12 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/processtest"
 )
 
 // TestGreeting: a person who starts the server in a terminal reads in two lines
@@ -29,7 +28,7 @@ func TestGreeting(t *testing.T) {
 		}
 		return stderr.String()
 	}
-	person, program := pseudoTerminal(t)
+	person, program := processtest.Terminal(t)
 	if _, err := person.Write([]byte{4}); err != nil { // Ctrl-D
 		t.Fatal(err)
 	}
@@ -50,27 +49,4 @@ func TestGreeting(t *testing.T) {
 	if said := start(null); said != "" {
 		t.Errorf("without a terminal: %s", said)
 	}
-}
-
-// pseudoTerminal opens a terminal: what a person has, and what a program has.
-func pseudoTerminal(t *testing.T) (person, program *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { person.Close() })
-	if err := unix.IoctlSetPointerInt(int(person.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	number, err := unix.IoctlGetInt(int(person.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err = os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { program.Close() })
-	return person, program
 }

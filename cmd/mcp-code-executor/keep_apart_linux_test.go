@@ -17,17 +17,7 @@ func TestKeepSlowClient(t *testing.T) {
 	t.Parallel()
 	const many = 300 // answers of 20 kB, more than all buffers between hold
 	k := newKeeper(t)
-	slow := prepare(t, k.settings...)
-	stdin, inErr := slow.cmd.StdinPipe()
-	stdout, outErr := slow.cmd.StdoutPipe()
-	if inErr != nil || outErr != nil {
-		t.Fatal(inErr, outErr)
-	}
-	if err := slow.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stdin.Close(); slow.cmd.Wait() })
-	fmt.Fprintln(stdin, `{"jsonrpc":"2.0","id":"hands","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"slow","version":"1"}}}`)
+	_, stdin, stdout := unread(t, k)
 	for i := range many {
 		fmt.Fprintf(stdin, `{"jsonrpc":"2.0","id":%d,"method":"tools/list","params":{}}`+"\n", i)
 	}
@@ -110,4 +100,21 @@ func TestKeepOwnRequests(t *testing.T) {
 	if r := one.await(answer, "the run").Result; !strings.HasPrefix(r.text(), "[ok | ") || !strings.HasSuffix(r.text(), ": 'not cancelled'") {
 		t.Errorf("%s", r.text())
 	}
+}
+
+// unread starts a front whose answers nobody reads so far, and sends its initialize.
+func unread(t *testing.T, k *keeper) (process *os.Process, stdin io.WriteCloser, stdout io.Reader) {
+	t.Helper()
+	slow := prepare(t, k.settings...)
+	in, inErr := slow.cmd.StdinPipe()
+	out, outErr := slow.cmd.StdoutPipe()
+	if inErr != nil || outErr != nil {
+		t.Fatal(inErr, outErr)
+	}
+	if err := slow.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close(); slow.cmd.Wait() })
+	fmt.Fprintln(in, `{"jsonrpc":"2.0","id":"hands","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"slow","version":"1"}}}`)
+	return slow.cmd.Process, in, out
 }

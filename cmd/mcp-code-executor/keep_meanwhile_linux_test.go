@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/processtest"
 )
 
 // gatedIndex is a package index that holds back what it serves from dir until the gate
@@ -95,7 +97,7 @@ func TestKeepStop(t *testing.T) {
 	key := k.servers()[0].Key
 	stop := func(answer string) (status int, said string) {
 		t.Helper()
-		person, program := pseudoTerminal(t)
+		person, program := processtest.Terminal(t)
 		if _, err := io.WriteString(person, answer); err != nil {
 			t.Fatal(err)
 		}
@@ -131,19 +133,9 @@ func TestKeepStop(t *testing.T) {
 func TestKeepProgress(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t, inVenv(t)...)
-	slow := prepare(t, k.settings...)
-	stdin, inErr := slow.cmd.StdinPipe()
-	stdout, outErr := slow.cmd.StdoutPipe()
-	if inErr != nil || outErr != nil {
-		t.Fatal(inErr, outErr)
-	}
-	if err := slow.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stdin.Close(); slow.cmd.Wait() })
+	process, stdin, stdout := unread(t, k)
 	const many = 60 // answers of 20 kB: the connection is busy with one from the first on
 	gate := filepath.Join(k.home, "gate")
-	fmt.Fprintln(stdin, `{"jsonrpc":"2.0","id":"hands","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"slow","version":"1"}}}`)
 	code, _ := json.Marshal(fmt.Sprintf("import os, time\nwhile not os.path.exists(%q): time.sleep(0.01)\nprint('x' * 20_000)\nprint('its end')", gate))
 	fmt.Fprintf(stdin, `{"jsonrpc":"2.0","id":"run","method":"tools/call","params":{"name":"execute_code","arguments":{"code":%s},"_meta":{"progressToken":"p"}}}`+"\n", code)
 	for i := range many {
@@ -156,7 +148,7 @@ func TestKeepProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.until("it has ended", func() bool { return !k.servers()[0].Busy() })
-	hung := time.AfterFunc(60*time.Second, func() { slow.cmd.Process.Kill() })
+	hung := time.AfterFunc(60*time.Second, func() { process.Kill() })
 	defer hung.Stop()
 	reports, answers, whole := 0, 0, false
 	lines := bufio.NewScanner(stdout)

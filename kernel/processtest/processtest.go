@@ -1,6 +1,6 @@
 // Package processtest is for tests alone: it finds processes by a variable of their
 // environment, which they inherit whatever session or parent they give themselves. It
-// reads /proc, so it is for Linux, and knows no package of ours.
+// reads /proc, so it is for Linux, and knows no package of ours. It opens terminals, too.
 package processtest
 
 import (

@@ -8,7 +8,7 @@ knows, with a status.
 import os
 import sys
 
-from . import forked
+from . import forked, unprintable
 from .report import step
 
 # In an execute_reply.
@@ -57,11 +57,8 @@ class Endings:
     def failed(self, error, status=None):
         """The run's code raised, and the error is shown."""
         self.raised, self.status = True, status
-        try:
-            text = str(error)
-        except Exception:
-            text = "<exception str() failed>"
-        self.error = (type(error).__name__, text)
+        text = unprintable.text(error)
+        self.error = (type(error).__name__, unprintable.FAILED if text is None else text)
 
     def reply(self, reply):
         """The execute_reply with what is known here."""

@@ -10,12 +10,16 @@ def at_end(pid, status):
     """pid: of the kernel."""
     if os.getpid() == pid:
         return
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()  # sends through the kernel
-        except Exception:
-            pass  # closed, or none at all
+    flush(sys.stdout)  # it sends through the kernel
+    flush(sys.stderr)
     os._exit(status)
+
+
+def flush(stream):
+    try:
+        stream.flush()
+    except Exception:
+        pass  # closed, or none at all
 
 
 def at_error(pid, error):

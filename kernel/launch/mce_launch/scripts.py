@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 
-from . import fresh
+from . import forked, fresh
+from .forked import flush
 from .report import step
 from .running import Before
 
@@ -119,13 +120,6 @@ def quitter(name):
     return Quitter(name, "Ctrl-D (i.e. EOF)")
 
 
-def flush(stream):
-    try:
-        stream.flush()
-    except Exception:
-        pass  # closed, or none at all
-
-
 class Scripts:
     """Runs files; its method run is what the server calls in a cell."""
 
@@ -143,10 +137,7 @@ class Scripts:
             if end:
                 end.finish()
                 self.endings.status = self.endings.status or 0
-            if os.getpid() != pid:  # a child that has come to the file's end
-                flush(sys.stdout)
-                flush(sys.stderr)
-                os._exit(self.endings.status or 0)
+            forked.at_end(pid, self.endings.status or 0)
         if before:
             self.endings.running = step("running", before.left)
 
