@@ -38,8 +38,12 @@ make -s build
 # race runs tests with the race detector. Most tests wait for kernels more than they
 # compute: more of them at a time than there are cores, but few enough that each
 # keeps its bounds.
-status=0
-race() { "$go" test -race -count=1 -timeout 30m -p 2 -parallel 4 "$@" || status=$?; }
+race() { gotest -race -timeout 30m -p 2 -parallel 4 "$@"; }
+
+# gotest prints what go test does, and keeps it for the end.
+kept=$(mktemp -d)
+trap 'rm -rf "$kept"' EXIT
+gotest() { { "$go" test -count=1 "$@" || : >"$kept/failed"; } | tee -a "$kept/log"; }
 
 # These compute, or wait for the disk, and hardly run anything at the same time. With
 # the race detector they take three to eight times as long: make test runs them
@@ -59,9 +63,9 @@ case ${1:-} in
 '')
     testdata/check.sh
     trap 'trap - INT; kill 0' INT # else what runs beside goes on
-    "$go" test -count=1 -p 1 $plain &
+    gotest -p 1 $plain &
     race $("$go" list ./... | grep -vxF "$("$go" list $plain)")
-    wait $! || status=$?
+    wait
     ;;
 matrices)
     race -run '^TestMatrix' ./...
@@ -71,8 +75,12 @@ matrices)
     race ./kernel ./kernel/launch ./kernel/zmq
     race -run '^TestKernels' ./cmd/mcp-code-executor
     ;;
-kills) "$go" test -v -count=1 -timeout 24h -run '^TestMatrixKills$' ./cmd/mcp-code-executor || status=$? ;;
+kills) gotest -v -timeout 24h -run '^TestMatrixKills$' ./cmd/mcp-code-executor ;;
 *) race "$@" ;;
 esac
 left_out
-exit $status
+[ ! -e "$kept/failed" ] || {
+    echo "what failed, see above:"
+    grep -E '^ *--- FAIL|^panic:|^fatal error:|^FAIL.*\[' "$kept/log" || :
+    exit 1
+}

@@ -4,6 +4,7 @@ package gatewaytest
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -32,6 +33,7 @@ type Server struct {
 	args []string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
+	log  *os.File
 	// gateway is the Python of a Kernel Gateway, "" for a Jupyter server.
 	gateway string
 }
@@ -69,9 +71,28 @@ func start(s *Server) *Server {
 	t := s.t
 	t.Helper()
 	s.Addr, s.dir = freeAddress(t), t.TempDir()
+	var err error
+	if s.log, err = os.Create(filepath.Join(s.dir, "log")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.showLog)
 	s.Again()
 	t.Cleanup(s.Stop)
 	return s
+}
+
+// showLog prints the end of what the server said to a test that failed. A server of many
+// tests says so much that nobody would find what failed in it.
+func (s *Server) showLog() {
+	defer s.log.Close()
+	if !s.t.Failed() {
+		return
+	}
+	const most = 8 << 10
+	size, _ := s.log.Seek(0, io.SeekEnd)
+	end := make([]byte, min(size, most))
+	s.log.ReadAt(end, size-int64(len(end)))
+	s.t.Logf("the server's last words:\n%s", end)
 }
 
 // freeAddress returns one that nobody listens on. Its port lies below those that the
@@ -108,8 +129,7 @@ func (s *Server) Again() {
 	s.cmd = exec.Command(python, append(args, s.args...)...)
 	s.cmd.Env = append(os.Environ(), "JUPYTER_RUNTIME_DIR="+filepath.Join(s.dir, "runtime"), "JUPYTER_CONFIG_DIR="+s.dir,
 		"JUPYTER_DATA_DIR="+filepath.Join(s.dir, "data"), "IPYTHONDIR="+filepath.Join(s.dir, "ipython"))
-	s.cmd.Stderr = s.t.Output()
-	s.cmd.WaitDelay = time.Second // its kernels hold it too
+	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
