@@ -104,7 +104,7 @@ func TestKernelsDeathIdle(t *testing.T) {
 		}{
 			{"SIGKILL", "", syscall.SIGKILL, []string{"killed (by itself, a person, a resource limit or for lack of memory)"}},
 			{"SIGSEGV", "", syscall.SIGSEGV, []string{"native code crashed"}},
-			{"os._exit(23)", "import threading, os; threading.Timer(0.2, os._exit, [23]).start()", 0, []string{"23"}},
+			{"os._exit(23)", exitsWhenAsked, 0, []string{"23"}},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				for range repeats(t, 1) {
@@ -112,6 +112,8 @@ func TestKernelsDeathIdle(t *testing.T) {
 					pid := kernelPID(t, p, "default")
 					if test.signal != 0 {
 						syscall.Kill(pid, test.signal)
+					} else {
+						askToExit(t, p)
 					}
 					for deadline := time.Now().Add(5 * time.Second); syscall.Kill(pid, 0) == nil; {
 						if time.Now().After(deadline) {

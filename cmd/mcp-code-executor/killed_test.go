@@ -109,13 +109,14 @@ func TestLostNames(t *testing.T) {
 	for i, end := range []struct{ name, code, status string }{
 		{"in a run", "import os; os._exit(1)", "[died | "},
 		{"by exit()", "exit()", "[exited | "},
-		{"between runs", "import os, threading; threading.Timer(0.2, os._exit, [1]).start()", ""},
+		{"between runs", exitsWhenAsked, ""},
 	} {
 		first := p.run("class Model: pass\ndf, model = [1], Model()").field("id")
 		awaitRecorded(t, p.home, "model Model", i+1)
 		r := p.call("execute_code", args{"code": end.code})
 		last := r.field("id")
 		if end.status == "" {
+			askToExit(t, p)
 			until(t, "the kernel's end", func() bool { return strings.Contains(p.call("list_sessions", nil).text(), "no kernel") })
 			r = p.call("execute_code", args{"code": "df"})
 			end.status = "[not run | "
@@ -129,6 +130,21 @@ func TestLostNames(t *testing.T) {
 		}
 		p.call("stop_session", args{"restart": true}) // the ids of the next kernel begin with its first run
 	}
+}
+
+// exitsWhenAsked is code whose kernel ends by os._exit(23) after askToExit.
+const exitsWhenAsked = "import os, threading\nos.mkfifo('ask')\nthreading.Thread(target=lambda: (open('ask'), os._exit(23))).start()"
+
+// askToExit waits until the thread of exitsWhenAsked reads.
+func askToExit(t *testing.T, p *program) {
+	t.Helper()
+	name := filepath.Join(p.storage, "ask")
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	os.Remove(name)
 }
 
 // awaitRecorded waits until n of the records below a home have a text.
