@@ -1,5 +1,5 @@
 #!/bin/sh
-# What can be judged without running: format, vet (three systems), staticcheck,
+# What can be judged without running: format, files' sizes, vet (three systems), staticcheck,
 # code that the program never reaches, copies.
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,6 +10,13 @@ if [ -n "$unformatted" ]; then
     echo "not formatted (run gofmt -w):" >&2
     echo "$unformatted" >&2
     exit 1
+fi
+if git rev-parse --git-dir >/dev/null 2>&1; then # else an archive of the sources
+    large=$(git ls-files -z | xargs -0 ls -ld -- 2>/dev/null | awk '$5 > 200000')
+    if [ -n "$large" ]; then
+        echo "over 200 kB, is it a source? $large" >&2
+        exit 1
+    fi
 fi
 for os in linux darwin windows; do
     echo "go vet for $os" >&2
