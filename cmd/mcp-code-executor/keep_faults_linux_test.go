@@ -101,6 +101,10 @@ func TestKeepFaults(t *testing.T) {
 				k.t.Errorf("stop: status %d: %s", status, out)
 			}
 		}, "does not answer; it may be stopped (kill -CONT ", true},
+		{"the server was stopped before it said where it is", func(k *keeper, server int) {
+			syscall.Kill(server, syscall.SIGSTOP)
+			os.Remove(k.file("json"))
+		}, "does not answer; it may be stopped (kill -CONT ", true},
 		{"the server was killed, and its number is another process's", func(k *keeper, server int) {
 			syscall.Kill(server, syscall.SIGKILL)
 			k.until("its end", func() bool { return len(k.backgrounds()) == 0 })

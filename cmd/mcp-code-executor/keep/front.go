@@ -73,8 +73,8 @@ func connect(o Options) (*line, error) {
 		if started {
 			h.Others = p.others(key)
 			begun = time.Now()
-		} else if given(begun, a.PID, answerPatience) {
-			return nil, &NoAnswerError{a.PID, p.file(key, "log")}
+		} else if given(begun, p.holder(key, a), answerPatience) {
+			return nil, &NoAnswerError{p.holder(key, a), p.file(key, "log")}
 		} else {
 			time.Sleep(20 * time.Millisecond)
 		}

@@ -54,8 +54,8 @@ func (p *place) reach(key string, h hello, patience time.Duration) (*line, Addre
 		switch {
 		case !p.alive(key):
 			return nil, a, errGone
-		case given(begun, a.PID, patience):
-			return nil, a, &NoAnswerError{a.PID, p.file(key, "log")}
+		case given(begun, p.holder(key, a), patience):
+			return nil, a, &NoAnswerError{p.holder(key, a), p.file(key, "log")}
 		}
 	}
 }

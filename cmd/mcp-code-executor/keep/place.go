@@ -3,6 +3,7 @@
 package keep
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -68,7 +69,7 @@ func (p *place) lock(patience time.Duration) (unlock func(), err error) {
 	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
 		err := flock.Try(file.Fd(), true)
 		if err == nil {
-			_, _ = file.WriteAt(fmt.Appendf(nil, "%-12d\n", os.Getpid()), 0) // the disk may be full
+			sign(file)
 			return func() { file.Close() }, nil
 		}
 		holder := holderOf(file)
@@ -81,6 +82,11 @@ func (p *place) lock(patience time.Duration) (unlock func(), err error) {
 		}
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
+}
+
+// sign writes this process into the file of a lock that it holds.
+func sign(file *os.File) {
+	_, _ = file.WriteAt(fmt.Appendf(nil, "%-12d\n", os.Getpid()), 0) // the disk may be full
 }
 
 // holderOf is the process that has written itself into a lock's file, 0 for none.
@@ -107,6 +113,7 @@ func (p *place) claim(key string) (*os.File, error) {
 		file.Close()
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
+	sign(file)
 	return file, nil
 }
 
@@ -119,6 +126,17 @@ func (p *place) alive(key string) bool {
 	}
 	defer file.Close()
 	return flock.Held(flock.Try(file.Fd(), false))
+}
+
+// holder is the process of the living server of that key, by its lock: it may have no
+// address yet. One of an older version has not signed it.
+func (p *place) holder(key string, a Address) int {
+	file, err := os.OpenFile(p.file(key, "alive"), os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return a.PID
+	}
+	defer file.Close()
+	return cmp.Or(holderOf(file), a.PID)
 }
 
 // maxAddress bounds what is read of an address.
