@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/mcp/rpc"
 	"github.com/mcp-code-executor/mcp-code-executor/session"
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 )
 
@@ -27,12 +28,17 @@ type notices struct {
 
 // noticesOf tells sentences once. heard is called when the client has them; it may be nil.
 func noticesOf(sentences []string, heard func()) *notices {
+	return noticesFound(func() []string { return sentences }, heard)
+}
+
+// noticesFound is noticesOf for sentences that are found when they are to be told.
+func noticesFound(find func() []string, heard func()) *notices {
 	var told atomic.Bool
 	return &notices{untold: func() ([]string, func()) {
 		if told.Load() {
 			return nil, nil
 		}
-		return sentences, func() {
+		return find(), func() {
 			if !told.Swap(true) && heard != nil {
 				heard()
 			}
@@ -117,10 +123,28 @@ func killedWords(ago time.Duration, lost []history.Lost) []string {
 		if l.Running != "" {
 			was = fmt.Sprintf(" was running %s (unknown: the server died during this run);", l.Running)
 		}
-		if names := variableNames(l.Variables.Names, l.Variables.Count, maxLostNames/2); names != "" {
+		names := variableNames(l.Variables.Names, l.Variables.Count, maxLostNames/2)
+		switch {
+		case l.Kept && names != "":
+			was += " its kernel still runs, with " + names + ";"
+		case l.Kept:
+			was += " its kernel still runs;"
+		case names != "":
 			was += " lost: " + names + ";"
 		}
 		words = append(words, fmt.Sprintf("session %s of the dead server:%s %s", l.Session, was, readWords(l.First, l.Last)))
+	}
+	return words
+}
+
+// leftWords names kernels that servers have left on Jupyter servers.
+func leftWords(left []elsewhere.Left) (words []string) {
+	for i, k := range left {
+		if i == maxLost {
+			return append(words, fmt.Sprintf("%d more kernels were left on Jupyter servers", len(left)-i))
+		}
+		words = append(words, fmt.Sprintf("kernel %s, which an earlier server started on %s for session %s, still runs there: configure_environment type=jupyter server=%s kernel_id=%s "+
+			"goes back to it, with what is in it. Nothing ends it by itself: if nobody needs it, the person ends it on that Jupyter server", k.ID, k.Address, k.Session, k.Server, k.ID))
 	}
 	return words
 }

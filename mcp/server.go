@@ -60,7 +60,7 @@ func New(c Config) *Server {
 	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: render.NewGate()}
 	first := []*notices{noticesOf(c.Notices, nil)}
 	if c.Sessions != nil {
-		first = append(first, newKilledNotices(c.Sessions))
+		first = append(first, newKilledNotices(c.Sessions), noticesFound(func() []string { return leftWords(c.Sessions.LeftElsewhere()) }, nil))
 	}
 	for _, tool := range t.table() {
 		s.mcp.AddTool(tool.definition(), tool.handler(first))

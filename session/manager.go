@@ -92,6 +92,8 @@ type Manager struct {
 	books  *livenotebook.Books
 
 	sweepShared sync.Once
+	lookLeft    sync.Once
+	left        []elsewhere.Left // since lookLeft
 
 	mu            sync.Mutex // protects the fields below
 	sessions      map[string]*Session

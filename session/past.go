@@ -14,6 +14,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 	"github.com/mcp-code-executor/mcp-code-executor/session/notebook"
 )
@@ -150,8 +151,17 @@ func (m *Manager) Lost(prefixes []string) (lost []history.Lost) {
 	}
 	for _, prefix := range prefixes {
 		if dirs, err := m.recordsOf(notebook.Range{Prefix: prefix}); err == nil {
-			lost = append(lost, history.LostOf(dirs)...)
+			lost = append(lost, m.keptElsewhere(prefix, history.LostOf(dirs))...)
 		}
+	}
+	return lost
+}
+
+// keptElsewhere notes which sessions of a server's have their kernels still, on a Jupyter
+// server.
+func (m *Manager) keptElsewhere(prefix string, lost []history.Lost) []history.Lost {
+	for i := range lost {
+		lost[i].Kept = slices.ContainsFunc(m.LeftElsewhere(), func(k elsewhere.Left) bool { return k.Prefix == prefix && k.Session == lost[i].Session })
 	}
 	return lost
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -203,16 +204,15 @@ func (s *Session) connect(e *Execution, config pyenv.Config) (*kernel.Kernel, er
 	if err != nil {
 		return nil, err
 	}
-	work := m.elsewherePlace()
-	kept := m.follow(e.request.By, k, work.WorkDir)
+	place := m.elsewherePlace()
+	kept := m.follow(e.request.By, k, place.WorkDir)
 	env.Info.Version, env.Language = k.Info().LanguageVersion, k.Info().Language
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.adoptLocked(e, k, env, next); err != nil {
 		return nil, err
 	}
-	work.Record, work.Session, work.Generation = k.Info().RecordDir, s.name, next
-	m.noteKernel(work)
+	m.noteKernel(history.Kernel{Record: k.Info().RecordDir, Session: s.name, Generation: next, Storage: place.Storage, WorkDir: place.WorkDir, Owner: place.Owner})
 	if s.toldThere != env.Name {
 		s.toldThere = env.Name
 		e.notices = append(e.notices, elsewhereNotice(k.Info()))
@@ -242,7 +242,7 @@ func (s *Session) reach(e *Execution, config pyenv.Config, spec kernel.Spec) (*k
 	s.activity(e, "starting a kernel on "+server.String())
 	spec.Environment = elsewhereName(config, server)
 	k, err := kernel.Connect(e.ctx, c.Host, spec, kernel.Elsewhere{Server: server, Kernelspec: config.Kernelspec, ID: config.KernelID,
-		Env: s.manager.provisioner(e.request.By).KernelVariables()})
+		Env: s.manager.provisioner(e.request.By).KernelVariables(), Begun: func(id string) func() { return s.begunElsewhere(server, id) }})
 	if err == nil {
 		env.Name = k.Info().Kernelspec + " on " + server.String()
 	}
@@ -250,12 +250,44 @@ func (s *Session) reach(e *Execution, config pyenv.Config, spec kernel.Spec) (*k
 }
 
 // elsewherePlace is where the runs of a kernel elsewhere belong on this machine.
-func (m *Manager) elsewherePlace() history.Kernel {
+func (m *Manager) elsewherePlace() elsewhere.Place {
 	place, err := m.place()
 	if err != nil {
-		return history.Kernel{Owner: m.config.Owner}
+		return elsewhere.Place{Owner: m.config.Owner}
 	}
-	return history.Kernel{Owner: m.config.Owner, Storage: place.code, WorkDir: place.work.Path}
+	return elsewhere.Place{Owner: m.config.Owner, Storage: place.code, WorkDir: place.work.Path}
+}
+
+// begunElsewhere notes a kernel that was started for the session, for the server after
+// one that is killed. What it returns takes the note back.
+func (s *Session) begunElsewhere(server *gateway.Server, id string) (ended func()) {
+	m := s.manager
+	ended, err := m.ledger().Begin(elsewhere.Left{ID: id, Address: server.String(), Session: s.name, Prefix: m.starts.Prefix(),
+		Started: time.Now(), Place: m.elsewherePlace()})
+	if err != nil {
+		m.config.Log.Warn("a later server will not find this kernel, should this one be killed", "kernel", id, "err", err)
+		return func() {}
+	}
+	return ended
+}
+
+func (m *Manager) ledger() elsewhere.Ledger {
+	return elsewhere.Ledger(filepath.Join(m.config.StateDir, "elsewhere"))
+}
+
+// lookElsewhereTime bounds the questions to Jupyter servers before a first answer.
+const lookElsewhereTime = 3 * time.Second
+
+// LeftElsewhere are the kernels that servers of this code storage and working directory
+// have left on Jupyter servers, and that still run there, the last one first. The servers
+// are asked once.
+func (m *Manager) LeftElsewhere() []elsewhere.Left {
+	m.lookLeft.Do(func() {
+		ctx, cancel := context.WithTimeout(m.ctx, lookElsewhereTime)
+		defer cancel()
+		m.left = m.config.Servers.StillThere(ctx, m.ledger(), m.elsewherePlace)
+	})
+	return m.left
 }
 
 // elsewhereName is what the record calls such an environment.

@@ -117,7 +117,7 @@ func TestJupyterServer(t *testing.T) {
 	call("execute_code", args{"code": "x"}, "generation=2", "NameError")
 	call("configure_environment", args{"type": "jupyter", "server": "nowhere"}, "the settings name jupyter, other")
 	call("configure_environment", args{"type": "jupyter", "server": "other"}, "the token is missing, wrong")
-	call("configure_environment", args{"type": "jupyter", "kernel_name": "cobol"}, "it has python3")
+	call("configure_environment", args{"type": "jupyter", "kernel_name": "cobol"}, "it has ", "python3")
 	call("configure_environment", args{"type": "jupyter", "kernel_id": "none"}, "it has no such kernel; it runs ")
 
 	doctor := exec.Command(p.cmd.Path, "doctor")
@@ -131,7 +131,50 @@ func TestJupyterServer(t *testing.T) {
 	p.stdin.Close()
 	p.wait(30 * time.Second)
 	s.Until(0)
+	leftElsewhere(t, s, &said)
 	if strings.Contains(said.String()+logged.String(), gatewaytest.Token) {
 		t.Error("something that was said has the token")
+	}
+}
+
+// leftElsewhere: the kernel of a server that was killed is named by the first answer of the
+// next ones, of the same code storage, for as long as it runs. Nothing is joined or ended by
+// itself.
+func leftElsewhere(t *testing.T, s *gatewaytest.Server, said *strings.Builder) {
+	t.Helper()
+	settings := []string{"JUPYTER_SERVERS=lab=" + s.URL() + "?token=" + gatewaytest.Token, "ENV_TYPE=jupyter"}
+	first := launch(t, settings...)
+	has(t, first.run("x = 41"), "[ok")
+	id := s.Until(1)[0].ID
+	awaitRecorded(t, first.home, "x int", 1)
+	same := append(settings, "HOME="+first.home, "CODE_STORAGE_DIR="+first.storage)
+	tells := func(moment string, p *program, want ...string) {
+		t.Helper()
+		r := p.call("list_sessions", nil)
+		said.WriteString(r.text())
+		if has(t, r, want...); strings.Contains(r.text(), id) != (want != nil) {
+			t.Errorf("%s: %s", moment, r.text())
+		}
+	}
+	tells("its server lives", launch(t, same...))
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-first.ended
+	second := launch(t, same...)
+	tells("killed", second, "kernel "+id+", which an earlier server started on "+s.URL()+" for session default, still runs there",
+		"configure_environment type=jupyter server=lab kernel_id="+id, "its kernel still runs, with x (int); get_execution id=")
+	tells("told", second)
+	tells("another code storage", launch(t, append(settings, "HOME="+first.home)...))
+	has(t, second.call("configure_environment", args{"type": "jupyter", "server": "lab", "kernel_id": id}), `"status":"success"`)
+	has(t, second.run("x + 1"), "]: 42")
+	second.stdin.Close()
+	second.wait(30 * time.Second)
+	tells("left alone", launch(t, append(same, "HISTORY=off")...), "kernel "+id+", which")
+	s.Delete(id)
+	s.Until(0)
+	tells("ended there", launch(t, same...))
+	if left, err := os.ReadDir(filepath.Join(first.home, ".local", "state", "mcp-code-executor", "elsewhere")); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
 	}
 }

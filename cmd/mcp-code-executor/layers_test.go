@@ -74,7 +74,7 @@ var layers = []layer{
 	{"session/history", []string{"kernel/flock", "kernel/jupyter", "kernel/record", "session/codefile", "session/notebook"}, "what ran in servers of the past is found and written without knowing any that lives"},
 	{"session/livenotebook", []string{"kernel/record", "session/codefile", "session/notebook"}, "it follows records and writes files, whatever runs in the kernels"},
 	{"session/spare", []string{"kernel", "kernel/flock"}, "a kernel is started ahead without knowing for whom, or what an environment is"},
-	{"session/elsewhere", []string{"kernel/gateway"}, "which servers there are is known without a session, and no model gives an address"},
+	{"session/elsewhere", []string{"kernel/flock", "kernel/gateway"}, "which servers there are is known without a session, and no model gives an address"},
 	{"session/sandbox", []string{"kernel/confine"}, "what code may do is decided without knowing kernels, environments or settings"},
 	{"session", []string{"kernel", "kernel/confine", "kernel/flock", "kernel/gateway", "kernel/share", "session/elsewhere", "session/pyenv/kinds", "session/spare", "kernel/guard", "kernel/jupyter", "kernel/limits", "kernel/record", "session/cells", "session/codefile", "session/figures", "session/files", "session/history", "session/livenotebook", "session/notebook",
 		"session/pyenv", "session/pyenv/install", "session/pyenv/kernelspec", "session/pyenv/packaging", "session/pyenv/provision", "session/sandbox", "session/variables"},

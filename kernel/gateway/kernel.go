@@ -42,6 +42,9 @@ type Want struct {
 	ID string
 	// Env are variables for a gateway, KERNEL_*.
 	Env map[string]string
+	// Begun is called when a kernel was started there, before anything else is done with it.
+	// What it returns is called when it has been ended. Nil is nobody's affair.
+	Begun func(id string) (ended func())
 	// Lost is called when the connection is lost, with the time of the last message. What
 	// it returns is called, in a goroutine of its own, when the connection is there again.
 	Lost func(since time.Time) (back func())
@@ -56,7 +59,8 @@ type Want struct {
 type Kernel struct {
 	server   *Server
 	id, name string
-	ours     bool // we started it
+	ours     bool   // we started it
+	ended    func() // tells that we have ended it
 	session  string
 	want     Want
 	channels map[jupyter.Channel]*channel
@@ -76,7 +80,7 @@ type Kernel struct {
 // Open starts a kernel, or finds the one that is wanted, and connects to it. ctx
 // bounds that only. The caller must Close the Kernel.
 func (s *Server) Open(ctx context.Context, want Want) (*Kernel, error) {
-	k := &Kernel{server: s, want: want, session: newSession(), channels: map[jupyter.Channel]*channel{}, done: make(chan struct{}), up: make(chan struct{})}
+	k := &Kernel{server: s, want: want, ended: func() {}, session: newSession(), channels: map[jupyter.Channel]*channel{}, done: make(chan struct{}), up: make(chan struct{})}
 	for _, name := range []jupyter.Channel{jupyter.IOPub, jupyter.Shell, jupyter.Control, jupyter.Stdin} {
 		k.channels[name] = newChannel(k, name)
 	}
@@ -99,7 +103,11 @@ func (k *Kernel) find(ctx context.Context) (Running, error) {
 		return k.server.find(ctx, k.want.ID)
 	}
 	k.ours = true
-	return k.server.start(ctx, k.want.Kernelspec, k.want.Env)
+	started, err := k.server.start(ctx, k.want.Kernelspec, k.want.Env)
+	if err == nil && k.want.Begun != nil {
+		k.ended = k.want.Begun(started.ID)
+	}
+	return started, err
 }
 
 func newSession() string {
@@ -176,6 +184,7 @@ func (k *Kernel) kill(within time.Duration) error {
 		err := k.server.delete(ctx, k.id)
 		if err == nil || NotFound(err) {
 			k.end("it was ended by this server")
+			k.ended()
 			return nil
 		}
 		select { // a server that is starting it again answers with an error

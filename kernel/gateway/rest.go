@@ -60,6 +60,14 @@ func (s *Server) get(ctx context.Context, id string) (k Running, err error) {
 	return k, err
 }
 
+// Has reports whether the server has a kernel of that id.
+func (s *Server) Has(ctx context.Context, id string) (bool, error) {
+	if _, err := s.get(ctx, id); !NotFound(err) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
 // find is get for a kernel that a person or a model names: where there is none, the
 // error says what runs there.
 func (s *Server) find(ctx context.Context, id string) (Running, error) {

@@ -17,6 +17,8 @@ type Lost struct {
 	Running string
 	// Variables are those of its last kernel.
 	Variables record.Variables
+	// Kept says that the kernel runs still, on a Jupyter server, with its variables.
+	Kept bool
 }
 
 // maxLooked bounds how much is read of one record to tell what was lost, in bytes: of a
