@@ -37,6 +37,7 @@ type Server struct {
 // requestTime bounds a REST request; starting a kernel may wait for a machine.
 const (
 	requestTime = 10 * time.Second
+	connectTime = 8 * time.Second // a host that is not there says nothing
 	startTime   = 90 * time.Second
 	// maxAnswer bounds an answer, in bytes: a list of all kernels of a busy gateway.
 	maxAnswer = 8 << 20
@@ -62,7 +63,11 @@ func New(o Options) (*Server, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	dial := transport.DialContext
+	transport.TLSHandshakeTimeout = connectTime
+	transport.OnProxyConnectResponse = connectedByProxy
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, connectTime)
+		defer cancel()
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
@@ -108,6 +113,14 @@ func (s *Server) redirected(next *http.Request, via []*http.Request) error {
 }
 
 var errLogin = errors.New("it wants a login: the token is missing or wrong")
+
+// connectedByProxy words what a proxy says that does not connect.
+func connectedByProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return fmt.Errorf("the proxy %s does not connect to it (%s). HTTPS_PROXY names the proxy, and NO_PROXY the hosts that are reached without it", proxy.Host, answer.Status)
+}
 
 // Error is a request that a server did not answer as it should. Reason is a
 // sentence without the address.
@@ -217,13 +230,16 @@ func reason(err error) string {
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var dns *net.DNSError
+	var way *net.OpError
 	switch {
+	case errors.As(err, &way) && way.Op == "proxyconnect":
+		return "the proxy that is set (HTTPS_PROXY, HTTP_PROXY) cannot be used: " + reason(way.Err)
 	case errors.Is(err, errLogin):
 		return errLogin.Error()
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "its certificate has expired or is not valid yet"
 	case errors.As(err, &unknown):
-		return "its certificate is signed by nobody this machine trusts: name its CA's file"
+		return "its certificate is signed by nobody this machine trusts: name its CA's file in JUPYTER_CA"
 	case errors.As(err, &name):
 		return "its certificate is for another name"
 	case errors.As(err, &dns):
@@ -231,7 +247,7 @@ func reason(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused: nothing listens there. Start the Jupyter server, or correct the address in the settings"
+		return "connection refused: nothing listens there. Start it, or correct the address in the settings"
 	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {

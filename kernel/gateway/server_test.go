@@ -116,7 +116,7 @@ func TestCertificates(t *testing.T) {
 		want    string
 	}{
 		{"trusted", time.Hour, true, ""},
-		{"unknown", time.Hour, false, "name its CA's file"},
+		{"unknown", time.Hour, false, "name its CA's file in JUPYTER_CA"},
 		{"expired", -time.Hour, true, "expired"},
 	} {
 		own, ca := certificate(t, tt.valid)

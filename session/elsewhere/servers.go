@@ -29,6 +29,7 @@ type named struct {
 type Address struct {
 	Name, URL, Token string
 	CA               []byte // PEM
+	Err              error  // why there is no CA, for https
 }
 
 // New keeps what can be used of the addresses; what is wrong with one is told when it
@@ -37,6 +38,9 @@ func New(addresses []Address) *Servers {
 	s := &Servers{}
 	for _, a := range addresses {
 		server, err := gateway.New(gateway.Options{URL: a.URL, Token: a.Token, CA: a.CA})
+		if a.Err != nil && strings.HasPrefix(a.URL, "https:") {
+			err = a.Err
+		}
 		s.all = append(s.all, named{a.Name, server, err})
 	}
 	return s
@@ -58,7 +62,7 @@ func (s *Servers) Find(name string) (*gateway.Server, error) {
 		return nil, &UnknownError{Name: name, Known: s.Names()}
 	}
 	if err := s.all[i].err; err != nil {
-		return nil, fmt.Errorf("the address of Jupyter server %q cannot be used: %w", name, err)
+		return nil, fmt.Errorf("Jupyter server %q cannot be used: %w", name, err)
 	}
 	return s.all[i].server, nil
 }

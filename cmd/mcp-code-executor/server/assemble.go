@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -140,7 +141,7 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 		Spares:      p.Spares,
 		Provisioner: p.Provisioner,
 		Environment: p.settings.Environment,
-		Servers:     jupyterServers(p.settings, p.Log).WithFiles(p.settings.Jupyter.Files, p.Provisioner.JupyterRuntimeDir()),
+		Servers:     jupyterServers(p.settings).WithFiles(p.settings.Jupyter.Files, p.Provisioner.JupyterRuntimeDir()),
 		Storage:     codefile.Opener(p.places.Storage),
 		StorageSet:  p.settings.Storage != "",
 		WorkDir:     func() session.WorkDir { return p.places.WorkDir },
@@ -160,20 +161,20 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 }
 
 // jupyterServers are those of the settings.
-func jupyterServers(s settings.Settings, log *slog.Logger) *elsewhere.Servers {
+func jupyterServers(s settings.Settings) *elsewhere.Servers {
 	var ca []byte
+	var err error
 	if s.Jupyter.CA != "" {
-		var err error
 		if ca, err = os.ReadFile(absolute(s.Jupyter.CA)); err != nil {
-			log.Error("reading JUPYTER_CA", "err", err) // connections will say that nobody is trusted
+			err = fmt.Errorf("reading JUPYTER_CA: %w", err)
 		}
 	}
 	var all []elsewhere.Address
 	if s.Jupyter.URL != "" {
-		all = append(all, elsewhere.Address{Name: elsewhere.Default, URL: s.Jupyter.URL, Token: s.Jupyter.Token, CA: ca})
+		all = append(all, elsewhere.Address{Name: elsewhere.Default, URL: s.Jupyter.URL, Token: s.Jupyter.Token, CA: ca, Err: err})
 	}
 	for _, more := range s.Jupyter.More {
-		all = append(all, elsewhere.Address{Name: more.Name, URL: more.URL, CA: ca})
+		all = append(all, elsewhere.Address{Name: more.Name, URL: more.URL, CA: ca, Err: err})
 	}
 	return elsewhere.New(all)
 }
