@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -99,8 +100,8 @@ func EscapeLine(line string) string {
 }
 
 // noteType is the type of a display by which the launcher remarks on what the code
-// did (mce_launch/notes.py). Its value is one of a few keys, so that code cannot put
-// words into our mouth.
+// did (mce_launch/notes.py). Its value is one of a few keys, one of them with numbers, so
+// that code cannot put words into our mouth.
 const noteType = "text/vnd.mce.note"
 
 // noteLine words a remark, "" when there is none.
@@ -123,5 +124,18 @@ func noteLine(v jupyter.Value) string {
 	case "no-window":
 		return "[note: no window can be opened here: %matplotlib inline shows figures as pictures]"
 	}
-	return ""
+	return failedCommands(string(key))
+}
+
+// failedCommands words "failed-commands COUNT STATUS": the shell commands of a run that
+// ended with a status other than 0, and that of the last.
+func failedCommands(key string) string {
+	var count, status int
+	if n, _ := fmt.Sscanf(key, "failed-commands %d %d", &count, &status); n != 2 || count < 1 {
+		return ""
+	}
+	if count == 1 {
+		return fmt.Sprintf("[note: the shell command ended with status %d]", status)
+	}
+	return fmt.Sprintf("[note: %d shell commands ended with a status other than 0, the last of them with %d]", count, status)
 }

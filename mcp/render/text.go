@@ -105,7 +105,7 @@ func ByteSize(n int64) string {
 // them names that file, which nobody can open.
 var (
 	cellFrame = regexp.MustCompile(`File "[^"\n]*[/\\]ipykernel_\d+[/\\](\d+)\.py", line `)
-	cellPath  = regexp.MustCompile(`(?:[A-Za-z]:)?[/\\][^\s"'<>]*[/\\]ipykernel_\d+[/\\](\d+)\.py`)
+	cellPath  = regexp.MustCompile(`(?:\b[A-Za-z]:)?[/\\][^\s"'<>:]*[/\\]ipykernel_\d+[/\\](\d+)\.py`)
 )
 
 // cellNames names cells as IPython's tracebacks do, those that count knows. In what is
