@@ -58,8 +58,18 @@ var scriptCases = map[string]facts{
 		"handled": false,
 		"own":     true,
 	},
+	"raised": {
+		"finally": list{2.0}, "with": list{7.0}, "cause": list{2.0, 6.0, 5.0}, "context": list{2.0, 5.0}, "kept": list{6.0, 2.0},
+		"again": list{5.0, 2.0}, "twice": list{5.0, 2.0, 2.0, 3.0}, "awaited": list{8.0, 5.0}, "long_file": list{2.0, 2.0}, "log": list{},
+	},
+	"commands": {
+		"fails": "failed-commands 1 3", "kept": nil, "works": nil, "local": "failed-commands 1 4", "three": "failed-commands 2 1",
+		"killed": "failed-commands 1 137", "and_raises": "failed-commands 1 5", "assigned": nil, "none": nil,
+		"status": "5", "log": list{},
+	},
 	"script_names": {
 		"sees":          "['a b', '-n', '3'] True __main__ The docstring. None before\n",
+		"prompts":       "False\nTrue",
 		"stays":         "True",
 		"restored":      "(True, True, False, '__main__', True)",
 		"no_doc":        "None\n",

@@ -1,7 +1,7 @@
 """What accompanies each run: the same in a kernel of ours and in one that somebody
 else's server has started."""
 
-from . import codenames, endings, imports, interrupts, loops, replaced, scripts, unprintable, variables
+from . import codenames, commands, endings, imports, interrupts, loops, raised, replaced, scripts, unprintable, variables
 from .report import step
 
 
@@ -11,6 +11,7 @@ def follow(app, after, streams=True):
     step("loop", interrupts.keep_loop)
     step("refresh", imports.refresh_imports, app)
     step("interrupt", interrupts.show_once, app)  # endings' must be the outer one
+    step("raised", raised.point_there, app)
     step("unprintable", unprintable.show, app)  # and within endings' as well
     ends, user_loops = endings.Endings(), loops.Loops()
     step("endings", ends.install, app)
@@ -19,4 +20,5 @@ def follow(app, after, streams=True):
     step("scripts", scripts.offer, app, ends, user_loops)
     if streams:
         step("replaced", replaced.tell, app)
+    step("commands", commands.watch, app)
     step("variables", variables.tell, app)

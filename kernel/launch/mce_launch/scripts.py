@@ -14,6 +14,7 @@ MISSING = object()
 # Names that IPython gives to cells, and builtins that a script expects instead.
 SHADOWED = ("exit", "quit", "open")
 QUITS = ("exit", "quit")  # Python's builtins, which IPython takes away
+PROMPTS = ("ps1", "ps2", "ps3")  # of sys; by ps1 libraries know an interactive Python
 
 
 class Script:
@@ -26,6 +27,7 @@ class Script:
 
     def __enter__(self):
         self.saved = {name: getattr(sys, name) for name in ("argv", "stdin", "stdout", "stderr", "excepthook")}
+        self.prompts = {name: vars(sys).pop(name) for name in PROMPTS if name in vars(sys)}
         self.sigint = signal.getsignal(signal.SIGINT)
         self.orig_argv = getattr(sys, "orig_argv", None)
         self.directory = os.path.dirname(self.path)
@@ -80,7 +82,7 @@ class Script:
     def restore(self):
         for stream in (sys.stdout, sys.stderr):
             flush(stream)
-        for name, value in self.saved.items():
+        for name, value in (*self.saved.items(), *self.prompts.items()):
             setattr(sys, name, value)
         if getattr(sys.stdin, "closed", False):  # exit() of a script closes it
             sys.stdin = open(os.devnull, encoding="utf-8")

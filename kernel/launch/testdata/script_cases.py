@@ -111,6 +111,31 @@ def own_errors():
         return facts
 
 
+COMMANDS = {
+    "fails": "!exit 3",
+    "kept": "_exit_code",
+    "works": "!true",
+    "local": "def f(status): get_ipython().system('exit $status')\nf(4)",
+    "three": "for n in (2, 0, 1): get_ipython().system('exit %d' % n)",
+    "killed": "!kill -9 $$",
+    "and_raises": "!exit 5\n1/0",
+    "assigned": "x = !exit 6",
+    "none": "1",
+}
+
+
+@case
+def commands():
+    """What is told of shell commands that end with a status other than 0."""
+    with Kernel() as k:
+        facts = {}
+        for name, code in COMMANDS.items():
+            facts[name] = k.run(code).get("data", {}).get("text/vnd.mce.note")
+        facts["status"] = k.result("_exit_code")
+        facts["log"] = k.log()
+        return facts
+
+
 @case
 def tracebacks():
     """A reply's traceback is of its own run."""
@@ -124,6 +149,35 @@ def tracebacks():
         out = k.run("try: 1/0\nexcept Exception: get_ipython().showtraceback()\n" + raising)
         facts["handled"] = "ZeroDivisionError" in plain(out["reply"]["traceback"])
         facts["own"] = "LookupError" in plain(k.run("await asyncio.sleep(0)\nraise LookupError")["reply"]["traceback"])
+        return facts
+
+
+# Frames that have gone on after the line that raised.
+GOES_ON = {
+    "finally": "try:\n    1/0\nfinally:\n    x = 1\n    x += 1",
+    "with": "import contextlib\n@contextlib.contextmanager\ndef m():\n    try: yield\n    finally: pass\nwith m():\n    1/0\n    x = 1",
+    "cause": "def f():\n    try: 1/0\n    except Exception as e:\n        x = 1\n        raise ValueError('a') from e\nf()",
+    "context": "try:\n    1/0\nexcept Exception:\n    x = 1\n    {}['missing']",
+    "kept": "def g():\n    try: 1/0\n    except Exception as e: error = e\n    x = 1\n    return error\nraise g()",
+    "again": "try:\n    1/0\nexcept Exception as e:\n    x = 1\n    raise e",
+    "twice": "def r(n):\n    if n: r(n - 1)\n    else: 1/0\n    x = 1\nr(2)",
+    "awaited": "import asyncio\nasync def w():\n    try:\n        await asyncio.sleep(0)\n        1/0\n    finally:\n        await asyncio.sleep(0)\nawait w()",
+}
+
+
+def arrows(out):
+    """The lines that its traceback points to."""
+    return [int(n) for n in re.findall(r"^-+> (\d+)", plain(out["error"]["traceback"]), re.M)]
+
+
+@case
+def raised():
+    """A traceback points to the line that raised, not to the one its frame is at."""
+    with Kernel() as k:
+        facts = {name: arrows(k.run(code)) for name, code in GOES_ON.items()}
+        write(os.path.join(k.cwd, "long.py"), "def f():\n    try: 1/0\n    finally: x = 1\n" + "\n" * 10_001)
+        facts["long_file"] = arrows(k.run("import long\nlong.f()"))
+        facts["log"] = k.log()
         return facts
 
 
@@ -152,6 +206,7 @@ def script_names():
             "alive": k.result("sys.stdin.read()"),
             "syntax": ending(k.script("x = = 1"))[:3],
             "encoding": ending(k.script("# coding: latin-1\nprint('ok')"))[3],
+            "prompts": k.script("import sys\nprint(hasattr(sys, 'ps1'))")["stdout"] + k.result("hasattr(sys, 'ps1')"),
             "argv_of_cells": k.result("len(sys.argv)"),
             "named": k.run("print(__file__)", metadata={"mce_filename": "/tmp/named.py"})["stdout"],
             "named_gone": k.result("'__file__' in globals()"),
