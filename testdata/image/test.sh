@@ -15,6 +15,7 @@ if [ -n "$missing" ]; then
     exit 1
 fi
 mkdir -p "$store"
+rm -rf "$store/graph/libpod" # podman goes on where its store was before this tree was moved
 printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' "$store" "$store" >"$store/storage.conf"
 export CONTAINERS_STORAGE_CONF="$store/storage.conf"
 
