@@ -9,16 +9,32 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // TestDeaths is about more ways to end than TestDeath has.
 func TestDeaths(t *testing.T) {
 	t.Parallel()
+	deaths(t, false)
+}
+
+func TestMatrixDeaths(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	deaths(t, true)
+}
+
+// deathsLeft are left to TestMatrixDeaths: each case has a kernel of its own.
+var deathsLeft = []string{"terminated by itself", "all files closed", "replaced by another program"}
+
+func deaths(t *testing.T, matrix bool) {
+	t.Helper()
 	each(t, func(t *testing.T, python string) {
 		host := newHost(t)
 		for _, test := range []struct {
@@ -34,6 +50,9 @@ func TestDeaths(t *testing.T) {
 			{134, "all files closed", "import os, time\nfor i in range(3, 200):\n    try: os.close(i)\n    except OSError: pass\ntime.sleep(1)", ".*", kernel.OutcomeDied, ""},
 			{135, "replaced by another program", "import os; os.execv('/bin/sleep', ['sleep', '60'])", "", kernel.OutcomeDied, "signal 9 (SIGKILL)"},
 		} {
+			if slices.Contains(deathsLeft, test.name) != matrix {
+				continue
+			}
 			t.Run(fmt.Sprintf("%d %s", test.number, test.name), func(t *testing.T) {
 				t.Parallel()
 				k := start(t, host, python)
@@ -49,6 +68,9 @@ func TestDeaths(t *testing.T) {
 				}
 				k.Close()
 			})
+		}
+		if matrix {
+			return
 		}
 		t.Run("136 event loop stopped", func(t *testing.T) {
 			k := start(t, host, python)
@@ -66,6 +88,20 @@ func TestDeaths(t *testing.T) {
 // end or can be ended, whatever is left of the kernel.
 func TestSpoiled(t *testing.T) {
 	t.Parallel()
+	spoiled(t, false)
+}
+
+func TestMatrixSpoiled(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	spoiled(t, true)
+}
+
+// spoiledLeft are left to TestMatrixSpoiled; TestStreams has the last, too.
+var spoiledLeft = []string{"time.sleep replaced", "sys.stdout closed"}
+
+func spoiled(t *testing.T, matrix bool) {
+	t.Helper()
 	each(t, func(t *testing.T, python string) {
 		host := newHost(t)
 		for _, test := range []struct {
@@ -76,6 +112,9 @@ func TestSpoiled(t *testing.T) {
 			{141, "sys.stdout replaced by something that is no stream", "import sys; sys.stdout = 5"},
 			{142, "sys.stdout closed", "import sys; sys.stdout.close()"},
 		} {
+			if slices.Contains(spoiledLeft, test.name) != matrix {
+				continue
+			}
 			t.Run(fmt.Sprintf("%d %s", test.number, test.name), func(t *testing.T) {
 				t.Parallel()
 				k := start(t, host, python)
@@ -114,6 +153,20 @@ func (k *testKernel) tryRun(code string) (stuck bool) {
 // TestShutdowns: an orderly end runs atexit handlers, and no end takes long.
 func TestShutdowns(t *testing.T) {
 	t.Parallel()
+	shutdowns(t, false)
+}
+
+func TestMatrixShutdowns(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	shutdowns(t, true)
+}
+
+// shutdownsLeft are left to TestMatrixShutdowns.
+var shutdownsLeft = []string{"child nobody waits for", "thread that goes on", "object in a cycle", "file in a cycle"}
+
+func shutdowns(t *testing.T, matrix bool) {
+	t.Helper()
 	each(t, func(t *testing.T, python string) {
 		host := newHost(t)
 		for _, test := range []struct {
@@ -131,6 +184,9 @@ func TestShutdowns(t *testing.T) {
 			{159, "object in a cycle", "class C:\n    def __init__(self): self.me = self\n    def __del__(self): open('gone', 'w').close()\nc = C()", 5 * time.Second, false},
 			{149, "file in a cycle", "f = [open('text', 'w')]; f.append(f); f[0].write('all of it');", 5 * time.Second, false},
 		} {
+			if slices.Contains(shutdownsLeft, test.name) != matrix {
+				continue
+			}
 			t.Run(fmt.Sprintf("%d %s", test.number, test.name), func(t *testing.T) {
 				t.Parallel()
 				k := start(t, host, python)

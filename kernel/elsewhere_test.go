@@ -94,21 +94,24 @@ func TestMatrixElsewhereGateway(t *testing.T) {
 	}
 }
 
+// limited is what makes a Jupyter server drop what comes fast.
+const limited = "--ZMQChannelsWebsocketConnection.iopub_data_rate_limit=100000"
+
 // TestElsewhere: kernels on a Jupyter server, one after the other.
 func TestElsewhere(t *testing.T) {
 	t.Parallel()
-	s := gatewaytest.Start(t, "--ZMQChannelsWebsocketConnection.iopub_data_rate_limit=100000")
-	for _, part := range []struct {
-		name string
-		test func(t *testing.T, s *gatewaytest.Server)
-	}{
-		{"life", elsewhereLife},
-		{"limit", elsewhereLimit},
-		{"cut", elsewhereCut},
-		{"ends", elsewhereEnds}, // the server, too
-	} {
-		t.Run(part.name, func(t *testing.T) { part.test(t, s) })
-	}
+	s := gatewaytest.Start(t, limited)
+	t.Run("life", func(t *testing.T) { elsewhereLife(t, s) })
+	t.Run("cut", func(t *testing.T) { elsewhereCut(t, s) })
+}
+
+// TestMatrixElsewhereEnds: what a server drops, and its end.
+func TestMatrixElsewhereEnds(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	s := gatewaytest.Start(t, limited)
+	t.Run("limit", func(t *testing.T) { elsewhereLimit(t, s) })
+	t.Run("ends", func(t *testing.T) { elsewhereEnds(t, s) })
 }
 
 // elsewhereLife: the life of a kernel on a Jupyter server.

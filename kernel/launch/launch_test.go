@@ -283,9 +283,13 @@ func drive(t testing.TB, python string, args ...string) [][]byte {
 	return lines
 }
 
-// matrixCases are left to TestMatrixKernels: TestPyplotLive of cmd shows figures on
-// every backend, too, and these import matplotlib in four kernels.
-var matrixCases = []string{"windowless"}
+// matrixCases are left to TestMatrixKernels. Of windowless TestPyplotLive of cmd shows
+// the same; it imports matplotlib in four kernels. The others each take seconds, and are
+// shown, less closely, by tests of kernel and cmd.
+var matrixCases = []string{
+	"windowless", "bytecode", "bytes_and_encodings", "bytes_of_children", "compact", "ended_children", "filenames", "hostile_cwd",
+	"nodrop", "own_errors", "pieces", "plots", "python_path", "safe_path", "script_names", "sidecar", "surrogates", "users_startup",
+}
 
 func TestKernels(t *testing.T) { testKernels(t, false) }
 

@@ -45,7 +45,7 @@ func Marked(t testing.TB, variable string) map[int]string {
 // returns how long that took.
 func NothingLeft(t testing.TB, variable string, but ...int) time.Duration {
 	t.Helper()
-	for begun := time.Now(); ; time.Sleep(2 * time.Millisecond) { // polls the process table
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) { // polls the process table
 		left := Marked(t, variable)
 		for _, pid := range but {
 			delete(left, pid)
