@@ -3,7 +3,8 @@
 # make test   everything that must hold; installs what it needs into .cache
 # make test-all  that, and the matrices: the same tests on many Pythons
 # make stranger  demo and test in a fresh clone, by a fresh user with an empty home
-# make bench  speed and memory, as ratios measured in one run
+# make bench  speed and memory, as ratios measured in one run; writes docs/performance.md.
+#             PEERS=1 make bench measures other MCP servers from PyPI as well
 # make kills  5,000 kills of server and kernel while code runs and files are written
 # make fuzz   a minute on each fuzz target
 # make image-test  build the container images and talk to them (podman, buildah)
@@ -48,7 +49,7 @@ check:
 
 bench: build
 	@testdata/environments.sh kernel7 jupyter
-	@.cache/kernel7/bin/python testdata/bench/bench.py bin/mcp-code-executor .cache/kernel7
+	@PEERS="$(PEERS)" .cache/jupyter/bin/python testdata/bench/bench.py bin/mcp-code-executor .cache/kernel7
 	@MCE_TEST_PYTHONS=$(CURDIR)/.cache/kernel7/bin/python $(GO) test -run '^$$' -bench . $$(grep -rl --include='*_test.go' '^func Benchmark' kernel mcp session | xargs -n 1 dirname | sort -u | sed 's|^|./|')
 
 kills:

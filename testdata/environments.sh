@@ -10,7 +10,8 @@
 #             Python that is not here is left out.
 #   old       of these 3.7 alone
 #   virtualenv the program virtualenv, for what it makes
-#   jupyter   a Jupyter server
+#   jupyter   a Jupyter server, and the clients jupyter_client and nbclient
+#   peers/NAME another MCP server that runs Python, for make bench PEERS=1
 #   client    a Python MCP client nobody here wrote
 #   node      TypeScript MCP clients nobody here wrote
 #   packaging the tool that knows MCPB bundles
@@ -85,6 +86,7 @@ make_scale() { make_venv scale testdata/python/scale.txt; }
 make_kernel6() { make_venv kernel6 testdata/python/ipykernel6.txt; }
 make_virtualenv() { make_venv virtualenv testdata/python/virtualenv.txt; }
 make_jupyter() { make_venv jupyter testdata/python/jupyter.txt; }
+make_peer() { make_venv "peers/$1" "$2"; }
 make_client() { make_venv client testdata/clients/requirements.txt; }
 
 # python_of MINOR: a Python of that version, from pyenv or PATH. It is run to be
@@ -153,6 +155,10 @@ for name in "$@"; do
     scale) once scale testdata/python/scale.txt make_scale ;;
     virtualenv) once virtualenv testdata/python/virtualenv.txt make_virtualenv ;;
     jupyter) once jupyter testdata/python/jupyter.txt make_jupyter ;;
+    peers/*)
+        mkdir -p "$cache/peers"
+        once "$name" "testdata/python/peers-${name#peers/}.txt" make_peer "${name#peers/}" "testdata/python/peers-${name#peers/}.txt"
+        ;;
     pythons) make_pythons 3.7 3.9 3.10 3.11 3.12 3.13 ;;
     old) make_pythons 3.7 ;;
     client) once client testdata/clients/requirements.txt make_client ;;

@@ -2,11 +2,14 @@
 only a run that failed ends with a status other than 0.
 
 Usage: python bench.py SERVER VENV [NAME...]     of start warm gateway bulk record notebook
-                                                 front kernel spare plot ping memory end
+                                                 front kernel spare plot ping memory end peers
+
+Without a name it measures all, peers only where PEERS=1, and on Linux writes docs/performance.md.
 """
 
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -15,35 +18,39 @@ import bulk
 import front
 import gateway
 import life
+import many
 import notebook
+import peers
 import plot
 import record
+import report
 import warm
 
-NAMES = ["start", "warm", "gateway", "bulk", "record", "notebook", "front", "kernel", "spare", "plot", "ping", "memory", "end"]
+NAMES = {
+    "start": "Start",
+    "warm": "Warm calls",
+    "gateway": "Warm calls through a Jupyter server",
+    "bulk": "Much output",
+    "record": "The record",
+    "notebook": "A live notebook",
+    "front": "A kept server",
+    "kernel": "A new kernel",
+    "spare": "First answers",
+    "plot": "First plot",
+    "ping": "Ping",
+    "memory": "Memory",
+    "end": "End",
+}
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 
 
-def row(what, value, unit, target=None):
-    number = f"{value:.3f}" if unit == "" else f"{value:.2f} {unit}"
-    aim = mark = ""
-    if target is not None:
-        aim = f"≤ {target:g} {unit}".rstrip()
-        mark = "" if value <= target else "  MISSED"
-    print(f"{what:52}{number:>12}   {aim:12}{mark}".rstrip(), flush=True)
-
-
-def measure(name, run):
-    """Prints the rows of one name; run is what every measurement takes."""
+def measure(name, run, row):
+    """Gives the rows of one name; run is what every measurement takes."""
     if name == "start":
         row("start to the initialize reply, median of 20", life.start(*run) * 1e3, "ms", 50)
         row("start of a guard to its report, median of 20", life.guard_start(*run) * 1e3, "ms", 50)
     elif name == "warm":
-        stdio, raw, rounds = warm.measure(*run)
-        calls = warm.ROUNDS * warm.CALLS
-        row(f'execute_code("1+1") over stdio, median of {calls}', stdio * 1e3, "ms")
-        row(f"the same kernel by raw libzmq, median of {calls}", raw * 1e3, "ms")
-        row("ratio of the medians", stdio / raw, "", 1.15)
-        row(f"median of the {warm.ROUNDS} rounds' ratios", rounds, "")
+        clients(warm.measure(*run), row)
     elif name == "gateway":
         stdio, raw, rounds = gateway.measure(*run)
         row(f"the same through a Jupyter server, median of {warm.ROUNDS * warm.CALLS}", stdio * 1e3, "ms")
@@ -101,30 +108,70 @@ def measure(name, run):
             row("  written in a second", written / 1e6, "MB", 10.5)
             row("  the longest time that it lacked a run", age, "s", 3 if size == "5 MB" else None)
     elif name == "memory":
-        anonymous, guards, pss = life.memory(*run)
-        row(f"server and guard, idle, Pss_Anon, median of {life.MEMORIES}", anonymous / 1e6, "MB", 10)
-        row("the guard's part of it", guards / 1e6, "MB", 4.5)
-        row(f"server and guard, idle, Pss, median of {life.MEMORIES}", pss / 1e6, "MB")
+        at_rest(run, row)
         row("server's rise while 200 MB are printed", life.rise(*run) / (1 << 20), "MiB", 64)
     elif name == "end":
         for what, (busy, how, target) in life.ENDINGS.items():
             row(f"{what}, longest of {life.ENDS}", life.end(*run, busy, how), "s", target)
-        for sessions in life.PANDAS:
-            row(f"end on EOF, {sessions} idle with pandas, median of {life.ENDS}", life.end_pandas(*run, sessions), "s", 0.1)
+        for sessions, target in life.PANDAS.items():
+            row(f"end on EOF, {sessions} idle with pandas, median of {life.ENDS}", life.end_pandas(*run, sessions), "s", target)
+
+
+def clients(took, row):
+    """The rows of warm calls: the server against other clients of the same kernel."""
+    row(f'execute_code("1+1") over stdio, median of {warm.PAIRS}', statistics.median(took["server"]) * 1e3, "ms")
+    for way, (what, target) in CLIENTS.items():
+        middle, least, most = warm.ratio(took["server"], took[way])
+        row(f"the same kernel by {what}, median of {warm.PAIRS}", statistics.median(took[way]) * 1e3, "ms")
+        row("  ratio, median of the pairs", middle, "", target)
+        row("  95 % confidence interval, from", least, "")
+        row("  to", most, "")
+
+
+CLIENTS = {
+    "raw": ("raw libzmq", 1.04),
+    "jupyter_client": ("jupyter_client", 1),
+    "nbclient": ("nbclient", 1),
+}
+
+
+def at_rest(run, row):
+    """The rows of memory that is taken while nothing runs."""
+    anonymous, guards, pss = (size / 1e6 for size in life.memory(*run))
+    row(f"server and guard, idle, Pss_Anon, median of {life.MEMORIES}", anonymous, "MB", 10)
+    row("  the guard's part of it", guards, "MB", 4.5)
+    row(f"server and guard, idle, Pss, median of {life.MEMORIES}", pss, "MB")
+    sizes = {what: size / 1e6 for what, size in many.measure(*run).items()}
+    row("a spare kernel, nothing imported ahead, Pss", sizes["spare"], "MB")
+    row(f"{many.SESSIONS} sessions with pandas, Pss of each kernel", sizes["kernel"], "MB")
+    row("  that of raw kernels with pandas, as many", sizes["raw"], "MB")
+    row("  ratio", sizes["kernel"] / sizes["raw"], "")
+    row("  Pss of each guard", sizes["guard"], "MB")
+    row("  Pss of the server", sizes["server"], "MB")
 
 
 def main(server, venv, *names):
-    unknown = set(names) - set(NAMES)
+    unknown = set(names) - {*NAMES, "peers"}
     if unknown:
         sys.exit(f"unknown: {' '.join(sorted(unknown))}\n{__doc__}")
-    load = os.getloadavg()[0]
-    print(f"{os.cpu_count()} processors, load {load:.1f} before the start", flush=True)
+    server, venv = str(Path(server).absolute()), Path(venv).absolute()
+    whole = not names and sys.platform.startswith("linux")
+    machine = report.machine(server, venv) if whole else ""
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the start", flush=True)
+    names = names or (*NAMES, *(["peers"] if os.environ.get("PEERS") == "1" else []))
+    rows = report.Report()
     place = Path(tempfile.mkdtemp(prefix="mce-bench-"))
     try:
-        for name in names or NAMES:
-            measure(name, (str(Path(server).absolute()), Path(venv).absolute(), place))
+        for name in names:
+            rows.section(NAMES.get(name, report.PEERS))
+            if name == "peers":
+                peers.measure(server, venv, place, rows)
+            else:
+                measure(name, (server, venv, place), rows.row)
     finally:
         shutil.rmtree(place, ignore_errors=True)
+    if whole:
+        rows.write(PAGE, machine, "peers" in names)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 memory, its start."""
 
 import json
-import math
 import socket
 import statistics
 import struct
@@ -11,7 +10,7 @@ import time
 
 from life import mapped
 from server import Client, Server, variables
-from warm import CODE
+from warm import CODE, interval
 
 STARTS = 20
 FRONTS = 5
@@ -93,12 +92,6 @@ def overhead(command, venv, place):
     finally:
         stop(command, place)
     return statistics.median(alone), statistics.median(added), *interval(added)
-
-
-def interval(values):
-    """The bounds of the 95 % confidence interval of the median, by the ranks of values."""
-    ordered, half = sorted(values), 0.98 * math.sqrt(len(values))
-    return ordered[int(len(values) / 2 - half)], ordered[math.ceil(len(values) / 2 + half)]
 
 
 def memory(command, venv, place):

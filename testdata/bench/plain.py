@@ -29,7 +29,7 @@ class Plain(Raw):
         self.begun = time.perf_counter()
         self.process = subprocess.Popen(line, env=env, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         self.pid = self.process.pid
-        super().__init__("ATTACH" + json.dumps({**info, "shell": info["shell_port"], "iopub": info["iopub_port"]}) + "\n")
+        super().__init__("ATTACH" + json.dumps(info) + "\n")
         self.listen(True)
         self.settle()
         self.ready = time.perf_counter() - self.begun

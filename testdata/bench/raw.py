@@ -14,8 +14,9 @@ ATTACH = """\
 import json as _json
 from ipykernel.kernelapp import IPKernelApp as _App
 _app = _App.instance()
-print("ATTACH" + _json.dumps(dict(transport=_app.transport, ip=_app.ip, shell=_app.shell_port,
-    iopub=_app.iopub_port, key=_app.session.key.decode())))
+print("ATTACH" + _json.dumps(dict(transport=_app.transport, ip=_app.ip, key=_app.session.key.decode(),
+    signature_scheme=_app.session.signature_scheme, shell_port=_app.shell_port, iopub_port=_app.iopub_port,
+    stdin_port=_app.stdin_port, control_port=_app.control_port, hb_port=_app.hb_port)))
 """
 
 PATIENCE = 60_000  # milliseconds for any message
@@ -25,7 +26,7 @@ class Raw:
     """A client of its own on a kernel that runs."""
 
     def __init__(self, told):
-        info = json.loads(told.partition("ATTACH")[2].splitlines()[0])
+        self.info = info = json.loads(told.partition("ATTACH")[2].splitlines()[0])
         self.key = info["key"].encode()
         self.context = zmq.Context()
         self.shell = self.context.socket(zmq.DEALER)
@@ -35,7 +36,7 @@ class Raw:
         between = "-" if info["transport"] == "ipc" else ":"
         for name, sock in (("shell", self.shell), ("iopub", self.iopub)):
             sock.linger = 0
-            sock.connect(f"{info['transport']}://{info['ip']}{between}{info[name]}")
+            sock.connect(f"{info['transport']}://{info['ip']}{between}{info[name + '_port']}")
         self.poller = zmq.Poller()
         self.poller.register(self.shell, zmq.POLLIN)
         self.poller.register(self.iopub, zmq.POLLIN)
@@ -95,15 +96,19 @@ class Raw:
                 elif b'"execution_state"' in content and b'"idle"' in content:
                     idle = True
 
-    def settle(self):
-        """Waits until iopub really is subscribed."""
+    def settle(self, iopub=None):
+        """Waits until iopub, its own or another client's, really is subscribed."""
+        iopub = iopub or self.iopub
+        poller = zmq.Poller()
+        poller.register(self.shell, zmq.POLLIN)
+        poller.register(iopub, zmq.POLLIN)
         for _ in range(100):
             frames, number = self.prepare("kernel_info_request", {})
             self.shell.send_multipart(frames)
-            while self.poller.poll(200):
-                for sock in (self.iopub, self.shell):
+            while poller.poll(200):
+                for sock in (iopub, self.shell):
                     while sock.poll(0):
                         got = sock.recv_multipart()
-                        if sock is self.iopub and number in got[-3] and b'"idle"' in got[-1]:
+                        if sock is iopub and number in got[-3] and b'"idle"' in got[-1]:
                             return
         raise RuntimeError("iopub stays silent")

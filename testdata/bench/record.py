@@ -13,7 +13,7 @@ def cost(command, venv, place):
         took = {on: [], off: []}
         for number in range(-2, warm.ROUNDS):  # two rounds to get warm
             for server in (on, off) if number % 2 else (off, on):
-                times = warm.server_round(server, None)
+                times = warm.server_round(server)
                 if number >= 0:
                     took[server] += times
         return statistics.median(took[on]), statistics.median(took[off])
