@@ -6,15 +6,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
-// TestSandboxLife: in a sandbox code runs, is interrupted, asks, draws, dies and starts
+// TestKernelsSandboxLife: in a sandbox code runs, is interrupted, asks, draws, dies and starts
 // again as ever, and nothing is left of it.
-func TestSandboxLife(t *testing.T) {
+func TestKernelsSandboxLife(t *testing.T) {
 	t.Parallel()
 	needsBubblewrap(t)
 	tmp := t.TempDir()
-	for _, python := range pythons(t) {
+	for _, python := range testneeds.Kernels(t) {
 		work := t.TempDir()
 		p := launch(t, append(venvOf(python), "SANDBOX=workspace", "WORK_DIR="+work, "TMPDIR="+tmp, "SERVICE_TOKEN=x")...)
 		r := p.call("execute_code", args{"code": "kept = 1\nopen('made', 'w').write('x')\nprint('x' * 3_000_000)"})

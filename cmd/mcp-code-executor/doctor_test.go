@@ -107,8 +107,8 @@ func withoutModule(t *testing.T, module string) (dir string) {
 }
 
 // TestDoctorNamesCauseAndFix: for each broken set-up the step at which it
-// breaks, the cause and what fixes it. The one that is waited for longest is in the
-// matrices.
+// breaks, the cause and what fixes it. Those that are like others, or take longest, are
+// in the matrices.
 func TestDoctorNamesCauseAndFix(t *testing.T) {
 	t.Parallel()
 	split(t, ailments(t), ailmentsLeft, false, diagnosed)
@@ -120,7 +120,10 @@ func TestMatrixDoctorNamesCauseAndFix(t *testing.T) {
 	split(t, ailments(t), ailmentsLeft, true, diagnosed)
 }
 
-var ailmentsLeft = []string{"hanging activation", "long temporary"} // like a failing one, like a long XDG_RUNTIME_DIR
+var ailmentsLeft = []string{
+	"type alone", "no conda", "no venv", "hollow venv", "crashing python", "ipykernel forbidden", "half an ipykernel", "no zmq",
+	"storage is a file", "storage full", "storage read-only", "failing activation", "hanging activation", "long temporary", "full temporary", "wrong patterns",
+}
 
 // ailment is a broken set-up, and what the doctor says of it.
 type ailment struct {
@@ -311,7 +314,8 @@ func TestDoctorWarns(t *testing.T) {
 	}
 }
 
-// TestDoctorGreen: all is well in every kind of environment; the time is logged.
+// TestDoctorGreen: all is well in every kind of environment; the time is logged. The
+// doctor is green in a venv in TestSetupDoctor too; TestMatrixDoctorGreen has the others.
 func TestDoctorGreen(t *testing.T) {
 	t.Parallel()
 	split(t, healthy(), healthyLeft, false, inGreen)
@@ -323,8 +327,7 @@ func TestMatrixDoctorGreen(t *testing.T) {
 	split(t, healthy(), healthyLeft, true, inGreen)
 }
 
-// healthyLeft are like others, or take the longest.
-var healthyLeft = []string{"venv-uv", "managed"}
+var healthyLeft = []string{"venv", "venv-uv", "old ipykernel", "managed"}
 
 func healthy() map[string]func(t *testing.T) patient {
 	return map[string]func(t *testing.T) patient{

@@ -63,7 +63,7 @@ var executionTests = []struct {
 	{"IdleLimit", TestIdleLimit, neverEnded},
 	{"Inspect", TestKernelsInspect, ""},
 	{"InspectFrames", TestInspectFrames, ""},
-	{"InspectBusy", TestInspectBusy, neverEnded},
+	{"InspectBusy", TestKernelsInspectBusy, neverEnded},
 	{"InspectKinds", TestInspectKinds, ""},
 	{"InspectMore", TestInspectMore, ""},
 	{"Timeout", TestTimeout, ""},

@@ -61,26 +61,33 @@ func works(t *testing.T, p *program, python string) {
 }
 
 // TestVenvs: a venv and one of uv without pip, by its directory and in another way to
-// say where it is, with nothing in the server's environment but HOME and PATH.
+// say where it is, with nothing in the server's environment but HOME and PATH. The one
+// with pip, which is slow, is in TestMatrixVenvs; TestInstall has one too.
 func TestVenvs(t *testing.T) {
 	t.Parallel()
-	for typ, other := range map[string]string{"venv": "bin", "venv-uv": "bin/python"} {
-		t.Run(typ, func(t *testing.T) {
-			t.Parallel()
-			dir, _ := makeEnv(t, typ)
-			settings := append(wheels(t), "UV="+testUV(t))
-			p := launch(t, append(settings, typeSettings(typ, dir)...)...)
-			works(t, p, filepath.Join(dir, "bin", "python"))
-			p = launch(t, typeSettings(typ, filepath.Join(dir, other))...)
-			if r := p.run("import sys; print(sys.prefix)"); strings.TrimSpace(r.rest()) != dir {
-				t.Errorf("%s: %s", other, r.text())
-			}
-		})
+	venvWorks(t, "venv-uv", "bin/python")
+}
+
+func TestMatrixVenvs(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	venvWorks(t, "venv", "bin")
+}
+
+func venvWorks(t *testing.T, typ, other string) {
+	t.Helper()
+	dir, _ := makeEnv(t, typ)
+	settings := append(wheels(t), "UV="+testUV(t))
+	p := launch(t, append(settings, typeSettings(typ, dir)...)...)
+	works(t, p, filepath.Join(dir, "bin", "python"))
+	p = launch(t, typeSettings(typ, filepath.Join(dir, other))...)
+	if r := p.run("import sys; print(sys.prefix)"); strings.TrimSpace(r.rest()) != dir {
+		t.Errorf("%s: %s", other, r.text())
 	}
 }
 
-// TestConda: a real conda environment by name and by path, base, activation,
-// both installers, and one without a kernel.
+// TestConda: a real conda environment by name, activation, both installers, and one
+// without a kernel; by path and base are in TestMatrixConda.
 func TestConda(t *testing.T) {
 	t.Parallel()
 	home, root := condaHome(t)
@@ -111,18 +118,6 @@ func TestConda(t *testing.T) {
 		environment := config["environment"].(map[string]any)
 		if environment["kind"] != "conda" || environment["name"] != "science" || environment["prefix"] != science || environment["works"] != true {
 			t.Errorf("%v", environment)
-		}
-	})
-	t.Run("path", func(t *testing.T) {
-		p := launch(t, settings(filepath.Join("~", "miniforge3", "envs", "science"))...)
-		if r := p.run("import sys; print(sys.prefix)"); strings.TrimSpace(r.rest()) != science {
-			t.Errorf("%s", r.text())
-		}
-	})
-	t.Run("base", func(t *testing.T) {
-		p := launch(t, settings("base")...)
-		if r := p.run("import os, sys; print(os.environ['CONDA_DEFAULT_ENV'], sys.executable)"); strings.TrimSpace(r.rest()) != "base "+filepath.Join(root, "bin", "python") {
-			t.Errorf("%s", r.text())
 		}
 	})
 	t.Run("no kernel", func(t *testing.T) {
@@ -157,6 +152,26 @@ func TestConda(t *testing.T) {
 		// CONDA_EXE says which is meant.
 		p = launch(t, append(settings("science"), "CONDA_EXE="+filepath.Join(root, "bin", "conda"))...)
 		if r := p.run("import sys; print(sys.prefix)"); strings.TrimSpace(r.rest()) != science {
+			t.Errorf("%s", r.text())
+		}
+	})
+}
+
+// TestMatrixConda: a conda environment by path, and base.
+func TestMatrixConda(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	home, root := sharedConda(t)
+	settings := func(name string) []string { return append(typeSettings("conda", name), "HOME="+home) }
+	t.Run("path", func(t *testing.T) {
+		p := launch(t, settings(filepath.Join("~", "miniforge3", "envs", "science"))...)
+		if r := p.run("import sys; print(sys.prefix)"); strings.TrimSpace(r.rest()) != filepath.Join(root, "envs", "science") {
+			t.Errorf("%s", r.text())
+		}
+	})
+	t.Run("base", func(t *testing.T) {
+		p := launch(t, settings("base")...)
+		if r := p.run("import os, sys; print(os.environ['CONDA_DEFAULT_ENV'], sys.executable)"); strings.TrimSpace(r.rest()) != "base "+filepath.Join(root, "bin", "python") {
 			t.Errorf("%s", r.text())
 		}
 	})

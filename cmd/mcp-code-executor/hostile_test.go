@@ -184,7 +184,7 @@ func attack(tool, argument string, hostile any, venv string) args {
 // twelfth, the next one the next; in TestMatrixHostileStrings each gets all.
 func TestHostileStrings(t *testing.T) {
 	t.Parallel()
-	callHostile(t, 12)
+	callHostile(t, 24)
 }
 
 func TestMatrixHostileStrings(t *testing.T) {

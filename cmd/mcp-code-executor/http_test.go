@@ -6,16 +6,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // web is a server over HTTP, in a process of its own.
@@ -316,26 +320,38 @@ func (c *webClient) end() {
 // TestHTTPClients: the official SDKs hold their conversations over HTTP.
 func TestHTTPClients(t *testing.T) {
 	t.Parallel()
+	converseOverHTTP(t, false)
+}
+
+func TestMatrixHTTPClients(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	converseOverHTTP(t, true)
+}
+
+// httpClientsLeft add neither an SDK nor an era to those of `make test`.
+var httpClientsLeft = []string{"python-auto", "typescript-v1", "typescript-legacy"}
+
+// converseOverHTTP lets clients of one server hold their conversations, each with a
+// token of its own, which has its name.
+func converseOverHTTP(t *testing.T, matrix bool) {
+	t.Helper()
 	python, scripts := required(t, "MCE_TEST_CLIENT", "Python with the mcp package"), nodeScripts(t)
-	var names []string
-	clients := [][]string{
-		{python, filepath.Join(sources(t), "py_http.py"), "legacy"}, {python, filepath.Join(sources(t), "py_http.py"), "auto"},
-		{"node", filepath.Join(scripts, "http.mjs"), "v1"}, {"node", filepath.Join(scripts, "http.mjs"), "legacy"}, {"node", filepath.Join(scripts, "http.mjs"), "auto"},
+	clients := map[string][]string{}
+	for _, era := range []string{"legacy", "auto"} {
+		clients["python-"+era] = []string{python, filepath.Join(sources(t), "py_http.py"), era}
 	}
-	for i := range clients {
-		names = append(names, fmt.Sprint("client", i))
+	for _, era := range []string{"v1", "legacy", "auto"} {
+		clients["typescript-"+era] = []string{"node", filepath.Join(scripts, "http.mjs"), era}
 	}
-	w := serveWeb(t, inVenv(t), names...)
-	for i, command := range clients {
-		t.Run(filepath.Base(command[1])+" "+command[2], func(t *testing.T) {
-			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), clientPatience)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, command[0], append(command[1:], w.url)...)
-			cmd.Env = append(os.Environ(), "TOKEN="+w.secrets[names[i]], "NO_PROXY=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
-	}
+	w := serveWeb(t, inVenv(t), slices.Collect(maps.Keys(clients))...)
+	split(t, clients, httpClientsLeft, matrix, func(t *testing.T, name string, command []string) {
+		ctx, cancel := context.WithTimeout(t.Context(), clientPatience)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, command[0], append(command[1:], w.url)...)
+		cmd.Env = append(os.Environ(), "TOKEN="+w.secrets[name], "NO_PROXY=127.0.0.1", "PYTHONDONTWRITEBYTECODE=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
 }

@@ -107,12 +107,12 @@ func (p place) look(t *testing.T) {
 	}
 }
 
-// kindsLeft are those that `make test` has otherwise: by TestVenvs, TestConda and
-// TestNothingConfigured.
-var kindsLeft = []string{"uv venv", "conda by name", "base", "managed"}
+// kindsLeft are those that `make test` has otherwise: by TestVenvs, TestInstall,
+// TestConda, TestNothingConfigured, TestBeside and TestReadOnlyRefused.
+var kindsLeft = []string{"venv", "uv venv", "virtualenv", "conda by name", "conda by path", "base", "managed", "Debian's Python", "read-only venv"}
 
 // TestKinds: a session in an environment of each kind, with nothing in the
-// server's own environment but HOME, PATH and the choice.
+// server's own environment but HOME, PATH and the choice; TestMatrixKinds has most.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	split(t, kinds(), kindsLeft, false, func(t *testing.T, _ string, make func(t *testing.T) place) { make(t).look(t) })

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // held is what a server process holds.
@@ -53,8 +55,16 @@ func holds(t *testing.T, p *program, value string) (h held) {
 
 // TestLeaks: after many runs and restarts a server holds no goroutine, descriptor,
 // process or directory more than after a few.
-func TestLeaks(t *testing.T) {
-	runs, restarts := 200, 10
+func TestLeaks(t *testing.T) { leaks(t, 60, 6) }
+
+func TestMatrixLeaks(t *testing.T) {
+	testneeds.All(t)
+	leaks(t, 200, 10)
+}
+
+// leaks compares what a server holds after 4 runs and 2 restarts, and after that many.
+func leaks(t *testing.T, runs, restarts int) {
+	t.Helper()
 	if n := repeats(t, 1); n > 1 {
 		runs, restarts = 1000, 100
 	}

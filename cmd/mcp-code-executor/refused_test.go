@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // slow is longer than anybody takes to refuse unread.
@@ -35,46 +37,58 @@ func action(name string) map[string]any { return map[string]any{"action": name} 
 // form again for a while.
 func TestRefusedForms(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name, code string
-		delay      time.Duration
-		result     map[string]any
-		err        *rpcError
-		want       string
-	}{
-		{"cancel at once", "print('got', input('name? '))", 0, action("cancel"), nil, "the client showed nobody the question"},
-		{"decline at once", "print('got', input('name? '))", 0, action("decline"), nil, "the client showed nobody the question"},
-		{"error", "print('got', input('name? '))", 0, nil, &rpcError{Code: -32601, Message: "Method not found"}, "Method not found"},
-		{"closed by a person", "print('got', input('name? '))", slow, action("cancel"), nil, "closed without an answer"},
-		{"a list", "print('got', input('name? '))", 0, map[string]any{"action": "accept", "content": map[string]any{"answer": []any{"a"}}}, nil, "the client showed nobody the question (its form holds no text)"},
-		{"no form", "print('got', input('name? '))", 0, map[string]any{"action": "accept", "content": "yes"}, nil, "its form holds no text"},
-		{"debugger", "breakpoint()\nprint('got c')", 0, action("decline"), nil, "the client showed nobody the question"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			var forms atomic.Int64
-			p := launchAs(t, "headless", func(string, json.RawMessage) (map[string]any, *rpcError) {
-				forms.Add(1)
-				pace(t, int(test.delay.Milliseconds()))
-				return test.result, test.err
-			})
-			for _, first := range []bool{true, false} { // the second is put by no form
-				r := p.call("execute_code", args{"code": test.code})
-				if !strings.HasPrefix(r.text(), "[waiting for input | ") || !strings.Contains(r.text(), "send_input") || strings.Contains(r.text(), "interrupted") {
-					t.Errorf("%s", r.text())
-				}
-				if told := strings.Contains(r.text(), test.want); told != first {
-					t.Errorf("%q: %v in\n%s", test.want, told, r.text())
-				}
-				if r := p.call("send_input", args{"text": "c"}); !strings.HasPrefix(r.text(), "[ok | ") || !strings.Contains(r.text(), "got c") {
-					t.Errorf("%s", r.text())
-					p.call("interrupt_execution", args{"force": true})
-				}
-			}
-			if n := forms.Load(); n != 1 {
-				t.Errorf("asked by form %d times", n)
-			}
-		})
+	split(t, refusedForms, refusedLeft, false, refuseForm)
+}
+
+func TestMatrixRefusedForms(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	split(t, refusedForms, refusedLeft, true, refuseForm)
+}
+
+var refusedLeft = []string{"decline at once", "a list", "no form", "debugger"}
+
+// formRefused is what a client does with the form of code, and what is said then.
+type formRefused struct {
+	code   string
+	delay  time.Duration
+	result map[string]any
+	err    *rpcError
+	want   string
+}
+
+var refusedForms = map[string]formRefused{
+	"cancel at once":     {"print('got', input('name? '))", 0, action("cancel"), nil, "the client showed nobody the question"},
+	"decline at once":    {"print('got', input('name? '))", 0, action("decline"), nil, "the client showed nobody the question"},
+	"error":              {"print('got', input('name? '))", 0, nil, &rpcError{Code: -32601, Message: "Method not found"}, "Method not found"},
+	"closed by a person": {"print('got', input('name? '))", slow, action("cancel"), nil, "closed without an answer"},
+	"a list":             {"print('got', input('name? '))", 0, map[string]any{"action": "accept", "content": map[string]any{"answer": []any{"a"}}}, nil, "the client showed nobody the question (its form holds no text)"},
+	"no form":            {"print('got', input('name? '))", 0, map[string]any{"action": "accept", "content": "yes"}, nil, "its form holds no text"},
+	"debugger":           {"breakpoint()\nprint('got c')", 0, action("decline"), nil, "the client showed nobody the question"},
+}
+
+func refuseForm(t *testing.T, _ string, test formRefused) {
+	var forms atomic.Int64
+	p := launchAs(t, "headless", func(string, json.RawMessage) (map[string]any, *rpcError) {
+		forms.Add(1)
+		pace(t, int(test.delay.Milliseconds()))
+		return test.result, test.err
+	})
+	for _, first := range []bool{true, false} { // the second is put by no form
+		r := p.call("execute_code", args{"code": test.code})
+		if !strings.HasPrefix(r.text(), "[waiting for input | ") || !strings.Contains(r.text(), "send_input") || strings.Contains(r.text(), "interrupted") {
+			t.Errorf("%s", r.text())
+		}
+		if told := strings.Contains(r.text(), test.want); told != first {
+			t.Errorf("%q: %v in\n%s", test.want, told, r.text())
+		}
+		if r := p.call("send_input", args{"text": "c"}); !strings.HasPrefix(r.text(), "[ok | ") || !strings.Contains(r.text(), "got c") {
+			t.Errorf("%s", r.text())
+			p.call("interrupt_execution", args{"force": true})
+		}
+	}
+	if n := forms.Load(); n != 1 {
+		t.Errorf("asked by form %d times", n)
 	}
 }
 

@@ -22,11 +22,11 @@ func nounix(t *testing.T) string {
 	return filepath.Join(dir, "nounix")
 }
 
-// TestNoUnixSockets: where a sandbox refuses unix sockets, kernels get TCP ports
+// TestKernelsNoUnixSockets: where a sandbox refuses unix sockets, kernels get TCP ports
 // and everything goes on as ever. MCE_TEST_UNDER=PROGRAM runs any other test there.
-func TestNoUnixSockets(t *testing.T) {
+func TestKernelsNoUnixSockets(t *testing.T) {
 	t.Parallel()
-	for _, python := range pythons(t) {
+	for _, python := range testneeds.Kernels(t) {
 		p := prepare(t, venvOf(python)...)
 		p.under = nounix(t)
 		p.start()

@@ -43,6 +43,24 @@ print("spawned", __import__("concurrent.futures").futures.ProcessPoolExecutor(1,
 // them, the answer says where and why, and the next kernel starts without a word.
 func TestBeside(t *testing.T) {
 	t.Parallel()
+	besideEach(t, false)
+}
+
+func TestMatrixBeside(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	besideEach(t, true)
+}
+
+// beside is an environment, and what the answer says why its kernel is beside it.
+type beside struct {
+	settings []string
+	python   string
+	parts    []string
+}
+
+func besideEach(t *testing.T, matrix bool) {
+	t.Helper()
 	home, root := condaHome(t)
 	frozen := filepath.Join(root, "envs", "bare")
 	write(t, map[string]string{filepath.Join(frozen, "conda-meta", "frozen"): "{}"})
@@ -50,37 +68,30 @@ func TestBeside(t *testing.T) {
 	if _, err := os.Stat(externallyManaged(base(t))); err == nil {
 		reason = "EXTERNALLY-MANAGED"
 	}
-	for name, test := range map[string]struct {
-		settings []string
-		python   string
-		parts    []string
-	}{
+	split(t, map[string]beside{
 		"asked for":      {append(typeSettings("venv-uv", emptyEnv(t, "venv-uv")), "KERNEL_INSTALL=sidecar"), "", []string{"the environment itself is unchanged"}},
 		"frozen conda":   {append(typeSettings("conda", "bare"), "HOME="+home), filepath.Join(frozen, "bin", "python"), []string{"frozen"}},
 		"no environment": {typeSettings("venv", base(t)), base(t), []string{reason}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			settings := append(append(indexed(t), besideOnce(t)), test.settings...)
-			p := launch(t, settings...)
-			r := p.call("execute_code", args{"code": "x = 41\n" + strings.Replace(besideCode, "%q", "sys.executable", 1), "wait_seconds": 110})
-			for _, part := range append(test.parts, "[ok", "was put beside", "beside True False", "child 1 True", "spawned 3") {
-				if !strings.Contains(r.text(), part) {
-					t.Errorf("%q is missing in:\n%s", part, r.text())
-				}
+	}, []string{"frozen conda"}, matrix, func(t *testing.T, _ string, test beside) {
+		settings := append(append(indexed(t), besideOnce(t)), test.settings...)
+		p := launch(t, settings...)
+		r := p.call("execute_code", args{"code": "x = 41\n" + strings.Replace(besideCode, "%q", "sys.executable", 1), "wait_seconds": 110})
+		for _, part := range append(test.parts, "[ok", "was put beside", "beside True False", "child 1 True", "spawned 3") {
+			if !strings.Contains(r.text(), part) {
+				t.Errorf("%q is missing in:\n%s", part, r.text())
 			}
-			if r := p.run("import sys; x += 1; print(x, sys.executable)"); strings.Contains(r.text(), "beside") || test.python != "" && !strings.Contains(r.text(), "42 "+test.python) {
-				t.Errorf("afterwards: %s", r.text())
-			}
-			if e := p.done("get_environment_config", nil)["environment"].(map[string]any); !strings.Contains(e["ipykernel"].(string), "beside the environment, in "+strings.TrimPrefix(besideOnce(t), "XDG_DATA_HOME=")) {
-				t.Errorf("%v", e)
-			}
-			p.call("stop_session", args{"restart": true})
-			if r := p.run("1 + 1"); strings.Contains(r.text(), "beside") {
-				t.Errorf("told again: %s", r.text())
-			}
-		})
-	}
+		}
+		if r := p.run("import sys; x += 1; print(x, sys.executable)"); strings.Contains(r.text(), "beside") || test.python != "" && !strings.Contains(r.text(), "42 "+test.python) {
+			t.Errorf("afterwards: %s", r.text())
+		}
+		if e := p.done("get_environment_config", nil)["environment"].(map[string]any); !strings.Contains(e["ipykernel"].(string), "beside the environment, in "+strings.TrimPrefix(besideOnce(t), "XDG_DATA_HOME=")) {
+			t.Errorf("%v", e)
+		}
+		p.call("stop_session", args{"restart": true})
+		if r := p.run("1 + 1"); strings.Contains(r.text(), "beside") {
+			t.Errorf("told again: %s", r.text())
+		}
+	})
 }
 
 // asNobody is what makes a process run as a user who may write little, nil where

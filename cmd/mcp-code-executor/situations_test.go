@@ -31,10 +31,11 @@ var quoted = regexp.MustCompile("`([^`]+)`")
 // each of them in a test of its own, or as a case of session/pyenv's tests that differs
 // from another row here only in what is found.
 var situationsLeft = []string{
-	"venv", "venv-python", "uv-venv", "virtualenv", "pdm-project", "startup-file", "pythonpath", "shadowing",
-	"conda-name", "conda-base", "conda-path", "conda-tilde", "conda-which", "conda-envs-dirs", "conda-condarc",
-	"micromamba", "pixi", "activation", "activation-hangs", "conda-frozen", "system-python", "read-only",
-	"kernel-installed", "kernel-old-beside", "kernel-half",
+	"venv", "venv-python", "uv-venv", "virtualenv", "type-left-out", "venv-moved", "pdm-project", "pyenv-shim", "mode-unknown",
+	"startup-file", "pythonpath", "shadowing", "deny", "venv-hangs",
+	"conda-name", "conda-base", "conda-path", "conda-tilde", "conda-which", "conda-envs-dirs", "conda-both-variables", "conda-condarc",
+	"micromamba", "pixi", "activation", "activation-state", "activation-hangs", "conda-frozen", "system-python", "read-only",
+	"kernel-installed", "kernel-old-beside", "kernel-half", "kernel-beside",
 }
 
 // TestSituations: each row of the table in docs/environments.md has a case here,

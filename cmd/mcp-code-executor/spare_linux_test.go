@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // spares watches the spare kernels of a server.
@@ -41,7 +43,7 @@ func (s *spares) pids() (all []int) {
 // ready waits until one is up: it has told what its start has read, and is idle.
 func (s *spares) ready() int {
 	s.t.Helper()
-	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) { // polls the process table
+	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) { // polls the process table
 		for _, pid := range s.pids() {
 			command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 			_, rest, _ := strings.Cut(string(command), "--mce-sources=")
@@ -92,10 +94,23 @@ func (s *spares) checkIn(what string, r result, spare int, python string) int {
 }
 
 // TestSpare: every way in which a session gets a kernel takes the spare, finds nothing
-// of another session's in it, and leaves nothing.
+// of another session's in it, and leaves nothing. TestMatrixSpareWays has most ways: each
+// costs two starts with libraries.
 func TestSpare(t *testing.T) {
 	t.Parallel()
-	s := launchSpares(t, "spare")
+	takeSpares(t, "spare", "restart")
+}
+
+func TestMatrixSpareWays(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	takeSpares(t, "spareways", "new session", "fresh", "death", "another environment")
+}
+
+// takeSpares gets kernels in these ways from a server whose processes have that mark.
+func takeSpares(t *testing.T, mark string, ways ...string) {
+	t.Helper()
+	s := launchSpares(t, mark)
 	s.check("the first", s.run(look), 0)
 	s.check("the second", s.call("execute_code", args{"session": "second", "code": look}), 0)
 	for _, test := range []struct {
@@ -118,15 +133,18 @@ func TestSpare(t *testing.T) {
 			return s.run(look)
 		}},
 	} {
+		if !slices.Contains(ways, test.name) {
+			continue
+		}
 		pid := s.ready()
 		if list := s.call("list_sessions", nil).text(); strings.Contains(list, fmt.Sprintf("pid=%d", pid)) {
 			t.Errorf("the spare is a session: %s", list)
 		}
 		s.check(test.name, test.do(), pid)
 	}
-	if all := pythons(t); len(all) > 1 {
+	if slices.Contains(ways, "another environment") {
 		pid := s.ready()
-		other := filepath.Dir(filepath.Dir(all[1]))
+		other := filepath.Dir(filepath.Dir(pythons(t)[1]))
 		s.call("configure_environment", args{"type": "venv", "venv_path": other})
 		if r := s.run("import os, sys; print(os.getpid(), sys.prefix)"); !strings.HasSuffix(r.rest(), " "+other) || strings.Contains(r.rest(), fmt.Sprintf("%d ", pid)) {
 			t.Errorf("in another environment: %s", r.text())
@@ -134,7 +152,7 @@ func TestSpare(t *testing.T) {
 	}
 	s.stdin.Close()
 	s.wait(10 * time.Second)
-	nothingLeft(t, "spare")
+	nothingLeft(t, mark)
 }
 
 // TestMatrixSpare: restarts and deaths under load, with libraries imported ahead: no

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // TestReplacedProgram: an update, or a cleaned cache, breaks no running server. Its
@@ -14,20 +16,28 @@ import (
 // nothing but the file's path names the program.
 func TestReplacedProgram(t *testing.T) {
 	t.Parallel()
-	for name, mounts := range map[string]string{"proc": "true", "no proc": "mount -t tmpfs none /proc"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			file := filepath.Join(t.TempDir(), "mcp-code-executor")
-			program, err := os.ReadFile(testProgram(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, program, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			replaceProgram(t, launchMounted(t, mounts+"\nexec "+file, inVenv(t)...), file, program)
-		})
+	underMounts(t, "true")
+}
+
+// TestMatrixReplacedProgram is that where there is no /proc.
+func TestMatrixReplacedProgram(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	underMounts(t, "mount -t tmpfs none /proc")
+}
+
+// underMounts replaces the file of a server that runs after these shell commands.
+func underMounts(t *testing.T, mounts string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "mcp-code-executor")
+	program, err := os.ReadFile(testProgram(t))
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := os.WriteFile(file, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	replaceProgram(t, launchMounted(t, mounts+"\nexec "+file, inVenv(t)...), file, program)
 }
 
 // replaceProgram removes and replaces the file of a running server.
@@ -65,32 +75,38 @@ func replaceProgram(t *testing.T, p *program, file string, program []byte) {
 // private directory too. Kernels that run go on, new ones start.
 func TestCleanedTemporaryFiles(t *testing.T) {
 	t.Parallel()
-	for _, history := range []string{"on", "off"} {
-		t.Run("history "+history, func(t *testing.T) {
-			t.Parallel()
-			p := launch(t, append(inVenv(t), "HISTORY="+history)...)
-			r := p.call("execute_code", args{"code": "from ipykernel.kernelapp import IPKernelApp as A; print(A.instance().abs_connection_file)"})
-			private := filepath.Dir(filepath.Dir(strings.TrimSpace(r.rest())))
-			if !strings.HasPrefix(filepath.Base(private), "mce-") {
-				t.Fatalf("no private directory: %s", r.text())
-			}
-			if err := os.RemoveAll(private); err != nil {
-				t.Fatal(err)
-			}
-			for _, session := range []string{"default", "new", "newer"} {
-				if r := p.call("execute_code", args{"code": "print(40 + 2)", "session": session}); r.IsError || r.rest() != "42" {
-					t.Errorf("%s: %s", session, r.text())
-				}
-			}
-			if r := p.call("stop_session", args{"restart": true}); r.IsError {
-				t.Error(r.text())
-			}
-			if r := p.call("execute_code", args{"code": "print(40 + 2)"}); r.IsError || !strings.HasSuffix(r.rest(), "\n42") {
-				t.Errorf("restarted: %s", r.text())
-			}
-			if _, err := os.Lstat(private); err == nil {
-				t.Error("the directory is made again under its old name")
-			}
-		})
+	cleanTemporaryFiles(t, "on")
+}
+
+func TestMatrixCleanedTemporaryFiles(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	cleanTemporaryFiles(t, "off")
+}
+
+func cleanTemporaryFiles(t *testing.T, history string) {
+	t.Helper()
+	p := launch(t, append(inVenv(t), "HISTORY="+history)...)
+	r := p.call("execute_code", args{"code": "from ipykernel.kernelapp import IPKernelApp as A; print(A.instance().abs_connection_file)"})
+	private := filepath.Dir(filepath.Dir(strings.TrimSpace(r.rest())))
+	if !strings.HasPrefix(filepath.Base(private), "mce-") {
+		t.Fatalf("no private directory: %s", r.text())
+	}
+	if err := os.RemoveAll(private); err != nil {
+		t.Fatal(err)
+	}
+	for _, session := range []string{"default", "new", "newer"} {
+		if r := p.call("execute_code", args{"code": "print(40 + 2)", "session": session}); r.IsError || r.rest() != "42" {
+			t.Errorf("%s: %s", session, r.text())
+		}
+	}
+	if r := p.call("stop_session", args{"restart": true}); r.IsError {
+		t.Error(r.text())
+	}
+	if r := p.call("execute_code", args{"code": "print(40 + 2)"}); r.IsError || !strings.HasSuffix(r.rest(), "\n42") {
+		t.Errorf("restarted: %s", r.text())
+	}
+	if _, err := os.Lstat(private); err == nil {
+		t.Error("the directory is made again under its old name")
 	}
 }
