@@ -73,7 +73,7 @@ func TestMatrixElsewhereCases(t *testing.T) {
 func TestMatrixElsewhereGateway(t *testing.T) {
 	testneeds.All(t)
 	t.Parallel()
-	s := gatewaytest.StartGateway(t, gatewaytest.InstallGateway(t), gatewaytest.Unlimited)
+	s := gatewaytest.StartGateway(t, gatewaytest.KernelGateway, gatewaytest.Unlimited)
 	k := connect(t, kernel.Elsewhere{Server: s.Client(s.Addr), Env: map[string]string{"KERNEL_MCE": "seen"}})
 	if _, output := k.run("import os; print(os.environ['KERNEL_MCE'])"); output != "seen\n" {
 		t.Errorf("%q", output)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -96,8 +97,13 @@ const (
 	oneKernel  = "all sessions have that one kernel"
 )
 
+// onEnterprise are the tests that run with an Enterprise Gateway too. It is built on an
+// older Jupyter server, and speaks the older form of the protocol: what is its own is how
+// kernels start, are interrupted, die and end.
+var onEnterprise = []string{"Conversation", "Poll", "EarlierGeneration", "InputKinds", "Interrupt", "InterruptStart", "Inspect", "DeathRunning", "DeathIdle", "Notebook"}
+
 // TestMatrixElsewhere: the tests of execution again, with kernels of a Jupyter server in both
-// forms of its protocol, of a Kernel Gateway, and with a kernel that a person has started.
+// forms of its protocol, of a Kernel Gateway and an Enterprise Gateway, and with a kernel that a person has started.
 func TestMatrixElsewhere(t *testing.T) {
 	testneeds.All(t)
 	t.Parallel()
@@ -113,7 +119,13 @@ func TestMatrixElsewhere(t *testing.T) {
 		{"v1", jupyterServer("v1.kernel.websocket.jupyter.org")},
 		{"older", jupyterServer("")},
 		{"gateway", func(t *testing.T) site {
-			return onServer(gatewaytest.StartGateway(t, gatewaytest.InstallGateway(t), gatewaytest.Unlimited))
+			return onServer(gatewaytest.StartGateway(t, gatewaytest.KernelGateway, gatewaytest.Unlimited))
+		}},
+		{"enterprise", func(t *testing.T) site {
+			there := onServer(gatewaytest.StartGateway(t, gatewaytest.EnterpriseGateway))
+			return func(t testing.TB, p *program, python string) []string {
+				return append(there(t, p, python), "KERNEL_USERNAME=somebody") // it starts none for root
+			}
 		}},
 		{"attached", func(*testing.T) site { return attached }},
 	} {
@@ -122,7 +134,7 @@ func TestMatrixElsewhere(t *testing.T) {
 			sites.Store(t.Name(), one.make(t))
 			t.Run("", func(t *testing.T) { // done when the parallel ones are
 				for _, e := range executionTests {
-					if one.name != "attached" || e.attached == "" {
+					if runs := one.name != "attached" || e.attached == ""; runs && (one.name != "enterprise" || slices.Contains(onEnterprise, e.name)) {
 						t.Run(e.name, e.test)
 					}
 				}

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -203,18 +204,26 @@ func (s *Server) header() http.Header {
 
 // refusal words an answer that is none of success.
 func refusal(answer *http.Response, data []byte) string {
-	switch answer.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Sprintf("it refuses (%s): the token is missing, wrong or not allowed to", answer.Status)
-	}
+	usual := fmt.Sprintf("%d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
 	var said struct{ Message, Reason string }
-	if json.Unmarshal(data, &said) == nil && said.Message+said.Reason != "" {
-		return fmt.Sprintf("it answers %s: %s", answer.Status, firstOf(said.Message, said.Reason))
+	_ = json.Unmarshal(data, &said) // a gateway has its words in the status line
+	own := firstOf(said.Message, said.Reason)
+	if own == "" && answer.Status != usual {
+		own = strings.TrimSpace(strings.TrimPrefix(answer.Status, strconv.Itoa(answer.StatusCode)))
+	}
+	refuses := answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden
+	switch {
+	case refuses && (own == "" || own == http.StatusText(answer.StatusCode)):
+		return fmt.Sprintf("it refuses (%s): the token is missing, wrong or not allowed to", usual)
+	case refuses:
+		return fmt.Sprintf("it refuses (%s): %s. Look at the token, and for a gateway at the variables KERNEL_*", usual, strings.TrimRight(own, "."))
+	case own != "":
+		return fmt.Sprintf("it answers %s: %s", usual, own)
 	}
 	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") && answer.StatusCode == http.StatusNotFound {
 		return "it answers 404 Not Found: no Jupyter server there; look at the path of the URL"
 	}
-	return "it answers " + answer.Status
+	return "it answers " + usual
 }
 
 func notJupyter(answer *http.Response, data []byte) string {

@@ -66,6 +66,13 @@ func TestRefusals(t *testing.T) {
 		{"a web page", answer(200, "text/html", "<!doctype html><p>welcome"), "a web page"},
 		{"another program's JSON", answer(200, "application/json", `"hello"`), "not what a Jupyter server says"},
 		{"forbidden", answer(403, "application/json", `{"message": "Forbidden", "reason": null}`), "token is missing, wrong"},
+		{"forbidden, in words", answer(403, "application/json", `{"message": "nobody is not authorized. Set KERNEL_USERNAME."}`), "it refuses (403 Forbidden): nobody is not authorized. Set KERNEL_USERNAME. Look at the token"},
+		{"forbidden, in its first line", func(w http.ResponseWriter, _ *http.Request) {
+			if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+				fmt.Fprint(conn, "HTTP/1.1 403 User 'root' is not authorized.\r\nContent-Length: 0\r\n\r\n")
+				conn.Close()
+			}
+		}, "it refuses (403 Forbidden): User 'root' is not authorized. Look at the token, and for a gateway at the variables KERNEL_*"},
 		{"unauthorized", answer(401, "text/html", ""), "token is missing, wrong"},
 		{"no such page", answer(404, "text/html", "<h1>not found"), "look at the path of the URL"},
 		{"its own words", answer(500, "application/json", `{"message": "no more machines"}`), "500 Internal Server Error: no more machines"},

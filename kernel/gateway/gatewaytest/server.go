@@ -34,8 +34,26 @@ type Server struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
 	log  *os.File
-	// gateway is the Python of a Kernel Gateway, "" for a Jupyter server.
-	gateway string
+	// gateway is what is started instead of a Jupyter server, "" for none, by this Python.
+	gateway Gateway
+	python  string
+}
+
+// Gateway is a program that starts kernels for others, and is called by their protocol.
+type Gateway string
+
+// Both are from PyPI: the package is called jupyter_ and this.
+const (
+	KernelGateway     Gateway = "kernel_gateway"
+	EnterpriseGateway Gateway = "enterprise_gateway"
+)
+
+// app is what its settings begin with.
+func (g Gateway) app() string {
+	if g == EnterpriseGateway {
+		return "EnterpriseGatewayApp"
+	}
+	return "KernelGatewayApp"
 }
 
 // Start starts one with these arguments and waits until it answers.
@@ -44,21 +62,19 @@ func Start(t testing.TB, args ...string) *Server {
 	return start(&Server{t: t, args: args})
 }
 
-// StartGateway is Start for a Kernel Gateway, which that Python has.
-func StartGateway(t testing.TB, python string, args ...string) *Server {
+// StartGateway is Start for a gateway from PyPI, in an environment that it makes.
+func StartGateway(t testing.TB, g Gateway, args ...string) *Server {
 	t.Helper()
-	return start(&Server{t: t, gateway: python, args: args})
+	return start(&Server{t: t, gateway: g, python: installGateway(t, g), args: args})
 }
 
-// InstallGateway makes an environment with a Kernel Gateway from PyPI, and returns its
-// Python.
-func InstallGateway(t testing.TB) (python string) {
+func installGateway(t testing.TB, g Gateway) (python string) {
 	t.Helper()
 	uv, dir := testneeds.Variable(t, "MCE_TEST_UV", "uv"), filepath.Join(t.TempDir(), "env")
 	python = filepath.Join(dir, "bin", "python")
 	for _, argv := range [][]string{
 		{"venv", "-q", "--python", testneeds.Variable(t, "MCE_TEST_JUPYTER", "a Python with jupyter_server"), dir},
-		{"pip", "install", "-q", "--python", python, "jupyter_kernel_gateway", "ipykernel"},
+		{"pip", "install", "-q", "--python", python, "jupyter_" + string(g), "ipykernel"},
 	} {
 		if out, err := exec.Command(uv, argv...).CombinedOutput(); err != nil {
 			t.Fatalf("%q: %v\n%s", argv, err, out)
@@ -118,9 +134,9 @@ func (s *Server) URL() string { return "http://" + s.Addr }
 func (s *Server) Again() {
 	s.t.Helper()
 	_, port, _ := net.SplitHostPort(s.Addr)
-	python, args := s.gateway, []string{"-m", "kernel_gateway", "--KernelGatewayApp.ip=127.0.0.1", "--KernelGatewayApp.port=" + port,
-		"--KernelGatewayApp.port_retries=0", "--KernelGatewayApp.auth_token=" + Token}
-	if python == "" {
+	app := "--" + s.gateway.app()
+	python, args := s.python, []string{"-m", string(s.gateway), app + ".ip=127.0.0.1", app + ".port=" + port, app + ".port_retries=0", app + ".auth_token=" + Token}
+	if s.gateway == "" {
 		python = testneeds.Variable(s.t, "MCE_TEST_JUPYTER", "a Python with jupyter_server")
 		args = []string{"-m", "jupyter_server", "--allow-root", "--no-browser", "--ServerApp.ip=127.0.0.1",
 			"--ServerApp.port=" + port, "--ServerApp.port_retries=0", "--IdentityProvider.token=" + Token, "--ServerApp.root_dir=" + s.dir,
