@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // withBash is an environment with bash_kernel from PyPI and its kernelspec.
@@ -86,4 +88,54 @@ func TestKernelspecs(t *testing.T) {
 	}
 	p.stdin.Close()
 	p.wait(30 * time.Second)
+}
+
+// TestMatrixOtherKernels: kernels that nobody here wrote, of another language and of Python
+// without ipykernel: a session, an error, a picture, a question, an interrupt, an end.
+func TestMatrixOtherKernels(t *testing.T) {
+	testneeds.All(t)
+	t.Run("R", func(t *testing.T) { t.Parallel(); otherKernelR(t) })
+	t.Run("xeus-python", func(t *testing.T) { t.Parallel(); otherKernelXeus(t) })
+}
+
+func otherKernelR(t *testing.T) {
+	if out, err := exec.Command("R", "--slave", "-e", "library(IRkernel)").CombinedOutput(); err != nil {
+		testneeds.Skip(t, testneeds.RKernel, "R with IRkernel ("+err.Error()+"): "+string(out))
+	}
+	data := t.TempDir()
+	kernelspec(t, data, "ir", map[string]any{"argv": []string{"R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"}, "language": "R", "display_name": "R"})
+	p := launch(t, "KERNEL_NAME=ir", "JUPYTER_PATH="+data)
+	run := func(code string) result { return p.call("execute_code", args{"code": code}) }
+	has(t, run("x <- 41; cat('there\\n'); x + 1"), "[ok", "env=jupyter ir", "\nthere\n42")
+	has(t, run("stop('no')"), "[error ERROR", "no\nTraceback", `stop("no")`)
+	if r := run("plot(1:10)"); len(r.Content) < 2 || r.Content[1].Type != "image" {
+		t.Errorf("a picture: %s", r.text())
+	}
+	asks := run("n <- readline('name? '); n")
+	has(t, asks, "[waiting for input", `"name? "`)
+	has(t, p.call("send_input", args{"text": "bob"}), "[ok", "'bob'")
+	for _, endless := range []string{"Sys.sleep(600)", "while (TRUE) {}"} {
+		has(t, p.call("execute_code", args{"code": endless, "timeout_seconds": 1}), "[interrupted", "the session's variables are kept")
+		has(t, run("x"), "\n41")
+	}
+	for tool, a := range map[string]args{"inspect_variables": {}, "install_dependencies": {"packages": []string{"six"}}, "check_installed_packages": {"packages": []string{"six"}}} {
+		refused(t, tool, p.call(tool, a), "this is for Python", "one for", "use execute_code with code in that language")
+	}
+	has(t, run("quit()"), "[exited")
+	refused(t, "a new kernel", run("x"), "[error", "generation=2", "object 'x' not found")
+}
+
+func otherKernelXeus(t *testing.T) {
+	dir, _ := makeEnv(t, "venv-uv")
+	execute(t, testUV(t), "pip", "install", "-q", "--python", filepath.Join(dir, "bin", "python"), "xeus-python")
+	p := launch(t, "UV_VENV_PATH="+dir, "KERNEL_NAME=xpython")
+	has(t, p.run("x = 41\nprint('there')\nx + 1"), "[ok", "env=jupyter xpython in venv-uv env", "\nthere\nOut[1]: 42")
+	refused(t, "error", p.call("execute_code", args{"code": "1/0"}), "[error", "ZeroDivisionError: division by zero")
+	has(t, p.call("execute_code", args{"code": "n = input('name? ')\nn"}), "[waiting for input")
+	has(t, p.call("send_input", args{"text": "bob"}), "'bob'")
+	has(t, p.call("inspect_variables", args{}), "x     int")
+	has(t, p.call("check_installed_packages", args{"packages": []string{"xeus-python"}}), `"all_installed":true`)
+	// Its interrupt is its end, and is told as such.
+	refused(t, "interrupt", p.call("execute_code", args{"code": "import time; time.sleep(600)", "timeout_seconds": 1}), "[died", "timeout_seconds=1 struck")
+	refused(t, "a new kernel", p.call("execute_code", args{"code": "x"}), "generation=2", "NameError")
 }

@@ -33,6 +33,8 @@ const (
 	Landlock = "landlock"
 	// OtherUser is the need for root, who can give files to another user.
 	OtherUser = "other-user"
+	// RKernel is the need for R with IRkernel, Debian's r-cran-irkernel.
+	RKernel = "r-kernel"
 )
 
 // All leaves a test out but for `make test-all`. Such a test is one of many alike
