@@ -30,8 +30,8 @@ const (
 )
 
 // TestDeniedKeys: what ENV_DENY names is seen by nothing that runs: a kernel, its
-// subprocesses, activation scripts, pip's build environment. What it does not
-// name arrives there.
+// subprocesses, activation scripts, and in TestMatrixDeniedKeys pip's build environment.
+// What it does not name arrives there.
 func TestDeniedKeys(t *testing.T) {
 	t.Parallel()
 	t.Run("conda", func(t *testing.T) {
