@@ -62,7 +62,7 @@ func (s *Servers) Find(name string) (*gateway.Server, error) {
 		return nil, &UnknownError{Name: name, Known: s.Names()}
 	}
 	if err := s.all[i].err; err != nil {
-		return nil, fmt.Errorf("Jupyter server %q cannot be used: %w", name, err)
+		return nil, fmt.Errorf("the Jupyter server %q cannot be used: %w", name, err)
 	}
 	return s.all[i].server, nil
 }
