@@ -338,6 +338,31 @@ func TestMatrixElsewhereUnseen(t *testing.T) {
 	s := gatewaytest.Start(t)
 	t.Run("idle", func(t *testing.T) { elsewhereIdle(t, s) })
 	t.Run("killed", func(t *testing.T) { elsewhereKilledUnseen(t, s) })
+	t.Run("out of reach", func(t *testing.T) { elsewhereOutOfReach(t, s) })
+}
+
+// elsewhereOutOfReach: a kernel that cannot be reached any more is not said to be gone, and
+// is there with what it has for who comes back.
+func elsewhereOutOfReach(t *testing.T, s *gatewaytest.Server) {
+	p := startProxy(t, s.Addr)
+	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String())})
+	gate := filepath.Join(t.TempDir(), "gate")
+	e := k.send(fmt.Sprintf("import os, time\nx = 41\nprint('waits')\nwhile not os.path.exists(%q): time.sleep(0.01)", gate))
+	k.shows(e, "waits")
+	p.close()
+	<-e.Done()
+	if exit := e.Result().Exit; e.Result().Outcome != kernel.OutcomeDied || exit.MayRun != k.Info().ID || !strings.Contains(exit.String(), "may still run there") {
+		t.Errorf("%+v %v", e.Result(), exit)
+	}
+	k.Close() // which cannot end it
+	p.open()
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	back := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String()), ID: k.Info().ID})
+	if _, output := back.run("x"); output != "<execute_result 41>" {
+		t.Errorf("%q", output)
+	}
 }
 
 // elsewhereIdle: a proxy that closes silent connections breaks no run that is silent for

@@ -376,6 +376,9 @@ func (k *Kernel) Exit() Exit {
 	if there, ok := k.process.(interface{ Reason() string }); ok {
 		exit.Reason = there.Reason()
 	}
+	if there, ok := k.process.(elsewhere); ok && there.OutOfReach() {
+		exit.MayRun = there.ID()
+	}
 	exit.OutOfMemory = exit.Signal == syscall.SIGKILL && !exit.Killed && k.oom != nil && k.oom.rose()
 	k.judgeLimits(&exit)
 	return exit
@@ -391,6 +394,9 @@ type Exit struct {
 	Lost  Lost
 	// Reason is what is known of the end of a kernel that is not a process of ours.
 	Reason string
+	// MayRun is the id of a kernel on a Jupyter server that is out of reach, and may still
+	// run; "" for one that is gone.
+	MayRun string
 }
 
 // String is "exit code 3" or "signal 11 (SIGSEGV)", or the reason.

@@ -191,6 +191,9 @@ func lostNames(r session.Report) string {
 	if names == "" {
 		return ""
 	}
+	if r.Exit.MayRun != "" {
+		return "it had: " + names + "; " + readWords(lost.First, lost.Last)
+	}
 	return "lost: " + names + "; " + readWords(lost.First, lost.Last)
 }
 

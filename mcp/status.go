@@ -135,6 +135,15 @@ func lostWords(r session.Report) string {
 	if r.Fresh {
 		return "It was a kernel for this run alone (fresh), not the session's"
 	}
+	return leavesWords(r.Exit)
+}
+
+// leavesWords says what the end of the session's kernel leaves.
+func leavesWords(e *session.Exit) string {
+	if e != nil && e.MayRun != "" {
+		return "When that server can be reached again, configure_environment with type=jupyter, its server and kernel_id=" + e.MayRun +
+			" goes back to the kernel, with its variables; otherwise the next execute_code starts a new one"
+	}
 	return goneWords
 }
 
@@ -179,7 +188,7 @@ func finishedLines(r session.Report) []string {
 			add("state lost, this code was NOT run: the session had been idle for %s, its limit (SESSION_IDLE_LIMIT), so its kernel was ended. %s: send the code again with whatever must be set up first", r.Idle, goneWords)
 			break
 		}
-		add("state lost, this code was NOT run: the session's kernel had died before (%s). %s: send the code again with whatever must be set up first", exitWords(r.Exit), goneWords)
+		add("state lost, this code was NOT run: the session's kernel had died before (%s). %s: send the code again with whatever must be set up first", exitWords(r.Exit), leavesWords(r.Exit))
 	case session.OutcomeCancelled:
 		add("cancelled before it ran: nothing of this code was executed")
 	}

@@ -30,3 +30,14 @@ func TestRecordFaultWords(t *testing.T) {
 		t.Errorf("%s", lines)
 	}
 }
+
+// TestOutOfReach: of a kernel that cannot be reached any more nothing is said to be lost.
+func TestOutOfReach(t *testing.T) {
+	exit := &session.Exit{Reason: "the connection is lost", MayRun: "1234"}
+	for _, outcome := range []session.Outcome{session.OutcomeDied, session.OutcomeNotRun} {
+		text := strings.Join(finishedLines(session.Report{Outcome: outcome, Exit: exit}), "\n")
+		if !strings.Contains(text, "kernel_id=1234 goes back to the kernel, with its variables") || strings.Contains(text, "are gone") {
+			t.Errorf("%s: %s", outcome, text)
+		}
+	}
+}

@@ -75,6 +75,7 @@ type Kernel struct {
 	other  string        // the kernel's own session
 	reason string        // why it is gone
 	last   time.Time     // when bytes last came
+	lost   bool          // out of reach, and may still run
 }
 
 // Open starts a kernel, or finds the one that is wanted, and connects to it. ctx
@@ -150,6 +151,14 @@ func (k *Kernel) Reason() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.reason
+}
+
+// OutOfReach reports whether the kernel may still run, and only the connection is gone.
+// Call it after Done is closed.
+func (k *Kernel) OutOfReach() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.lost
 }
 
 // Renew makes the connection anew.
@@ -341,6 +350,9 @@ func (k *Kernel) reconnect() error {
 		case <-k.done:
 			return nil
 		case <-ctx.Done():
+			k.mu.Lock()
+			k.lost = true
+			k.mu.Unlock()
 			return fmt.Errorf("the connection to the Jupyter server is lost (%s); kernel %s may still run there", reason(err), k.id)
 		case <-time.After(pause):
 		}
