@@ -214,6 +214,10 @@ func ailments(t *testing.T) map[string]ailment {
 			}
 			return patient{settings: []string{"CODE_STORAGE_DIR=" + dir}, nobody: os.Getuid() == 0}
 		}, "storage", false, []string{"permission denied", "fix: sudo chown", "or set CODE_STORAGE_DIR"}},
+		"a Python that is somebody else's": {func(t *testing.T) patient {
+			return patient{settings: []string{"ENV_TYPE=venv", "VENV_PATH=" + closedVenv(t)}, nobody: os.Getuid() == 0}
+		},
+			"environment", false, []string{"permission denied to enter ", "/home/somebody\n", "chmod o+rx ", "/home/somebody, or choose"}},
 		"failing activation": {func(t *testing.T) patient { return inConda(t, "echo broken here >&2\nreturn 3\n") }, "activation", true,
 			[]string{"zz_broken.sh failed", "broken here", "fix: fix or move away"}},
 		"hanging activation": {func(t *testing.T) patient { return inConda(t, "sleep 1000\n") }, "activation", true,
@@ -232,6 +236,30 @@ func ailments(t *testing.T) map[string]ailment {
 		"no index and nothing made": {set("PIP_NO_INDEX=", "UV="+testUV(t), "UV_HTTP_RETRIES=0", "UV_NO_CACHE=1", "PATH="+basePath(t), "UV_DEFAULT_INDEX=http://127.0.0.1:9/simple", "PIP_INDEX_URL=http://127.0.0.1:9/simple"),
 			"environment", false, []string{"making the default Python environment", "127.0.0.1:9", "fix: check the network"}},
 	}
+}
+
+// closedVenv is a venv whose python is a link into a home directory that is closed.
+func closedVenv(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "venv") // t.TempDir would be closed itself
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, bin := filepath.Join(dir, "home", "somebody"), filepath.Join(dir, "venv", "bin")
+	t.Cleanup(func() {
+		os.Chmod(home, 0o755)
+		os.RemoveAll(dir)
+	})
+	for _, err := range []error{
+		os.MkdirAll(filepath.Join(home, "python", "bin"), 0o755), os.MkdirAll(bin, 0o755),
+		os.Symlink("python3", filepath.Join(bin, "python")), os.Symlink(filepath.Join(home, "python", "bin", "python3"), filepath.Join(bin, "python3")),
+		os.WriteFile(filepath.Join(dir, "venv", "pyvenv.cfg"), []byte("home = "+home+"\n"), 0o644), os.Chmod(home, 0), os.Chmod(dir, 0o755),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Dir(bin)
 }
 
 func diagnosed(t *testing.T, _ string, test ailment) {

@@ -59,7 +59,7 @@ func (f *Finder) condaByPath(path string) (*Environment, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, f.condaNotFound(path, []string{path}, f.Conda.Places())
 	case err != nil:
-		return nil, &BrokenError{Path: path, Reason: "it cannot be looked at: " + err.Error(), Err: err}
+		return nil, unseen(path, err)
 	}
 	// A project of pixi, its ".pixi", or the directory of its environments.
 	if inside := kinds.PixiEnvs(path); len(inside) > 0 {

@@ -89,7 +89,7 @@ func (f *Finder) locate(ctx context.Context, path string) (*Environment, error) 
 		notFound.Near = nearest(path, notFound.Available)
 		return nil, notFound
 	default:
-		return nil, &BrokenError{Path: path, Reason: "it cannot be looked at: " + err.Error(), Err: err}
+		return nil, unseen(path, err)
 	}
 }
 
@@ -198,7 +198,7 @@ func Interpreter(prefix string) (string, error) {
 		case errors.Is(err, fs.ErrNotExist):
 			broken = dangling(prefix, path)
 		default:
-			broken = &BrokenError{Path: path, Reason: "it cannot be looked at: " + err.Error(), Err: err}
+			broken = unseen(path, err)
 		}
 	}
 	if broken == nil {
@@ -225,4 +225,35 @@ func venvsIn(dir string) []string {
 		}
 	}
 	return found
+}
+
+// unseen is the error for a path that cannot be looked at.
+func unseen(path string, err error) *BrokenError {
+	reason := err.Error()
+	if dir := NotEntered(path); errors.Is(err, fs.ErrPermission) && dir != path {
+		reason = "permission denied to enter " + dir
+	}
+	return &BrokenError{Path: path, Reason: "it cannot be looked at: " + reason, Err: err}
+}
+
+// NotEntered returns the directory that keeps this process from a path, or path itself.
+// It follows links: the python of a venv leads to another's directories, it may be.
+func NotEntered(path string) string {
+	for range 40 { // more links than the kernel follows
+		for dir := path; ; dir = filepath.Dir(dir) {
+			if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrPermission) || dir == filepath.Dir(dir) {
+				path = dir
+				break
+			}
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			return path
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	return path
 }

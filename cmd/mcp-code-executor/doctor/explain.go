@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -93,7 +92,7 @@ func fixBroken(e *pyenv.BrokenError) string {
 	case errors.Is(e, syscall.ENOEXEC) || strings.Contains(text, "exec format error"):
 		return strings.TrimSpace(e.Fix + " (its Python is for another processor: make it with a Python of this machine)")
 	case errors.Is(e, fs.ErrPermission) && e.Fix == "":
-		dir := notEntered(e.Path)
+		dir := pyenv.NotEntered(e.Path)
 		return fmt.Sprintf("chmod u+rx %s; where it is another user's: have them run chmod o+rx %s, or choose an environment of yours", dir, dir)
 	case e.Fix == "":
 		return "give the directory of another environment, or its python: VENV_PATH=…"
@@ -118,15 +117,6 @@ func isNetwork(text string) bool {
 func isThere(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// notEntered is the directory that keeps us from path, or path itself.
-func notEntered(path string) string {
-	for dir := path; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrPermission) || dir == filepath.Dir(dir) {
-			return dir
-		}
-	}
 }
 
 func fixStorage(e *codefile.StorageError) string {
