@@ -172,7 +172,11 @@ func (t *tools) handleInspectVariables(ctx context.Context, a *call) *mcp.CallTo
 		return errorResult("the variables could not be looked at: " + explain(err))
 	}
 	if variable != "" && v.Count == 0 {
-		return errorResult(fmt.Sprintf("session %q has no variable %q; it has: %s", s.Name(), variable, orNothing(strings.Join(v.Names, ", "))))
+		it := "it"
+		if k := arguments.Slip(variable, v.Names); len(variable) > 2 && k != "" { // any x is near any y
+			it = fmt.Sprintf("did you mean %q? It", k)
+		}
+		return errorResult(fmt.Sprintf("session %q has no variable %q; %s has: %s", s.Name(), variable, it, orNothing(strings.Join(v.Names, ", "))))
 	}
 	fields := []string{"ok"}
 	if s.Name() != session.DefaultName {

@@ -343,7 +343,7 @@ func TestBadInput(t *testing.T) {
 	t.Parallel()
 	p := launchRaced(t, inVenv(t)...)
 	other := launchRaced(t, inVenv(t)...)
-	id, foreign := p.run("x = 1").field("id"), other.run("1").field("id")
+	id, foreign := p.run("x = model = 1").field("id"), other.run("1").field("id")
 	for _, test := range []struct {
 		name, tool string
 		args       args
@@ -360,7 +360,8 @@ func TestBadInput(t *testing.T) {
 		{"input to an unknown session", "send_input", args{"text": "a", "session": "nobody"}, []string{"nobody", "default"}},
 		{"unknown session", "stop_session", args{"session": "nobody"}, []string{"nobody", "open sessions: default"}},
 		{"unknown session", "inspect_variables", args{"session": "nobody"}, []string{"nobody", "open sessions: default"}},
-		{"unknown variable", "inspect_variables", args{"name": "y"}, []string{`"y"`, "x"}},
+		{"unknown variable", "inspect_variables", args{"name": "y"}, []string{`"y"; it has: model, x`}},
+		{"misspelled variable", "inspect_variables", args{"name": "Modl"}, []string{`"Modl"; did you mean "model"? It has: model, x`}},
 		{"lines of words", "get_execution", args{"lines": "all"}, []string{`"lines"`, "100-200"}},
 		{"lines backwards", "get_execution", args{"lines": "20-10"}, []string{`"lines"`, "100-200"}},
 		{"line 0", "get_execution", args{"lines": "0"}, []string{`"lines"`}},

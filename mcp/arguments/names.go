@@ -23,10 +23,8 @@ var otherNames = []struct{ theirs, ours string }{
 // other letters (waitSeconds) or with a slip, one that shares its telling word
 // (timeout, timeout_ms), or what others call it (script). "" is none.
 func nearest(name string, known []string) string {
-	for _, k := range known {
-		if similar(name, k) {
-			return k
-		}
+	if k := Slip(name, known); k != "" {
+		return k
 	}
 	for _, k := range known {
 		if a, b := bare(name), bare(k); min(len(a), len(b)) >= 4 && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)) {
@@ -77,6 +75,14 @@ func wordsOf(name string) []string {
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return strings.FieldsFunc(b.String(), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
+}
+
+// Slip returns the name among known that is written nearly as name is, "" if none is.
+func Slip(name string, known []string) string {
+	if i := slices.IndexFunc(known, func(k string) bool { return similar(name, k) }); i >= 0 {
+		return known[i]
+	}
+	return ""
 }
 
 // similar reports whether one name is probably a slip for the other: other
