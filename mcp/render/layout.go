@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,9 +32,10 @@ type page struct {
 func layout(c *collector, chars int, note func(size) string) page {
 	if c.dropped.chars == 0 && len(c.pictures) == 0 {
 		all := splitLines(slices.Concat(c.head, c.tail))
-		marked := withMarks(all, "")
-		if total(marked) <= chars {
-			return page{lines: marked}
+		if total(all) <= chars { // marks only add to it
+			if marked := withMarks(all, ""); total(marked) <= chars {
+				return page{lines: marked}
+			}
 		}
 		return cutPage(all, nil, size{}, nil, chars, note)
 	}
@@ -49,7 +51,7 @@ func total(lines []shownLine) int {
 }
 
 // cutPage takes lines from the beginning of head and from the end of tail
-// (of head too when nothing lies between them).
+// (of head too when nothing lies between them). It changes both.
 func cutPage(head, tail []shownLine, gone size, pictures []*piece, chars int, note func(size) string) page {
 	room := max(0, chars-len(note(size{1 << 40, 1 << 40})))
 	for _, lines := range [][]shownLine{head, tail} {
@@ -73,19 +75,21 @@ func cutPage(head, tail []shownLine, gone size, pictures []*piece, chars int, no
 	}
 	var back, between []shownLine
 	if tail == nil && gone.chars == 0 {
-		between, back = takeBack(restHead, room-spent)
+		restHead, back = takeBack(restHead, room-spent)
 	} else {
 		between, back = takeBack(tail, room-spent)
-		between = append(slices.Clone(restHead), between...)
 	}
 	var kept []shownLine
-	for _, l := range between {
-		if l.picture != nil {
-			kept = append(kept, l)
-			continue
+	for _, lines := range [][]shownLine{restHead, between} {
+		for i := range lines {
+			l := &lines[i]
+			if l.picture != nil {
+				kept = append(kept, *l)
+				continue
+			}
+			gone.chars += l.raw.chars
+			gone.lines += l.raw.lines
 		}
-		gone.chars += l.raw.chars
-		gone.lines += l.raw.lines
 	}
 	for _, p := range pictures {
 		kept = append(kept, pictureLines(p)...)
@@ -101,7 +105,8 @@ func cutPage(head, tail []shownLine, gone size, pictures []*piece, chars int, no
 }
 
 // takeFront takes lines from the beginning until budget is spent. A line too
-// long for what is left is split when it would waste much of the budget.
+// long for what is left is split when it would waste much of the budget. Both
+// parts are of the same array: the lines may be many.
 func takeFront(lines []shownLine, budget int) (taken, rest []shownLine) {
 	stream, left := "", budget
 	for i := range lines {
@@ -115,7 +120,7 @@ func takeFront(lines []shownLine, budget int) (taken, rest []shownLine) {
 			stream = l.stream
 			continue
 		}
-		taken, rest = slices.Clone(lines[:i]), slices.Clone(lines[i:])
+		taken, rest = lines[:i:i], lines[i:]
 		left -= markCost(stream, l) + 2
 		if left > budget/4 && l.picture == nil {
 			n := prefix([]byte(l.text), left)
@@ -146,7 +151,7 @@ func takeBack(lines []shownLine, budget int) (rest, taken []shownLine) {
 			stream = l.stream
 			continue
 		}
-		rest, taken = slices.Clone(lines[:i+1]), slices.Clone(lines[i+1:])
+		rest, taken = lines[:i+1:i+1], slices.Clip(lines[i+1:])
 		left -= markCost(stream, l) + 3
 		if left > budget/4 {
 			n := suffix([]byte(l.text), left)
@@ -179,10 +184,17 @@ func splitLines(pieces []*piece) []shownLine {
 			i++
 			continue
 		}
+		end, length, breaks := i, 0, 0
+		for ; end < len(pieces) && pieces[end].stream == p.stream && pieces[end].comm == p.comm; end++ {
+			length += len(pieces[end].text)
+			breaks += bytes.Count(pieces[end].text, []byte{'\n'})
+		}
 		var text strings.Builder
-		for ; i < len(pieces) && pieces[i].stream == p.stream && pieces[i].comm == p.comm; i++ {
+		text.Grow(length)
+		for ; i < end; i++ {
 			text.Write(pieces[i].text)
 		}
+		lines = slices.Grow(lines, breaks+1)
 		for line := range strings.Lines(text.String()) {
 			body, ended := strings.CutSuffix(line, "\n")
 			l := shownLine{text: EscapeLine(body), stream: p.stream}

@@ -436,6 +436,22 @@ func BenchmarkRender30k(b *testing.B) {
 	}
 }
 
+// BenchmarkRenderPrints renders ten thousand short lines, most of which are cut.
+func BenchmarkRenderPrints(b *testing.B) {
+	var text strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintln(&text, "line", i)
+	}
+	outputs := []jupyter.Output{stdout(text.String())}
+	budget := testBudget(characters, false)
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := Outputs(sequence(outputs...), budget, Options{}); !r.Cut {
+			b.Fatal("nothing is cut")
+		}
+	}
+}
+
 // faultDump is what faulthandler writes in a kernel, shortened.
 const faultDump = `Fatal Python error: Segmentation fault
 
