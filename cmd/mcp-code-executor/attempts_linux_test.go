@@ -9,8 +9,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
@@ -33,6 +36,8 @@ type attempt struct {
 	// locked: Landlock stops it by making the working directory one that can only be
 	// read, and not where SANDBOX_WRITE names it.
 	locked bool
+	// limit is the setting that stops it, with a sandbox or without.
+	limit string
 }
 
 // attemptGroup is a part of the page's table.
@@ -97,6 +102,7 @@ func attempts() []attemptGroup {
 			{name: "write by the guard's open files", code: `[os.open(f"/proc/{os.getppid()}/fd/{n}", os.O_RDONLY) for n in os.listdir(f"/proc/{os.getppid()}/fd")[:1]]`},
 			{name: "write as a child process", code: `subprocess.run(["/bin/sh", "-c", f"echo x > {home}/new6"], check=True)`},
 			{name: "write to the system's files", code: `open("/etc/mce-attempt", "w"); os.remove("/etc/mce-attempt")`, root: true},
+			{name: "an open file that a program outside passes by a socket", code: `s = socket.socket(socket.AF_UNIX); s.connect(str(home / "app/passer")); os.write(socket.recv_fds(s, 1, 1)[1][0], b"x")`, landlock: "only Landlock 9 cuts off sockets with a path"},
 			{name: "change a setting of the system", code: `p = "/proc/sys/kernel/hostname"; open(p, "r+").write(open(p).read())`, root: true},
 			{name: "a file in `/dev/shm` that others see", code: `open(SHM, "w").write("x")`, private: "shm"},
 			{name: "a file in `/tmp` that others see", code: `open(TMP, "w").write("x")`, private: "tmp"},
@@ -110,6 +116,10 @@ func attempts() []attemptGroup {
 			{name: "`.vscode/tasks.json`", code: `(work / ".vscode/tasks.json").write_text("{}")`, locked: true},
 			{name: "`.claude/settings.json`", code: `(work / ".claude/settings.json").write_text("{}")`, locked: true},
 			{name: "`sitecustomize` in the project's environment", code: `(work / ".venv/sitecustomize.py").write_text("x")`, locked: true},
+			{name: "a conda environment in the project", code: `(work / "conda/x.py").write_text("x")`, locked: true},
+			{name: "its `activate.d`", code: `(work / "conda/etc/conda/activate.d/x.sh").write_text("x")`, locked: true},
+			{name: "an environment deeper in the project, which conda lists", code: `(work / "envs/listed/x.py").write_text("x")`, locked: true},
+			{name: "one that it does not list", code: `(work / "envs/other/x.py").write_text("x")`, open: "environments are looked for at the top of a directory where code may write, and in conda's list"},
 			{name: "a `.pth` in the kernel's environment", code: `pathlib.Path(SITE, "x.pth").write_text("x")`},
 			{name: "the kernel's `python`", code: `p = pathlib.Path(PREFIX, "bin", "python"); t = os.readlink(p); p.unlink(); p.symlink_to(t)`},
 			{name: "`activate.d` in the kernel's environment", code: `pathlib.Path(PREFIX, "etc/conda/activate.d").mkdir(parents=True)`},
@@ -130,6 +140,7 @@ func attempts() []attemptGroup {
 			{name: "`~/.codex/auth.json`", code: `secret(home / ".codex/auth.json")`},
 			{name: "the shell's history", code: `secret(home / ".bash_history")`},
 			{name: "records of other sessions", code: `must(os.listdir(home / ".local/state/mcp-code-executor"))`},
+			{name: "the tokens of `mcp-code-executor serve`", code: `secret(home / ".local/state/mcp-code-executor/serve/tokens.json")`},
 			{name: "what `SANDBOX_DENY` names", code: `secret(home / "denied")`},
 			{name: "a key through a link in the project", code: `secret(link(home / ".ssh/id_rsa"))`},
 			{name: "a key by `/proc/self/root`", code: `secret(f"/proc/self/root{home}/.ssh/id_rsa")`},
@@ -142,6 +153,14 @@ func attempts() []attemptGroup {
 		{"Network and sockets", []attempt{
 			{name: "TCP to a service of this machine", code: `connect(socket.AF_INET, ("127.0.0.1", PORT))`},
 			{name: "UDP", code: `connect(socket.AF_INET, ("127.0.0.1", UDP), socket.SOCK_DGRAM)`},
+			{name: "a name server (DNS)", code: `connect(socket.AF_INET, (DNS, 53), socket.SOCK_DGRAM)`, root: true},
+			{name: "see other programs' sockets by netlink", code: `import struct
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4)
+s.settimeout(2)
+s.send(struct.pack("=IHHIIBBBxI48x", 72, 20, 0x301, 1, 0, 2, 6, 0, 1 << 10))
+data = s.recv(1 << 20)
+while data[-20:][4:6] != b"\x03\x00" and struct.pack("!H", PORT) not in data: data += s.recv(1 << 20)
+must(struct.pack("!H", PORT) in data)`, maybe: true},
 			{name: "see the network interfaces", code: `must(len(socket.if_nameindex()) > 1)`},
 			{name: "a raw socket", code: `socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)`, root: true},
 			{name: "a packet socket", code: `socket.socket(socket.AF_PACKET, socket.SOCK_RAW)`, root: true},
@@ -150,6 +169,7 @@ func attempts() []attemptGroup {
 			{name: "docker in the home directory", code: `connect(socket.AF_UNIX, str(home / ".docker/run/docker.sock"))`, landlock: "only Landlock 9 cuts off sockets with a path"},
 			{name: "a socket anywhere in the home directory", code: `connect(socket.AF_UNIX, str(home / "app/socket"))`, landlock: "only Landlock 9 cuts off sockets with a path"},
 			{name: "a socket in `/tmp`", code: `connect(socket.AF_UNIX, TMPSOCKET)`, landlock: "only Landlock 9 cuts off sockets with a path"},
+			{name: "the server of a kept session (`KEEP`)", code: `connect(socket.AF_UNIX, KEPT)`, landlock: "only Landlock 9 cuts off sockets with a path"},
 			{name: "an abstract socket", code: `connect(socket.AF_UNIX, "\0" + ABSTRACT)`},
 		}},
 		{"Other processes and the system", []attempt{
@@ -178,8 +198,33 @@ must(os.waitpid(pid, 0)[1] == 0)`, root: true},
 			{name: "files by handle, past all mounts", code: `h = (ctypes.c_uint32 * 64)(128); m = ctypes.c_int(); call(303, -100, b"/etc/hostname", h, ctypes.byref(m), 0)`, amd64: true},
 			{name: "privileges of a setuid program", code: `must(libc.prctl(39, 0, 0, 0, 0) == 0)`},
 			{name: "capabilities", code: `must(int(next(l for l in open("/proc/self/status") if l.startswith("CapEff")).split()[1], 16))`, root: true},
+			{name: "leave its control group", code: `import contextlib
+moved = 0
+for line in open("/proc/self/cgroup"):
+    _, controllers, path = line.strip().split(":", 2)
+    for root in [f"/sys/fs/cgroup/{controllers}{path}", f"/sys/fs/cgroup/unified{path}"]:
+        with contextlib.suppress(OSError):
+            with open(f"{root}/cgroup.procs", "w") as f: moved += f.write(str(os.getpid()))
+must(moved)`, root: true, maybe: true},
 			{name: "another host name", code: `socket.sethostname(socket.gethostname())`, root: true},
 			{name: "device files of disks", code: `must([n for n in os.listdir("/dev") if n.startswith(("vd", "sd", "nvme", "loop", "ram", "mem", "kmsg"))])`},
+		}},
+		{"Taking the whole machine", []attempt{
+			{name: "one file that fills the disk", code: `
+with open(work / "large", "wb") as f:
+    for _ in range(20): f.write(bytes(1 << 20))`, limit: "FILE_SIZE_LIMIT"},
+			{name: "many files that fill it", code: `
+for i in range(20): (work / f"part{i}").write_bytes(bytes(1 << 20))
+for i in range(20): (work / f"part{i}").unlink()`, open: "no limit is on all files together"},
+			{name: "all memory", code: `bytearray(600 << 20)`, limit: "MEMORY_LIMIT"},
+			{name: "a fork bomb", code: `import time
+ps = []
+try:
+    for _ in range(60): ps.append(subprocess.Popen(["sleep", "60"]))
+    end = time.monotonic() + 8
+    while time.monotonic() < end: must(all(p.poll() is None for p in ps)); time.sleep(0.1)
+finally:
+    for p in ps: p.kill(); p.wait()`, limit: "PROCESS_LIMIT"},
 		}},
 	}
 }
@@ -195,7 +240,9 @@ func newStage(t *testing.T) *stage {
 	s := &stage{home: t.TempDir(), runtime: filepath.Join(t.TempDir(), "r")}
 	s.work = filepath.Join(s.home, "project")
 	files := map[string]string{"notes": "n", "gone": "g", ".bashrc": "", "denied": "SECRET", "project/.git/hooks/sample": "", "project/.git/config": "", "project/.mcp.json": "{}",
-		"project/.vscode/tasks.json": "{}", "project/.claude/settings.json": "{}", "project/.venv/pyvenv.cfg": "", "app/x": ""}
+		"project/.vscode/tasks.json": "{}", "project/.claude/settings.json": "{}", "project/.venv/pyvenv.cfg": "", "app/x": "", "passed": "",
+		"project/conda/conda-meta/history": "", "project/conda/etc/conda/activate.d/a.sh": "", "project/envs/listed/conda-meta/history": "", "project/envs/other/conda-meta/history": "",
+		".conda/environments.txt": filepath.Join(s.work, "envs/listed") + "\n", ".local/state/mcp-code-executor/serve/tokens.json": "SECRET"}
 	for _, name := range []string{".ssh/id_rsa", ".aws/credentials", ".gnupg/key", ".config/gcloud/key", ".kube/config", ".netrc", ".mozilla/key", ".claude.json", ".codex/auth.json", ".bash_history"} {
 		files[name] = "SECRET"
 	}
@@ -223,7 +270,12 @@ func newStage(t *testing.T) *stage {
 	listenAt(t, "unix", filepath.Join(s.home, "app/socket"))
 	listenAt(t, "unix", tmp+"-s")
 	listenAt(t, "unix", "@"+filepath.Base(shm))
-	s.names = map[string]any{"HOME": s.home, "WORK": s.work, "PREFIX": env, "SITE": site[0], "PORT": port, "UDP": echo(t), "RUNTIME": s.runtime,
+	passFile(t, filepath.Join(s.home, "app/passer"), filepath.Join(s.home, "passed"))
+	names := fmt.Sprintf("127.53.%d.%d", port>>8, port&255) // nobody else's
+	if os.Geteuid() == 0 {
+		echo(t, names+":53")
+	}
+	s.names = map[string]any{"DNS": names, "HOME": s.home, "WORK": s.work, "PREFIX": env, "SITE": site[0], "PORT": port, "UDP": echo(t, "127.0.0.1:0"), "RUNTIME": s.runtime, "KEPT": keptSocket(t),
 		"SHM": shm, "TMP": tmp, "TMPSOCKET": tmp + "-s", "ABSTRACT": filepath.Base(shm)}
 	s.settings = append(settings, "HOME="+s.home, "WORK_DIR="+s.work, "XDG_RUNTIME_DIR="+s.runtime, "SERVICE_TOKEN=t0ken", "SANDBOX_DENY="+filepath.Join(s.home, "denied"))
 	return s
@@ -249,9 +301,46 @@ func listenAt(t *testing.T, network, address string) net.Addr {
 	return l.Addr()
 }
 
+// passFile hands the open file at path to who connects to a socket.
+func passFile(t *testing.T, socket, path string) {
+	t.Helper()
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close(); file.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.(*net.UnixConn).WriteMsgUnix([]byte("x"), unix.UnixRights(int(file.Fd())), nil)
+			c.Close()
+		}
+	}()
+}
+
+// keptSocket is the socket of a server that outlives its client.
+func keptSocket(t *testing.T) string {
+	t.Helper()
+	k := newKeeper(t)
+	k.client()
+	servers := k.servers()
+	if len(servers) != 1 {
+		t.Fatalf("%+v", servers)
+	}
+	return servers[0].Socket
+}
+
 // echo answers what comes to a UDP port, which it returns.
-func echo(t *testing.T) int {
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+func echo(t *testing.T, address string) int {
+	t.Helper()
+	c, err := net.ListenPacket("udp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,13 +365,18 @@ func (s *stage) try(t *testing.T, settings ...string) map[string]string {
 	return s.tryIn(t, launch(t, append(s.settings, settings...)...))
 }
 
+// stageLimits are the limits beside the sandbox.
+func stageLimits() []string {
+	return []string{"FILE_SIZE_LIMIT=16MiB", "MEMORY_LIMIT=512MiB", "PROCESS_LIMIT=40"}
+}
+
 // withoutBubblewrap is a command for [launchMounted].
 const withoutBubblewrap = "for f in /usr/bin/bwrap /bin/bwrap /usr/local/bin/bwrap; do if [ -f $f ]; then mount --bind /dev/null $f; fi; done"
 
 // tryLandlock is try where there is no bubblewrap.
 func (s *stage) tryLandlock(t *testing.T, settings ...string) map[string]string {
 	t.Helper()
-	return s.tryIn(t, launchMounted(t, withoutBubblewrap, append(append(s.settings, "SANDBOX=workspace", "SANDBOX_ALLOW_PARTIAL=on"), settings...)...))
+	return s.tryIn(t, launchMounted(t, withoutBubblewrap, slices.Concat(s.settings, stageLimits(), []string{"SANDBOX=workspace", "SANDBOX_ALLOW_PARTIAL=on"}, settings)...))
 }
 
 func (s *stage) tryIn(t *testing.T, p *program) map[string]string {
@@ -359,7 +453,7 @@ func TestSandboxAttempts(t *testing.T) {
 	t.Parallel()
 	needsBubblewrap(t)
 	open := newStage(t).try(t)
-	confined := newStage(t).try(t, "SANDBOX=workspace")
+	confined := newStage(t).try(t, append(stageLimits(), "SANDBOX=workspace")...)
 	eachAttempt(func(a attempt) {
 		without, tried := open[a.name]
 		if !tried {
@@ -430,6 +524,9 @@ func attemptsTable() string {
 				landlock = result
 			case a.private != "":
 				result = "stopped: it is a directory of the sandbox's own"
+			case a.limit != "":
+				result = "stopped with `" + a.limit + "`"
+				landlock = result
 			}
 			switch {
 			case a.landlock != "":
@@ -439,6 +536,14 @@ func attemptsTable() string {
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", a.name, result, landlock)
 		}
+	}
+	b.WriteString("\n| What the server does for code | bubblewrap | Landlock |\n|---|---|---|\n")
+	for _, d := range deeds() {
+		landlock := "stopped"
+		if d.landlock != "" {
+			landlock = "**not stopped**: " + d.landlock
+		}
+		fmt.Fprintf(&b, "| %s | stopped | %s |\n", d.name, landlock)
 	}
 	return b.String()
 }

@@ -30,7 +30,7 @@ type keeper struct {
 func newKeeper(t *testing.T, settings ...string) *keeper {
 	t.Helper()
 	home := t.TempDir()
-	k := &keeper{t: t, home: home, mark: fmt.Sprintf("%d-%s.", os.Getpid(), t.Name())}
+	k := &keeper{t: t, home: home, mark: fmt.Sprintf("%d-%s-%s.", os.Getpid(), t.Name(), filepath.Base(home))}
 	k.settings = append([]string{"HOME=" + home, "WORK_DIR=" + home, "CODE_STORAGE_DIR=" + filepath.Join(home, "code"), "KEEP=1h", mark + k.mark}, settings...)
 	t.Cleanup(func() {
 		for pid, name := range marked(t, k.mark) { // one that a test has stopped

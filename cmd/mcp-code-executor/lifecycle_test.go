@@ -98,11 +98,24 @@ func TestServerKilled(t *testing.T) {
 	}
 }
 
-// guards returns the guards of a server: its children.
-func guards(t *testing.T, p *program) []int {
+// guards returns the guards of a server: its children, or those that bubblewrap, its
+// child, has started.
+func guards(t *testing.T, p *program) (pids []int) {
 	t.Helper()
-	var pids []int
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.cmd.Process.Pid))
+	for _, pid := range childrenOf(t, p.cmd.Process.Pid) {
+		if name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(name) == "bwrap\n" {
+			pids = append(pids, childrenOf(t, pid)...)
+		} else {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// childrenOf are the children of a process.
+func childrenOf(t *testing.T, pid int) (pids []int) {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,7 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 	if err != nil {
 		return Confined{}, err
 	}
+	var into []string
 	for _, dir := range existing(h.environments()...) {
 		switch {
 		case !isEnvironment(dir):
@@ -63,16 +64,22 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 			return Confined{}, &confine.Refused{Reason: dir + " lies where code can write, and only bubblewrap could protect it there: nothing is installed",
 				Next: "install bubblewrap, take the directory out of SANDBOX_WRITE, or use an environment elsewhere"}
 		}
-		plan.Write = append(plan.Write, dir)
+		into = append(into, dir)
 		plan.Check.Write = slices.DeleteFunc(plan.Check.Write, func(checked string) bool { return checked == dir })
 	}
-	plan.Write = append(plan.Write, existing(append(caches(place.Home), data)...)...)
+	theirs := untrusted{code, into}
+	if program := h.Argv[0]; theirs.has(program) {
+		return Confined{}, &confine.Refused{Reason: program + " lies where code can write: with a sandbox it is not run with the network",
+			Next: "take its directory out of PATH, or let the variable UV name another uv"}
+	}
+	env := theirs.without(h.Env)
+	plan.Write = slices.Concat(plan.Write, into, existing(append(rules.caches(place, env), data)...))
 	for _, dir := range h.projects(code) {
 		if rules.AnySource && (plan.Program != "" || len(protectedIn(dir)) == 0) {
 			plan.Write, plan.Protect = append(plan.Write, dir), append(plan.Protect, protectedIn(dir)...)
 		}
 	}
-	return h.confined(plan, installerVariables(rules, h.Env), 0), nil
+	return h.confined(plan, installerVariables(rules, env), 0), nil
 }
 
 // unprotected are the directories that code can write to, where what they hold is not
@@ -92,7 +99,7 @@ func (b *Box) unprotected(place Place) ([]string, error) {
 func (h Helper) confined(plan confine.Plan, env []string, left int) Confined {
 	plan.Private = h.Private
 	plan.Read = append(plan.Read, existing(h.Dir)...)
-	plan.Read = append(plan.Read, existing(h.named()...)...)
+	plan.Read = append(plan.Read, slices.DeleteFunc(existing(h.named()...), func(path string) bool { return below(path, plan.Write) })...)
 	return Confined{Plan: &plan, Env: env, Left: left}
 }
 
@@ -154,54 +161,10 @@ func baseOf(dir string) string {
 	return ""
 }
 
-// caches are where installers keep what they have fetched. They are made: an installer
-// cannot make them below a home directory that it may not change.
-func caches(home string) []string {
-	dirs := []string{filepath.Join(home, ".cache", "uv"), filepath.Join(home, ".cache", "pip"), filepath.Join(home, ".cache", "conda"), filepath.Join(home, ".conda")}
-	for _, dir := range dirs[:2] {
-		_ = os.MkdirAll(dir, 0o700) // without it there is no cache
-	}
-	return dirs
-}
-
-// installerFiles are settings of installers, with the passwords of indexes in them.
-func installerFiles(home string) (paths []string) {
-	for _, name := range []string{".config/pip", ".pip", ".condarc", ".netrc", ".config/uv/credentials", ".local/share/uv/credentials"} {
-		paths = append(paths, filepath.Join(home, filepath.FromSlash(name)))
-	}
-	return paths
-}
-
 // projects are directories that the command line names and that code may change: an
 // installer builds in them.
 func (h Helper) projects(code []string) []string {
 	return slices.DeleteFunc(directories(existing(h.Argv...)), func(dir string) bool {
 		return !below(dir, code) || isEnvironment(dir)
 	})
-}
-
-// installerVariables are those of env that an installer gets: nothing is built from
-// source, which would run code of a package with the network, unless that is allowed.
-func installerVariables(r Rules, env []string) (kept []string) {
-	for _, entry := range env {
-		name, value, _ := strings.Cut(entry, "=")
-		own := strings.HasPrefix(name, "PIP_") || strings.HasPrefix(name, "UV_") || strings.HasPrefix(name, "CONDA_") || strings.HasSuffix(strings.ToUpper(name), "_PROXY")
-		switch {
-		case slices.Contains([]string{"TMPDIR", "XDG_RUNTIME_DIR"}, name):
-		case !r.AnySource && slices.Contains(building(), name):
-		case own || !r.credential(name, value):
-			kept = append(kept, entry)
-		}
-	}
-	kept = append(kept, "TMPDIR="+temporary)
-	if r.AnySource {
-		return kept
-	}
-	// For uv pip, which reads no such variable, the installer's command line says so.
-	return append(kept, "PIP_ONLY_BINARY=:all:", "UV_NO_BUILD=1")
-}
-
-// building are variables that say whether packages are built.
-func building() []string {
-	return []string{"PIP_ONLY_BINARY", "PIP_NO_BINARY", "PIP_NO_BUILD_ISOLATION", "UV_NO_BUILD", "UV_NO_BUILD_PACKAGE", "UV_NO_BINARY", "UV_NO_BINARY_PACKAGE", "UV_NO_BUILD_ISOLATION"}
 }

@@ -56,7 +56,7 @@ func (r Rules) Plan(p Place) (confine.Plan, error) {
 	for _, dir := range plan.Write {
 		plan.Protect = append(plan.Protect, protectedIn(dir)...)
 	}
-	for _, dir := range plan.Read { // environments
+	for _, dir := range slices.Concat(plan.Read, condaKnows(p.Home)) { // environments
 		if below(dir, plan.Write) && !slices.Contains(plan.Write, dir) {
 			plan.Protect = append(plan.Protect, dir)
 		}
@@ -210,6 +210,15 @@ func protectedIn(dir string) (paths []string) {
 		}
 	}
 	return paths
+}
+
+// condaKnows are the environments that conda has made anywhere, by its own list.
+func condaKnows(home string) []string {
+	list, err := os.ReadFile(filepath.Join(home, ".conda", "environments.txt"))
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(existing(strings.Split(string(list), "\n")...), func(dir string) bool { return !isEnvironment(dir) })
 }
 
 func isEnvironment(dir string) bool {

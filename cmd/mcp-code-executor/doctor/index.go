@@ -1,11 +1,9 @@
 package doctor
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -61,31 +59,44 @@ func (d *doctor) indexQuestion(env *pyenv.Environment) []string {
 	case haveUV && (prefersUV || !env.Info.HasPip):
 		return []string{uv, "pip", "install", "--dry-run", "--no-deps", "--reinstall", "--refresh", "--no-progress", "--color", "never", "--python", env.Python, "six"}
 	case env.Info.HasPip:
-		return []string{env.Python, "-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check", "--no-color", "--quiet", "--no-cache-dir", "--dest", ".", "six"}
+		return []string{env.Python, "-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check", "--no-color", "--quiet", "--no-cache-dir", "six"}
 	}
 	return nil
 }
 
-// runQuestion runs the installer in a directory that is removed afterwards.
+// runQuestion runs the installer as an installation does, in a sandbox where one is set,
+// with a directory that is removed afterwards.
 func (d *doctor) runQuestion(ctx context.Context, argv, vars []string) indexAnswer {
 	answer := indexAnswer{tool: strings.TrimSuffix(filepath.Base(argv[0]), ".exe")}
 	if argv[1] == "-m" {
 		answer.tool = argv[2]
+		dir, err := d.questionDir()
+		if err != nil {
+			answer.err = err
+			return answer
+		}
+		defer os.RemoveAll(dir)
+		argv = append(argv, "--dest", dir)
 	}
-	dir, err := os.MkdirTemp("", "mce-doctor-")
-	if err != nil {
-		answer.err = err
-		return answer
-	}
-	defer os.RemoveAll(dir)
 	limited, cancel := context.WithTimeoutCause(ctx, indexTime, fmt.Errorf("no answer within %v", indexTime))
 	defer cancel()
-	var out bytes.Buffer
-	cmd := &exec.Cmd{Path: argv[0], Args: argv, Dir: dir, Env: vars, Stdout: &out, Stderr: &out, WaitDelay: time.Second}
-	if err := d.parts.Reaper.Run(limited, cmd); err != nil {
-		answer.err = fmt.Errorf("%w: %s", err, withoutPasswords(host.LastLines(out.String(), 8)))
+	if tail, err := d.parts.Provisioner.Installer.Download(limited, vars, nil, argv...); err != nil {
+		answer.err = fmt.Errorf("%w: %s", err, withoutPasswords(host.LastLines(tail, 8)))
 	}
 	return answer
+}
+
+// questionDir makes a directory for what pip downloads: in a sandbox, one in which
+// installers may write.
+func (d *doctor) questionDir() (string, error) {
+	if !d.settings.Sandbox.Active() {
+		return os.MkdirTemp("", "mce-doctor-")
+	}
+	data := d.parts.Provisioner.Installer.Finder.Host.DataDir
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(data, "doctor-")
 }
 
 // withoutPasswords hides the user's part of addresses.
@@ -99,6 +110,8 @@ func (d *doctor) reportIndex(a indexAnswer) {
 		d.report.ok("index", "%s", a.off)
 	case a.tool == "":
 		d.report.warn("index", "the environment has no pip, and there is no uv: packages cannot be installed", "install uv: https://docs.astral.sh/uv")
+	case host.NotStarted(a.err):
+		d.report.warn("index", fmt.Sprintf("the package index was not asked: %v\ncode runs, but packages cannot be installed", a.err), "follow what this says")
 	case a.err != nil:
 		d.report.warn("index", fmt.Sprintf("the package index was not reached by %s: %v\ncode runs, but packages cannot be installed", a.tool, a.err),
 			"check the network and the variables HTTPS_PROXY, PIP_INDEX_URL and UV_DEFAULT_INDEX; without a network there is nothing to fix")

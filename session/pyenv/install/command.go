@@ -39,6 +39,9 @@ func (i *Installer) Download(ctx context.Context, environ []string, line func(st
 	if at := slices.Index(argv, "install"); i.WheelsOnly && isUV(argv) && at > 0 {
 		argv = slices.Insert(slices.Clone(argv), at+1, "--only-binary", ":all:") // uv pip has no variable for it
 	}
+	if at := slices.Index(argv, "pip"); i.WheelsOnly && at > 1 && argv[at-1] == "-m" {
+		argv = slices.Replace(slices.Clone(argv), at-1, at+1, "-c", onlyWheels)
+	}
 	tail, err = i.Finder.Host.Stream(ctx, environ, line, argv...)
 	if err != nil && strings.Contains(tail, "invalid peer certificate") && ctx.Err() == nil {
 		environ = append(slices.Clone(environ), "UV_SYSTEM_CERTS=true", "UV_NATIVE_TLS=true") // the new and the old name
@@ -46,6 +49,20 @@ func (i *Installer) Download(ctx context.Context, environ []string, line func(st
 	}
 	return tail, err
 }
+
+// onlyWheels runs pip, which may start neither a Python nor a version control system.
+// Else it builds what a package requires by its address ("x @ https://…"), whatever
+// PIP_ONLY_BINARY says: that holds for what an index has.
+const onlyWheels = `import os, re, runpy, subprocess
+start = subprocess.Popen.__init__
+def checked(self, args, *more, **options):
+    program = os.path.basename(os.fsdecode(args if isinstance(args, (str, bytes, os.PathLike)) else args[0]))
+    if re.match("(python|pypy|git|hg|svn|bzr)", program):
+        from pip._internal.exceptions import InstallationError
+        raise InstallationError("something is required by its address that is no wheel: it would have to be built")
+    return start(self, args, *more, **options)
+subprocess.Popen.__init__ = checked
+runpy.run_module("pip", run_name="__main__", alter_sys=True)`
 
 // PipCommand is pip's command line for packages.
 func PipCommand(python string, packages ...string) []string {
