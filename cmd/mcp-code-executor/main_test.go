@@ -77,6 +77,9 @@ func split[C any](t *testing.T, cases map[string]C, left []string, matrix bool, 
 // pythons are the interpreters with ipykernel to test with, the newest first.
 func pythons(t testing.TB) []string {
 	t.Helper()
+	if confinementOf(t) != nil {
+		return testneeds.Kernels(t)
+	}
 	return testneeds.Pythons(t)
 }
 
@@ -218,15 +221,22 @@ func launchMounted(t testing.TB, mounts string, settings ...string) *program {
 // inMounts lets a command run after shell commands in a mount space of its own.
 func inMounts(t testing.TB, cmd *exec.Cmd, mounts string) {
 	t.Helper()
-	unshare := []string{"unshare", "-m"}
-	if os.Getuid() != 0 {
-		unshare = append(unshare, "-r")
-	}
-	if out, err := exec.Command(unshare[0], append(unshare[1:], "true")...).CombinedOutput(); err != nil {
-		testneeds.Skip(t, testneeds.MountNamespace, fmt.Sprintf("%q: %v: %s", unshare, err, out))
-	}
+	unshare := strings.Fields(unshareMounts(t))
 	cmd.Path = "/usr/bin/unshare"
 	cmd.Args = append(append(unshare, "/bin/sh", "-ec", mounts+"\nexec \"$0\" \"$@\""), cmd.Args...)
+}
+
+// unshareMounts is the begin of a command line that runs in a mount space of its own.
+func unshareMounts(t testing.TB) string {
+	t.Helper()
+	unshare := "unshare -m"
+	if os.Getuid() != 0 {
+		unshare += " -r"
+	}
+	if out, err := exec.Command("/bin/sh", "-c", unshare+" true").CombinedOutput(); err != nil {
+		testneeds.Skip(t, testneeds.MountNamespace, fmt.Sprintf("%s: %v: %s", unshare, err, out))
+	}
+	return unshare
 }
 
 // inVenv are the settings for the newest test environment.
@@ -251,6 +261,9 @@ func prepare(t testing.TB, settings ...string) *program {
 	p := &program{t: t, home: t.TempDir(), storage: filepath.Join(t.TempDir(), "code"), replies: map[int]chan reply{}, ended: make(chan struct{})}
 	if there := siteOf(t); there != nil {
 		settings = there.instead(t, p, settings)
+	}
+	if c := confinementOf(t); c != nil {
+		settings, p.under = slices.Concat(settings, c.settings), c.under
 	}
 	p.cmd = exec.Command(exe)
 	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0 halt_on_error=1", "PATH=/usr/bin:/bin", "HOME=" + p.home, "CODE_STORAGE_DIR=" + p.storage,
@@ -402,6 +415,9 @@ func (p *program) await(answer chan reply, what string) reply {
 	case r := <-answer:
 		if siteOf(p.t) != nil {
 			r.Result = withoutSite(r.Result)
+		}
+		if confinementOf(p.t) != nil {
+			r.Result = withoutSandbox(r.Result)
 		}
 		return r
 	case <-p.ended:

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
+)
+
+// confinedTests are those that, with executionTests, run in a sandbox too. Left out, and
+// what is seen there instead:
+//   - DeathAtStart: ~/.ipython is not read (IPYTHONDIR is in the private directory for
+//     temporary files), so the start-up file that ends the kernel does not run.
+//   - Situations: environments below /tmp are hidden where they are not the session's, and
+//     variables named like credentials are not handed on.
+var confinedTests = []struct {
+	name string
+	test func(*testing.T)
+}{
+	{"OutputWays", TestKernelsOutputWays},
+	{"ReplacedStreams", TestKernelsReplacedStreams},
+	{"LeftRunning", TestLeftRunning},
+	{"RunFile", TestRunFile},
+	{"Modules", TestModules},
+	{"Scripts", TestScripts},
+	{"ShadowedModules", TestShadowedModules},
+	{"FilesMade", TestFilesMade},
+	{"FigureFiles", TestFigureFiles},
+	{"Input", TestInput},
+	{"Progress", TestProgress},
+	{"Flood", TestFlood},
+	{"StdoutIsOurs", TestStdoutIsOurs},
+	{"StoppersAreTold", TestStoppersAreTold},
+	{"QueuedBehind", TestQueuedBehind},
+	{"OutOfMemory", TestOutOfMemory},
+	{"DeathAgainAndAgain", TestDeathAgainAndAgain},
+	{"ServerKilled", TestServerKilled},
+	{"GuardKilled", TestGuardKilled},
+	{"Ends", TestEnds},
+	{"LostNames", TestLostNames},
+	{"Limits", TestLimits},
+	{"LimitsEndKernel", TestLimitsEndKernel},
+}
+
+// TestMatrixConfined: the tests of execution again in SANDBOX=workspace with the network
+// on, made by bubblewrap and by Landlock. With Landlock, what code of the tests needs of
+// terminals and locks is allowed, as docs/sandbox.md says.
+func TestMatrixConfined(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	t.Run("bubblewrap", func(t *testing.T) {
+		t.Parallel()
+		needsBubblewrap(t)
+		runConfined(t, &confinement{settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on"}})
+	})
+	t.Run("landlock", func(t *testing.T) {
+		t.Parallel()
+		needsLandlock(t)
+		runConfined(t, &confinement{under: withoutBubblewrapProgram(t),
+			settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on", "SANDBOX_ALLOW_PARTIAL=on", "SANDBOX_WRITE=/dev/shm:/dev/pts"}})
+	})
+}
+
+// withoutBubblewrapProgram is a program that starts another one where there is no
+// bubblewrap.
+func withoutBubblewrapProgram(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "under")
+	text := "#!/bin/sh\nexec " + unshareMounts(t) + " /bin/sh -ec '" + withoutBubblewrap + "\nexec \"$0\" \"$@\"' \"$@\"\n"
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func runConfined(t *testing.T, c *confinement) {
+	confinements.Store(t.Name(), c)
+	t.Run("", func(t *testing.T) { // done when the parallel ones are
+		for _, e := range executionTests {
+			t.Run(e.name, e.test)
+		}
+		for _, e := range confinedTests {
+			t.Run(e.name, e.test)
+		}
+	})
+}
