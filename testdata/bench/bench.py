@@ -2,7 +2,7 @@
 only a run that failed ends with a status other than 0.
 
 Usage: python bench.py SERVER VENV [NAME...]     of start warm gateway bulk record notebook
-                                                 front kernel spare plot ping memory end peers
+                                                 front kernel sandbox spare plot ping memory end peers
 
 Without a name it measures all, peers only where PEERS=1, and on Linux writes docs/performance.md.
 """
@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import bulk
+import confined
 import front
 import gateway
 import life
@@ -35,6 +36,7 @@ NAMES = {
     "notebook": "A live notebook",
     "front": "A kept server",
     "kernel": "A new kernel",
+    "sandbox": "In a sandbox",
     "spare": "First answers",
     "plot": "First plot",
     "ping": "Ping",
@@ -79,6 +81,15 @@ def measure(name, run, row):
         row(f"a front's start and its server's, median of {front.STARTS}", anew * 1e3, "ms", 80)
     elif name == "kernel":
         row("first call of a session (a new kernel), median of 5", life.kernel_start(*run) * 1e3, "ms")
+    elif name == "sandbox" and shutil.which("bwrap"):
+        _, bound, ratio = confined.warm(*run)
+        row(f'execute_code("1+1") in a sandbox, median of {warm.ROUNDS * warm.CALLS}', bound * 1e3, "ms")
+        row("  to the same without, median of the rounds' ratios", ratio, "", 1.03)
+        free, bound = confined.cold(*run)
+        row(f"first call of a session in a sandbox, median of {confined.STARTS}", bound * 1e3, "ms")
+        row("  more than without", (bound - free) * 1e3, "ms", 60)
+    elif name == "sandbox":
+        print("sandbox: bubblewrap is not installed")
     elif name == "spare" and sys.platform.startswith("linux"):
         cold, ready = life.first_answers(*run, False), life.first_answers(*run, True)
         for what in cold:
