@@ -185,10 +185,10 @@ func (w *workshop) do(t *testing.T) map[string]bool {
 	return worked
 }
 
-// TestSandboxDeeds: what code can do through the server's tools, and by their end, works
+// TestMatrixSandboxDeeds: what code can do through the server's tools, and by their end, works
 // without a sandbox, and is stopped in one unless the table of docs/sandbox.md says
 // otherwise.
-func TestSandboxDeeds(t *testing.T) {
+func TestMatrixSandboxDeeds(t *testing.T) {
 	t.Parallel()
 	needsBubblewrap(t)
 	start := func(settings ...string) *program { return launch(t, settings...) }
@@ -203,8 +203,8 @@ func TestSandboxDeeds(t *testing.T) {
 	}
 }
 
-// TestLandlockDeeds: the same where Landlock takes bubblewrap's place.
-func TestLandlockDeeds(t *testing.T) {
+// TestMatrixLandlockDeeds: the same where Landlock takes bubblewrap's place.
+func TestMatrixLandlockDeeds(t *testing.T) {
 	t.Parallel()
 	needsLandlock(t)
 	start := func(settings ...string) *program { return launchMounted(t, withoutBubblewrap, settings...) }
