@@ -61,7 +61,7 @@ const (
 	paceTime  = time.Second            // after a write, at least
 	paceShare = 20                     // times what the processor worked for it: 5 % of a core
 	paceWall  = 2                      // times as long as it took: a disk has others to serve
-	paceBytes = 10 << 20               // written in a second, at most
+	paceBytes = 10_000_000             // written in a second, at most
 	retryTime = 10 * time.Second       // after a failure
 )
 

@@ -390,7 +390,7 @@ func TestPace(t *testing.T) {
 		{100 * time.Millisecond, time.Second, 5 << 20, 2 * time.Second}, // the rest was not the notebook's
 		{time.Second, time.Second, 5 << 20, 20 * time.Second},
 		{3 * time.Second, 0, 0, 6 * time.Second},
-		{100 * time.Millisecond, 100 * time.Millisecond, 100 << 20, 10 * time.Second},
+		{100 * time.Millisecond, 100 * time.Millisecond, 100_000_000, 10 * time.Second},
 	} {
 		if got := pace(tt.took, tt.worked, tt.size); got != tt.want {
 			t.Errorf("%s, %s, %d bytes: %s, want %s", tt.took, tt.worked, tt.size, got, tt.want)

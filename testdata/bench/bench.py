@@ -116,7 +116,7 @@ def measure(name, run, row):
             row(f"live notebook, {notebook.CELLS} cells, {notebook.FIGURES} figures, {size}: its file", taken / 1e6, "MB")
             row(f"  versions of it in {notebook.SECONDS} s", versions, "versions")
             row("  what it takes of a core, with it and without", share * 100, "%", 5)
-            row("  written in a second", written / 1e6, "MB", 10.5)
+            row("  written in a second", written / 1e6, "MB", 10)
             row("  the longest time that it lacked a run", age, "s", 3 if size == "5 MB" else None)
     elif name == "memory":
         at_rest(run, row)

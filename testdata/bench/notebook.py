@@ -86,6 +86,11 @@ class Watched:
     def path(self):
         return next(self.place.glob("default-*.ipynb"))
 
+    def version(self):
+        """What tells one version of the file from another, and its bytes."""
+        stat = self.path().stat()
+        return (stat.st_mtime_ns, stat.st_ino), stat.st_size
+
     def await_written(self, server):
         """Waits until all cells are there, and begins to look."""
         server.run("print('all cells')")
@@ -94,16 +99,14 @@ class Watched:
         self.thread.start()
 
     def watch(self):
-        last, newest = None, -1
+        (last, _), newest = self.version(), -1  # what is there was written before
         while not self.stop.wait(0.02):
-            stat = self.path().stat()
-            now = time.monotonic()
-            self.age(now, newest)
-            if (stat.st_mtime_ns, stat.st_ino) == last:
+            version, self.size = self.version()
+            self.age(time.monotonic(), newest)
+            if version == last:
                 continue
-            last = stat.st_mtime_ns, stat.st_ino
+            last = version
             content = self.path().read_bytes()
-            self.size = len(content)
             self.written += len(content)
             self.versions += 1
             newest = max(map(int, MARK.findall(content[-200_000:])), default=newest)
