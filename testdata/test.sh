@@ -10,7 +10,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 go=${GO:-go}
-need="kernel7 kernel6 scripts old jupyter client node conda"
+need="kernel7 kernel6 scripts old virtualenv jupyter client node conda"
 [ "${1:-}" != matrices ] || need="kernel7 kernel6 scripts scale pythons virtualenv jupyter client node packaging inspector conda"
 [ "${1:-}" != kills ] || need=kernel7
 [ "${1:-}" != matrices ] || export MCE_TEST_ALL=1

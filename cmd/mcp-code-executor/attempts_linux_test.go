@@ -277,7 +277,7 @@ func newStage(t *testing.T) *stage {
 	}
 	s.names = map[string]any{"DNS": names, "HOME": s.home, "WORK": s.work, "PREFIX": env, "SITE": site[0], "PORT": port, "UDP": echo(t, "127.0.0.1:0"), "RUNTIME": s.runtime, "KEPT": keptSocket(t),
 		"SHM": shm, "TMP": tmp, "TMPSOCKET": tmp + "-s", "ABSTRACT": filepath.Base(shm)}
-	s.settings = append(settings, "HOME="+s.home, "WORK_DIR="+s.work, "XDG_RUNTIME_DIR="+s.runtime, "SERVICE_TOKEN=t0ken", "SANDBOX_DENY="+filepath.Join(s.home, "denied"))
+	s.settings = append(settings, readsKernel(t), "HOME="+s.home, "WORK_DIR="+s.work, "XDG_RUNTIME_DIR="+s.runtime, "SERVICE_TOKEN=t0ken", "SANDBOX_DENY="+filepath.Join(s.home, "denied"))
 	return s
 }
 

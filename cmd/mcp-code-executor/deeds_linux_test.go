@@ -70,7 +70,7 @@ __attribute__((constructor)) static void begin(void) { char *path = getenv("MCE_
 	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-o", library, filepath.Join(w.work, "lib", "preload.c")).CombinedOutput(); err != nil {
 		testneeds.Skip(t, testneeds.CCompiler, fmt.Sprintf("%v: %s", err, out))
 	}
-	w.program = launch(append(append(index, typeSettings("venv-uv", w.uvEnv)...), append(sandbox, "HOME="+w.home, "WORK_DIR="+w.work,
+	w.program = launch(append(append(index, typeSettings("venv-uv", w.uvEnv)...), append(sandbox, readsKernel(t), "HOME="+w.home, "WORK_DIR="+w.work,
 		"PATH="+filepath.Join(w.work, "bin")+":/usr/bin:/bin", "PYTHONPATH="+filepath.Join(w.work, "lib"), "LD_PRELOAD="+library,
 		"PIP_NO_CACHE_DIR=1", "MCE_BUILT="+filepath.Join(w.pipEnv, "built"), "MCE_PRELOADED="+filepath.Join(w.pipEnv, "preloaded"), w.mark)...)...)
 	w.run("import os, pathlib, subprocess, sys")
@@ -189,6 +189,7 @@ func (w *workshop) do(t *testing.T) map[string]bool {
 // without a sandbox, and is stopped in one unless the table of docs/sandbox.md says
 // otherwise.
 func TestMatrixSandboxDeeds(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	needsBubblewrap(t)
 	start := func(settings ...string) *program { return launch(t, settings...) }
@@ -205,6 +206,7 @@ func TestMatrixSandboxDeeds(t *testing.T) {
 
 // TestMatrixLandlockDeeds: the same where Landlock takes bubblewrap's place.
 func TestMatrixLandlockDeeds(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	needsLandlock(t)
 	start := func(settings ...string) *program { return launchMounted(t, withoutBubblewrap, settings...) }

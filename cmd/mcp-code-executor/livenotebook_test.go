@@ -109,9 +109,9 @@ func TestLiveNotebook(t *testing.T) {
 	p.run("print('next')")
 	next := filepath.Join(work, "default-"+prefix+"_2.ipynb")
 	awaitCells(t, next, "next", "goes on where `default-"+prefix+".ipynb` ended")
-	if r := p.run("1"); !strings.Contains(r.text(), "[note: somebody has changed or removed "+path+": the notebook of this session goes on in "+next) {
-		t.Errorf("%s", r.text())
-	}
+	until(t, "the note of it", func() bool {
+		return strings.Contains(p.run("1").text(), "[note: somebody has changed or removed "+path+": the notebook of this session goes on in "+next)
+	})
 	p.run("print('the last')")
 	p.stdin.Close()
 	p.wait(30 * time.Second)

@@ -94,6 +94,12 @@ func shareKernel(t testing.TB, dir string) {
 	write(t, map[string]string{filepath.Join(here, "shared.pth"): there + "\n"})
 }
 
+// readsKernel lets a sandbox see what shareKernel shares, which may lie below /tmp.
+func readsKernel(t testing.TB) string {
+	t.Helper()
+	return "SANDBOX_READ=" + filepath.Dir(filepath.Dir(pythons(t)[0]))
+}
+
 // emptyEnv makes an environment without packages; one by uv has no pip.
 func emptyEnv(t testing.TB, typ string) string {
 	t.Helper()
