@@ -1,6 +1,9 @@
 package limits
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// fullLook is the time between two looks at the processes of a kernel.
@@ -114,7 +117,7 @@ func (w *Watch) tooMany(count int) {
 			w.Hit(hit)
 		}
 		w.end(stopped, hit.Kernel, round > 0)
-		if hit.Kernel || w.quiet() {
+		if hit.Kernel || w.quiet(stopped) {
 			break
 		}
 	}
@@ -146,11 +149,13 @@ func (w *Watch) end(stopped []int, kernel, interrupt bool) {
 	}
 }
 
-// quiet waits and reports whether the kernel starts nothing meanwhile.
-func (w *Watch) quiet() bool {
+// quiet waits and reports whether the kernel starts nothing meanwhile. What was killed
+// may take its time to die on a busy machine.
+func (w *Watch) quiet(killed []int) bool {
 	for begun := time.Now(); time.Since(begun) < quietTime; {
 		time.Sleep(subduePause)
-		if w.alive(w.System.Tree()) > 1 {
+		anew := slices.DeleteFunc(w.System.Tree(), func(pid int) bool { return pid == w.Kernel || slices.Contains(killed, pid) })
+		if w.alive(anew) > 0 {
 			return false
 		}
 	}

@@ -16,11 +16,20 @@ type fake struct {
 	forks   int   // how many processes the kernel still starts, whenever it goes on
 	stopped bool
 	heeds   bool // an interrupt ends its forking
+	lingers int  // for how many looks what was killed is still there
+	dying   map[int]int
+	struck  int // interrupts
 	next    int
 	hits    []Hit
 }
 
 func (f *fake) Tree() []int {
+	for pid := range f.dying {
+		if f.dying[pid]--; f.dying[pid] < 0 {
+			delete(f.dying, pid)
+			f.die(pid)
+		}
+	}
 	for f.forks > 0 && !f.stopped {
 		f.next++
 		f.sizes[f.next] = 1
@@ -45,12 +54,20 @@ func (f *fake) Freeze(int) []int {
 }
 func (f *fake) Continue(pid int) { f.stopped = f.stopped && pid != 1 }
 func (f *fake) Interrupt(int) {
+	f.struck++
 	if f.heeds {
 		f.forks = 0
 	}
 }
 func (f *fake) Hold(int) func() { return func() {} }
 func (f *fake) Kill(pid int) {
+	if f.lingers > 0 {
+		f.dying[pid] = f.lingers
+		return
+	}
+	f.die(pid)
+}
+func (f *fake) die(pid int) {
 	if _, ok := f.sizes[pid]; ok {
 		f.zombies = append(f.zombies, pid)
 	}
@@ -116,6 +133,7 @@ func TestWatchProcesses(t *testing.T) {
 	}{
 		{"few", &fake{sizes: map[int]int64{1: 1}, forks: 10}, 0, true},
 		{"many zombies", &fake{sizes: map[int]int64{1: 1}, zombies: make([]int, 100)}, 0, true},
+		{"many that die slowly", &fake{sizes: map[int]int64{1: 1}, forks: 20, lingers: 8, dying: map[int]int{}}, 1, true},
 		{"a bomb that heeds", &fake{sizes: map[int]int64{1: 1}, forks: 1000, heeds: true}, 1, true},
 		{"a bomb that heeds nothing", &fake{sizes: map[int]int64{1: 1}, forks: 1_000_000}, 2, false},
 	} {
@@ -129,6 +147,9 @@ func TestWatchProcesses(t *testing.T) {
 				if h.Kind != Processes || h.Bound != 20 || h.Count <= 20 || h.Kernel != (i == 1) {
 					t.Errorf("%+v", h)
 				}
+			}
+			if test.fake.lingers > 0 && test.fake.struck > 0 {
+				t.Error("the kernel was interrupted, and had started nothing more")
 			}
 			if test.hits > 0 && lives && len(test.fake.sizes) > 1 {
 				t.Errorf("%d processes are left", len(test.fake.sizes))
