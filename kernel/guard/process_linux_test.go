@@ -224,13 +224,15 @@ def read(n):
         n -= len(os.read(3, 1 << 20))
 def move():
     os.pwrite(file, os.urandom(8), int(sys.argv[2]))
+def drained():
+    while select.select([3], [], [], 0)[0]: time.sleep(0.01)
 file = os.open(sys.argv[1], os.O_WRONLY)
 `
 	tests := []struct {
 		name, script string
 		alive, dead  int
 	}{
-		{"full and still", "os.write(1, b'x' * 1_000_000)", 1_000_000, 0},
+		{"full and still", "os.write(1, b'x' * 1_000_000); drained()", 1_000_000, 0},
 		{"full and moving", `
 writer = threading.Thread(target=os.write, args=(1, b'x' * 1_000_000))
 writer.start()
@@ -238,11 +240,10 @@ for _ in range(30):
     time.sleep(0.05); move()
 read(1_000_000)`, 0, 0},
 		{"not full", "os.write(1, b'x' * 30_000); time.sleep(1)", 0, 30_000},
-		{"made blocking", "os.set_blocking(3, True); os.write(1, b'x' * 1_000_000)", 1_000_000, 0},
+		{"made blocking", "os.set_blocking(3, True); os.write(1, b'x' * 1_000_000); drained()", 1_000_000, 0},
 		{"moves again", `
 writer = threading.Thread(target=os.write, args=(1, b'x' * 500_000))
-writer.start(); writer.join()
-while select.select([3], [], [], 0)[0]: time.sleep(0.01)
+writer.start(); writer.join(); drained()
 move()
 time.sleep(0.3)
 os.write(1, b'x' * 60_000); read(60_000)`, 500_000, 0},
