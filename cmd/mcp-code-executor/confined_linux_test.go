@@ -52,6 +52,39 @@ func TestKernelsSandboxLife(t *testing.T) {
 	}
 }
 
+// TestSandboxReadOnly: at that level code writes nothing but a private directory for
+// temporary files, and works as before otherwise.
+func TestSandboxReadOnly(t *testing.T) {
+	t.Parallel()
+	for name, means := range map[string]struct {
+		needs  func(*testing.T)
+		launch func(t *testing.T, settings ...string) *program
+		note   string
+	}{
+		"bubblewrap": {needsBubblewrap, func(t *testing.T, settings ...string) *program { return launch(t, settings...) }, "[note: sandbox read-only (bubblewrap): "},
+		"landlock": {needsLandlock, func(t *testing.T, settings ...string) *program {
+			return launchMounted(t, withoutBubblewrap, append(settings, "SANDBOX_ALLOW_PARTIAL=on")...)
+		}, "[note: sandbox partial read-only (Landlock): "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			means.needs(t)
+			work := t.TempDir()
+			write(t, map[string]string{filepath.Join(work, "data"): "d"})
+			p := means.launch(t, append(inVenv(t), "SANDBOX=read-only", "WORK_DIR="+work)...)
+			has(t, p.call("execute_code", args{"code": "import os, tempfile\nopen('data').read()"}), means.note, ": 'd'")
+			for _, code := range []string{"open('new', 'w')", "open('data', 'a')", "os.remove('data')", "os.mkdir(os.path.expanduser('~/new'))"} {
+				has(t, p.call("execute_code", args{"code": code}), "[error ", "Error: [Errno ")
+			}
+			p.run("with tempfile.TemporaryFile() as f: f.write(b'x')")
+			has(t, p.run("import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()"), "[ok | ")
+			if left, _ := os.ReadDir(work); len(left) != 1 {
+				t.Errorf("%v", left)
+			}
+		})
+	}
+}
+
 // TestSandboxRefuses: what cannot be kept runs nothing, and says what to set.
 func TestSandboxRefuses(t *testing.T) {
 	t.Parallel()

@@ -48,7 +48,7 @@ func (r Rules) Plan(p Place) (confine.Plan, error) {
 	}
 	plan, err := r.base(p)
 	if err != nil || r.Level != Workspace {
-		return plan, err
+		return withProject(plan, p), err
 	}
 	plan.Write = slices.DeleteFunc(write, func(dir string) bool { // bubblewrap makes others in their place
 		return plan.Program != "" && (dir == sharedMemory || dir == terminals)
@@ -67,6 +67,17 @@ func (r Rules) Plan(p Place) (confine.Plan, error) {
 	}
 	plan.Check.Write = append(plan.Check.Write, directories(plan.Protect)...)
 	return plan, nil
+}
+
+// withProject lets code read a project that lies where temporary files do. Others are
+// there to be read.
+func withProject(plan confine.Plan, p Place) confine.Plan {
+	for _, dir := range existing(p.WorkDir, p.Storage) {
+		if below(dir, plan.Temporary) && !slices.Contains(plan.Temporary, dir) {
+			plan.Read = append(plan.Read, dir)
+		}
+	}
+	return plan
 }
 
 // writable are the directories where code may write.
