@@ -38,7 +38,7 @@ make -s build
 # race runs tests with the race detector. Most tests wait for kernels more than they
 # compute: more of them at a time than there are cores, but few enough that each
 # keeps its bounds.
-race() { gotest -race -timeout 30m -p 2 -parallel 4 "$@"; }
+race() { gotest -race -timeout 45m -p 2 -parallel 4 "$@"; }
 
 # gotest prints what go test does, and keeps it for the end.
 kept=$(mktemp -d)
