@@ -52,13 +52,13 @@ func TestMatrixConfined(t *testing.T) {
 	t.Run("bubblewrap", func(t *testing.T) {
 		t.Parallel()
 		needsBubblewrap(t)
-		runConfined(t, &confinement{settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on"}})
+		runConfined(t, &confinement{settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on", readsKernel(t)}})
 	})
 	t.Run("landlock", func(t *testing.T) {
 		t.Parallel()
 		needsLandlock(t)
 		runConfined(t, &confinement{under: withoutBubblewrapProgram(t),
-			settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on", "SANDBOX_ALLOW_PARTIAL=on", "SANDBOX_WRITE=/dev/shm:/dev/pts"}})
+			settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on", "SANDBOX_ALLOW_PARTIAL=on", "SANDBOX_WRITE=/dev/shm:/dev/pts", readsKernel(t)}})
 	})
 }
 

@@ -171,7 +171,7 @@ func kinds() map[string]func(t *testing.T) place {
 			if _, err := os.Stat(externallyManaged(python)); err != nil {
 				testneeds.Skip(t, testneeds.ManagedPython, python+" is none that its distribution manages")
 			}
-			return place{settings: append(append(indexed(t), besideOnce(t)), typeSettings("venv", python)...), prefix: "/usr", python: python, program: "python3",
+			return place{settings: append(append(indexed(t), "XDG_DATA_HOME="+t.TempDir()), typeSettings("venv", python)...), prefix: "/usr", python: python, program: "python3",
 				says: []string{"was put beside /usr", "EXTERNALLY-MANAGED"}}
 		},
 		"read-only venv": readOnlyVenv,
