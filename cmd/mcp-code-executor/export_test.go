@@ -56,7 +56,7 @@ func joined(v any) string {
 }
 
 // blanks are parts of outputs that are never the same twice.
-var blanks = regexp.MustCompile(`0x[0-9a-f]+|\d+(\.\d+)? (ns|μs|us|ms|s)\b|\x1b\[[0-9;]*m|/tmp/ipykernel_\S+|[0-9a-f]{32}|In\[\d+\]|cell_\d+`)
+var blanks = regexp.MustCompile(`0x[0-9a-f]+|\d+(\.\d+)?(e[+-]\d+)? (ns|μs|us|ms|s)\b|\x1b\[[0-9;]*m|/tmp/ipykernel_\S+|[0-9a-f]{32}|In\[\d+\]|cell_\d+`)
 
 // outputsOf are a cell's outputs as far as they are the same each time: one a line,
 // streams joined.
