@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/doctor"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/processtest"
@@ -156,9 +155,7 @@ os.read(begun, 1)`)
 	}
 	<-w.ended
 	for _, pid := range guards { // what goes with a guard has gone when it is dead
-		for alive(pid) {
-			time.Sleep(5 * time.Millisecond) // polls the process table
-		}
+		until(t, "the guard's end", func() bool { return !alive(pid) })
 	}
 	outlived := false
 	for pid, name := range processtest.Marked(t, w.mark) {

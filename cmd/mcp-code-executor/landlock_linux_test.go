@@ -62,9 +62,7 @@ func TestLandlockLife(t *testing.T) {
 	p.run("1")
 	p.stdin.Close()
 	p.wait(30 * time.Second)
-	if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) > 0 {
-		t.Errorf("left: %v", left)
-	}
+	nothingIn(t, tmp)
 }
 
 // TestLandlockRefuses: the weaker sandbox is not taken for the one that was asked for.

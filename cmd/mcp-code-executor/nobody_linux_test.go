@@ -71,9 +71,7 @@ func TestSandboxNobody(t *testing.T) {
 			p.run("open('made').read()")
 			p.stdin.Close()
 			p.wait(30 * time.Second)
-			if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) > 0 {
-				t.Errorf("left: %v", left)
-			}
+			nothingIn(t, tmp)
 		})
 	}
 }
