@@ -9,7 +9,7 @@ from .report import step
 class Failed:
     """Those of the run under way, by IPython's system. Only numbers are kept."""
 
-    def __init__(self):
+    def begin(self):
         self.count = self.last = 0
 
     def ended(self, status):
@@ -32,6 +32,7 @@ def watch(app):
     from ipykernel import zmqshell
 
     failed, pid = Failed(), os.getpid()
+    failed.begin()
     system, do_execute = zmqshell.system, app.kernel.do_execute
 
     @functools.wraps(system)
@@ -44,7 +45,7 @@ def watch(app):
     async def execute(code, silent, *args, **kwargs):
         if silent or threading.current_thread() is not threading.main_thread():
             return await do_execute(code, silent, *args, **kwargs)
-        failed.__init__()
+        failed.begin()
         reply = await do_execute(code, silent, *args, **kwargs)
         if os.getpid() == pid:
             step("commands", failed.tell)
