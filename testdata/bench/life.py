@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from plain import Plain
 from server import PATIENCE, Server, children
 
 STARTS = 20
@@ -27,15 +28,20 @@ def start(command, venv, place):
 
 
 def kernel_start(command, venv, place):
-    """Seconds of a first call in a session: environment known, kernel new."""
-    took = []
-    with Server(command, venv, place) as server:
+    """Seconds of a first call in a session (environment known, kernel new), and of a first
+    call to a plain ipykernel from its start on, in turns."""
+    took, plain = [], []
+    with Server(command, venv, place, SPARE_KERNEL="off") as server:
         server.run("1")
         for number in range(KERNELS):
             begun = time.perf_counter()
             server.run("1", session=f"s{number}")
             took.append(time.perf_counter() - begun)
-    return statistics.median(took)
+            begun = time.perf_counter()
+            with Plain(venv, place / f"plain{number}") as raw:
+                raw.exchange(raw.prepare_call("1"))
+                plain.append(time.perf_counter() - begun)
+    return statistics.median(took), statistics.median(plain)
 
 
 def await_spare(server, imports=b""):

@@ -36,6 +36,7 @@ class Raw:
         between = "-" if info["transport"] == "ipc" else ":"
         for name, sock in (("shell", self.shell), ("iopub", self.iopub)):
             sock.linger = 0
+            sock.reconnect_ivl = 5  # milliseconds, while a kernel starts
             sock.connect(f"{info['transport']}://{info['ip']}{between}{info[name + '_port']}")
         self.poller = zmq.Poller()
         self.poller.register(self.shell, zmq.POLLIN)
