@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
@@ -40,7 +42,8 @@ func (s *spares) pids() (all []int) {
 	return all
 }
 
-// ready waits until one is up: it has told what its start has read, and is idle.
+// ready waits until one is up: it has told what its start has read, is idle, and no
+// longer gives way to others.
 func (s *spares) ready() int {
 	s.t.Helper()
 	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) { // polls the process table
@@ -50,7 +53,8 @@ func (s *spares) ready() int {
 			file, _, _ := strings.Cut(rest, "\x00")
 			_, told := os.Stat(file)
 			_, starting := os.Stat(filepath.Join(filepath.Dir(file), "kernel.json"))
-			if told == nil && starting != nil {
+			attr, err := unix.SchedGetAttr(pid, 0)
+			if told == nil && starting != nil && err == nil && attr.Policy == unix.SCHED_NORMAL {
 				return pid
 			}
 		}
