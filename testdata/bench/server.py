@@ -5,6 +5,7 @@ import json
 import os
 import select
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -100,9 +101,12 @@ class Server(Client):
             self.process.stdin.close()
         else:
             self.process.send_signal(signal)
+        patience = threading.Timer(PATIENCE, self.process.kill)
+        patience.start()
         try:
-            self.process.wait(PATIENCE)
+            self.process.wait()  # with a timeout it would look again and again, ever more seldom
         finally:
+            patience.cancel()
             self.process.kill()
             self.process.stdin.close()
             self.process.stdout.close()
