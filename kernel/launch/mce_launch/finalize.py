@@ -6,17 +6,41 @@ import sys
 from .report import step
 
 
-def at_the_end(unsent):
-    """After the callbacks of atexit that code has registered, before IPython's, which
-    empties the user's namespace. From there on IPython and Python look through all objects
-    for cycles, again and again: with pandas imported that is ten times what the rest of
-    the end takes. Objects outside of cycles go as ever; those in cycles go with the
-    process, unless one of them may have something to do."""
-    import gc
+class Finalize:
+    """Made before anything else has a callback in atexit, so that its own is the last."""
 
-    if not (hasattr(gc, "freeze") and os.path.isdir("/dev/fd")) or has_del() or writes(unsent):
-        return
-    gc.freeze()
+    def __init__(self):
+        import atexit
+
+        self.register, self.pid = atexit.register, os.getpid()
+        self.frozen = self.returned = False
+        self.register(self.leave)
+
+    def install(self, unsent):
+        """unsent: the path of the launcher's file of last words, or None."""
+        self.register(step, "finalize", self.freeze, unsent)
+
+    def freeze(self, unsent):
+        """After the callbacks of atexit that code has registered, before IPython's, which
+        empties the user's namespace. From there on IPython and Python look through all objects
+        for cycles, again and again: with pandas imported that is ten times what the rest of
+        the end takes. Objects outside of cycles go as ever; those in cycles go with the
+        process, unless one of them may have something to do."""
+        import gc
+
+        if not (hasattr(gc, "freeze") and os.path.isdir("/dev/fd")) or has_del() or writes(unsent):
+            return
+        gc.freeze()
+        self.frozen = True
+
+    def leave(self):
+        """All callbacks of atexit have run, the user's namespace is empty, no thread is waited
+        for. What Python would do from here on is to take the modules apart, which the
+        process's end does at once: with pandas imported that is half of what was left."""
+        if self.frozen and self.returned and os.getpid() == self.pid and "mpi4py" not in sys.modules:  # that ends itself still later, by Py_AtExit
+            for stream in (sys.__stdout__, sys.__stderr__):
+                step("finalize", stream.flush)
+            os._exit(0)
 
 
 def has_del():
@@ -53,10 +77,3 @@ def writes(unsent):
         except (OSError, ValueError):
             pass  # the listing's own
     return False
-
-
-def install(unsent):
-    """unsent: the path of the launcher's file of last words, or None."""
-    import atexit
-
-    atexit.register(step, "finalize", at_the_end, unsent)

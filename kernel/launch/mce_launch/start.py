@@ -73,6 +73,7 @@ def load_ahead(app, names):
 
 
 def main():
+    end = finalize.Finalize()
     ours, sys.argv[1:], argv = options.arguments(sys.argv[1:])
     pipes = step("pipes", options.pipes, ours)
     step("stderr", report.keep_stderr, pipes and pipes[-1])
@@ -117,7 +118,7 @@ def main():
             before(app, "init_code", "own-code", sources.refuse_own_code)
         app.initialize(argv)
         # Here the shell is up and no request has been read.
-        step("finalize", finalize.install, options.value(ours, options.UNSENT))
+        step("finalize", end.install, options.value(ours, options.UNSENT))
         step("argv", sys.argv.__delitem__, slice(1, None))  # code may read it
         step("textio", textio.finish_bytes, app)
         after = libraries.AfterImport()
@@ -136,4 +137,5 @@ def main():
     except Exception as error:
         say("start failed: " + describe(error))
         return 5
+    end.returned = True
     return 0
