@@ -3,6 +3,7 @@ package jupyter
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -81,8 +82,9 @@ type Output struct {
 type Value struct {
 	// Inline is the value when Path is empty.
 	Inline []byte
-	// Path is the absolute path of the file that holds the value.
-	Path string
+	// Path is the absolute path of the file that holds the value, from Offset on.
+	Path   string
+	Offset int64
 	// Size is the value's length in bytes, wherever it is.
 	Size int64
 }
@@ -93,13 +95,43 @@ func InlineValue(b []byte) Value { return Value{Inline: b, Size: int64(len(b))} 
 // TextValue holds s itself.
 func TextValue(s string) Value { return InlineValue([]byte(s)) }
 
-// Open reads the value from its beginning.
+// Open reads the value from its beginning. When its file ends before it does, as after a
+// power cut, reading ends with [io.ErrUnexpectedEOF].
 func (v Value) Open() (io.ReadCloser, error) {
 	if v.Path == "" {
 		return io.NopCloser(bytes.NewReader(v.Inline)), nil
 	}
-	return os.Open(v.Path)
+	f, err := os.Open(v.Path)
+	if err != nil {
+		return nil, err
+	}
+	return &inFile{file: f, value: v}, nil
 }
+
+// inFile reads a value that lies in a file.
+type inFile struct {
+	file  *os.File
+	value Value
+	read  int64
+}
+
+func (r *inFile) Read(b []byte) (int, error) {
+	left := r.value.Size - r.read
+	if left <= 0 {
+		return 0, io.EOF
+	}
+	n, err := r.file.ReadAt(b[:min(int64(len(b)), left)], r.value.Offset+r.read)
+	r.read += int64(n)
+	switch {
+	case r.read == r.value.Size:
+		return n, nil
+	case err == io.EOF:
+		err = fmt.Errorf("%s has %d of %d bytes: %w", r.value.Path, r.read, r.value.Size, io.ErrUnexpectedEOF)
+	}
+	return n, err
+}
+
+func (r *inFile) Close() error { return r.file.Close() }
 
 // Bytes returns at most limit bytes from the beginning of the value.
 func (v Value) Bytes(limit int64) ([]byte, error) {
