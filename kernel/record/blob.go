@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,10 +32,11 @@ func (v *value) jupyter(dir string) (jupyter.Value, error) {
 	case v == nil:
 		return jupyter.Value{}, nil
 	case v.File != "":
-		if !isFileName(v.File) || v.Size < 0 {
+		name, offset, err := place(v.File)
+		if err != nil || v.Size < 0 || offset > math.MaxInt64-v.Size {
 			return jupyter.Value{}, errFileName
 		}
-		return jupyter.Value{Path: filepath.Join(dir, filesDir, v.File), Size: v.Size}, nil
+		return jupyter.Value{Path: filepath.Join(dir, filesDir, name), Offset: offset, Size: v.Size}, nil
 	case len(v.Base64) > 0:
 		return jupyter.InlineValue(v.Base64), nil
 	}
@@ -61,11 +63,11 @@ func (v *value) load(dir string, limit int64) ([]byte, error) {
 }
 
 // store makes v ready for a line: inline up to max bytes, otherwise in a file.
-// mime is empty for a stream's text, a traceback and the like.
+// mime is empty for a traceback and the like.
 func (r *Record) store(exec, mime string, v jupyter.Value, max int) (*value, error) {
 	if v.Path != "" {
 		if filepath.Dir(v.Path) == filepath.Join(r.dir, filesDir) {
-			return &value{File: filepath.Base(v.Path), Size: v.Size}, nil
+			return &value{File: placed(filepath.Base(v.Path), v.Offset), Size: v.Size}, nil
 		}
 		return nil, fmt.Errorf("storing value: %s is not a file of this record", v.Path)
 	}

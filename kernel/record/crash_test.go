@@ -60,6 +60,8 @@ func childText(i int) string {
 		n = 60 << 10
 	case 23:
 		n = 100 << 10
+	case 24:
+		n = 70 << 10
 	}
 	return strconv.Itoa(i) + " " + strings.Repeat("x", n)
 }

@@ -131,6 +131,14 @@ func TestBadLines(t *testing.T) {
 		"file outside":            {line(`{"kind":"output","exec":"a-1","text":{"file":"../../../etc/passwd","size":5}}`), 1},
 		"file is a parent":        {line(`{"kind":"output","exec":"a-1","text":{"file":"..","size":5}}`), 1},
 		"negative size":           {line(`{"kind":"output","exec":"a-1","text":{"file":"a.1.txt","size":-5}}`), 1},
+		"no offset":               {line(`{"kind":"output","exec":"a-1","text":{"file":"a.1.txt@","size":5}}`), 1},
+		"negative offset":         {line(`{"kind":"output","exec":"a-1","text":{"file":"a.1.txt@-1","size":5}}`), 1},
+		"offset is no number":     {line(`{"kind":"output","exec":"a-1","text":{"file":"a.1.txt@0x10","size":5}}`), 1},
+		"two offsets":             {line(`{"kind":"output","exec":"a-1","text":{"file":"a.1.txt@1@2","size":5}}`), 1},
+		"offset is too large":     {line(`{"kind":"output","exec":"a-1","text":{"file":"a.1.txt@9223372036854775808","size":5}}`), 1},
+		"end is too large":        {line(`{"kind":"output","exec":"a-1","text":{"file":"a.1.txt@9223372036854775807","size":1}}`), 1},
+		"offset of no file":       {line(`{"kind":"output","exec":"a-1","text":{"file":"@5","size":5}}`), 1},
+		"offset outside":          {line(`{"kind":"output","exec":"a-1","text":{"file":"../record.jsonl@5","size":5}}`), 1},
 		"code is missing":         {line(`{"kind":"begin","exec":"a-1","code":{"file":"a.9.py","size":70000}}`), 1},
 		"longer than a cap":       {append(bytes.Repeat([]byte("x"), 3*lineMax), '\n'), 1},
 		"zeros":                   {append(make([]byte, 200<<10), '\n'), 1},
@@ -160,6 +168,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(bytes.Replace(journal, []byte("1"), []byte("\n"), 3), "a-1")
 	f.Add(checksummed(`{"kind":"output","exec":"a-1","data":{"a/b":null,"c/d":{"base64":"AA=="}}}`), "")
 	f.Add(checksummed(`{"kind":"begin"}`), "")
+	f.Add(checksummed(`{"kind":"output","exec":"a-1","text":{"file":"a-1.1.txt@510000","size":510000}}`), "a-1")
+	f.Add(checksummed(`{"kind":"output","exec":"a-1","text":{"file":"a-1.1.txt@9223372036854775807","size":1}}`), "")
 	f.Fuzz(func(t *testing.T, b []byte, exec string) {
 		entries, _ := scan(t, "nowhere", b, "")
 		mine, _ := scan(t, "nowhere", b, exec)
@@ -180,6 +190,14 @@ func FuzzRead(f *testing.F) {
 			}
 			again = append(again, checksummed(string(l))...)
 		}
-		scan(t, "nowhere", again, exec)
+		entries, _ = scan(t, "nowhere", again, exec)
+		for _, e := range entries {
+			if e.Output == nil || e.Output.Text.Path == "" {
+				continue
+			}
+			if v := e.Output.Text; filepath.Dir(v.Path) != filepath.Join("nowhere", filesDir) || v.Offset < 0 || v.Size < 0 || v.Offset+v.Size < 0 {
+				t.Errorf("a value in %q from %d on with %d bytes", v.Path, v.Offset, v.Size)
+			}
+		}
 	})
 }

@@ -5,7 +5,8 @@
 //	20261103T091500Z-default-5be0f1c2/
 //	    lock            held (flock) while the record is in use
 //	    record.jsonl    one entry a line: crc32 of the JSON (8 hex digits), a space, JSON
-//	    files/          values that are large or are media, e.g. ab12-3.4.png
+//	    files/          values that are large or are media, e.g. ab12-3.4.png; large
+//	                    pieces of a stream together, e.g. ab12-3.5.txt
 //
 // Entries are only ever appended, so a byte offset in record.jsonl, a
 // [Position], is a cursor that stays true for ever. Answers, polls, searches,

@@ -64,7 +64,9 @@ func (r *Record) outputLine(l *line, out *jupyter.Output, max int) (err error) {
 	l.DisplayID, l.Wait, l.Password, l.CommID = out.DisplayID, out.Wait, out.Password, out.CommID
 	l.ExecutionCount, l.Prompt = out.ExecutionCount, cut(out.Prompt, inlineMax)
 	l.Ename, l.Evalue = cut(out.Ename, inlineMax), cut(out.Evalue, inlineMax)
-	if out.Text.Size > 0 || out.Text.Path != "" {
+	if out.Type == jupyter.OutputStream && max != wholeLine && len(out.Text.Inline) > max {
+		l.piece = out.Text.Inline
+	} else if out.Text.Size > 0 || out.Text.Path != "" {
 		if l.Text, err = r.store(l.Exec, "", out.Text, max); err != nil {
 			return err
 		}

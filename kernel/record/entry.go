@@ -140,6 +140,7 @@ type line struct {
 	Type      jupyter.OutputType `json:"type,omitempty"`
 	Name      string             `json:"name,omitempty"`
 	Text      *value             `json:"text,omitempty"`
+	piece     []byte             // of a stream: becomes Text when the line is written
 	Data      map[string]*value  `json:"data,omitempty"`
 	Undecoded []string           `json:"undecoded,omitempty"`
 	// Metadata is JSON in a value, not JSON in JSON: what a kernel sends may
@@ -162,7 +163,7 @@ type line struct {
 }
 
 // value is a [jupyter.Value] as it is written: text, bytes that are no UTF-8,
-// or the name of a file.
+// or the name of a file, with "@" and an offset when it is one of many there.
 type value struct {
 	Text   string `json:"text,omitempty"`
 	Base64 []byte `json:"base64,omitempty"`

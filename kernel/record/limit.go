@@ -140,6 +140,7 @@ func (r *Record) newTail() (*tail, error) {
 	if err := os.Mkdir(t.dir, 0o700); err != nil {
 		return nil, &diskError{"writing record", err}
 	}
+	r.endPack() // it has pieces that stay
 	return t, nil
 }
 
@@ -161,7 +162,12 @@ func (t *tail) add(r *Record, line []byte, size int64, values []*value) error {
 	s.bytes += size
 	t.bytes += size
 	for _, v := range values {
-		s.values = append(s.values, v.File)
+		if name, offset, err := place(v.File); err == nil && offset == 0 {
+			s.values = append(s.values, name)
+		}
+	}
+	if s.bytes >= tailSegment {
+		r.endPack() // its pieces go with this segment
 	}
 	for len(t.segments) > 1 && t.bytes-t.segments[0].bytes >= tailBytes {
 		t.drop(r)

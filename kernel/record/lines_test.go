@@ -193,6 +193,7 @@ func TestPartsOfALine(t *testing.T) {
 func TestLinesOfADamagedRecord(t *testing.T) {
 	r := newRecord(t)
 	mustAppend(t, r, "a", stream("first\n"+strings.Repeat("x\n", 50<<10)))
+	mustAppend(t, r, "b", stream(strings.Repeat("x", 100<<10))) // so that the next has a file of its own
 	mustAppend(t, r, "a", stream("then\n"+strings.Repeat("x\n", 50<<10)))
 	mustAppend(t, r, "a", stream("last\n"))
 	entries := all(t, r, "a", 0, -1)

@@ -51,6 +51,7 @@ type Record struct {
 	file    journal
 	closed  atomic.Bool
 	buf     bytes.Buffer
+	pack    *pack  // takes large pieces of streams, or nil
 	runs    []*run // the newest, oldest first
 	tails   int    // that were made
 
@@ -242,6 +243,7 @@ func (r *Record) Close() error {
 		errs = append(errs, r.endRuns())
 	}
 	r.closeTails()
+	r.endPack()
 	r.runs, r.buf = nil, bytes.Buffer{} // readers may hold the record for long
 	if r.file != nil {
 		errs = append(errs, r.file.Close())
@@ -312,6 +314,11 @@ func (r *Record) write(l *line) (pos, next Position, err error) {
 	}
 	if r.inMemory() { // the disk failed since the caller looked
 		return 0, 0, &diskError{"writing record", errors.New("failed before")}
+	}
+	if l.piece != nil {
+		if l.Text, err = r.putPiece(l.Exec, l.piece); err != nil {
+			return 0, 0, err
+		}
 	}
 	if err := encode(&r.buf, l); err != nil {
 		return 0, 0, fmt.Errorf("encoding entry: %w", err)
