@@ -87,7 +87,7 @@ func flood(t *testing.T, size, width int) {
 			if peak-idle > 64<<20 {
 				t.Errorf("memory grew by %d MB", (peak-idle)>>20)
 			}
-			// Every byte is in the record: large outputs in files of their own, small
+			// Every byte is in the record: large outputs in files beside it, small
 			// ones, which a busy machine sends more of, in the log.
 			var kept int64
 			filepath.WalkDir(filepath.Join(p.home, ".local", "state", "mcp-code-executor", "records"), func(path string, d os.DirEntry, err error) error {

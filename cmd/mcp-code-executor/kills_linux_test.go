@@ -84,6 +84,7 @@ type tokenRun struct {
 	token, id, outcome string // id and outcome are "" without an answer
 	pid                int
 	server             int // counts servers
+	lines              int // that it prints besides: a large piece of output
 }
 
 func (c *crashes) add(o *crashes) {
@@ -189,10 +190,13 @@ func (c *crashes) run(p *program) *tokenRun {
 	c.mu.Lock()
 	c.n++
 	r := &tokenRun{token: fmt.Sprintf("token-%d.", c.n), server: c.servers + c.boths}
+	if rand.IntN(4) == 0 {
+		r.lines = 1 + rand.IntN(6000)
+	}
 	c.runs = append(c.runs, r)
 	c.mu.Unlock()
-	code := fmt.Sprintf("import os, time\nfd = os.open('ran.txt', os.O_WRONLY | os.O_APPEND | os.O_CREAT)\nos.write(fd, b'%s\\n'); os.close(fd)\ntime.sleep(%.3f)\nprint('%s', os.getpid())",
-		r.token, rand.Float64()/50, r.token)
+	code := fmt.Sprintf("import os, time\nfd = os.open('ran.txt', os.O_WRONLY | os.O_APPEND | os.O_CREAT)\nos.write(fd, b'%s\\n'); os.close(fd)\ntime.sleep(%.3f)\nprint(('x' * 99 + '\\n') * %d, end='')\nprint('%s', os.getpid())",
+		r.token, rand.Float64()/50, r.lines, r.token)
 	answer, ok := p.try("execute_code", args{"code": code})
 	if !ok {
 		return nil
@@ -384,6 +388,13 @@ func (c *crashes) judgeRecords() {
 		}
 		r := c.p.call("get_execution", args{"id": run.id})
 		if !strings.HasPrefix(r.text(), "[ok | ") || !strings.Contains(r.text(), fmt.Sprintf("\n%s %d", run.token, run.pid)) {
+			c.t.Errorf("%+v: %s", run, r.text())
+		}
+		if run.lines == 0 {
+			continue
+		}
+		r = c.p.call("get_execution", args{"id": run.id, "pattern": "^x{99}$"})
+		if !strings.Contains(r.text(), fmt.Sprintf(" of %d in the log]", run.lines+1)) || !strings.Contains(r.text(), fmt.Sprintf(" %d line", run.lines)) {
 			c.t.Errorf("%+v: %s", run, r.text())
 		}
 	}
