@@ -59,39 +59,49 @@ func BenchmarkExecution(b *testing.B) {
 }
 
 // BenchmarkGigabyte writes and syncs 1 GiB of output, in pieces as our kernels send ASCII,
-// and the same bytes into one file, in turns: the share of the disk's speed is to be at
-// least 0.5.
+// and the same bytes into one file, each first in turn: the share of the disk's speed, by the
+// fastest of each, is to be at least 0.5.
 func BenchmarkGigabyte(b *testing.B) {
 	piece := bytes.Repeat([]byte("0123456789abcde\n"), 510_000/16)
 	const pieces = 1 << 30 / 510_000
 	out := jupyter.Output{Type: jupyter.OutputStream, Name: "stdout", Text: jupyter.InlineValue(piece)}
-	var ours, disk time.Duration
-	for b.Loop() {
+	plain := func() time.Duration {
 		begun := time.Now()
-		plain, err := os.Create(filepath.Join(b.TempDir(), "plain"))
+		f, err := os.Create(filepath.Join(b.TempDir(), "plain"))
 		for range pieces {
 			if err == nil {
-				_, err = plain.Write(piece)
+				_, err = f.Write(piece)
 			}
 		}
-		if err = errors.Join(err, plain.Close(), toDisk(plain.Name()), os.Remove(plain.Name())); err != nil {
+		err = errors.Join(err, f.Close(), toDisk(f.Name()))
+		took := time.Since(begun)
+		if err = errors.Join(err, os.Remove(f.Name())); err != nil {
 			b.Fatal(err)
 		}
-		disk += time.Since(begun)
-		begun = time.Now()
+		return took
+	}
+	recorded := func() time.Duration {
+		begun := time.Now()
 		r := newRecord(b)
 		for range pieces {
 			mustAppend(b, r, "ab12-3", out)
 		}
-		if err := errors.Join(r.Sync(), toDisk(r.Dir())); err != nil {
+		err := errors.Join(r.Sync(), toDisk(r.Dir()))
+		took := time.Since(begun)
+		if err = errors.Join(err, r.Remove()); err != nil {
 			b.Fatal(err)
 		}
-		ours += time.Since(begun)
-		if err := r.Remove(); err != nil {
-			b.Fatal(err)
-		}
+		return took
 	}
-	b.SetBytes(pieces * int64(len(piece)))
+	disk := plain()
+	ours := recorded()
+	for b.Loop() {
+		ours = min(ours, recorded())
+		disk = min(disk, plain())
+		disk = min(disk, plain())
+		ours = min(ours, recorded())
+	}
+	b.SetBytes(4 * pieces * int64(len(piece)))
 	b.ReportMetric(float64(disk)/float64(ours), "of-disk")
 }
 
