@@ -35,6 +35,11 @@ const (
 	OutputNotice OutputType = "notice"
 )
 
+// NoteType is the type of a display by which the launcher remarks on what the code did
+// (mce_launch/notes.py). Its value is one of a few keys; the words are the server's. No
+// frontend knows it.
+const NoteType = "text/vnd.mce.note"
+
 // Output is one thing a run produced, in order of arrival: plain data, whatever
 // its size. Which fields are set depends on Type.
 type Output struct {

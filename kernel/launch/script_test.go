@@ -65,6 +65,7 @@ var scriptCases = map[string]facts{
 	"commands": {
 		"fails": "failed-commands 1 3", "kept": nil, "works": nil, "local": "failed-commands 1 4", "three": "failed-commands 2 1",
 		"killed": "failed-commands 1 137", "and_raises": "failed-commands 1 5", "assigned": nil, "none": nil,
+		"background": "no-background", "background_assigned": "no-background", "background_handled": nil,
 		"status": "5", "log": list{},
 	},
 	"script_names": {

@@ -85,7 +85,7 @@ func (r *renderer) replace(old, p *piece) {
 // displayPiece chooses what to show of a MIME bundle.
 func (r *renderer) displayPiece(o *jupyter.Output) *piece {
 	p := &piece{comm: o.CommID}
-	if v, found := o.Data[noteType]; found {
+	if v, found := o.Data[jupyter.NoteType]; found {
 		if p.text = []byte(noteLine(v)); len(p.text) > 0 {
 			p.labeled = true
 		}

@@ -99,12 +99,8 @@ func EscapeLine(line string) string {
 	return line
 }
 
-// noteType is the type of a display by which the launcher remarks on what the code
-// did (mce_launch/notes.py). Its value is one of a few keys, one of them with numbers, so
-// that code cannot put words into our mouth.
-const noteType = "text/vnd.mce.note"
-
-// noteLine words a remark, "" when there is none.
+// noteLine words a remark of the launcher's, "" when there is none: code cannot put words
+// into our mouth.
 func noteLine(v jupyter.Value) string {
 	key, err := v.Bytes(100)
 	if err != nil {
@@ -121,6 +117,9 @@ func noteLine(v jupyter.Value) string {
 	case "loaded-ahead":
 		return "[note: this library was loaded before its files, its dependencies or variables that it reads (such as OMP_NUM_THREADS) were changed. " +
 			"To use it with the change, restart the session; set variables in the first run]"
+	case "no-background":
+		return "[note: IPython starts no background processes. subprocess.Popen does, and they go on after this run until the session ends: " +
+			"p = subprocess.Popen(\"COMMAND\", shell=True); p.poll() is None while it runs, p.terminate() ends it]"
 	case "no-window":
 		return "[note: no window can be opened here: %matplotlib inline shows figures as pictures]"
 	}

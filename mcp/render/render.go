@@ -255,12 +255,12 @@ func (r *renderer) stream(name, comm string) *stream {
 		r.streams = slices.Delete(r.streams, 0, 1)
 	}
 	s := &stream{name: name, comm: comm}
-	s.put = func(text []byte) { r.text.write(name, comm, text) }
+	s.put = func(text []byte) { r.text.write(name, comm, cellNames(text, r.options.Cell, name == "stderr")) }
 	s.screen = newTerminal(func(text []byte) {
 		if name == "stderr" {
 			text = s.warnings.filter(s.faults.filter(text))
 		}
-		s.put(cellNames(text, r.options.Cell, name == "stderr"))
+		s.put(text)
 	})
 	r.streams = append(r.streams, s)
 	return s

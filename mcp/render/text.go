@@ -106,25 +106,28 @@ func ByteSize(n int64) string {
 var (
 	cellFrame = regexp.MustCompile(`File "[^"\n]*[/\\]ipykernel_\d+[/\\](\d+)\.py", line `)
 	cellPath  = regexp.MustCompile(`(?:\b[A-Za-z]:)?[/\\][^\s"'<>:]*[/\\]ipykernel_\d+[/\\](\d+)\.py`)
+	// A warning, which logging may have sent to stdout.
+	cellWarning = regexp.MustCompile(`(?:\b[A-Za-z]:)?[/\\][^\s"'<>:]*[/\\]ipykernel_\d+[/\\](\d+)\.py(:\d+: \w*Warning: )`)
 )
 
 // cellNames names cells as IPython's tracebacks do, those that count knows. In what is
-// not written by Python, only frames are: a path may be meant.
+// not written by Python, only frames and warnings are: a path may be meant.
 func cellNames(text []byte, count func(file string) int, all bool) []byte {
 	if count == nil || !bytes.Contains(text, []byte("ipykernel_")) {
 		return text
 	}
 	text = nameCells(text, cellFrame, count, ", line ")
 	if all {
-		text = nameCells(text, cellPath, count, "")
+		return nameCells(text, cellPath, count, "")
 	}
-	return text
+	return nameCells(text, cellWarning, count, "")
 }
 
 func nameCells(text []byte, pattern *regexp.Regexp, count func(file string) int, end string) []byte {
 	return pattern.ReplaceAllFunc(text, func(found []byte) []byte {
-		if n := count(string(pattern.FindSubmatch(found)[1])); n > 0 {
-			return fmt.Appendf(nil, "Cell In[%d]%s", n, end)
+		parts := pattern.FindSubmatch(found)
+		if n := count(string(parts[1])); n > 0 {
+			return append(fmt.Appendf(nil, "Cell In[%d]%s", n, end), bytes.Join(parts[2:], nil)...)
 		}
 		return found
 	})

@@ -70,7 +70,9 @@ func (a *Area) Add(o *jupyter.Output) error {
 		page := jupyter.Output{Type: jupyter.OutputDisplayData, CommID: o.CommID, Data: map[string]jupyter.Value{"text/plain": o.Text}}
 		a.display(&page)
 	case jupyter.OutputDisplayData, jupyter.OutputExecuteResult:
-		a.display(o)
+		if _, ours := o.Data[jupyter.NoteType]; !ours {
+			a.display(o)
+		}
 	case jupyter.OutputError:
 		a.items = append(a.items, &item{out: *o})
 	}

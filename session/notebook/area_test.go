@@ -63,6 +63,7 @@ func TestArea(t *testing.T) {
 		{"a page", []jupyter.Output{{Type: jupyter.OutputPage, Text: jupyter.TextValue("help")}}, "display_data::help"},
 		{"a question", []jupyter.Output{{Type: jupyter.OutputInputRequest, Prompt: "name? "}}, "stdout:name? \n"},
 		{"a proposed input", []jupyter.Output{{Type: jupyter.OutputNextInput, Text: jupyter.TextValue("x")}}, ""},
+		{"a remark for the model", []jupyter.Output{stream("stdout", "a"), {Type: jupyter.OutputDisplayData, Data: map[string]jupyter.Value{jupyter.NoteType: jupyter.TextValue("failed-commands 1 3")}}, stream("stdout", "b")}, "stdout:ab"},
 		{"ours", []jupyter.Output{{Type: jupyter.OutputNotice, Text: jupyter.TextValue("lost")}}, "stderr:[notice: lost]\n"},
 	} {
 		if got := shown(t, 1000, tt.outputs...); got != tt.want {

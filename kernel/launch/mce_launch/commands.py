@@ -1,9 +1,13 @@
-"""Shell commands that fail: `!make` shows what the command printed, not how it ended."""
+"""Shell commands that fail: `!make` shows what the command printed, not how it ended, and
+`!server &` is refused without a word of what to do."""
 
 import os
 
 from .notes import note
 from .report import step
+
+
+REFUSED = "Background processes not supported."  # IPython's words of an OSError
 
 
 class Failed:
@@ -18,8 +22,10 @@ class Failed:
         if isinstance(status, int) and status not in (0, -2):
             self.count, self.last = self.count + 1, status if status > 0 else 128 - status
 
-    def tell(self):
-        if self.count:
+    def tell(self, reply):
+        if reply.get("ename") == "OSError" and reply.get("evalue") == REFUSED:
+            note("no-background")
+        elif self.count:
             note("failed-commands %d %d" % (self.count, self.last))
 
 
@@ -48,7 +54,7 @@ def watch(app):
         failed.begin()
         reply = await do_execute(code, silent, *args, **kwargs)
         if os.getpid() == pid:
-            step("commands", failed.tell)
+            step("commands", failed.tell, reply)
         return reply
 
     zmqshell.system, app.kernel.do_execute = watched, execute

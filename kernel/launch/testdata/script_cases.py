@@ -120,6 +120,9 @@ COMMANDS = {
     "killed": "!kill -9 $$",
     "and_raises": "!exit 5\n1/0",
     "assigned": "x = !exit 6",
+    "background": "!sleep 9 &",
+    "background_assigned": "x = !sleep 9 &",
+    "background_handled": "try: get_ipython().system('sleep 9 &')\nexcept OSError: pass",
     "none": "1",
 }
 
