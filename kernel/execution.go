@@ -68,6 +68,8 @@ type Result struct {
 	// a script has left at work.
 	Replaced []Replaced
 	Running  []Running
+	// Restored is what the code has taken from Python, in words, and was put back.
+	Restored []string
 	// Exit is how the process ended, for OutcomeDied and OutcomeExited.
 	Exit *Exit
 }

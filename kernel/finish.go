@@ -161,7 +161,7 @@ func (e *Execution) conclude(noReply, lost bool) {
 	k.mu.Unlock()
 
 	result := Result{Started: e.started, NoReply: noReply, OutputLost: lost, Interrupted: interrupted, Outcome: OutcomeOK,
-		ExitStatus: ending.ExitStatus, Replaced: launch.ReadReplaced(ending.Replaced), Running: launch.ReadRunning(ending.Running)}
+		ExitStatus: ending.ExitStatus, Replaced: launch.ReadReplaced(ending.Replaced), Running: launch.ReadRunning(ending.Running), Restored: ending.Restored}
 	if reply != nil {
 		for _, out := range jupyter.PayloadOutputs(*reply) {
 			k.append(e, out)

@@ -20,11 +20,18 @@ const maxNamed = 5
 // that are not the kernel's, and what a script left running.
 func leftoverLines(r session.Report) []string {
 	if r.Fresh { // its kernel has ended
-		return nil
+		if len(r.LeftOver) == 0 {
+			return nil
+		}
+		return []string{"[note: the script has ended, and with its kernel ended what it had left running: " + named(r.LeftOver, func(l session.Running) string { return fileName(l.Name) }) +
+			". Wait for it in the script; or run the script without fresh: then it goes on until the session ends]"}
 	}
 	var lines []string
 	if words := replacedWords(r.Replaced); words != "" {
 		lines = append(lines, "[note: "+words+"]")
+	}
+	if len(r.Restored) > 0 {
+		lines = append(lines, "[note: the code had taken from Python what nothing works without ("+named(r.Restored, fileName)+"): it was put back]")
 	}
 	callbacks := slices.DeleteFunc(slices.Clone(r.LeftOver), func(l session.Running) bool { return l.Kind != atExit })
 	running := slices.DeleteFunc(slices.Clone(r.LeftOver), func(l session.Running) bool { return l.Kind == atExit })
@@ -103,8 +110,8 @@ func runningWords(left []session.Running) string {
 	return fmt.Sprintf("the script has ended, but it left running: %s. Later answers show what they print; %s", words, advice)
 }
 
-// named lists the first of what a script has left.
-func named(left []session.Running, name func(session.Running) string) string {
+// named lists the first of what a run has left.
+func named[T any](left []T, name func(T) string) string {
 	var words []string
 	for i, l := range left {
 		if i == maxNamed {

@@ -46,6 +46,7 @@ type Report struct {
 
 	Replaced []Replaced // streams that were not the kernel's at its end; before, when it began, while it has printed nothing
 	LeftOver []Running  // what a script has left at work
+	Restored []string   // what the code has taken from Python, and was put back
 
 	Cells      *Cells        // of a notebook
 	Stops      []Stop        // attempts to end it from outside, oldest first
@@ -141,7 +142,7 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 		r.Count, r.ErrorName = result.ExecutionCount, result.Ename
 		r.NoReply, r.OutputLost, r.WentOn = result.NoReply, result.OutputLost, result.WentOn
 		if result.Exit == nil {
-			r.Replaced, r.LeftOver = result.Replaced, result.Running
+			r.Replaced, r.LeftOver, r.Restored = result.Replaced, result.Running, result.Restored
 		}
 	} else {
 		e.noteHitsLocked(e.kernel)

@@ -184,6 +184,7 @@ func (s *Session) adoptLocked(e *Execution, k *kernel.Kernel, env *pyenv.Environ
 		return ErrClosed
 	}
 	s.kernel, s.env, s.generation, s.variables = k, env, generation, e.request.By.variables()
+	s.replaced = nil
 	if generation > 1 && k.Info().Joined {
 		e.notices = append(e.notices, "joined again: the variables are as they are in that kernel")
 	} else if generation > 1 {

@@ -125,4 +125,16 @@ func TestLeftRunning(t *testing.T) {
 	if r := p.call("execute_code_file", args{"file_path": file, "fresh": true}); strings.Contains(r.text(), "[note: ") || !strings.HasSuffix(r.text(), "\ntimer") {
 		t.Errorf("fresh:\n%s", r.text())
 	}
+	for name, test := range map[string]struct{ code, want string }{
+		"child":      {"import subprocess\nserver = subprocess.Popen(['sleep', '3600'])", "[note: the script has ended, and with its kernel ended what it had left running: sleep 3600. "},
+		"shell":      {"import subprocess\nsubprocess.Popen('exec sleep 3600', shell=True)\n1/0", "[note: the script has ended, and with its kernel ended what it had left running: exec sleep 3600. "},
+		"waited for": {"import subprocess\nsubprocess.Popen(['true']).wait()", ""},
+		"ended":      {"import subprocess\nwith subprocess.Popen(['true'], stdout=subprocess.PIPE) as done: done.stdout.read()", ""},
+	} {
+		file := p.done("initialize_code_file", args{"content": test.code, "filename": "fresh"})["file_path"]
+		r := p.call("execute_code_file", args{"file_path": file, "fresh": true})
+		if line := lineWith(r.text(), "[note: "); !strings.HasPrefix(line, test.want) || test.want == "" && line != "" {
+			t.Errorf("fresh, %s: want %q in\n%s", name, test.want, r.text())
+		}
+	}
 }

@@ -32,6 +32,9 @@ type Reply struct {
 	// [ReadRunning] does.
 	Replaced []string `json:"mce_replaced"`
 	Running  []string `json:"mce_running"`
+	// Restored is what the code has taken from Python, and what was put back because nothing
+	// works without it: "builtins.open is NoneType".
+	Restored []string `json:"mce_restored"`
 	// Taken is how many characters stdout and stderr have taken since the kernel's
 	// start, of a kernel that several clients use.
 	Taken []int64 `json:"mce_taken"`
@@ -59,7 +62,7 @@ func ReadReplaced(entries []string) (all []Replaced) {
 // Running is what a script that has ended has left: a thread or process at work, or a
 // callback for the process's end.
 type Running struct {
-	Kind string // "thread", "daemon" (a thread that is one), "process" or "atexit"
+	Kind string // "thread", "daemon" (a thread that is one), "process" or "atexit"; "child" of subprocess, when the kernel is the script's own
 	Name string
 }
 

@@ -298,7 +298,7 @@ func (f frame) shown(whole bool) []string {
 	if strings.HasPrefix(f.lines[0], "  ") { // Python's own format has no blank lines
 		return lines
 	}
-	return append(lines, "")
+	return append(trimBlank(lines), "")
 }
 
 // maxSignature bounds the arguments in a frame's first line, in bytes: those of
@@ -307,6 +307,7 @@ const maxSignature = 60
 
 // shortSignature cuts them at a comma.
 func shortSignature(header string) string {
+	header = strings.Replace(header, "(***failed resolving arguments***)", "()", 1) // the code has deleted one
 	at := strings.Index(header, "(")
 	if at < 0 || !strings.HasSuffix(header, ")") || len(header)-at <= 2*maxSignature {
 		return header

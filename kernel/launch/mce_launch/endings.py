@@ -36,7 +36,8 @@ def exit_status(code):
 class Endings:
     """The end of the run under way. Used by the main thread alone."""
 
-    def __init__(self):
+    def __init__(self, before_showing):
+        self.before_showing = before_showing
         self.begin()
 
     def begin(self):
@@ -89,6 +90,7 @@ class Endings:
 
         @functools.wraps(showtraceback)
         def show(exc_tuple=None, *args, **kwargs):
+            self.before_showing()
             if exc_tuple is None and kwargs.get("exception_only"):
                 error = sys.exc_info()[1]
                 if isinstance(error, SystemExit):  # of a cell, or of %run

@@ -11,6 +11,17 @@ from .endings import show_name
 from .report import step
 
 
+def children():
+    """What subprocess has started and nobody has waited for: it ends with the kernel."""
+    module = sys.modules.get("subprocess")
+    found = []
+    for popen in list(getattr(module, "_active", None) or ()):
+        if popen.poll() is None:
+            args = popen.args if isinstance(popen.args, (list, tuple)) else [popen.args]
+            found.append("child " + " ".join(str(arg) for arg in args)[:80])
+    return found
+
+
 class Process:
     """Begins before the script, to tell what is the script's."""
 
@@ -56,6 +67,7 @@ class Process:
             except KeyboardInterrupt as error:  # as Python: what is left still ends
                 self.endings.failed(error, 130)
                 show_name(self.shell, error)
+        self.endings.running = step("children", children) or []
 
     def join_threads(self):
         """As threading._shutdown, which takes an interrupt for an error of its own."""

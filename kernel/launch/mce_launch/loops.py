@@ -172,7 +172,7 @@ class Loops:
 
         if asyncio.isfuture(awaitable):
             if awaitable.get_loop() is self.kernel:
-                raise RuntimeError(RUNNING % type(awaitable).__name__.lower().lstrip("_"))
+                raise RuntimeError(RUNNING % ("task" if isinstance(awaitable, asyncio.Task) else "future"))
             return awaitable.get_loop()
         if self.own is None or self.own.is_closed():
             self.own = asyncio.new_event_loop()

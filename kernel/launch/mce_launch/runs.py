@@ -1,7 +1,7 @@
 """What accompanies each run: the same in a kernel of ours and in one that somebody
 else's server has started."""
 
-from . import codenames, commands, endings, imports, interrupts, loops, raised, replaced, scripts, unprintable, variables
+from . import broken, codenames, commands, endings, imports, interrupts, loops, raised, replaced, scripts, unprintable, variables
 from .report import step
 
 
@@ -13,7 +13,8 @@ def follow(app, after, streams=True):
     step("interrupt", interrupts.show_once, app)  # endings' must be the outer one
     step("raised", raised.point_there, app)
     step("unprintable", unprintable.show, app)  # and within endings' as well
-    ends, user_loops = endings.Endings(), loops.Loops()
+    python = broken.Python()
+    ends, user_loops = endings.Endings(python.restore), loops.Loops()
     step("endings", ends.install, app)
     step("loops", user_loops.install, app, after)
     step("file", codenames.define_file, app)
@@ -22,3 +23,4 @@ def follow(app, after, streams=True):
         step("replaced", replaced.tell, app)
     step("commands", commands.watch, app)
     step("variables", variables.tell, app)
+    step("broken", broken.tell, app, python)

@@ -133,9 +133,13 @@ def main():
         ahead = load_ahead(app, options.value(ours, options.PREIMPORT))
         if told:
             step("sources", sources.tell, app, told, code, *ahead)
-        app.start()
     except Exception as error:
         say("start failed: " + describe(error))
+        return 5
+    try:
+        app.start()
+    except Exception as error:  # code has broken what ipykernel needs
+        say("the kernel failed: " + describe(error))
         return 5
     end.returned = True
     return 0
