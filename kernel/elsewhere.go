@@ -25,9 +25,8 @@ type Elsewhere struct {
 	ID string
 	// Env are variables for a gateway, KERNEL_*.
 	Env map[string]string
-	// Begun is called when a kernel was started, and what it returns when it was ended:
-	// see [gateway.Want].
-	Begun func(id string) (ended func())
+	// Note is called before a kernel is asked for: see [gateway.Want].
+	Note func(id string) gateway.Noted
 }
 
 // Connect is [Start] for a kernel on a Jupyter Server. Of spec it needs what the
@@ -55,7 +54,7 @@ func (k *Kernel) startElsewhere(ctx context.Context, host *Host, e Elsewhere) er
 	if err != nil {
 		return err
 	}
-	there, err := e.Server.Open(ctx, gateway.Want{Kernelspec: e.Kernelspec, ID: e.ID, Env: e.Env, Begun: e.Begun, Lost: k.disconnected, Log: k.log})
+	there, err := e.Server.Open(ctx, gateway.Want{Kernelspec: e.Kernelspec, ID: e.ID, Env: e.Env, Note: e.Note, Lost: k.disconnected, Log: k.log})
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -208,112 +206,16 @@ func (k *testKernel) shows(e *kernel.Execution, text string) {
 	}
 }
 
-// proxy passes connections on, until they are cut, or silent for a while.
-type proxy struct {
-	net.Listener
-	mu     sync.Mutex    // protects the fields below
-	idle   time.Duration // what closes a connection, 0 nothing
-	closed bool          // to new connections
-	conns  []net.Conn
-}
-
-func startProxy(t *testing.T, to string) *proxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{Listener: l}
-	t.Cleanup(func() { l.Close(); p.cut() })
-	go func() {
-		for {
-			near, err := l.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", to)
-			if err != nil {
-				near.Close()
-				continue
-			}
-			p.mu.Lock()
-			if p.closed {
-				near.Close()
-				far.Close()
-			}
-			p.conns = append(p.conns, near, far)
-			p.mu.Unlock()
-			go p.pass(near, far)
-			go p.pass(far, near)
-		}
-	}()
-	return p
-}
-
-// pass passes on what comes from one side, as long as it is not silent.
-func (p *proxy) pass(to, from net.Conn) {
-	defer to.Close()
-	b := make([]byte, 64<<10)
-	for {
-		p.mu.Lock()
-		if p.idle > 0 {
-			from.SetReadDeadline(time.Now().Add(p.idle))
-		}
-		p.mu.Unlock()
-		n, err := from.Read(b)
-		if _, failed := to.Write(b[:n]); err != nil || failed != nil {
-			return
-		}
-	}
-}
-
-// close cuts all connections, and each new one; open ends that.
-func (p *proxy) close() {
-	p.setClosed(true)
-	p.cut()
-}
-
-func (p *proxy) open() { p.setClosed(false) }
-
-func (p *proxy) setClosed(closed bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = closed
-}
-
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.Close()
-	}
-	p.conns = nil
-}
-
-// until waits for connections; each has two ends.
-func (p *proxy) until(t *testing.T, ends int) {
-	t.Helper()
-	for t.Context().Err() == nil {
-		p.mu.Lock()
-		n := len(p.conns)
-		p.mu.Unlock()
-		if n >= ends {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
 // elsewhereCut: a connection that breaks in a run is made again; the run goes on,
 // nothing runs twice, and what may be missing is told.
 func elsewhereCut(t *testing.T, s *gatewaytest.Server) {
-	p := startProxy(t, s.Addr)
-	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String())})
+	p := gatewaytest.StartProxy(t, s.Addr)
+	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr)})
 	gate := filepath.Join(t.TempDir(), "gate")
 	k.run("runs = 0")
 	e := k.send(fmt.Sprintf("import os, time\nruns += 1\nprint('before')\nwhile not os.path.exists(%q): time.sleep(0.01)\nprint('after')\nruns", gate))
 	k.shows(e, "before")
-	p.cut()
+	p.Cut()
 	k.shows(e, "was lost from")
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -324,8 +226,8 @@ func elsewhereCut(t *testing.T, s *gatewaytest.Server) {
 	}
 
 	// While nothing runs it is no news.
-	p.cut()
-	p.until(t, 2)
+	p.Cut()
+	p.Until(2)
 	if result, output := k.run("runs"); result.Outcome != kernel.OutcomeOK || output != "<execute_result 1>" {
 		t.Errorf("%+v %q", result, output)
 	}
@@ -344,22 +246,22 @@ func TestMatrixElsewhereUnseen(t *testing.T) {
 // elsewhereOutOfReach: a kernel that cannot be reached any more is not said to be gone, and
 // is there with what it has for who comes back.
 func elsewhereOutOfReach(t *testing.T, s *gatewaytest.Server) {
-	p := startProxy(t, s.Addr)
-	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String())})
+	p := gatewaytest.StartProxy(t, s.Addr)
+	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr)})
 	gate := filepath.Join(t.TempDir(), "gate")
 	e := k.send(fmt.Sprintf("import os, time\nx = 41\nprint('waits')\nwhile not os.path.exists(%q): time.sleep(0.01)", gate))
 	k.shows(e, "waits")
-	p.close()
+	p.Close()
 	<-e.Done()
 	if exit := e.Result().Exit; e.Result().Outcome != kernel.OutcomeDied || exit.MayRun != k.Info().ID || !strings.Contains(exit.String(), "may still run there") {
 		t.Errorf("%+v %v", e.Result(), exit)
 	}
 	k.Close() // which cannot end it
-	p.open()
+	p.Open()
 	if err := os.WriteFile(gate, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	back := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String()), ID: k.Info().ID})
+	back := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr), ID: k.Info().ID})
 	if _, output := back.run("x"); output != "<execute_result 41>" {
 		t.Errorf("%q", output)
 	}
@@ -368,11 +270,9 @@ func elsewhereOutOfReach(t *testing.T, s *gatewaytest.Server) {
 // elsewhereIdle: a proxy that closes silent connections breaks no run that is silent for
 // longer, however often it does.
 func elsewhereIdle(t *testing.T, s *gatewaytest.Server) {
-	p := startProxy(t, s.Addr)
-	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String())})
-	p.mu.Lock()
-	p.idle = time.Second
-	p.mu.Unlock()
+	p := gatewaytest.StartProxy(t, s.Addr)
+	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr)})
+	p.CloseSilent(time.Second)
 	k.run("1") // something comes each way, and then nothing
 	gate := filepath.Join(t.TempDir(), "gate")
 	e := k.send(fmt.Sprintf("import os, time\nwhile not os.path.exists(%q): time.sleep(0.01)\n'ended'", gate))
@@ -398,8 +298,8 @@ func elsewhereIdle(t *testing.T, s *gatewaytest.Server) {
 // elsewhereKilledUnseen: a kernel that is killed while nobody is connected to it has died,
 // whatever the server, which has started another one, says of it.
 func elsewhereKilledUnseen(t *testing.T, s *gatewaytest.Server) {
-	p := startProxy(t, s.Addr)
-	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr().String())})
+	p := gatewaytest.StartProxy(t, s.Addr)
+	k := connect(t, kernel.Elsewhere{Server: s.Client(p.Addr)})
 	_, output := k.run("import os; print(os.getpid())")
 	pid, err := strconv.Atoi(strings.TrimSpace(output))
 	if err != nil {
@@ -407,7 +307,7 @@ func elsewhereKilledUnseen(t *testing.T, s *gatewaytest.Server) {
 	}
 	e := k.send("import time\nprint('waits')\ntime.sleep(600)")
 	k.shows(e, "waits")
-	p.close()
+	p.Close()
 	process, err := os.FindProcess(pid)
 	if err == nil {
 		err = process.Kill()
@@ -418,7 +318,7 @@ func elsewhereKilledUnseen(t *testing.T, s *gatewaytest.Server) {
 	for process.Signal(syscall.Signal(0)) == nil { // polls the process table, until the server has seen it (3 s)
 		time.Sleep(10 * time.Millisecond)
 	}
-	p.open()
+	p.Open()
 	if <-e.Done(); e.Result().Outcome != kernel.OutcomeDied || !strings.Contains(e.Result().Exit.String(), "Jupyter server") {
 		t.Errorf("%+v %v", e.Result(), e.Result().Exit)
 	}

@@ -143,10 +143,24 @@ func leftWords(left []elsewhere.Left) (words []string) {
 		if i == maxLost {
 			return append(words, fmt.Sprintf("%d more kernels were left on Jupyter servers", len(left)-i))
 		}
-		words = append(words, fmt.Sprintf("kernel %s, which an earlier server started on %s for session %s, still runs there: configure_environment type=jupyter server=%s kernel_id=%s "+
-			"goes back to it, with what is in it. Nothing ends it by itself: if nobody needs it, the person ends it on that Jupyter server", k.ID, k.Address, k.Session, k.Server, k.ID))
+		words = append(words, leftWord(k)+". Nothing ends it by itself: if nobody needs it, the person ends it on that Jupyter server")
 	}
 	return words
+}
+
+func leftWord(k elsewhere.Left) string {
+	joins := "configure_environment type=jupyter server=" + k.Server + " kernel_id="
+	asked := fmt.Sprintf("an earlier server asked %s for a kernel for session %s (%s), and ended without an answer", k.Address, k.Session, k.Started.Local().Format("2006-01-02 15:04"))
+	switch {
+	case !k.Asked:
+		return fmt.Sprintf("kernel %s, which an earlier server started on %s for session %s, still runs there: %s%s goes back to it, with what is in it", k.ID, k.Address, k.Session, joins, k.ID)
+	case k.Maybe == nil:
+		return fmt.Sprintf("%s: kernel %s has started there, and nothing has run in it: %s%s takes it", asked, k.ID, joins, k.ID)
+	case len(k.Maybe) == 0:
+		return fmt.Sprintf("%s: if it has started it runs there. get_environment_config list=true names what runs on %s, if that server lists its kernels", asked, k.Server)
+	}
+	maybe := k.Maybe[:min(len(k.Maybe), maxLost)]
+	return fmt.Sprintf("%s: it may be kernel %s, started then and used by nobody: %s%s joins it", asked, strings.Join(maybe, " or "), joins, maybe[0])
 }
 
 // readWords says how the runs from one id to another are read.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+	"github.com/mcp-code-executor/mcp-code-executor/session/elsewhere"
 	"github.com/mcp-code-executor/mcp-code-executor/session/history"
 )
 
@@ -48,6 +49,27 @@ func TestKilledWords(t *testing.T) {
 	}
 	if got := killedWords(time.Minute, lost); len(got) != 1+maxLost+1 || got[len(got)-1] != "7 more sessions were open" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestLeftWords: what is known of a kernel on a Jupyter server, how it is joined, and who ends it.
+func TestLeftWords(t *testing.T) {
+	k := elsewhere.Left{ID: "k1", Address: "https://hub", Server: "lab", Session: "a", Started: time.Date(2026, 11, 28, 15, 4, 0, 0, time.Local)}
+	const asked = "an earlier server asked https://hub for a kernel for session a (2026-11-28 15:04), and ended without an answer: "
+	for _, test := range []struct {
+		asked bool
+		maybe []string
+		want  string
+	}{
+		{false, nil, "kernel k1, which an earlier server started on https://hub for session a, still runs there: configure_environment type=jupyter server=lab kernel_id=k1 goes back to it, with what is in it"},
+		{true, nil, asked + "kernel k1 has started there, and nothing has run in it: configure_environment type=jupyter server=lab kernel_id=k1 takes it"},
+		{true, []string{"k2", "k3"}, asked + "it may be kernel k2 or k3, started then and used by nobody: configure_environment type=jupyter server=lab kernel_id=k2 joins it"},
+		{true, []string{}, asked + "if it has started it runs there. get_environment_config list=true names what runs on lab, if that server lists its kernels"},
+	} {
+		k.Asked, k.Maybe = test.asked, test.maybe
+		if got := leftWords([]elsewhere.Left{k}); len(got) != 1 || got[0] != test.want+". Nothing ends it by itself: if nobody needs it, the person ends it on that Jupyter server" {
+			t.Errorf("%q", got)
+		}
 	}
 }
 

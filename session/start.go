@@ -243,7 +243,7 @@ func (s *Session) reach(e *Execution, config pyenv.Config, spec kernel.Spec) (*k
 	s.activity(e, "starting a kernel on "+server.String())
 	spec.Environment = elsewhereName(config, server)
 	k, err := kernel.Connect(e.ctx, c.Host, spec, kernel.Elsewhere{Server: server, Kernelspec: config.Kernelspec, ID: config.KernelID,
-		Env: s.manager.provisioner(e.request.By).KernelVariables(), Begun: func(id string) func() { return s.begunElsewhere(server, id) }})
+		Env: s.manager.provisioner(e.request.By).KernelVariables(), Note: func(id string) gateway.Noted { return s.noteElsewhere(server, config.Kernelspec, id) }})
 	if err == nil {
 		env.Name = k.Info().Kernelspec + " on " + server.String()
 	}
@@ -259,17 +259,21 @@ func (m *Manager) elsewherePlace() elsewhere.Place {
 	return elsewhere.Place{Owner: m.config.Owner, Storage: place.code, WorkDir: place.work.Path}
 }
 
-// begunElsewhere notes a kernel that was started for the session, for the server after
-// one that is killed. What it returns takes the note back.
-func (s *Session) begunElsewhere(server *gateway.Server, id string) (ended func()) {
+// noteElsewhere notes a kernel that is asked for, for the server after one that is killed.
+func (s *Session) noteElsewhere(server *gateway.Server, kernelspec, id string) gateway.Noted {
 	m := s.manager
-	ended, err := m.ledger().Begin(elsewhere.Left{ID: id, Address: server.String(), Session: s.name, Prefix: m.starts.Prefix(),
+	failed := func(err error) {
+		if err != nil {
+			m.config.Log.Warn("a later server will not find this kernel, should this one be killed", "kernel", id, "err", err)
+		}
+	}
+	started, ended, err := m.ledger().Begin(elsewhere.Left{ID: id, Kernelspec: kernelspec, Address: server.String(), Session: s.name, Prefix: m.starts.Prefix(),
 		Started: time.Now(), Place: m.elsewherePlace()})
 	if err != nil {
-		m.config.Log.Warn("a later server will not find this kernel, should this one be killed", "kernel", id, "err", err)
-		return func() {}
+		failed(err)
+		return gateway.Nobody()
 	}
-	return ended
+	return gateway.Noted{Started: func(id string) { failed(started(id)) }, Ended: ended}
 }
 
 func (m *Manager) ledger() elsewhere.Ledger {

@@ -29,9 +29,10 @@ const (
 	endTime  = 5 * time.Second
 	// lookEvery is how often a kernel that says nothing is looked for: a server that ends
 	// one leaves its connection open, and connections can be gone without a word (a
-	// laptop that slept, a proxy that forgot them). lookTime is how long that may take.
+	// laptop that slept, a proxy that forgot them). pongTime is how long a server that has
+	// just answered may take for an answer on the connection.
 	lookEvery = 5 * time.Second
-	lookTime  = 10 * time.Second
+	pongTime  = 4 * time.Second
 )
 
 // Want says which kernel.
@@ -42,9 +43,8 @@ type Want struct {
 	ID string
 	// Env are variables for a gateway, KERNEL_*.
 	Env map[string]string
-	// Begun is called when a kernel was started there, before anything else is done with it.
-	// What it returns is called when it has been ended. Nil is nobody's affair.
-	Begun func(id string) (ended func())
+	// Note is called before a kernel is asked for: see [Noted]. Nil is nobody's affair.
+	Note func(id string) Noted
 	// Lost is called when the connection is lost, with the time of the last message. What
 	// it returns is called, in a goroutine of its own, when the connection is there again.
 	Lost func(since time.Time) (back func())
@@ -59,8 +59,8 @@ type Want struct {
 type Kernel struct {
 	server   *Server
 	id, name string
-	ours     bool   // we started it
-	ended    func() // tells that we have ended it
+	ours     bool  // we started it
+	noted    Noted // who is told of its start and end
 	session  string
 	want     Want
 	channels map[jupyter.Channel]*channel
@@ -81,7 +81,7 @@ type Kernel struct {
 // Open starts a kernel, or finds the one that is wanted, and connects to it. ctx
 // bounds that only. The caller must Close the Kernel.
 func (s *Server) Open(ctx context.Context, want Want) (*Kernel, error) {
-	k := &Kernel{server: s, want: want, ended: func() {}, session: newSession(), channels: map[jupyter.Channel]*channel{}, done: make(chan struct{}), up: make(chan struct{})}
+	k := &Kernel{server: s, want: want, noted: Nobody(), session: newSession(), channels: map[jupyter.Channel]*channel{}, done: make(chan struct{}), up: make(chan struct{})}
 	for _, name := range []jupyter.Channel{jupyter.IOPub, jupyter.Shell, jupyter.Control, jupyter.Stdin} {
 		k.channels[name] = newChannel(k, name)
 	}
@@ -97,18 +97,6 @@ func (s *Server) Open(ctx context.Context, want Want) (*Kernel, error) {
 	}
 	go k.receive()
 	return k, nil
-}
-
-func (k *Kernel) find(ctx context.Context) (Running, error) {
-	if k.want.ID != "" {
-		return k.server.find(ctx, k.want.ID)
-	}
-	k.ours = true
-	started, err := k.server.start(ctx, k.want.Kernelspec, k.want.Env)
-	if err == nil && k.want.Begun != nil {
-		k.ended = k.want.Begun(started.ID)
-	}
-	return started, err
 }
 
 func newSession() string {
@@ -193,7 +181,7 @@ func (k *Kernel) kill(within time.Duration) error {
 		err := k.server.delete(ctx, k.id)
 		if err == nil || NotFound(err) {
 			k.end("it was ended by this server")
-			k.ended()
+			k.noted.Ended()
 			return nil
 		}
 		select { // a server that is starting it again answers with an error
@@ -260,29 +248,23 @@ func (k *Kernel) connect(ctx context.Context) error {
 
 // look finds out that the kernel, or the connection, is gone.
 func (k *Kernel) look(conn *websocket.Conn) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for {
+	for quiet := time.Duration(0); ; {
 		select {
-		case <-tick.C:
+		case <-time.After(lookEvery - quiet):
 		case <-k.done:
 			return
 		}
 		k.mu.Lock()
-		quiet, current := time.Since(k.last) > lookEvery, k.conn == conn
+		last, current := k.last, k.conn == conn
 		k.mu.Unlock()
 		if !current {
 			return
 		}
-		if !quiet {
+		if quiet = time.Since(last); quiet < lookEvery {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(k.ctx, lookTime)
-		_, err := k.server.get(ctx, k.id)
-		if err == nil {
-			err = conn.Ping(ctx)
-		}
-		cancel()
+		quiet = 0
+		err := k.answers(conn)
 		switch {
 		case NotFound(err):
 			k.end(noSuchKernel)
@@ -292,6 +274,21 @@ func (k *Kernel) look(conn *websocket.Conn) {
 			return
 		}
 	}
+}
+
+// answers asks the server for the kernel, and the connection for a sign of life. What comes
+// on it is one too: a server answers no ping while it sends a large message.
+func (k *Kernel) answers(conn *websocket.Conn) error {
+	if _, err := k.server.get(k.ctx, k.id); err != nil {
+		return err
+	}
+	asked := time.Now()
+	ctx, cancel := context.WithTimeout(k.ctx, pongTime)
+	defer cancel()
+	if err := conn.Ping(ctx); err != nil && !k.heard().After(asked) {
+		return err
+	}
+	return nil
 }
 
 const noSuchKernel = "the Jupyter server has no such kernel any more: it was ended there, or the server was started anew"
@@ -422,7 +419,7 @@ func (k *Kernel) note(name jupyter.Channel, parts [][]byte) (same bool) {
 		}
 	}
 	if header.MsgType == jupyter.MsgShutdownReply && name == jupyter.IOPub { // to whoever has asked
-		k.end("the kernel was shut down on the Jupyter server")
+		k.end("the Jupyter server has ended the kernel: somebody asked for that there, or that server ended, or it ends kernels in which nothing runs for a while (cull_idle_timeout)")
 		return false
 	}
 	// The server's own words carry our session. Replies to others are not sent to us.

@@ -92,20 +92,6 @@ func (s *Server) find(ctx context.Context, id string) (Running, error) {
 // maxNamed bounds how many kernels an error names.
 const maxNamed = 5
 
-// start starts a kernel of that kernelspec, "" for the server's default. Gateways
-// read the variables KERNEL_*.
-func (s *Server) start(ctx context.Context, kernelspec string, env map[string]string) (k Running, err error) {
-	in := map[string]any{}
-	if len(env) > 0 { // a gateway refuses null
-		in["env"] = env
-	}
-	if kernelspec != "" {
-		in["name"] = kernelspec
-	}
-	err = s.do(ctx, "starting a kernel", http.MethodPost, "/api/kernels", in, &k)
-	return k, err
-}
-
 func (s *Server) interrupt(ctx context.Context, id string) error {
 	return s.do(ctx, "interrupting kernel "+id, http.MethodPost, kernelPath(id, "/interrupt"), struct{}{}, nil)
 }

@@ -37,9 +37,11 @@ type Server struct {
 
 // requestTime bounds a REST request; starting a kernel may wait for a machine.
 const (
-	requestTime = 10 * time.Second
-	connectTime = 8 * time.Second // a host that is not there says nothing
-	startTime   = 90 * time.Second
+	requestTime = 8 * time.Second
+	connectTime = requestTime // a host that is not there says nothing
+	// idleTime is how long a connection is kept for the next request: one that is older may
+	// have been forgotten on the way. Each look at a silent kernel has its own.
+	idleTime = lookEvery - time.Second
 	// maxAnswer bounds an answer, in bytes: a list of all kernels of a busy gateway.
 	maxAnswer = 8 << 20
 )
@@ -65,6 +67,7 @@ func New(o Options) (*Server, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	dial := transport.DialContext
 	transport.TLSHandshakeTimeout = connectTime
+	transport.IdleConnTimeout = idleTime
 	transport.OnProxyConnectResponse = connectedByProxy
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, connectTime)
@@ -152,7 +155,7 @@ func NotFound(err error) bool {
 func (s *Server) do(ctx context.Context, doing, method, path string, in, out any) error {
 	patience := requestTime
 	if method == http.MethodPost {
-		patience = startTime
+		patience = StartTime
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -213,14 +216,14 @@ func refusal(answer *http.Response, data []byte) string {
 	}
 	refuses := answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden
 	switch {
-	case refuses && (own == "" || own == http.StatusText(answer.StatusCode)):
+	case refuses && (own == "" || own == http.StatusText(answer.StatusCode) || strings.Contains(own, "_xsrf")): // for whom the token does not speak
 		return fmt.Sprintf("it refuses (%s): the token is missing, wrong or not allowed to", usual)
 	case refuses:
 		return fmt.Sprintf("it refuses (%s): %s. Look at the token, and for a gateway at the variables KERNEL_*", usual, strings.TrimRight(own, "."))
 	case own != "":
 		return fmt.Sprintf("it answers %s: %s", usual, own)
 	}
-	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") && answer.StatusCode == http.StatusNotFound {
+	if answer.StatusCode == http.StatusNotFound {
 		return "it answers 404 Not Found: no Jupyter server there; look at the path of the URL"
 	}
 	return "it answers " + usual
@@ -253,8 +256,14 @@ func reason(err error) string {
 		return "its certificate is for another name"
 	case errors.As(err, &dns):
 		return "no such host: " + dns.Name
+	case strings.HasSuffix(err.Error(), "TLS handshake timeout"):
+		return "no answer to TLS in time: its address may begin with http:, not https:"
 	case errors.Is(err, context.DeadlineExceeded):
-		return "no answer in time"
+		return "no answer in time: it stands still or cannot be reached, or the address is another program's"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return "it broke off: that server, or a proxy before it, closed the connection without an answer"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "it does not speak TLS: its address begins with http:, not https:"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused: nothing listens there. Start it, or correct the address in the settings"
 	}

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -19,27 +18,6 @@ import (
 )
 
 const secret = "a-secret-token"
-
-// TestStartRequest: a gateway refuses an "env" that is no object, also null.
-func TestStartRequest(t *testing.T) {
-	var body string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b, _ := io.ReadAll(r.Body)
-		body = string(b)
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"id": "1", "name": "x"}`)
-	}))
-	defer server.Close()
-	s, err := New(Options{URL: server.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for want, env := range map[string]map[string]string{`{"name":"x"}`: nil, `{"env":{"KERNEL_A":"1"},"name":"x"}`: {"KERNEL_A": "1"}} {
-		if _, err := s.start(t.Context(), "x", env); err != nil || body != want {
-			t.Errorf("%s, want %s: %v", body, want, err)
-		}
-	}
-}
 
 // TestRefusals: whatever stands at the address, the error says what is wrong and
 // shows no token.
@@ -73,6 +51,7 @@ func TestRefusals(t *testing.T) {
 				conn.Close()
 			}
 		}, "it refuses (403 Forbidden): User 'root' is not authorized. Look at the token, and for a gateway at the variables KERNEL_*"},
+		{"forbidden, for a browser", answer(403, "application/json", `{"message": "'_xsrf' argument missing from POST"}`), "token is missing, wrong"},
 		{"unauthorized", answer(401, "text/html", ""), "token is missing, wrong"},
 		{"no such page", answer(404, "text/html", "<h1>not found"), "look at the path of the URL"},
 		{"its own words", answer(500, "application/json", `{"message": "no more machines"}`), "500 Internal Server Error: no more machines"},

@@ -1,7 +1,6 @@
 package elsewhere
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -37,6 +36,13 @@ type Left struct {
 	Session string    `json:"session"`
 	Prefix  string    `json:"prefix"`
 	Started time.Time `json:"started"`
+	// Asked says that its server had asked for it and had no answer: the id is what it had
+	// asked for. Kernelspec is of what, "" for the Jupyter server's default.
+	Asked      bool   `json:"asked,omitempty"`
+	Kernelspec string `json:"kernelspec,omitempty"`
+	// Maybe are the kernels of which one may be it, where there is none of that id: nil for
+	// one that is there.
+	Maybe []string `json:"-"`
 	Place
 }
 
@@ -54,18 +60,26 @@ const (
 	maxAsked = 32
 )
 
-// Begin notes a kernel that was started. ended takes the note back; it is safe twice.
-func (l Ledger) Begin(k Left) (ended func(), err error) {
+// Begin notes a kernel that is asked for, before it is. started notes that it has been
+// started, with its id; ended takes the note back, and is safe twice.
+func (l Ledger) Begin(k Left) (started func(id string) error, ended func(), err error) {
 	if err := os.MkdirAll(string(l), 0o700); err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(k)
-	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	file, err := os.OpenFile(filepath.Join(string(l), rand.Text()), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	note := func() error { // each after the ones before: the last whole one counts
+		text, err := json.Marshal(k)
+		if err == nil {
+			_, err = file.Write(append(text, '\n'))
+		}
+		return err
+	}
+	started = func(id string) error {
+		k.ID, k.Asked = id, false
+		return note()
 	}
 	ended = sync.OnceFunc(func() {
 		err := os.Remove(file.Name())
@@ -80,13 +94,14 @@ func (l Ledger) Begin(k Left) (ended func(), err error) {
 		err = flock.Try(file.Fd(), true)
 	}
 	if err == nil {
-		_, err = file.Write(text)
+		k.Asked = true
+		err = note()
 	}
 	if err != nil {
 		ended()
-		return nil, err
+		return nil, nil, err
 	}
-	return ended, nil
+	return started, ended, nil
 }
 
 // entry is a kernel that was left, and its file.
@@ -134,14 +149,22 @@ func readLeft(path string) (k Left, changed time.Time, err error) {
 	if err != nil || !info.Mode().IsRegular() || flock.Try(file.Fd(), false) != nil {
 		return k, changed, errLives
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxEntry))
-	return k, info.ModTime(), cmp.Or(err, json.Unmarshal(text, &k))
+	for notes, read := json.NewDecoder(io.LimitReader(file, maxEntry)), 0; ; read++ {
+		var next Left
+		if err := notes.Decode(&next); err != nil {
+			if read > 0 {
+				err = nil // the next one was cut off
+			}
+			return k, info.ModTime(), err
+		}
+		k = next
+	}
 }
 
 // StillThere asks the Jupyter servers for the kernels of a place that were left, and
-// returns those that run, the last one first. What has ended is forgotten. Of a server
-// that the settings do not name, or that does not answer before the end of ctx, nothing is
-// known.
+// returns those that run, the last one first, and those that may. What has ended is
+// forgotten. Of a server that the settings do not name, or that does not answer before the
+// end of ctx, nothing is known.
 func (s *Servers) StillThere(ctx context.Context, l Ledger, place func() Place) []Left {
 	left := l.left(place)
 	left = left[:min(len(left), maxAsked)]
@@ -154,6 +177,13 @@ func (s *Servers) StillThere(ctx context.Context, l Ledger, place func() Place) 
 		}
 		wg.Go(func() {
 			has, err := server.Has(ctx, left[i].ID)
+			switch {
+			case err != nil || !left[i].Asked:
+			case has:
+				left[i].found()
+			default:
+				has, err = left[i].mayRun(ctx, server, left)
+			}
 			if runs[i] = has; err == nil && !has {
 				_ = os.Remove(left[i].path)
 			}

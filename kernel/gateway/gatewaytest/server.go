@@ -198,6 +198,12 @@ func (s *Server) Stop() {
 	}
 }
 
+// Kill ends it at once, without its kernels.
+func (s *Server) Kill() {
+	s.cmd.Process.Kill()
+	<-s.done
+}
+
 // Client is a client of the server at that address, its own or a proxy's.
 func (s *Server) Client(addr string) *gateway.Server {
 	s.t.Helper()
