@@ -58,8 +58,11 @@ func (d *Folder) Dir() string { return d.dir }
 func (d *Folder) Close() error { return d.root.Close() }
 
 // names lists the directory, at most 10,000 entries.
-func (d *Folder) names() ([]string, error) {
-	dir, err := d.root.Open(".")
+func (d *Folder) names() ([]string, error) { return d.namesIn(".") }
+
+// namesIn lists what is in a directory below.
+func (d *Folder) namesIn(rel string) ([]string, error) {
+	dir, err := d.root.OpenFile(rel, os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil, err
 	}

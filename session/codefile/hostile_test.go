@@ -321,6 +321,11 @@ func TestHostilePaths(t *testing.T) {
 	for _, path := range []string{"", "  ", "a\x00.py", "a\n.py", strings.Repeat("x", 300), strings.Repeat("x/", 3000), "\xff", "dir/" + strings.Repeat("y", 256)} {
 		each[*NameError](t, s, path)
 	}
+	for _, path := range []string{"fifo.py/x.py", "loop.py/x.py", "dir/x.py"} { // what is near is looked for there
+		if _, err := s.Path(path); err == nil {
+			t.Errorf("Path(%q) is there", path)
+		}
+	}
 	for _, path := range []string{"dir", ".", "fifo.py", "tofifo.py", "sock.py", "loop.py", s.Dir()} {
 		each[*NotRegularError](t, s, path)
 	}

@@ -26,7 +26,11 @@ import (
 func (d *Folder) Path(path string) (string, error) {
 	f, rel, err := d.open(path, os.O_RDONLY)
 	if err != nil {
-		return "", instead(err, func(file string) string { return "to run that file, run this code: " + runLine(file) })
+		err = instead(err, func(file string) string { return "to run that file, run this code: " + runLine(file) })
+		if e, ok := errors.AsType[*OutsideError](err); ok { // which is not looked at
+			e.Instead = "if it is there, this code runs it: " + runLine(e.File)
+		}
+		return "", err
 	}
 	f.Close()
 	return filepath.Join(d.dir, rel), nil
@@ -176,8 +180,12 @@ func (d *Folder) notFound(path string) error {
 	return e
 }
 
-// near gives existing names close to the one asked for.
+// near gives existing names close to the one asked for, in its directory.
 func (d *Folder) near(path string) []string {
+	dir := "."
+	if rel, err := d.relative(path); err == nil {
+		dir = filepath.Dir(rel)
+	}
 	want := strings.ToLower(strings.TrimSuffix(filepath.Base(path), ".py"))
 	if len(want) > MaxName {
 		return nil
@@ -187,7 +195,7 @@ func (d *Folder) near(path string) []string {
 		far  int
 	}
 	var found []candidate
-	names, _ := d.names()
+	names, _ := d.namesIn(dir)
 	for _, name := range names {
 		stem := strings.ToLower(strings.TrimSuffix(name, ".py"))
 		if IsTemporary(name) || len(stem) > MaxName {
@@ -209,7 +217,7 @@ func (d *Folder) near(path string) []string {
 	})
 	var near []string
 	for _, c := range found[:min(3, len(found))] {
-		near = append(near, c.name)
+		near = append(near, filepath.Join(dir, c.name))
 	}
 	return near
 }

@@ -330,10 +330,19 @@ func TestNear(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(s.Dir(), "__pycache__"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(s.Dir(), "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.Dir(), "sub", "run_it.py"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string][]string{
 		"anlysis.py": {"analysis.py"},
 		"Plot":       {"plot.py", "plot_2.py"},
 		"zzzzzzz.py": nil,
+		"sub/runit":  {filepath.Join("sub", "run_it.py")},
+		"sub/plot":   nil,
+		"no/plot":    nil,
 	} {
 		_, err := s.Path(path)
 		e, ok := errors.AsType[*NotFoundError](err)
@@ -341,7 +350,7 @@ func TestNear(t *testing.T) {
 			t.Errorf("Path(%q): %v", path, err)
 		} else if diff := cmp.Diff(want, e.Near); diff != "" {
 			t.Errorf("near %q (-want +got):\n%s", path, diff)
-		} else if diff := cmp.Diff([]string{"analysis.py", "other.py", "plot.py", "plot_2.py"}, e.Names); diff != "" {
+		} else if diff := cmp.Diff([]string{"analysis.py", "other.py", "plot.py", "plot_2.py", "sub"}, e.Names); diff != "" {
 			t.Errorf("names (-want +got):\n%s", diff)
 		}
 	}
