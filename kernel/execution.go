@@ -56,8 +56,9 @@ type Result struct {
 	// Interrupted says that it was sent an interrupt before its code had ended. What
 	// the code made of that is the Outcome: it may have caught it and ended well.
 	Interrupted bool
-	// NoReply says that the kernel became idle without an execute_reply.
-	NoReply bool
+	// NoReply says that the kernel became idle without an execute_reply, Unheard that nothing
+	// else of the run has come either: the code may not have reached the kernel.
+	NoReply, Unheard bool
 	// OutputLost says that the kernel replied without an idle: the last of the
 	// output may be missing.
 	OutputLost bool

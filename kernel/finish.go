@@ -156,11 +156,12 @@ func (e *Execution) conclude(noReply, lost bool) {
 	k := e.kernel
 	k.mu.Lock()
 	reply, replied, idle, interrupted := e.reply, e.replied, e.idle, e.interrupted
+	unheard := noReply && !e.busy
 	exiting := replied && k.exited
 	iopubError, ending := e.errorOutput, e.ending
 	k.mu.Unlock()
 
-	result := Result{Started: e.started, NoReply: noReply, OutputLost: lost, Interrupted: interrupted, Outcome: OutcomeOK,
+	result := Result{Started: e.started, NoReply: noReply, Unheard: unheard, OutputLost: lost, Interrupted: interrupted, Outcome: OutcomeOK,
 		ExitStatus: ending.ExitStatus, Replaced: launch.ReadReplaced(ending.Replaced), Running: launch.ReadRunning(ending.Running), Restored: ending.Restored}
 	if reply != nil {
 		for _, out := range jupyter.PayloadOutputs(*reply) {

@@ -202,7 +202,11 @@ func finishedLines(r session.Report) []string {
 	if tail := exitTail(r); tail != "" {
 		lines = append(lines, "[output: last lines the kernel's process wrote]", tail)
 	}
-	if r.NoReply && r.Outcome != session.OutcomeDied {
+	switch {
+	case r.Outcome == session.OutcomeDied:
+	case r.Unheard:
+		add("warning: the connection to the kernel broke when this code was sent, and nothing came back of it: it is not known whether it ran. Look whether it has done what it should (inspect_variables shows the variables); if it has not, send it again")
+	case r.NoReply:
 		add("warning: the kernel ended this run without saying how; if that repeats, restart the session")
 	}
 	if r.OutputLost {

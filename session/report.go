@@ -57,6 +57,7 @@ type Report struct {
 	Prompt     string        // of StateWaiting
 	Password   bool
 	NoReply    bool // the kernel became idle without a reply
+	Unheard    bool // and nothing else came of the run: it may never have begun
 	OutputLost bool // the kernel replied without an idle
 	File       string
 	RecordDir  string
@@ -140,7 +141,7 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 		result := e.running.Result()
 		r.Elapsed = result.Ended.Sub(result.Started)
 		r.Count, r.ErrorName = result.ExecutionCount, result.Ename
-		r.NoReply, r.OutputLost, r.WentOn = result.NoReply, result.OutputLost, result.WentOn
+		r.NoReply, r.Unheard, r.OutputLost, r.WentOn = result.NoReply, result.Unheard, result.OutputLost, result.WentOn
 		if result.Exit == nil {
 			r.Replaced, r.LeftOver, r.Restored = result.Replaced, result.Running, result.Restored
 		}

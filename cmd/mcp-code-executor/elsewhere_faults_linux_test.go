@@ -65,7 +65,8 @@ func TestMatrixElsewhereFaults(t *testing.T) {
 	culls := []string{"--MappingKernelManager.cull_idle_timeout=8", "--MappingKernelManager.cull_interval=1", "--MappingKernelManager.cull_connected=True"}
 	cases := map[string]fault{
 		"connection cut":              {make: cut, first: running, want: []string{missing}, next: ": 41"},
-		"connection cut, idle":        {make: cut, first: ok, idle: true, next: ": 41"},
+		"connection cut, idle":        {make: func(f faulty) { f.way.Cut(); f.way.Until(2) }, first: ok, idle: true, next: ": 41"},
+		"connection forgotten, idle":  {make: func(f faulty) { f.way.Forget() }, first: "[error | ", idle: true, want: []string{missing, "it is not known whether it ran", "inspect_variables"}, next: ": 41"},
 		"silent connections closed":   {make: func(f faulty) { f.way.CloseSilent(time.Second) }, first: running, want: []string{missing}, next: ": 41"},
 		"connection forgotten":        {make: func(f faulty) { f.way.Forget() }, first: running, want: []string{missing}, next: ": 41"},
 		"no way any more":             {make: func(f faulty) { f.way.Close() }, first: died, want: []string{"the connection to the Jupyter server is lost", "may still run there", unseen}, next: "it broke off"},

@@ -31,8 +31,8 @@ const (
 	// one leaves its connection open, and connections can be gone without a word (a
 	// laptop that slept, a proxy that forgot them). pongTime is how long a server that has
 	// just answered may take for an answer on the connection.
-	lookEvery = 5 * time.Second
-	pongTime  = 4 * time.Second
+	lookEvery = 4 * time.Second
+	pongTime  = 3 * time.Second
 )
 
 // Want says which kernel.

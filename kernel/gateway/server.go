@@ -39,6 +39,8 @@ type Server struct {
 const (
 	requestTime = 8 * time.Second
 	connectTime = requestTime // a host that is not there says nothing
+	// handshakeTime is less, so that what is missing can be told.
+	handshakeTime = 6 * time.Second
 	// idleTime is how long a connection is kept for the next request: one that is older may
 	// have been forgotten on the way. Each look at a silent kernel has its own.
 	idleTime = lookEvery - time.Second
@@ -66,7 +68,7 @@ func New(o Options) (*Server, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	dial := transport.DialContext
-	transport.TLSHandshakeTimeout = connectTime
+	transport.TLSHandshakeTimeout = handshakeTime
 	transport.IdleConnTimeout = idleTime
 	transport.OnProxyConnectResponse = connectedByProxy
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
