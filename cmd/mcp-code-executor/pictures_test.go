@@ -13,7 +13,7 @@ import (
 func TestPyplotLive(t *testing.T) {
 	t.Parallel()
 	p := launch(t, inVenv(t)...)
-	const empty, blank, interactive = "[note: this figure is new and empty:", "[note: the saved figure is blank:", "[note: interactive figures cannot be shown here:"
+	const empty, blank, interactive, unseen = "[note: this figure is new and empty:", "[note: the saved figure is blank:", "[note: interactive figures cannot be shown here:", "[note: a figure was drawn and is not shown:"
 	for _, c := range []struct {
 		session, code, want string
 		images              int
@@ -44,6 +44,12 @@ func TestPyplotLive(t *testing.T) {
 		{"agg", "plt.savefig('a.png')", "", 0},
 		{"agg", "matplotlib.figure.Figure()", "", 0},
 		{"agg", "[1, 'a'], {'a': axes}", "", 0},
+		{"agg", "plt.close('all'); plt.plot([1, 2]);", unseen, 0},
+		{"agg", "plt.title('told once');", "", 0},
+		{"agg", "plt.show()", "", 1},
+		{"agg", "plt.close('all'); plt.plot([1, 2]); plt.savefig('b.png')", "", 0},
+		{"agg", "plt.close('all'); plt.plot([1, 2]); plt.close()", "", 0},
+		{"svg", "import matplotlib; matplotlib.use('svg')\nimport matplotlib.pyplot as plt\ndef draw():\n    plt.plot([1, 2])\ndraw()", unseen, 0},
 	} {
 		r := p.call("execute_code", args{"session": c.session, "code": c.code})
 		images := 0
@@ -52,7 +58,7 @@ func TestPyplotLive(t *testing.T) {
 				images++
 			}
 		}
-		note := strings.Contains(r.text(), "[note: this figure") || strings.Contains(r.text(), "[note: the saved") || strings.Contains(r.text(), "[note: interactive") || strings.Contains(r.text(), "[note: no window")
+		note := strings.Contains(r.text(), "[note: this figure") || strings.Contains(r.text(), "[note: the saved") || strings.Contains(r.text(), "[note: interactive") || strings.Contains(r.text(), "[note: no window") || strings.Contains(r.text(), "[note: a figure")
 		if images != c.images || note != (c.want != "") || !strings.Contains(r.text(), c.want) {
 			t.Errorf("%s:\n%s\n%d images, want %d and %q", c.code, r.text(), images, c.images, c.want)
 		}

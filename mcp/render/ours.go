@@ -112,6 +112,8 @@ func noteLine(v jupyter.Value) string {
 			"or keep it (fig, ax = plt.subplots()), draw on ax and end with fig]"
 	case "blank-file":
 		return "[note: the saved figure is blank: the one before was closed when it was shown. Call savefig before plt.show(), or fig.savefig]"
+	case "unseen-figure":
+		return "[note: a figure was drawn and is not shown: this backend shows none by itself. plt.show() shows it; %matplotlib inline shows figures at the end of each run]"
 	case "interactive-figures":
 		return "[note: interactive figures cannot be shown here: figures are shown as pictures, as with %matplotlib inline]"
 	case "loaded-ahead":

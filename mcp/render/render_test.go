@@ -173,6 +173,7 @@ func TestRenderOrder(t *testing.T) {
 		{"a cell in a line of a log", []jupyter.Output{stderr("WARNING:py.warnings:/tmp/ipykernel_77/4.py:1: UserWarning: careful\n/var/app:/tmp/ipykernel_77/4.py:1\nC:\\T\\ipykernel_77\\4.py:1\n")},
 			"[stderr]\nWARNING:py.warnings:Cell In[4]:1: UserWarning: careful\n/var/app:Cell In[4]:1\nCell In[4]:1\n"},
 		{"a shell command that failed", []jupyter.Output{stdout("no"), shows(jupyter.NoteType, "failed-commands 1 3")}, "no\n[note: the shell command ended with status 3]\n"},
+		{"a figure that is not shown", []jupyter.Output{shows(jupyter.NoteType, "unseen-figure")}, "[note: a figure was drawn and is not shown: this backend shows none by itself. plt.show() shows it; %matplotlib inline shows figures at the end of each run]\n"},
 		{"a background process", []jupyter.Output{stdout("no"), shows(jupyter.NoteType, "no-background")}, "no\n[note: IPython starts no background processes. subprocess.Popen does, and they go on after this run until the session ends: p = subprocess.Popen(\"COMMAND\", shell=True); p.poll() is None while it runs, p.terminate() ends it]\n"},
 		{"shell commands that failed", []jupyter.Output{shows(jupyter.NoteType, "failed-commands 3 137")}, "[note: 3 shell commands ended with a status other than 0, the last of them with 137]\n"},
 		{"a note without its numbers", []jupyter.Output{stdout("a\n"), shows(jupyter.NoteType, "failed-commands x]\n[ok")}, "a\n"},

@@ -12,6 +12,7 @@ def install(app, after):
     after.add("matplotlib.backends.backend_nbagg", figures.show_nbagg)
     after.add("IPython.core.pylabtools", also_png)
     figures.show_values(app.shell.displayhook)
+    app.shell.events.register("post_run_cell", lambda *args: step("unseen", figures.tell_unseen))
     shows_pictures(app.shell)
 
 
@@ -21,7 +22,7 @@ class Figures:
     def __init__(self):
         import weakref
 
-        self.shown = weakref.WeakSet()
+        self.shown, self.told = weakref.WeakSet(), weakref.WeakSet()
 
     def show_all(self, bases):
         """For matplotlib.backend_bases: with Agg and its like a figure's manager shows
@@ -56,6 +57,18 @@ class Figures:
     def seen(self, figure):
         self.shown.add(figure)
         figure.stale = False
+
+    def tell_unseen(self):
+        """The kernel's own backend shows what was drawn at the end of the cell; others wait
+        for plt.show(), or savefig, which draw it: it is stale until then."""
+        pyplot = sys.modules.get("matplotlib._pylab_helpers")
+        if pyplot is None or "matplotlib.pyplot" not in sys.modules or is_inline():
+            return
+        unseen = [m.canvas.figure for m in pyplot.Gcf.figs.values()]
+        unseen = [f for f in unseen if f.axes and f.stale and f not in self.told]
+        if unseen:
+            self.told.update(unseen)
+            note("unseen-figure")
 
     def show_values(self, displayhook):
         """A value that is a figure, or a part of one as df.plot() returns it. The
