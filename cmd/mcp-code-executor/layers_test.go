@@ -480,7 +480,7 @@ func constantValue(e ast.Expr) bool {
 			return false
 		}
 		x, ok := s.X.(*ast.Ident)
-		return ok && slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer", "sync.OnceValue"}, x.Name+"."+s.Sel.Name)
+		return ok && slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer", "sync.OnceValue", "sync.OnceValues"}, x.Name+"."+s.Sel.Name)
 	}
 	return false
 }

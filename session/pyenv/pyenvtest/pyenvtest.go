@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
@@ -17,16 +18,16 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 )
 
-// realPython is the base Python tests make environments with.
-func realPython() (string, error) {
+// realPython is the base Python tests make environments with. It is asked once: pyenv's
+// shims are scripts that take longer than what they start, which says where it lives.
+var realPython = sync.OnceValues(func() (string, error) {
 	path, err := exec.LookPath("python3")
 	if err != nil {
 		return "", err
 	}
-	// pyenv's shims are scripts; what they start says where it lives.
 	out, err := exec.Command(path, "-c", "import sys; print(getattr(sys, '_base_executable', sys.executable))").Output()
 	return strings.TrimSpace(string(out)), err
-}
+})
 
 // BasePython is the base Python tests make environments with.
 func BasePython(t testing.TB) string {
