@@ -52,6 +52,7 @@ var executionTests = []struct {
 	{"LateOutput", TestKernelsLateOutput, ""},
 	{"InputKinds", TestKernelsInputKinds, ""},
 	{"Interrupt", TestKernelsInterrupt, ""},
+	{"InterruptPrinting", TestKernelsInterruptPrinting, ""},
 	{"NotInterruptible", TestKernelsNotInterruptible, neverEnded},
 	{"InterruptContinued", TestKernelsInterruptContinued, ""},
 	{"InterruptStart", TestKernelsInterruptStart, neverEnded},

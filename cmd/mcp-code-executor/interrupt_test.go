@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // interruptLimit bounds an interrupt that works or is given up: 2 s and 3 s for
@@ -86,30 +88,42 @@ func TestKernelsInterrupt(t *testing.T) {
 			{"numpy loop", "import numpy\na = numpy.ones((200, 200))\nwhile True: a @ a", "running"},
 			{"input", "input('? ')", "waiting for input"},
 			{"getpass", "import getpass; getpass.getpass('? ')", "waiting for input"},
-			{"printing loop", "while True: print('x' * 1000)", "running"},
 			{"child", "import subprocess; subprocess.run(['sleep', '1000'])", "running"},
 		} {
 			if onAttached(t) && test.name == "blocking call in an async cell" {
 				continue // ipykernel's own policy for interrupts does not reach it
 			}
-			t.Run(test.name, func(t *testing.T) {
-				var longest, slowest time.Duration
-				n := repeats(t, 1)
-				for range n {
-					id := running(t, p, test.code, test.state, 0.3)
-					r, took, aside := interrupt(t, p, args{"id": id})
-					longest, slowest = max(longest, took), max(slowest, aside)
-					if r.IsError || !strings.HasPrefix(r.text(), "[interrupted | ") || r.field("id") != id || !strings.Contains(r.text(), "variables are kept") {
-						t.Fatalf("the interrupt: %.2000s", r.text())
-					}
-					if r := p.run("kept"); !strings.HasSuffix(r.text(), ": 'kept'") || r.field("generation") != "" {
-						t.Fatalf("the next call: %s", r.text())
-					}
-				}
-				t.Logf("%d times: interrupted within %s, list_sessions within %s", n, longest, slowest)
-			})
+			t.Run(test.name, func(t *testing.T) { interrupted(t, p, test.code, test.state) })
 		}
 	})
+}
+
+// TestKernelsInterruptPrinting: a loop that prints is interrupted too. The server is as it
+// is built for people: with the race detector it reads for seconds what was printed.
+func TestKernelsInterruptPrinting(t *testing.T) {
+	t.Parallel()
+	p := launch(t, venvOf(testneeds.Kernels(t)[0])...)
+	p.run("kept = 'kept'")
+	interrupted(t, p, "while True: print('x' * 1000)", "running")
+}
+
+// interrupted runs code that does not end, in a session that has kept, and interrupts it.
+func interrupted(t *testing.T, p *program, code, state string) {
+	t.Helper()
+	var longest, slowest time.Duration
+	n := repeats(t, 1)
+	for range n {
+		id := running(t, p, code, state, 0.3)
+		r, took, aside := interrupt(t, p, args{"id": id})
+		longest, slowest = max(longest, took), max(slowest, aside)
+		if r.IsError || !strings.HasPrefix(r.text(), "[interrupted | ") || r.field("id") != id || !strings.Contains(r.text(), "variables are kept") {
+			t.Fatalf("the interrupt: %.2000s", r.text())
+		}
+		if r := p.run("kept"); !strings.HasSuffix(r.text(), ": 'kept'") || r.field("generation") != "" {
+			t.Fatalf("the next call: %s", r.text())
+		}
+	}
+	t.Logf("%d times: interrupted within %s, list_sessions within %s", n, longest, slowest)
 }
 
 // TestKernelsNotInterruptible: what cannot be interrupted is told so and goes on, and
@@ -118,9 +132,8 @@ func TestKernelsNotInterruptible(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
 		for name, code := range map[string]string{
-			// The pause lets what was printed out: the C call holds the interpreter, and
-			// waits for a lock that it has itself.
-			"C call":          "import ctypes, time; time.sleep(0.3)\nc = ctypes.PyDLL(None); lock = ctypes.create_string_buffer(64)\nwhile True: c.pthread_mutex_lock(lock)",
+			// The pause lets what was printed out.
+			"C call":          "import time; time.sleep(0.3)\n" + lockedInC,
 			"swallowed":       "import time\nwhile True:\n    try: time.sleep(1000)\n    except KeyboardInterrupt: pass",
 			"stopped process": "import os, signal, time; time.sleep(0.3)\nos.kill(os.getpid(), signal.SIGSTOP)\nwhile True: pass",
 		} {

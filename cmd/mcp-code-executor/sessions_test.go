@@ -271,7 +271,7 @@ func TestKernelsInspectBusy(t *testing.T) {
 			t.Logf("answered within %s", slowest)
 			if !old {
 				p.call("interrupt_execution", nil)
-				p.call("execute_code", args{"code": "import itertools, time; time.sleep(0.3); sum(itertools.repeat(0))", "wait_seconds": 1})
+				p.call("execute_code", args{"code": "import time; time.sleep(0.3)\n" + lockedInC, "wait_seconds": 1})
 				begun := time.Now()
 				refused(t, "a kernel in a C call", p.call("inspect_variables", nil), "busy")
 				if took := time.Since(begun); took > 10*time.Second {
@@ -287,6 +287,10 @@ func TestKernelsInspectBusy(t *testing.T) {
 		})
 	}
 }
+
+// lockedInC is a call of C code that holds the interpreter, and waits for a lock that it
+// has itself.
+const lockedInC = "import ctypes\nc = ctypes.PyDLL(None); lock = ctypes.create_string_buffer(64)\nwhile True: c.pthread_mutex_lock(lock)"
 
 // TestTimeout: a run is interrupted when its time is over, and told as such; one
 // that cannot be interrupted goes on and says so.
@@ -306,8 +310,8 @@ func TestTimeout(t *testing.T) {
 	if r := p.call("execute_code", args{"code": "'waited'", "timeout_seconds": 1}); !strings.HasPrefix(r.text(), "[ok | ") {
 		t.Errorf("behind another: %s", r.text())
 	}
-	r = p.call("execute_code", args{"code": "import itertools; sum(itertools.repeat(0))", "timeout_seconds": 0.3, "wait_seconds": 2})
-	if !strings.HasPrefix(r.text(), "[running | ") || !strings.Contains(r.text(), "timeout_seconds=0.3 struck after ") {
+	r = p.call("execute_code", args{"code": lockedInC, "timeout_seconds": 0.5, "wait_seconds": 2})
+	if !strings.HasPrefix(r.text(), "[running | ") || !strings.Contains(r.text(), "timeout_seconds=0.5 struck after ") {
 		t.Errorf("not interruptible: %s", r.text())
 	}
 }

@@ -127,7 +127,7 @@ func TestStoppersAreTold(t *testing.T) {
 	p.call("configure_environment", args{"type": "venv", "venv_path": strings.TrimPrefix(inVenv(t)[1], "VENV_PATH="), "force": true})
 	told("configured", p.await(answer, "configured").Result, "configure_environment ended its kernel after ", "are gone")
 
-	begin("while True:\n    try:\n        open('MARK', 'w').close()\n        while True: pass\n    except KeyboardInterrupt: pass")
+	begin("import time\nwhile True:\n    try:\n        open('MARK', 'w').close()\n        time.sleep(60)\n    except KeyboardInterrupt: pass")
 	r = p.call("interrupt_execution", args{"force": true})
 	told("killed", r, "[died | ", "interrupt_execution sent it an interrupt after ", "with force killed its kernel after ")
 }
