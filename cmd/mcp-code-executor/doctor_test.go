@@ -31,11 +31,7 @@ type patient struct {
 // settings, and returns what it found and its exit status.
 func (p patient) examine(t *testing.T) (found doctor.Report, status int) {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	home := t.TempDir()
+	exe, home := programFor(t), t.TempDir()
 	cmd := exec.Command(exe, append([]string{"doctor", "--json"}, p.args...)...)
 	if p.nobody {
 		open := filepath.Dir(home)

@@ -86,8 +86,8 @@ func venvWorks(t *testing.T, typ, other string) {
 	}
 }
 
-// TestConda: a real conda environment by name, activation, both installers, and one
-// without a kernel; by path and base are in TestMatrixConda.
+// TestConda: a real conda environment by name, activation, both installers; by path, base,
+// and one without a kernel are in TestMatrixConda.
 func TestConda(t *testing.T) {
 	t.Parallel()
 	home, root := condaHome(t)
@@ -120,19 +120,6 @@ func TestConda(t *testing.T) {
 			t.Errorf("%v", environment)
 		}
 	})
-	t.Run("no kernel", func(t *testing.T) {
-		if !haveConda {
-			testneeds.Lacks(t, testneeds.CondaProgram, "installing ipykernel by conda")
-			p := launch(t, settings("bare")...)
-			refused(t, "bare", p.call("execute_code", args{"code": "1"}), "ipykernel", "conda install")
-			return
-		}
-		p := launch(t, settings("bare")...)
-		r := p.call("execute_code", args{"code": "x = 1; x + 1", "wait_seconds": 100})
-		if r.IsError || !strings.Contains(r.text(), "installed ipykernel") || !strings.Contains(r.text(), "Out[1]: 2") {
-			t.Errorf("%s", r.text())
-		}
-	})
 	t.Run("unknown", func(t *testing.T) {
 		p := launch(t, settings("scince")...)
 		refused(t, "unknown", p.call("execute_code", args{"code": "1"}), `"scince"`, `did you mean "science"`, "base ("+root+")", "science ("+science+")", "bare (")
@@ -157,7 +144,7 @@ func TestConda(t *testing.T) {
 	})
 }
 
-// TestMatrixConda: a conda environment by path, and base.
+// TestMatrixConda: a conda environment by path, base, and one without a kernel.
 func TestMatrixConda(t *testing.T) {
 	testneeds.All(t)
 	t.Parallel()
@@ -172,6 +159,20 @@ func TestMatrixConda(t *testing.T) {
 	t.Run("base", func(t *testing.T) {
 		p := launch(t, settings("base")...)
 		if r := p.run("import os, sys; print(os.environ['CONDA_DEFAULT_ENV'], sys.executable)"); strings.TrimSpace(r.rest()) != "base "+filepath.Join(root, "bin", "python") {
+			t.Errorf("%s", r.text())
+		}
+	})
+	t.Run("no kernel", func(t *testing.T) {
+		home, root := condaHome(t) // it is installed into
+		settings := append(append(wheels(t), "HOME="+home), typeSettings("conda", "bare")...)
+		p := launch(t, settings...)
+		if _, err := os.Stat(filepath.Join(root, "bin", "conda")); err != nil {
+			testneeds.Lacks(t, testneeds.CondaProgram, "installing ipykernel by conda")
+			refused(t, "bare", p.call("execute_code", args{"code": "1"}), "ipykernel", "conda install")
+			return
+		}
+		r := p.call("execute_code", args{"code": "x = 1; x + 1", "wait_seconds": 100})
+		if r.IsError || !strings.Contains(r.text(), "installed ipykernel") || !strings.Contains(r.text(), "Out[1]: 2") {
 			t.Errorf("%s", r.text())
 		}
 	})
@@ -368,12 +369,8 @@ func network() []string {
 // directory is closed to others.
 func openServer(t *testing.T, open string) string {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	server := filepath.Join(open, "server")
-	execute(t, "cp", exe, server)
+	execute(t, "cp", programFor(t), server)
 	execute(t, "chmod", "a+rx", server, open, filepath.Dir(open))
 	return server
 }

@@ -186,6 +186,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 // testProgram is the program as it is built for people.
 func testProgram(t testing.TB) string { return required(t, "MCE_TEST_PROGRAM", "built program") }
 
+// programFor is the program as it is built for people, or this binary where none is built.
+func programFor(t testing.TB) string { return cmp.Or(os.Getenv("MCE_TEST_PROGRAM"), testBinary(t)) }
+
 // testBinary is this binary, which can be the program, see TestMain.
 func testBinary(t testing.TB) string {
 	t.Helper()
@@ -254,10 +257,6 @@ func start(t testing.TB, settings ...string) *program {
 
 func prepare(t testing.TB, settings ...string) *program {
 	t.Helper()
-	exe := os.Getenv("MCE_TEST_PROGRAM")
-	if exe == "" {
-		exe = testBinary(t)
-	}
 	p := &program{t: t, home: t.TempDir(), storage: filepath.Join(t.TempDir(), "code"), replies: map[int]chan reply{}, ended: make(chan struct{})}
 	if there := siteOf(t); there != nil {
 		settings = there.instead(t, p, settings)
@@ -265,7 +264,7 @@ func prepare(t testing.TB, settings ...string) *program {
 	if c := confinementOf(t); c != nil {
 		settings, p.under = slices.Concat(settings, c.settings), c.under
 	}
-	p.cmd = exec.Command(exe)
+	p.cmd = exec.Command(programFor(t))
 	p.cmd.Env = append([]string{"MCE_TEST_SERVER=1", "GORACE=atexit_sleep_ms=0 halt_on_error=1", "PATH=/usr/bin:/bin", "HOME=" + p.home, "CODE_STORAGE_DIR=" + p.storage,
 		"SPARE_KERNEL=" + cmp.Or(os.Getenv("MCE_TEST_SPARE"), "off")}, settings...) // a spare comes when it likes, and is a process more
 	p.cmd.Stderr = &logWriter{t: t}

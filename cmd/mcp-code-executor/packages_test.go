@@ -218,46 +218,55 @@ func TestPackagesRefused(t *testing.T) {
 	}
 }
 
-// TestInstall: new, old and upgraded packages, in a venv by pip and in one
-// without pip by uv, while the session's kernel lives.
+// TestInstall: new, old and upgraded packages, while the session's kernel lives, in a venv
+// without pip by uv; in one by pip, which is slow, in TestMatrixInstall. TestPredecessor
+// and the tests of session/pyenv/install have pip too.
 func TestInstall(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ typ, tool string }{{"venv", "pip"}, {"venv-uv", "uv"}} {
-		t.Run(test.typ, func(t *testing.T) {
-			t.Parallel()
-			dir, settings := makeEnv(t, test.typ)
-			p := launchRaced(t, append(append(settings, wheels(t)...), "UV="+testUV(t))...)
-			p.run("x = 41")
-			o := p.done("install_dependencies", args{"packages": []string{"mcetoy==1.0"}})
-			if changes(o) != "mcetoy <nil> 1.0" || o["tool"] != test.tool || o["env_type"] != test.typ || o["environment"] != dir {
-				t.Errorf("a new one: %v", o)
-			}
-			if o["warnings"] != nil || o["restart_required"] != nil {
-				t.Errorf("warnings: %v, %v", o["warnings"], o["restart_required"])
-			}
-			if r := p.run("import toymodule; print(toymodule.version, x)"); strings.TrimSpace(r.rest()) != "1.0 41" {
-				t.Errorf("importing it: %s", r.text())
-			}
-			if o := p.done("install_dependencies", args{"packages": "mcetoy"}); o["changes"] != nil || fmt.Sprint(o["already_installed"]) != "[mcetoy 1.0]" {
-				t.Errorf("one that is there: %v", o)
-			}
-			o = p.done("install_dependencies", args{"packages": []string{"mcetoy"}, "upgrade": true})
-			if changes(o) != "mceleaf <nil> 0.5, mcetoy 1.0 2.0" {
-				t.Errorf("an upgrade: %v", o)
-			}
-			if w := fmt.Sprint(o["warnings"]); fmt.Sprint(o["restart_required"]) != "[mcetoy 1.0 -> 2.0 (imported)]" || !strings.Contains(w, "restart") {
-				t.Errorf("warnings: %v, %v", o["restart_required"], w)
-			}
-			if r := p.run("print(toymodule.version, x)"); strings.TrimSpace(r.rest()) != "1.0 41" {
-				t.Errorf("afterwards: %s", r.text())
-			}
-			if test.tool == "uv" { // whatever the tool, and the faster one
-				otherSession(t, p)
-			}
-			checkPackages(t, p, dir)
-			unknownPackage(t, p, dir)
-		})
+	p, dir := installs(t, "venv-uv", "uv")
+	otherSession(t, p)
+	checkPackages(t, p, dir)
+	unknownPackage(t, p, dir)
+}
+
+func TestMatrixInstall(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	p, dir := installs(t, "venv", "pip")
+	checkPackages(t, p, dir)
+	unknownPackage(t, p, dir)
+}
+
+// installs installs a package and upgrades it, in an environment of that type by that tool.
+func installs(t *testing.T, typ, tool string) (p *program, dir string) {
+	t.Helper()
+	dir, settings := makeEnv(t, typ)
+	p = launchRaced(t, append(append(settings, wheels(t)...), "UV="+testUV(t))...)
+	p.run("x = 41")
+	o := p.done("install_dependencies", args{"packages": []string{"mcetoy==1.0"}})
+	if changes(o) != "mcetoy <nil> 1.0" || o["tool"] != tool || o["env_type"] != typ || o["environment"] != dir {
+		t.Errorf("a new one: %v", o)
 	}
+	if o["warnings"] != nil || o["restart_required"] != nil {
+		t.Errorf("warnings: %v, %v", o["warnings"], o["restart_required"])
+	}
+	if r := p.run("import toymodule; print(toymodule.version, x)"); strings.TrimSpace(r.rest()) != "1.0 41" {
+		t.Errorf("importing it: %s", r.text())
+	}
+	if o := p.done("install_dependencies", args{"packages": "mcetoy"}); o["changes"] != nil || fmt.Sprint(o["already_installed"]) != "[mcetoy 1.0]" {
+		t.Errorf("one that is there: %v", o)
+	}
+	o = p.done("install_dependencies", args{"packages": []string{"mcetoy"}, "upgrade": true})
+	if changes(o) != "mceleaf <nil> 0.5, mcetoy 1.0 2.0" {
+		t.Errorf("an upgrade: %v", o)
+	}
+	if w := fmt.Sprint(o["warnings"]); fmt.Sprint(o["restart_required"]) != "[mcetoy 1.0 -> 2.0 (imported)]" || !strings.Contains(w, "restart") {
+		t.Errorf("warnings: %v, %v", o["restart_required"], w)
+	}
+	if r := p.run("print(toymodule.version, x)"); strings.TrimSpace(r.rest()) != "1.0 41" {
+		t.Errorf("afterwards: %s", r.text())
+	}
+	return p, dir
 }
 
 // otherSession: another session of the environment sees what is new as well.

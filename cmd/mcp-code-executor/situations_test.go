@@ -35,7 +35,7 @@ var situationsLeft = []string{
 	"startup-file", "pythonpath", "shadowing", "deny", "venv-hangs",
 	"conda-name", "conda-base", "conda-path", "conda-tilde", "conda-which", "conda-envs-dirs", "conda-both-variables", "conda-condarc",
 	"micromamba", "pixi", "activation", "activation-state", "activation-hangs", "conda-frozen", "system-python", "read-only",
-	"kernel-installed", "kernel-old-beside", "kernel-half", "kernel-beside",
+	"kernel-installed", "kernel-old", "kernel-old-beside", "kernel-half", "kernel-beside",
 }
 
 // TestSituations: each row of the table in docs/environments.md has a case here,
