@@ -125,15 +125,16 @@ const (
 // maxLimitHits bounds what is kept of limits in one run.
 const maxLimitHits = 8
 
-// noteHitsLocked takes from k what its processes ran into. The caller must hold
-// session.mu.
+// noteHitsLocked takes from k what its processes ran into. Code that goes on starting
+// processes is told once. The caller must hold session.mu.
 func (e *Execution) noteHitsLocked(k *kernel.Kernel) {
 	if k == nil {
 		return
 	}
 	for _, h := range k.TakeHits() {
-		if len(e.hits) < maxLimitHits {
-			h.Earlier = e.running == nil || h.At.Before(e.running.Started())
+		h.Earlier = e.running == nil || h.At.Before(e.running.Started())
+		again := func(o LimitHit) bool { return h.Kind == LimitProcesses && o.Kind == h.Kind && o.Earlier == h.Earlier }
+		if len(e.hits) < maxLimitHits && !slices.ContainsFunc(e.hits, again) {
 			e.hits = append(e.hits, h)
 		}
 	}

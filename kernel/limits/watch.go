@@ -105,7 +105,8 @@ func (w *Watch) alive(tree []int) (n int) {
 }
 
 // tooMany ends what the kernel has started. One that goes on starting processes is
-// interrupted, and ended when that does not stop it.
+// interrupted, and ended when that does not stop it. What goes on after an interrupt may be
+// other code: it is told as well, and may start a few.
 func (w *Watch) tooMany(count int) {
 	hit := Hit{Kind: Processes, Bound: int64(w.Processes), Count: count}
 	hit.Kernel = w.struck(time.Now())
@@ -113,11 +114,15 @@ func (w *Watch) tooMany(count int) {
 	for round := 0; ; round++ {
 		stopped := w.System.Freeze(w.Kernel) // first: meanwhile they become more
 		hit.Count = max(hit.Count, len(stopped))
-		if hit.Kernel = hit.Kernel || round == subdueRounds; round == 0 || hit.Kernel {
+		if hit.Kernel = hit.Kernel || round == subdueRounds; round != 1 || hit.Kernel {
 			w.Hit(hit)
 		}
 		w.end(stopped, hit.Kernel, round > 0)
-		if hit.Kernel || w.quiet(stopped) {
+		few := 0
+		if round > 0 {
+			few = w.Processes / 4
+		}
+		if hit.Kernel || w.quiet(stopped, few) {
 			break
 		}
 	}
@@ -149,13 +154,13 @@ func (w *Watch) end(stopped []int, kernel, interrupt bool) {
 	}
 }
 
-// quiet waits and reports whether the kernel starts nothing meanwhile. What was killed
-// may take its time to die on a busy machine.
-func (w *Watch) quiet(killed []int) bool {
+// quiet waits and reports whether the kernel starts no more than a few processes
+// meanwhile. What was killed may take its time to die on a busy machine.
+func (w *Watch) quiet(killed []int, few int) bool {
 	for begun := time.Now(); time.Since(begun) < quietTime; {
 		time.Sleep(subduePause)
 		anew := slices.DeleteFunc(w.System.Tree(), func(pid int) bool { return pid == w.Kernel || slices.Contains(killed, pid) })
-		if w.alive(anew) > 0 {
+		if w.alive(anew) > few {
 			return false
 		}
 	}
