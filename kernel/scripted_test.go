@@ -11,6 +11,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/kerneltest"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // inBubble runs a test on a well-behaved kernel in memory.
@@ -233,8 +234,9 @@ func TestEnds(t *testing.T) {
 	})
 }
 
-// TestNothingGrows: what is kept for executions that are over is bounded.
-func TestNothingGrows(t *testing.T) {
+// TestMatrixNothingGrows: what is kept for thousands of executions that are over is bounded.
+func TestMatrixNothingGrows(t *testing.T) {
+	testneeds.All(t)
 	inBubble(t, "executions", func(t *testing.T, k *testKernel, _ *kerneltest.Kernel) {
 		for range 5000 {
 			if r, _ := k.run("x"); r.Outcome != kernel.OutcomeOK {

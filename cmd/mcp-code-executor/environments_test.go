@@ -62,7 +62,7 @@ func works(t *testing.T, p *program, python string) {
 
 // TestVenvs: a venv and one of uv without pip, by its directory and in another way to
 // say where it is, with nothing in the server's environment but HOME and PATH. The one
-// with pip, which is slow, is in TestMatrixVenvs; TestInstall has one too.
+// with pip, which is slow, is in TestMatrixVenvs; TestPredecessor has one too.
 func TestVenvs(t *testing.T) {
 	t.Parallel()
 	venvWorks(t, "venv-uv", "bin/python")

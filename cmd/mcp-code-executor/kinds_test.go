@@ -107,7 +107,7 @@ func (p place) look(t *testing.T) {
 	}
 }
 
-// kindsLeft are those that `make test` has otherwise: by TestVenvs, TestInstall,
+// kindsLeft are those that `make test` has otherwise: by TestVenvs, TestPredecessor,
 // TestConda, TestNothingConfigured, TestBeside and TestReadOnlyRefused.
 var kindsLeft = []string{"venv", "uv venv", "virtualenv", "conda by name", "conda by path", "base", "managed", "Debian's Python", "read-only venv"}
 

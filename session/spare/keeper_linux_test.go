@@ -189,7 +189,19 @@ func guardOf(pid int) int {
 
 // TestNotHandedOver: another start gets no spare of this one, nor does the same start
 // when it would read something else now.
-func TestNotHandedOver(t *testing.T) {
+// Each needs three kernels: rows like others are in TestMatrixNotHandedOver.
+func TestNotHandedOver(t *testing.T) { notHandedOver(t, false) }
+
+func TestMatrixNotHandedOver(t *testing.T) {
+	testneeds.All(t)
+	notHandedOver(t, true)
+}
+
+// notHandedOverLeft are left to TestMatrixNotHandedOver.
+var notHandedOverLeft = []string{"one variable more", "code", "directory made anew", "start-up file"}
+
+func notHandedOver(t *testing.T, matrix bool) {
+	t.Helper()
 	f := newFixture(t, t.TempDir())
 	other := t.TempDir()
 	f.start(nil)
@@ -213,6 +225,9 @@ func TestNotHandedOver(t *testing.T) {
 		}, "nocolor"},
 		{"start-up file", func(*kernel.Spec) { write(f, "ipython/profile_default/startup/a.py", "mine = 1") }, "mine"},
 	} {
+		if slices.Contains(notHandedOverLeft, test.name) != matrix {
+			continue
+		}
 		f.mu.Lock()
 		f.wasted = 0
 		f.mu.Unlock()
