@@ -50,6 +50,9 @@ gotest() { { "$go" test -count=1 "$@" || : >"$kept/failed"; } | tee -a "$kept/lo
 # without it, the matrices with it.
 plain="./cmd/dist ./kernel/jupyter ./kernel/record ./mcp/render ./session/pyenv/packaging"
 
+# check is noted as a test is when it fails.
+check() { testdata/check.sh || { echo "--- FAIL: testdata/check.sh" >>"$kept/log" && : >"$kept/failed"; }; }
+
 # left_out says how much was left out, and for want of what.
 left_out() {
     [ -s "$MCE_TEST_LEFT_OUT" ] || return 0
@@ -61,9 +64,8 @@ left_out() {
 echo "compiling the tests with the race detector, then running them; a package's line comes when it is done" >&2
 case ${1:-} in
 '')
-    testdata/check.sh
     trap 'trap - INT; kill 0' INT # else what runs beside goes on
-    gotest -p 1 $plain &
+    { check && gotest -p 1 $plain; } &
     race $("$go" list ./... | grep -vxF "$("$go" list $plain)")
     wait
     ;;
