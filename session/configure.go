@@ -57,7 +57,7 @@ func (s *Session) Configure(ctx context.Context, by *Conversation, c pyenv.Confi
 		s.mu.Unlock()
 		return Switch{}, err
 	}
-	k, current := s.kernel, s.current
+	k, current := s.kernel, s.runsLocked()
 	done := Switch{Previous: s.config, Current: c, Environment: env, Notice: notice}
 	if k != nil && !force && (s.env.Same(env) || c.Elsewhere() && c == s.config) {
 		s.config, done.Kept = c, true
@@ -131,10 +131,11 @@ func (s *Session) busy(force bool) error {
 }
 
 func (s *Session) busyLocked(force bool) error {
-	if s.current == nil || force {
+	current := s.runsLocked()
+	if current == nil || force {
 		return nil
 	}
-	return &BusyError{Session: s.name, Running: s.current.id, Line: s.current.request.line(), Since: since(s.current.asked)}
+	return &BusyError{Session: s.name, Running: current.id, Line: current.request.line(), Since: since(current.asked)}
 }
 
 // Config returns what the session's environment was chosen by.

@@ -192,7 +192,16 @@ func (s *Session) Latest() *Execution {
 func (s *Session) Current() *Execution {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.current
+	return s.runsLocked()
+}
+
+// runsLocked is Current. What has ended is in s.current for a moment more: the answer may
+// have been read by then. The caller must hold s.mu.
+func (s *Session) runsLocked() *Execution {
+	if c := s.current; c != nil && c.state != StateFinished {
+		return c
+	}
+	return nil
 }
 
 // work runs the queue.
