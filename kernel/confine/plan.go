@@ -50,11 +50,19 @@ func (p Plan) With(write, read []string) Plan {
 	return p
 }
 
+// Mounts reports whether the sandbox has file systems of its own, as bubblewrap makes
+// them: a /tmp and a /dev in the place of the system's. Landlock makes none.
+func (p Plan) Mounts() bool { return p.Program != "" }
+
+// Excepts reports whether something below a directory that is allowed can be protected
+// or hidden. Landlock cannot do that.
+func (p Plan) Excepts() bool { return p.Mounts() }
+
 // CutsSockets reports whether unix sockets that have a path are cut off.
-func (p Plan) CutsSockets() bool { return p.Program != "" || p.ABI >= WholeABI }
+func (p Plan) CutsSockets() bool { return p.Mounts() || p.ABI >= WholeABI }
 
 // CutsSignals reports whether processes outside are out of reach.
-func (p Plan) CutsSignals() bool { return p.Program != "" || p.ABI >= scopeABI }
+func (p Plan) CutsSignals() bool { return p.Mounts() || p.ABI >= scopeABI }
 
 // mount is one of the sandbox's mounts.
 type mount struct {

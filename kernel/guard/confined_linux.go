@@ -32,7 +32,7 @@ func sandboxEnv() []string { return []string{"PATH=/usr/bin:/bin", "LC_ALL=C"} }
 // options, with the kernel's variables in them, go through another, as everybody can
 // read command lines.
 func (p *Process) startConfined(plan confine.Plan, reports *os.File) error {
-	if plan.Program == "" {
+	if !plan.Mounts() {
 		return p.startLandlocked(plan, reports)
 	}
 	program, options, err := confinedFiles(plan, p.cmd.Dir, p.cmd.Env)

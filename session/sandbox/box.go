@@ -97,7 +97,7 @@ func (b *Box) describe(place Place, plan confine.Plan) string {
 	name, gaps := r.describePlan(plan, place.NoBubblewrap)
 	words := name + ": " + r.places(place, plan) + "; it cannot read keys, passwords, browsers' and clients' files"
 	switch {
-	case r.Network == NetworkOn && plan.Program != "" && confine.Abstract() != nil:
+	case r.Network == NetworkOn && plan.Mounts() && confine.Abstract() != nil:
 		words += "; the network is on, abstract unix sockets are not stopped (partial)"
 	case r.Network == NetworkOn:
 		words += "; the network is on"

@@ -75,7 +75,7 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 	env := theirs.without(h.Env)
 	plan.Write = slices.Concat(plan.Write, into, existing(append(rules.caches(place, env), data)...))
 	for _, dir := range h.projects(code) {
-		if rules.AnySource && (plan.Program != "" || len(protectedIn(dir)) == 0) {
+		if rules.AnySource && (plan.Excepts() || len(protectedIn(dir)) == 0) {
 			plan.Write, plan.Protect = append(plan.Write, dir), append(plan.Protect, protectedIn(dir)...)
 		}
 	}
@@ -90,7 +90,7 @@ func (b *Box) unprotected(place Place) ([]string, error) {
 		place.Storage = "" // it is made when it is first used
 	}
 	plan, err := b.Rules.Plan(place)
-	if err != nil || plan.Program != "" {
+	if err != nil || plan.Excepts() {
 		return nil, err
 	}
 	return plan.Write, nil

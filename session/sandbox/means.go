@@ -99,7 +99,7 @@ func (b *Box) Fallback(err error) bool {
 // describePlan says which means keeps the plan, and how much of it.
 func (r Rules) describePlan(plan confine.Plan, missing *confine.Refused) (name, gaps string) {
 	switch {
-	case plan.Program != "":
+	case plan.Mounts():
 		return string(r.Level) + " (bubblewrap)", ""
 	case plan.CutsSockets():
 		name = string(r.Level) + " (Landlock)"
@@ -118,7 +118,7 @@ func (r Rules) describePlan(plan confine.Plan, missing *confine.Refused) (name, 
 // places says where code can write.
 func (r Rules) places(p Place, plan confine.Plan) string {
 	temporaryFiles := "a private directory for temporary files"
-	if plan.Program != "" {
+	if plan.Mounts() {
 		temporaryFiles = "a private " + temporary
 	}
 	if r.Level != Workspace {

@@ -51,7 +51,7 @@ func (r Rules) Plan(p Place) (confine.Plan, error) {
 		return withProject(plan, p), err
 	}
 	plan.Write = slices.DeleteFunc(write, func(dir string) bool { // bubblewrap makes others in their place
-		return plan.Program != "" && (dir == sharedMemory || dir == terminals)
+		return plan.Mounts() && (dir == sharedMemory || dir == terminals)
 	})
 	for _, dir := range plan.Write {
 		plan.Protect = append(plan.Protect, protectedIn(dir)...)
@@ -62,7 +62,7 @@ func (r Rules) Plan(p Place) (confine.Plan, error) {
 		}
 	}
 	plan.Protect = unique(plan.Protect)
-	if plan.Program == "" {
+	if !plan.Excepts() {
 		return plan, r.lock(&plan)
 	}
 	plan.Check.Write = append(plan.Check.Write, directories(plan.Protect)...)
@@ -116,7 +116,7 @@ func (r Rules) base(p Place) (confine.Plan, error) {
 		return plan, err
 	}
 	plan.Network = r.Network == NetworkOn
-	if plan.Network && plan.Program != "" {
+	if plan.Network && plan.Mounts() {
 		if err := confine.Abstract(); err == nil {
 			plan.Check.Abstract = true
 		} else if !r.Partial {
@@ -132,7 +132,7 @@ func (r Rules) base(p Place) (confine.Plan, error) {
 		plan.Read = append(plan.Read, home)
 	}
 	plan.Read = append(plan.Read, existing(r.Read...)...)
-	plan.Hide = r.hidden(p, plan.Program != "")
+	plan.Hide = r.hidden(p, plan.Mounts())
 	plan.Check.Read = slices.Clone(plan.Hide)
 	plan.Check.Write = existing("/", p.Home, "/etc")
 	if plan.CutsSockets() {
@@ -141,7 +141,7 @@ func (r Rules) base(p Place) (confine.Plan, error) {
 	if plan.CutsSignals() {
 		plan.Check.Process = os.Getpid()
 	}
-	if plan.Program == "" {
+	if !plan.Mounts() {
 		plan.Moved, plan.Split = moved(), besideSecrets(p.Home)
 		plan.Check.Write = append(plan.Check.Write, slices.DeleteFunc(existing(temporary, sharedMemory), func(dir string) bool { return slices.Contains(r.Write, dir) })...)
 	}
