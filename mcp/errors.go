@@ -52,12 +52,15 @@ func explain(err error) string {
 		setting     *session.SettingError
 		sandbox     *session.SandboxError
 		notReady    *session.NotReadyError
+		tighter     *session.TighterError
 	)
 	switch {
 	case errors.As(err, &setting):
 		return "nothing was run: " + setting.Error() + ", and no kernel is started until it is corrected. Set " + setting.Fix + " in the client's configuration of this server, which only the person can, and restart it"
 	case errors.As(err, &sandbox):
 		return "nothing was run: " + sandbox.Error() + ". Only the person who configures this server can change that; the code cannot"
+	case errors.As(err, &tighter):
+		return "nothing was run: " + tighter.Error() + fmt.Sprintf(". The kernel and its variables are as they were. stop_session with session=%q and restart: true ends it, and the next call gets one under the new policy; or use another session", tighter.Session)
 	case errors.As(err, &config):
 		return err.Error() + ". Settings are environment variables in the client's configuration of this server (restart it after a change); configure_environment sets them for now."
 	case errors.As(err, &missing):

@@ -68,7 +68,7 @@ func (t *tools) converse(ctx context.Context, a *call, e *session.Execution, dea
 			}
 			return nil, notes
 		}
-		more, again := t.give(ctx, e, r.Question, answer, time.Since(begun))
+		more, again := t.give(ctx, a, e, r.Question, answer, time.Since(begun))
 		notes = append(notes, more...)
 		if !again {
 			asked = maxQuestions
@@ -141,7 +141,7 @@ func (t *tools) retried(ctx context.Context, a *call, e *session.Execution, note
 		return maxQuestions
 	}
 	if answer := server.ElicitationResponse(a.request.Params.InputResponses, answerID); answer != nil {
-		more, again := t.give(ctx, e, question, answer, time.Since(time.UnixMilli(begun)))
+		more, again := t.give(ctx, a, e, question, answer, time.Since(time.UnixMilli(begun)))
 		*notes = append(*notes, more...)
 		if !again {
 			return maxQuestions
@@ -154,14 +154,14 @@ func (t *tools) retried(ctx context.Context, a *call, e *session.Execution, note
 // for another one. A person who declines stops the code, as Ctrl-C at the prompt
 // would; a form that was closed, or refused faster than a person could, answers
 // nothing.
-func (t *tools) give(ctx context.Context, e *session.Execution, question int, answer *mcp.ElicitationResult, took time.Duration) (notes []string, again bool) {
+func (t *tools) give(ctx context.Context, a *call, e *session.Execution, question int, answer *mcp.ElicitationResult, took time.Duration) (notes []string, again bool) {
 	r := e.Report(-1)
 	if r.State != session.StateWaiting || r.Question != question {
 		return []string{"an answer came for a question that the code does not ask any more"}, true
 	}
 	switch {
 	case answer.Action == mcp.ElicitationResponseActionAccept:
-		return t.accept(ctx, e, answer.Content, took)
+		return t.accept(ctx, a, e, answer.Content, took)
 	case took < fastestPerson:
 		return []string{t.unasked(ctx, fmt.Sprintf("it answered %q within %s", answer.Action, seconds(took)))}, false
 	case answer.Action != mcp.ElicitationResponseActionDecline:
@@ -180,10 +180,13 @@ func (t *tools) give(ctx context.Context, e *session.Execution, question int, an
 
 // accept gives the code the line of a form that was sent, and says when nobody can have
 // typed it.
-func (t *tools) accept(ctx context.Context, e *session.Execution, content any, took time.Duration) (notes []string, again bool) {
+func (t *tools) accept(ctx context.Context, a *call, e *session.Execution, content any, took time.Duration) (notes []string, again bool) {
 	line, isLine := oneAnswer(content)
 	if !isLine {
 		return []string{t.unasked(ctx, "its form holds no text")}, false
+	}
+	if err := e.Session().Permits(a.policy()); err != nil {
+		return []string{"the answer was not given: " + explain(err)}, false
 	}
 	if err := e.Answer(line); err != nil {
 		return []string{"giving the answer: " + explain(err)}, true
@@ -240,6 +243,9 @@ func (t *tools) handleSendInput(ctx context.Context, a *call) *mcp.CallToolResul
 		}
 		if e == nil {
 			return errorResult("nothing was sent: the session runs nothing now, so nothing waits for input")
+		}
+		if err := e.Session().Permits(a.policy()); err != nil {
+			return errorResult(explain(err))
 		}
 		if err := e.Answer(text); err != nil {
 			return errorResult(fmt.Sprintf("nothing was sent: %s does not wait for input (it is %s)", e.ID(), outcomeWords(e.Report(-1))))

@@ -49,14 +49,15 @@ type Server struct {
 
 // New returns a server with all its tools; the list never changes.
 func New(c Config) *Server {
-	s := &Server{
-		log: c.Log,
-		mcp: server.NewMCPServer("mcp-code-executor", c.Version,
-			server.WithToolCapabilities(false),
-			server.WithInstructions(c.instructions()),
-			server.WithLogger(c.Log),
-		),
+	options := []server.ServerOption{
+		server.WithToolCapabilities(false),
+		server.WithInstructions(c.instructions()),
+		server.WithLogger(c.Log),
 	}
+	if c.Sessions != nil && c.Sessions.FollowsClient() { // asks the client for its policy
+		options = append(options, server.WithExperimental(map[string]any{session.PolicyKey: map[string]any{}}))
+	}
+	s := &Server{log: c.Log, mcp: server.NewMCPServer("mcp-code-executor", c.Version, options...)}
 	t := &tools{server: s.mcp, sessions: c.Sessions, version: c.Version, log: c.Log, images: render.NewGate()}
 	first := []*notices{noticesOf(c.Notices, nil)}
 	if c.Sessions != nil {
@@ -247,6 +248,19 @@ func (t tool) handler(first []*notices) server.ToolHandlerFunc {
 type call struct {
 	*arguments.Decoder
 	request mcp.CallToolRequest
+}
+
+// policy is what the client allows in this call, JSON, "" for none.
+func (a *call) policy() string {
+	meta := a.request.Params.Meta
+	if meta == nil || meta.AdditionalFields[session.PolicyKey] == nil {
+		return ""
+	}
+	text, err := json.Marshal(meta.AdditionalFields[session.PolicyKey])
+	if err != nil {
+		return "" // it came as JSON
+	}
+	return string(text)
 }
 
 // fit cuts an answer of one text to what the client shows.

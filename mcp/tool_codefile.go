@@ -268,7 +268,7 @@ func (t *tools) handleExecuteCodeFile(ctx context.Context, a *call) *mcp.CallToo
 		return errorResult("nothing was run: " + explain(err))
 	}
 	notes = append(notes, sent...)
-	request.Timeout, request.Generation = limit, expected
+	request.Timeout, request.Generation, request.Policy = limit, expected, a.policy()
 	execute := s.Execute
 	if fresh {
 		execute = s.ExecuteFresh

@@ -187,7 +187,7 @@ func (t *tools) handleGetEnvironmentConfig(ctx context.Context, a *call) *mcp.Ca
 		"records":        t.recordWords(),
 		"limits":         t.limitsInForce(),
 	}
-	if words := t.sessions.Sandbox(); words != "" {
+	if words := s.Sandbox(); words != "" {
 		answer["sandbox"] = words
 	}
 	if t.sessions.MayInstall() != nil {

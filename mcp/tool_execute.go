@@ -71,7 +71,7 @@ func (t *tools) handleExecuteCode(ctx context.Context, a *call) *mcp.CallToolRes
 	filename := a.String("filename")
 	name := a.String("session")
 	deadline = deadline.Add(waitSeconds(a))
-	request := session.Request{By: conversation(ctx), Code: code, Timeout: timeout(a), Generation: generation(a)}
+	request := session.Request{By: conversation(ctx), Code: code, Timeout: timeout(a), Generation: generation(a), Policy: a.policy()}
 	maxOutput(a)
 	if err := a.Err(); err != nil {
 		return errorResult(err.Error())
@@ -79,6 +79,9 @@ func (t *tools) handleExecuteCode(ctx context.Context, a *call) *mcp.CallToolRes
 	if e := t.resumed(a); e != nil { // a retry with an answer: the code runs already
 		rpc.Queued(ctx)
 		return t.finish(ctx, a, e, deadline, nil)
+	}
+	if err := t.sessions.Allows(request.Policy); err != nil { // before the code is stored
+		return errorResult(explain(err))
 	}
 	s, err := t.sessions.OpenFor(conversation(ctx), name)
 	if err != nil {

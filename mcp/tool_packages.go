@@ -61,6 +61,9 @@ func (t *tools) handleInstallDependencies(ctx context.Context, a *call) *mcp.Cal
 	if err := a.Err(); err != nil {
 		return jsonError(err)
 	}
+	if err := t.sessions.Allows(a.policy()); err != nil {
+		return jsonError(err)
+	}
 	if err := t.sessions.MayInstall(); err != nil {
 		return jsonError(fmt.Errorf("nothing was installed: %w", err))
 	}

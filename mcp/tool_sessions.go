@@ -85,6 +85,9 @@ func summaryLine(s session.Summary) string {
 	if s.Usage.Processes > 0 {
 		fields = append(fields, fmt.Sprintf("%s, %s, CPU %s", plural(s.Usage.Processes, "process", "processes"), render.ByteSize(s.Usage.Memory), seconds(s.Usage.CPU)))
 	}
+	if s.Sandbox != "" {
+		fields = append(fields, "sandbox="+s.Sandbox)
+	}
 	if s.RecordDir != "" {
 		fields = append(fields, "record="+s.RecordDir)
 	}
@@ -159,6 +162,9 @@ func (t *tools) handleInspectVariables(ctx context.Context, a *call) *mcp.CallTo
 	}
 	s, err := t.find(ctx, name)
 	if err != nil {
+		return errorResult(explain(err))
+	}
+	if err := s.Permits(a.policy()); err != nil {
 		return errorResult(explain(err))
 	}
 	v, err := s.Inspect(ctx, variable)

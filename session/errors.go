@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
+	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
 )
 
 // ErrClosed says that the server is ending.
@@ -109,8 +110,19 @@ func (e *QueueFullError) Error() string {
 // StartError says why a kernel did not start.
 type StartError = kernel.StartError
 
+// PolicyKey is the field of a call's _meta in which a client says what it allows.
+const PolicyKey = sandbox.PolicyKey
+
 // SandboxError says why nothing was started in the sandbox that is set.
 type SandboxError = confine.Refused
+
+// TighterError says that a client allows less than when the session's kernel was started,
+// and that code was not given to it therefore.
+type TighterError struct{ Session, What string }
+
+func (e *TighterError) Error() string {
+	return fmt.Sprintf("the client's policy does not allow %s any more, and the kernel of session %q was started when it did", e.What, e.Session)
+}
 
 // StartVariablesError is a kernel that did not start while variables are set that
 // change how Python starts: the cause may lie in them.

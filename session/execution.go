@@ -10,6 +10,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/files"
 	"github.com/mcp-code-executor/mcp-code-executor/session/notebook"
+	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
 )
 
 // State is where an execution is.
@@ -98,6 +99,9 @@ type Request struct {
 	// Generation is the kernel the code counts on; in another it does not run.
 	// 0 is any.
 	Generation int
+	// Policy is what the client allows in this call, JSON, "" for none; see
+	// [Manager.FollowsClient].
+	Policy string
 }
 
 // mostSource is how much of a file is looked at, in bytes.
@@ -131,6 +135,7 @@ type Execution struct {
 	session *Session
 	kind    Kind
 	request Request
+	policy  *sandbox.Policy // nil where none is followed
 	asked   time.Time
 	done    chan struct{}
 

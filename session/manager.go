@@ -249,6 +249,38 @@ func (m *Manager) Sandbox() string {
 	return m.config.Sandbox.Describe()
 }
 
+// FollowsClient reports whether kernels are confined by what the client allows in each
+// call.
+func (m *Manager) FollowsClient() bool { return m.config.Sandbox.Follows() }
+
+// Allows is an error when nothing may be run for a call with this policy of the client.
+func (m *Manager) Allows(policy string) error {
+	_, err := m.config.Sandbox.Policy(policy)
+	return err
+}
+
+// TryPolicy is a client's policy to try the sandbox with where no client has sent one:
+// code may write in the working directory. "" where none is needed.
+func (m *Manager) TryPolicy() string {
+	place, err := m.place()
+	if err != nil || !m.FollowsClient() {
+		return ""
+	}
+	return sandbox.ExamplePolicy(place.work.Path)
+}
+
+// Sandbox says what code may do in the session's kernel, or in the next one; "" where
+// there is no sandbox.
+func (s *Session) Sandbox() string {
+	s.mu.Lock()
+	confined, runs := s.confined, s.kernel != nil
+	s.mu.Unlock()
+	if !runs || !s.manager.FollowsClient() {
+		return s.manager.Sandbox()
+	}
+	return strings.TrimPrefix(confined.Words(s.manager.config.Sandbox), "sandbox ")
+}
+
 // RecordDir is where records are kept, "" when they are not.
 func (m *Manager) RecordDir() string { return m.config.Host.RecordDir }
 

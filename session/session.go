@@ -11,6 +11,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/cells"
 	"github.com/mcp-code-executor/mcp-code-executor/session/files"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
+	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
 	"github.com/mcp-code-executor/mcp-code-executor/session/variables"
 )
 
@@ -50,6 +51,7 @@ type Session struct {
 	reload     []string         // code files that changed: modules to load again
 	news       []string         // sentences for the next answer; see tell
 	variables  variables.Hashes // with which the kernel was started
+	confined   sandbox.Confined // what the kernel was started in
 	named      named            // what an answer has named
 	faultTold  recordFault      // of the record, that an answer has told
 	toldThere  string           // the Jupyter server's kernel that an answer has told of
@@ -111,7 +113,11 @@ func (s *Session) idle() bool {
 // session whose kernel died unseen runs nothing: the execution it returns is
 // finished, its outcome is OutcomeNotRun, and the next one gets a new kernel.
 func (s *Session) Execute(r Request) (*Execution, error) {
-	e := &Execution{session: s, request: r, asked: time.Now(), done: make(chan struct{}), state: StateQueued}
+	policy, err := s.manager.config.Sandbox.Policy(r.Policy)
+	if err != nil {
+		return nil, err
+	}
+	e := &Execution{session: s, request: r, policy: policy, asked: time.Now(), done: make(chan struct{}), state: StateQueued}
 	e.ctx, e.cancel = context.WithCancelCause(s.ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -411,7 +417,7 @@ func (s *Session) conclude(e *Execution, k *kernel.Kernel, r kernel.Result) {
 	if s.replaced = r.Replaced; r.Exit != nil {
 		s.replaced = nil
 	}
-	if hint := s.manager.config.Sandbox.Hint(r.Ename, r.Evalue); hint != "" {
+	if hint := s.confined.Hint(r.Ename, r.Evalue); hint != "" {
 		e.notices = append(e.notices, hint)
 	}
 	e.finishLocked(e.endLocked(r), nil)

@@ -18,6 +18,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
+	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
 )
 
 // ready returns the session's kernel, started when there is none. It resolves
@@ -26,7 +27,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	s.mu.Lock()
 	k, loss := s.kernel, s.loss
 	config, deaths := s.config, s.deaths
-	generation := s.generationLocked(e.request.Generation)
+	generation, tighter := s.generationLocked(e.request.Generation), s.tighterLocked(e.policy)
 	s.mu.Unlock()
 	if loss != nil {
 		return nil, kernel.ErrDead
@@ -35,7 +36,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		return nil, generation
 	}
 	if k != nil {
-		return k, nil
+		return k, tighter
 	}
 	if deaths >= maxDeaths {
 		return nil, &RestartsError{Session: s.name, Deaths: deaths}
@@ -71,7 +72,7 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if sameDir(code, work.Path) {
 		code = "" // the working directory is on sys.path as it is
 	}
-	k, sandboxed, err := s.startKernel(e, env, place, kernel.Spec{
+	k, confined, err := s.startKernel(e, env, place, kernel.Spec{
 		Python:      env.Python,
 		Env:         env.Vars,
 		Dir:         work.Path,
@@ -102,13 +103,16 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	if err := s.adoptLocked(e, k, env, next); err != nil {
 		return nil, err
 	}
+	s.confined = confined
 	s.manager.noteKernel(history.Kernel{Record: k.Info().RecordDir, Session: s.name, Generation: next, Storage: place.code, WorkDir: work.Path, Owner: s.manager.config.Owner})
 	if next == 1 && !s.alone {
 		e.workDir = work.Path
 		if place.missing != nil {
 			e.notices = append(e.notices, "no code files can be kept: "+place.missing.Error())
 		}
-		e.notices = append(e.notices, sandboxed...)
+	}
+	if words := confined.Words(s.manager.config.Sandbox); words != "" && !s.alone && (next == 1 || s.manager.FollowsClient()) {
+		e.notices = append(e.notices, words)
 	}
 	if env.Made != "" {
 		e.notices = append(e.notices, env.Made)
@@ -127,26 +131,49 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 	return k, nil
 }
 
-// startKernel starts a kernel, in the sandbox that is set, and returns sentences about
-// that. What the sandbox hides can go while it is made: then it is made once more, as
-// when bubblewrap turns out not to work.
-func (s *Session) startKernel(e *Execution, env *pyenv.Environment, place place, spec kernel.Spec) (*kernel.Kernel, []string, error) {
+// startKernel starts a kernel, in the sandbox that is set. What the sandbox hides can go
+// while it is made: then it is made once more, as when bubblewrap turns out not to work.
+func (s *Session) startKernel(e *Execution, env *pyenv.Environment, place place, spec kernel.Spec) (*kernel.Kernel, sandbox.Confined, error) {
 	c := s.manager.config
 	if c.Sandbox == nil {
 		k, err := c.Spares.Start(e.ctx, spec, e.request.source)
-		return k, nil, err
+		return k, sandbox.Confined{}, err
 	}
 	for again := true; ; again = false {
-		confined, err := c.Sandbox.Kernel(spec.Dir, place.code, env.Vars, env.Directories())
+		confined, err := c.Sandbox.Kernel(spec.Dir, place.code, env.Vars, env.Directories(), e.policy)
 		if err != nil {
-			return nil, nil, err
+			return nil, confined, err
 		}
 		spec.Plan, spec.Env = confined.Plan, confined.Env
 		k, err := kernel.Start(e.ctx, c.Host, spec)
 		if _, refused := errors.AsType[*confine.Refused](err); !refused || !c.Sandbox.Fallback(err) && !again {
-			return k, []string{confined.Words(c.Sandbox)}, err
+			return k, confined, err
 		}
 	}
+}
+
+// Permits is an error when a client's policy, as its call has it, does not let code of
+// that call go to the session's kernel.
+func (s *Session) Permits(policy string) error {
+	p, err := s.manager.config.Sandbox.Policy(policy)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tighterLocked(p)
+}
+
+// tighterLocked is an error when the kernel may do more than the policy allows. It was
+// started under a looser one, and goes on. The caller must hold s.mu.
+func (s *Session) tighterLocked(p *sandbox.Policy) error {
+	if s.kernel == nil {
+		return nil
+	}
+	if what := s.confined.Beyond(p); what != "" {
+		return &TighterError{Session: s.name, What: what}
+	}
+	return nil
 }
 
 // share says how other clients find the kernel of the session in env. A fresh run's can

@@ -136,6 +136,8 @@ type Summary struct {
 	Idle        time.Duration // since the last run ended, when nothing runs
 	Usage       guard.Usage   // of the kernel and everything it started
 	RecordDir   string
+	// Sandbox is that of the kernel, where each has its own by its client's policy.
+	Sandbox string
 }
 
 // Summary tells of the session.
@@ -160,6 +162,9 @@ func (s *Session) Summary() Summary {
 		sum.Idle = since(s.usedLocked())
 	}
 	s.mu.Unlock()
+	if k != nil && s.manager.FollowsClient() {
+		sum.Sandbox = s.Sandbox()
+	}
 	if k != nil {
 		sum.Usage, _ = k.Usage() // without figures the rest is worth telling
 	}

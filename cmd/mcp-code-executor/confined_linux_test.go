@@ -98,7 +98,7 @@ func TestSandboxRefuses(t *testing.T) {
 	needsBubblewrap(t)
 	home := t.TempDir()
 	for setting, want := range map[string][]string{
-		"SANDBOX=perhaps":               {`SANDBOX=\"perhaps\"`, "no Python is started", "SANDBOX=off, workspace or read-only"},
+		"SANDBOX=perhaps":               {`SANDBOX=\"perhaps\"`, "no Python is started", "SANDBOX=off, workspace, read-only or client"},
 		"SANDBOX_NETWORK=perhaps":       {"SANDBOX_NETWORK=perhaps is not one of off, on and loopback", "correct the setting"},
 		"SANDBOX_WRITE=relative":        {"no absolute path"},
 		"SANDBOX_WRITE=/nowhere/at/all": {"/nowhere/at/all cannot be written to"},

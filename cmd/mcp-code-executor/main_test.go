@@ -96,6 +96,8 @@ type program struct {
 
 	// client and capabilities are what it says in the handshake; nil is a plain test.
 	client, capabilities map[string]any
+	meta                 map[string]any // of each call of a tool
+	offered              map[string]any // the server's capabilities
 	// asked answers the server's requests: a result, or an error. nil answers none.
 	asked func(method string, params json.RawMessage) (result map[string]any, err *rpcError)
 
@@ -120,8 +122,9 @@ type result struct {
 		Type, Text, Data string
 		MIME             string `json:"mimeType"`
 	} `json:"content"`
-	IsError bool `json:"isError"`
-	Tools   []struct{ Name string }
+	IsError      bool `json:"isError"`
+	Tools        []struct{ Name string }
+	Capabilities map[string]any
 }
 
 // text joins the result's text blocks.
@@ -207,7 +210,7 @@ func (p *program) shakeHands() {
 	if capabilities == nil {
 		capabilities = map[string]any{}
 	}
-	p.request("initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": client})
+	p.offered = p.request("initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": client}).Result.Capabilities
 	p.notify("notifications/initialized", nil)
 }
 
@@ -443,7 +446,11 @@ type args = map[string]any
 // begin calls a tool without waiting for the answer.
 func (p *program) begin(tool string, a args) (id int, answer chan reply) {
 	p.t.Helper()
-	return p.send("tools/call", map[string]any{"name": tool, "arguments": a})
+	params := map[string]any{"name": tool, "arguments": a}
+	if p.meta != nil {
+		params["_meta"] = p.meta
+	}
+	return p.send("tools/call", params)
 }
 
 // call calls a tool and returns its answer.

@@ -3,7 +3,9 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
@@ -16,32 +18,87 @@ type Box struct {
 	Place Place // without working directory, storage and environment
 
 	broken atomic.Pointer[confine.Refused] // why bubblewrap does not work; nil while it may
+
+	mu      sync.Mutex // protects the field below
+	granted []string   // where clients' policies have let code write
 }
 
 // Confined is what is to be started in a sandbox.
 type Confined struct {
-	Plan *confine.Plan
+	Plan *confine.Plan // nil for none: a client's policy can say so
 	Env  []string
 	Left int // how many variables code does not get
 
-	place Place
+	rules   Rules   // of the plan
+	policy  *Policy // of the client; nil for none
+	place   Place
+	missing []string // what a client protects or hides and is not there
 }
 
+// Follows reports whether kernels are confined by what the client allows.
+func (b *Box) Follows() bool { return b != nil && b.Rules.Level == Client && b.Rules.Wrong == "" }
+
 // Kernel is the sandbox of a kernel whose variables were to be env. pythons are the
-// directories of its environment.
-func (b *Box) Kernel(workDir, storage string, env, pythons []string) (Confined, error) {
+// directories of its environment. With [Box.Follows] policy is the client's.
+func (b *Box) Kernel(workDir, storage string, env, pythons []string, policy *Policy) (Confined, error) {
+	c := Confined{Env: env}
 	if b == nil {
-		return Confined{Env: env}, nil
+		return c, nil
 	}
-	place := b.place()
-	place.WorkDir, place.Storage = workDir, storage
-	place.Pythons = append(pythons, pythonPath(env)...)
-	plan, err := b.Rules.Plan(place)
+	c.rules = b.Rules
+	if b.Follows() {
+		c.policy = policy
+		if policy == nil {
+			_, err := ReadPolicy("")
+			return Confined{}, err
+		}
+		if policy.open {
+			return c, nil
+		}
+		c.rules, c.missing = policy.rules(b.Rules)
+		b.grant(c.rules.Write)
+	}
+	c.place = b.place()
+	c.place.WorkDir, c.place.Storage = workDir, storage
+	c.place.Pythons = append(pythons, pythonPath(env)...)
+	plan, err := c.rules.Plan(c.place)
 	if err != nil {
 		return Confined{}, err
 	}
-	kept, left := b.Rules.Variables(env)
-	return Confined{&plan, kept, left, place}, nil
+	c.Plan = &plan
+	c.Env, c.Left = c.rules.Variables(env)
+	return c, nil
+}
+
+// Policy is the client's policy of a call, whose text is "" where it had none; nil where
+// none is followed.
+func (b *Box) Policy(text string) (*Policy, error) {
+	if !b.Follows() {
+		return nil, nil
+	}
+	return ReadPolicy(text)
+}
+
+// Beyond says what code may do in c that a client does not allow any more, "" for nothing.
+func (c Confined) Beyond(policy *Policy) string {
+	if c.policy == nil || policy == nil {
+		return ""
+	}
+	return c.policy.beyond(policy)
+}
+
+// grant notes where a client lets code write: what lies there is not trusted any more.
+func (b *Box) grant(dirs []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.granted = unique(append(b.granted, dirs...))
+}
+
+// codes are directories that code can change, or could.
+func (b *Box) codes(place Place) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Concat([]string{place.WorkDir, place.Storage}, b.Rules.Write, b.granted)
 }
 
 // pythonPath are the directories of PYTHONPATH. Those that are no environment are read
@@ -68,7 +125,13 @@ func (c Confined) Words(b *Box) string {
 	if b == nil {
 		return ""
 	}
-	words := "sandbox " + b.describe(c.place, *c.Plan)
+	if c.Plan == nil {
+		return "sandbox off, by the client's policy: code has the user's rights"
+	}
+	words := "sandbox " + describe(c.rules, c.place, *c.Plan)
+	if len(c.missing) > 0 {
+		words += "; not protected, for it is not there: " + listed(c.missing)
+	}
 	if c.Left > 0 {
 		words += fmt.Sprintf("; %d of the server's variables, named like credentials, are not passed on (SANDBOX_ENV)", c.Left)
 	}
@@ -88,12 +151,14 @@ func (b *Box) Describe() string {
 	if refused, ok := errors.AsType[*confine.Refused](err); ok {
 		return string(b.Rules.Level) + ": nothing runs: " + refused.Reason
 	}
-	return b.describe(place, plan)
+	if b.Follows() {
+		return string(Client) + ": a kernel gets the sandbox that the client's policy asks for in the call that starts it; without a policy nothing runs"
+	}
+	return describe(b.Rules, place, plan)
 }
 
 // describe is Describe for a plan in a place.
-func (b *Box) describe(place Place, plan confine.Plan) string {
-	r := b.Rules
+func describe(r Rules, place Place, plan confine.Plan) string {
 	name, gaps := r.describePlan(plan, place.NoBubblewrap)
 	words := name + ": " + r.places(place, plan) + "; it cannot read keys, passwords, browsers' and clients' files"
 	switch {
@@ -111,27 +176,36 @@ func (b *Box) describe(place Place, plan confine.Plan) string {
 }
 
 // Hint says of an exception what it may owe to the sandbox, "" for nothing.
-func (b *Box) Hint(ename, evalue string) string {
-	if b == nil {
+func (c Confined) Hint(ename, evalue string) string {
+	what, allows := c.rules.hint(ename, evalue)
+	switch {
+	case c.Plan == nil || what == "":
 		return ""
+	case c.rules.Only:
+		return what + "; the client's policy decides what is allowed, and only the person can loosen it there"
 	}
-	const person = "only the person who configures this server can allow it: "
+	return what + "; only the person who configures this server can allow it: " + allows
+}
+
+// hint is what an exception may owe to the sandbox, and which setting would allow it.
+func (r Rules) hint(ename, evalue string) (what, allows string) {
+	const network = "SANDBOX_NETWORK=on"
 	switch {
 	case strings.Contains(evalue, "Read-only file system"):
-		return "the sandbox stops writing there; " + person + "SANDBOX_WRITE names more directories"
+		return "the sandbox stops writing there", "SANDBOX_WRITE names more directories"
 	case strings.Contains(evalue, "out of pty devices"): // IPython's !command
-		return "the sandbox has no terminals; use subprocess, or " + person + "SANDBOX_WRITE=" + terminals
-	case ename == "PermissionError" && b.Rules.Network != NetworkOn && !strings.Contains(evalue, "'"): // no path: a socket, it may be
-		return "the sandbox may have stopped this; " + person + "SANDBOX_READ, SANDBOX_WRITE or SANDBOX_NETWORK=on"
+		return "the sandbox has no terminals: use subprocess", "SANDBOX_WRITE=" + terminals
+	case ename == "PermissionError" && r.Network != NetworkOn && !strings.Contains(evalue, "'"): // no path: a socket, it may be
+		return "the sandbox may have stopped this", "SANDBOX_READ, SANDBOX_WRITE or " + network
 	case ename == "PermissionError":
-		return "the sandbox may have stopped this; " + person + "SANDBOX_READ or SANDBOX_WRITE"
-	case b.Rules.Network == NetworkOn:
-		return ""
+		return "the sandbox may have stopped this", "SANDBOX_READ or SANDBOX_WRITE"
+	case r.Network == NetworkOn:
+		return "", ""
 	case strings.Contains(evalue, "onnection refused"): // also outside, if nothing listens
-		return "nothing in the sandbox listens there; programs outside of it cannot be reached, for it has no network: " + person + "SANDBOX_NETWORK=on"
+		return "nothing in the sandbox listens there; programs outside of it cannot be reached, for it has no network", network
 	case ename == "gaierror", ename == "URLError", ename == "ConnectError", ename == "ConnectionError", ename == "ConnectTimeout",
 		strings.Contains(evalue, "Network is unreachable"), strings.Contains(evalue, "Temporary failure in name resolution"), strings.Contains(evalue, "Name or service not known"):
-		return "the sandbox has no network; " + person + "SANDBOX_NETWORK=on"
+		return "the sandbox has no network", network
 	}
-	return ""
+	return "", ""
 }

@@ -47,7 +47,7 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 	if err != nil {
 		return Confined{}, err
 	}
-	code := existing(append([]string{place.WorkDir, place.Storage}, rules.Write...)...)
+	code := existing(b.codes(place)...)
 	unprotected, err := b.unprotected(place)
 	if err != nil {
 		return Confined{}, err

@@ -39,6 +39,9 @@ func (r Rules) means(p Place) (confine.Plan, error) {
 // all that it holds.
 func (r Rules) lock(plan *confine.Plan) error {
 	named := existing(r.Write...)
+	if r.Only {
+		named = nil // a client names what it also protects in part
+	}
 	var write []string
 	for _, dir := range plan.Write {
 		inside := slices.DeleteFunc(slices.Clone(plan.Protect), func(path string) bool { return !confine.Within(path, dir) })
@@ -98,13 +101,17 @@ func (b *Box) Fallback(err error) bool {
 
 // describePlan says which means keeps the plan, and how much of it.
 func (r Rules) describePlan(plan confine.Plan, missing *confine.Refused) (name, gaps string) {
+	level := string(r.Level)
+	if r.Only {
+		level = "by the client's policy"
+	}
 	switch {
 	case plan.Mounts():
-		return string(r.Level) + " (bubblewrap)", ""
+		return level + " (bubblewrap)", ""
 	case plan.CutsSockets():
-		name = string(r.Level) + " (Landlock)"
+		name = level + " (Landlock)"
 	default:
-		name = "partial " + string(r.Level) + " (Landlock)"
+		name = "partial " + level + " (Landlock)"
 	}
 	gaps = "not stopped: " + listed(confine.Gaps(plan.ABI))
 	if missing != nil {
@@ -123,6 +130,9 @@ func (r Rules) places(p Place, plan confine.Plan) string {
 	}
 	if r.Level != Workspace {
 		return "code can write in " + temporaryFiles + " only"
+	}
+	if r.Only {
+		return r.clientsPlaces(plan, temporaryFiles)
 	}
 	var write, locked []string
 	for _, place := range [][2]string{{p.WorkDir, "the working directory"}, {p.Storage, "the code storage"}} {
@@ -147,6 +157,15 @@ func (r Rules) places(p Place, plan confine.Plan) string {
 	}
 	if len(plan.Unprotected) > 0 {
 		words += "; not protected: " + strings.Join(bases(plan.Unprotected), ", ")
+	}
+	return words
+}
+
+// clientsPlaces is places for a client's policy.
+func (r Rules) clientsPlaces(plan confine.Plan, temporaryFiles string) string {
+	words := "code can write in " + listed(append(slices.Clone(plan.Write), temporaryFiles))
+	if len(plan.Locked) > 0 {
+		words += "; not in " + listed(plan.Locked) + ", for what is in it and must not be changed"
 	}
 	return words
 }

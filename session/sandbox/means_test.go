@@ -111,7 +111,7 @@ func TestFallback(t *testing.T) {
 		if got := b.Fallback(test.err); got != test.want || b.Fallback(test.err) {
 			t.Errorf("%s: %v", name, got)
 		}
-		confined, err := b.Kernel(p.WorkDir, p.Storage, nil, nil)
+		confined, err := b.Kernel(p.WorkDir, p.Storage, nil, nil, nil)
 		if err != nil || (confined.Plan.Program == "") != test.want || strings.Contains(confined.Words(b), "(Landlock)") != test.want {
 			t.Errorf("%s: %v, %s", name, err, confined.Words(b))
 		}

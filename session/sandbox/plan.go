@@ -56,6 +56,7 @@ func (r Rules) Plan(p Place) (confine.Plan, error) {
 	for _, dir := range plan.Write {
 		plan.Protect = append(plan.Protect, protectedIn(dir)...)
 	}
+	plan.Protect = append(plan.Protect, existing(r.Protect...)...)
 	for _, dir := range slices.Concat(plan.Read, condaKnows(p.Home)) { // environments
 		if below(dir, plan.Write) && !slices.Contains(plan.Write, dir) {
 			plan.Protect = append(plan.Protect, dir)
@@ -82,7 +83,11 @@ func withProject(plan confine.Plan, p Place) confine.Plan {
 
 // writable are the directories where code may write.
 func (r Rules) writable(p Place) (dirs []string, err error) {
-	for _, dir := range append([]string{p.WorkDir, p.Storage}, r.Write...) {
+	all := r.Write
+	if !r.Only {
+		all = append([]string{p.WorkDir, p.Storage}, r.Write...)
+	}
+	for _, dir := range all {
 		real, err := filepath.EvalSymlinks(dir)
 		switch {
 		case dir == "":
@@ -156,7 +161,7 @@ const (
 )
 
 func refused(format string, values ...any) error {
-	return &confine.Refused{Reason: fmt.Sprintf(format, values...), Next: "set WORK_DIR to the directory of a project, or correct SANDBOX_WRITE"}
+	return &confine.Refused{Reason: fmt.Sprintf(format, values...), Next: "set WORK_DIR to the directory of a project, or correct SANDBOX_WRITE (with SANDBOX=client: start the client in a project)"}
 }
 
 // judge refuses a directory in which writing would be a way out.
@@ -175,7 +180,7 @@ func (r Rules) judge(p Place, dir string) error {
 	}
 	for _, denied := range existing(r.Deny...) {
 		if confine.Within(dir, denied) {
-			return refused("%s, where code is to write, is in SANDBOX_DENY", dir)
+			return refused("%s, where code is to write, is in SANDBOX_DENY or denied by the client", dir)
 		}
 	}
 	for _, system := range []string{"/etc", "/usr", "/bin", "/sbin", "/lib", "/boot", "/var/lib", "/var/spool", "/proc", "/sys", "/run", "/dev"} {

@@ -182,12 +182,15 @@ func TestHint(t *testing.T) {
 		{"ValueError", "x", ""},
 		{"", "", ""},
 	} {
-		if got := (&Box{Rules: Rules{Level: Workspace}}).Hint(test.ename, test.evalue); got != "" != (test.want != "") || !strings.Contains(got, test.want) {
+		if got := (Confined{Plan: new(confine.Plan), rules: Rules{Level: Workspace}}).Hint(test.ename, test.evalue); got != "" != (test.want != "") || !strings.Contains(got, test.want) {
 			t.Errorf("%s: %q, want %q", test.evalue, got, test.want)
 		}
 	}
+	if got := (Confined{Plan: new(confine.Plan), rules: Rules{Only: true}}).Hint("PermissionError", "x"); !strings.Contains(got, "client") || strings.Contains(got, "SANDBOX_") {
+		t.Errorf("under a client's policy: %q", got)
+	}
 	var none *Box
-	if none.Hint("PermissionError", "x") != "" || none.Describe() != "off" {
+	if (Confined{}).Hint("PermissionError", "x") != "" || none.Describe() != "off" {
 		t.Error("no sandbox stops something")
 	}
 }

@@ -16,6 +16,8 @@ const (
 	Off       Level = ""
 	Workspace Level = "workspace" // reads all but secrets, changes the working directory
 	ReadOnly  Level = "read-only" // changes nothing
+	// Client is what the client allows in each call: see [Policy].
+	Client Level = "client"
 )
 
 // Network is what code may reach.
@@ -35,6 +37,10 @@ type Rules struct {
 	// Write, Read and Deny are directories and files that may be changed, that may be
 	// read although they are taken for secrets, and that may not be read.
 	Write, Read, Deny []string
+	// Only says that nothing but Write may be changed: not the working directory and the
+	// code storage by themselves. Protect may not be changed in it. Both are a client's.
+	Only    bool
+	Protect []string
 	// Env are names and patterns of variables that code gets although they are named
 	// like credentials.
 	Env []string

@@ -45,7 +45,10 @@ func (d *doctor) checkKernel(ctx context.Context, env *pyenv.Environment) {
 		which = "ipykernel " + d.parts.Sessions.KernelWords(env)
 	}
 	d.report.ok("kernel", "%s started and ran code within %.1f s", which, time.Since(begun).Seconds())
-	if words := d.parts.Sessions.Sandbox(); words != "" {
+	if words := d.session.Sandbox(); words != "" {
+		if d.parts.Sessions.FollowsClient() {
+			d.report.ok("sandbox", "client: nothing runs without the client's policy. It was tried with one that lets code write in the working directory")
+		}
 		d.report.ok("sandbox", "%s. What it is to stop was tried in the kernel's place, and failed", words)
 	}
 	for _, notice := range out.notices {
@@ -101,7 +104,7 @@ type output struct {
 // run executes code in the session and waits for it. A run that did not succeed
 // is an error.
 func (d *doctor) run(ctx context.Context, code string) (output, error) {
-	e, err := d.session.Execute(session.Request{Code: code})
+	e, err := d.session.Execute(session.Request{Code: code, Policy: d.parts.Sessions.TryPolicy()})
 	if err != nil {
 		return output{}, err
 	}
@@ -186,7 +189,7 @@ func (d *doctor) checkInterrupt(ctx context.Context) {
 	fail := func(err error) {
 		d.report.fail("interrupt", err, advice{command: "upgrade ipykernel in the environment; code that cannot be interrupted still ends with its session"})
 	}
-	e, err := d.session.Execute(session.Request{Code: "import time\nprint('sleeping', flush=True)\ntime.sleep(60)"})
+	e, err := d.session.Execute(session.Request{Code: "import time\nprint('sleeping', flush=True)\ntime.sleep(60)", Policy: d.parts.Sessions.TryPolicy()})
 	if err != nil {
 		fail(err)
 		return

@@ -14,10 +14,10 @@ const noPython = "no Python is started"
 func readSandbox(s *Settings, value string) *Problem {
 	switch word := sandbox.Level(strings.ToLower(value)); {
 	case isOff(value):
-	case word == sandbox.Workspace, word == sandbox.ReadOnly:
+	case word == sandbox.Workspace, word == sandbox.ReadOnly, word == sandbox.Client:
 		s.Sandbox.Level = word
 	default:
-		return &Problem{Reason: "is not one of off, workspace and read-only", Effect: noPython, Refused: true, Fix: "SANDBOX=off, workspace or read-only"}
+		return &Problem{Reason: "is not one of off, workspace, read-only and client", Effect: noPython, Refused: true, Fix: "SANDBOX=off, workspace, read-only or client"}
 	}
 	return nil
 }
@@ -88,6 +88,10 @@ func (s *Settings) judgeSandbox() {
 			s.Sandbox.Wrong = p.Name + "=" + shortened(p.Value) + " " + p.Reason
 			return
 		}
+	}
+	if s.Sandbox.Level == sandbox.Client && (s.Sandbox.Network != sandbox.NetworkOff || len(s.Sandbox.Write) > 0) {
+		s.Problems = append(s.Problems, Problem{Name: "SANDBOX", Value: "client", Reason: "leaves what code may write and reach to the client, and SANDBOX_WRITE or SANDBOX_NETWORK is set",
+			Effect: "these do nothing", Fix: "remove them, or set SANDBOX=workspace"})
 	}
 	if s.Sandbox.Level == sandbox.Off && s.sandboxMore {
 		s.Problems = append(s.Problems, Problem{Name: "SANDBOX", Reason: "is off, and settings that begin with SANDBOX_ are set", Effect: "they do nothing", Fix: "SANDBOX=workspace or read-only"})

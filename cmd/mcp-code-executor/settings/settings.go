@@ -166,9 +166,9 @@ func firstRows() []Setting {
 			read: func(s *Settings, value string) *Problem { s.EnvDeny = value; return nil },
 		},
 		{
-			Name: "SANDBOX", Rights: true, Default: "`off`", Values: "off, workspace or read-only",
-			Does: "confine code (Linux, with bubblewrap): it writes only in the working directory (workspace) or nowhere (read-only), reads no secrets, and has no network",
-			Page: "confine code, on Linux with bubblewrap: `workspace` lets it write only in the working directory and the code storage, `read-only` nowhere; it reads no keys and passwords, and has no network ([what is stopped](sandbox.md))",
+			Name: "SANDBOX", Rights: true, Default: "`off`", Values: "off, workspace, read-only or client",
+			Does: "confine code (Linux, with bubblewrap): it writes only in the working directory (workspace) or nowhere (read-only), reads no secrets, and has no network; or as Codex's policy says in each call (client)",
+			Page: "confine code, on Linux with bubblewrap: `workspace` lets it write only in the working directory and the code storage, `read-only` nowhere; it reads no keys and passwords, and has no network ([what is stopped](sandbox.md)). `client`: as [Codex's policy](sandbox.md#the-clients-policy) says in each call; without one nothing runs",
 			read: readSandbox,
 		},
 		{
