@@ -147,7 +147,7 @@ func (k *Kernel) confine(host *Host, info jupyter.ConnectionInfo, command *guard
 		read = []string{filepath.Join(filepath.Dir(k.dir), launchDir)}
 	}
 	full := k.spec.Plan.With([]string{k.dir}, read)
-	full.Private = k.scratch
+	full.Private, full.Sockets = k.scratch, []string{k.dir}
 	baits, err := baits(k.dir)
 	if err != nil {
 		return nil, fmt.Errorf("trying the sandbox: %w", err)

@@ -118,6 +118,9 @@ func (p Plan) Environ(env []string) []string {
 			continue
 		}
 		for _, dir := range p.Temporary {
+			if p.Seatbelt {
+				dir, value = onMacOS(dir), onMacOS(value)
+			}
 			if below, err := filepath.Rel(dir, value); err == nil && filepath.IsLocal(below) {
 				env[i] = name + "=" + filepath.Join(p.Private, below)
 				break

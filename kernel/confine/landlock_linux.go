@@ -143,15 +143,10 @@ func dropCapabilities() error {
 	return nil
 }
 
-// Thread is a thread that is confined, in a process that is not: code can neither
-// signal the process nor read its memory, and the process can do its work. A nil one is
-// the caller's thread. It is not for concurrent use.
-type Thread struct{ calls chan func() }
-
-// Confine starts a thread that is confined to the plan, and tries what must not work
-// there. The thread stays until the process ends.
-func (p Plan) Confine() (*Thread, error) {
-	t := &Thread{make(chan func())}
+// landlockThread starts a thread that is confined to the plan, and tries what must not
+// work there. The thread stays until the process ends.
+func (p Plan) landlockThread() (*Thread, error) {
+	t := &Thread{calls: make(chan func())}
 	entered := make(chan error)
 	go t.run(p, entered)
 	return t, <-entered
@@ -187,7 +182,7 @@ func (p Plan) enter() error {
 
 // Do calls f on the thread, which then may use the processors that the caller may.
 func (t *Thread) Do(f func()) {
-	if t == nil {
+	if t == nil || t.calls == nil {
 		f()
 		return
 	}

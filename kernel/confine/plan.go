@@ -11,10 +11,11 @@ import (
 // there. Everything that it does not name can be read and not changed. It is plain
 // data; see [Plan.With] for a copy with more in it.
 type Plan struct {
-	// Program is bubblewrap, an absolute path. Without it Landlock keeps the plan, as
-	// its version ABI can ([Gaps]).
-	Program string
-	ABI     int
+	// Program is bubblewrap, an absolute path, or with Seatbelt macOS's sandbox-exec.
+	// Without it Landlock keeps the plan, as its version ABI can ([Gaps]).
+	Program  string
+	Seatbelt bool
+	ABI      int
 	// Write can be changed, with all that lies below.
 	Write []string
 	// Protect cannot be changed, though they lie in a directory of Write. Landlock cannot
@@ -33,8 +34,12 @@ type Plan struct {
 	Temporary []string
 	// Private is a directory for this sandbox alone. Its owner removes it.
 	Private string
-	// Moved are variables that name places in the first of Temporary, and Split are
-	// directories of which new entries are to be hidden, both for Landlock.
+	// Sockets are directories of Write in which this sandbox has unix sockets; on macOS it
+	// has none elsewhere.
+	Sockets []string
+	// Moved are variables that name places in the first of Temporary, for a sandbox
+	// without mounts, and Split are directories of which new entries are to be hidden, for
+	// Landlock.
 	Moved, Split []string
 	// Network is the person's network, abstract unix sockets excepted. Without it
 	// there is only a loopback interface of the sandbox's own.
@@ -51,18 +56,18 @@ func (p Plan) With(write, read []string) Plan {
 }
 
 // Mounts reports whether the sandbox has file systems of its own, as bubblewrap makes
-// them: a /tmp and a /dev in the place of the system's. Landlock makes none.
-func (p Plan) Mounts() bool { return p.Program != "" }
+// them: a /tmp and a /dev in the place of the system's. Others make none.
+func (p Plan) Mounts() bool { return p.Program != "" && !p.Seatbelt }
 
 // Excepts reports whether something below a directory that is allowed can be protected
 // or hidden. Landlock cannot do that.
-func (p Plan) Excepts() bool { return p.Mounts() }
+func (p Plan) Excepts() bool { return p.Program != "" }
 
 // CutsSockets reports whether unix sockets that have a path are cut off.
-func (p Plan) CutsSockets() bool { return p.Mounts() || p.ABI >= WholeABI }
+func (p Plan) CutsSockets() bool { return p.Program != "" || p.ABI >= WholeABI }
 
 // CutsSignals reports whether processes outside are out of reach.
-func (p Plan) CutsSignals() bool { return p.Mounts() || p.ABI >= scopeABI }
+func (p Plan) CutsSignals() bool { return p.Program != "" || p.ABI >= scopeABI }
 
 // mount is one of the sandbox's mounts.
 type mount struct {

@@ -36,9 +36,11 @@ const (
 	limitsFlag = "-limits"
 	// checkFlag precedes what is tried in a sandbox, as JSON.
 	checkFlag = "-check"
-	// landlockFlag precedes the number of an open file with a plan, as JSON, that
-	// the guard is to keep itself.
-	landlockFlag = "-landlock"
+	// planFlag precedes the number of an open file with a plan, as JSON, that the guard
+	// is to keep itself.
+	planFlag = "-plan"
+	// tryFlag precedes what is tried in a sandbox by a process that does nothing else.
+	tryFlag = "-try"
 )
 
 // task is what a guard is told to do.
@@ -73,7 +75,7 @@ func readTask(args []string) (t task, ok bool) {
 			if json.Unmarshal([]byte(value), t.check) != nil {
 				return t, false
 			}
-		case landlockFlag:
+		case planFlag:
 			var err error
 			if t.plan, err = readPlan(value); err != nil {
 				fmt.Fprintln(os.Stderr, "guard:", err)
@@ -111,6 +113,9 @@ func readPlan(number string) (*confine.Plan, error) {
 // is gone. The program is a path; PATH is not searched. Main takes the process's
 // files and signals for itself, so it must be all that its process does.
 func Main(args []string) int {
+	if len(args) == 2 && args[0] == tryFlag {
+		return try(args[1])
+	}
 	t, ok := readTask(args)
 	if !ok {
 		fmt.Fprintln(os.Stderr, "guard: no program to run; the server starts this command, not a person")

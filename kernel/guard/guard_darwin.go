@@ -1,11 +1,14 @@
 package guard
 
 import (
+	"io"
 	"os"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 )
 
 // macOS has no subreapers and no parent-death signals. What is left: the guard
@@ -105,3 +108,34 @@ func sweepOnce(map[int]bool) (left int) { return 0 }
 // watchLimits has nothing to do: the limits that need somebody to look are not to be
 // had here.
 func (k *kernelProcess) watchLimits(*reports) (stop func()) { return func() {} }
+
+// startConfined starts the guard that p.cmd describes, which starts the kernel in a
+// sandbox of macOS's.
+func (p *Process) startConfined(plan confine.Plan, reports *os.File) error {
+	return p.startInside(plan, reports)
+}
+
+// memoryFile is an open file, whose place on the disk is gone already, that holds text.
+func memoryFile(name, text string) (*os.File, error) {
+	file, err := os.CreateTemp("", "mce-"+name+"-") // 0600
+	if err != nil {
+		return nil, err
+	}
+	os.Remove(file.Name())
+	_, err = file.WriteString(text)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func (s *sandbox) outside(top, inside int) (guard, kernel int) { return top, inside }
+
+func (s *sandbox) kill() {}
+
+// Collect does nothing: only Linux's containers make a server process 1.
+func (r *Reaper) Collect() {}

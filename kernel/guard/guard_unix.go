@@ -201,9 +201,12 @@ func (k *kernelProcess) startKernel(t task, reports *reports, progress *progress
 }
 
 // confine makes the sandbox that is left to this process, or completes the one it is in.
-func (t *task) confine() (err error) {
+func (t *task) confine() error {
 	if t.plan != nil {
-		t.thread, err = t.plan.Confine()
+		exe, err := os.Executable()
+		if err == nil {
+			t.thread, err = t.plan.Confine([]string{exe, "guard", tryFlag})
+		}
 		return err
 	}
 	if t.check != nil {
@@ -226,7 +229,8 @@ func (t task) fork(env []string, files []uintptr) (pid int, err error) {
 			return 0, err
 		}
 	}
-	return syscall.ForkExec(t.argv[0], t.argv, &syscall.ProcAttr{Env: env, Files: files, Sys: kernelAttr()})
+	argv := t.thread.Command(t.argv)
+	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Env: env, Files: files, Sys: kernelAttr()})
 }
 
 // drain reads out into tail until every writer has closed it: a pipe nobody

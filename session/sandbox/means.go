@@ -9,8 +9,12 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
 )
 
-// means is a plan with nothing but what enforces it: bubblewrap, or else Landlock.
+// means is a plan with nothing but what enforces it: bubblewrap, or else Landlock; on macOS
+// sandbox-exec.
 func (r Rules) means(p Place) (confine.Plan, error) {
+	if p.MacOS {
+		return r.seatbelt()
+	}
 	missing := p.NoBubblewrap
 	if missing == nil {
 		program, err := confine.Find(p.Path, append([]string{p.WorkDir, p.Storage}, r.Write...))
@@ -32,6 +36,14 @@ func (r Rules) means(p Place) (confine.Plan, error) {
 			Next: missing.Next + ", or set SANDBOX_ALLOW_PARTIAL=on to go without that"}
 	}
 	return plan, nil
+}
+
+func (r Rules) seatbelt() (confine.Plan, error) {
+	program, err := confine.FindSeatbelt()
+	if err == nil && r.Network == NetworkLoopback {
+		err = &confine.Refused{Reason: "on macOS there is no loopback interface of the sandbox's own", Next: "set SANDBOX_NETWORK=off"}
+	}
+	return confine.Plan{Program: program, Seatbelt: true}, err
 }
 
 // lock takes the directories out of what code can write to that hold something which must
@@ -108,6 +120,8 @@ func (r Rules) describePlan(plan confine.Plan, missing *confine.Refused) (name, 
 	switch {
 	case plan.Mounts():
 		return level + " (bubblewrap)", ""
+	case plan.Seatbelt:
+		return level + " (sandbox-exec)", ""
 	case plan.CutsSockets():
 		name = level + " (Landlock)"
 	default:

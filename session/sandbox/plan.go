@@ -29,6 +29,8 @@ type Place struct {
 	Landlock int
 	// NoBubblewrap is why bubblewrap is not to be used; nil to look for it.
 	NoBubblewrap *confine.Refused
+	// MacOS says that macOS's sandbox-exec makes the sandbox.
+	MacOS bool
 	// Bus is the address of the person's session bus, "" if unknown.
 	Bus string
 }
@@ -147,7 +149,10 @@ func (r Rules) base(p Place) (confine.Plan, error) {
 		plan.Check.Process = os.Getpid()
 	}
 	if !plan.Mounts() {
-		plan.Moved, plan.Split = moved(), besideSecrets(p.Home)
+		plan.Moved = moved()
+		if !plan.Excepts() {
+			plan.Split = besideSecrets(p.Home)
+		}
 		plan.Check.Write = append(plan.Check.Write, slices.DeleteFunc(existing(temporary, sharedMemory), func(dir string) bool { return slices.Contains(r.Write, dir) })...)
 	}
 	return plan, nil
@@ -183,7 +188,7 @@ func (r Rules) judge(p Place, dir string) error {
 			return refused("%s, where code is to write, is in SANDBOX_DENY or denied by the client", dir)
 		}
 	}
-	for _, system := range []string{"/etc", "/usr", "/bin", "/sbin", "/lib", "/boot", "/var/lib", "/var/spool", "/proc", "/sys", "/run", "/dev"} {
+	for _, system := range []string{"/etc", "/usr", "/bin", "/sbin", "/lib", "/boot", "/var/lib", "/var/spool", "/proc", "/sys", "/run", "/dev", "/System", "/Library", "/private/etc", "/private/var/db"} {
 		if confine.Within(dir, system) {
 			return refused("%s, where code is to write, is the system's", dir)
 		}

@@ -19,6 +19,12 @@ func secrets() []string {
 		".claude", ".claude.json", ".config/Claude", ".codex", ".gemini", ".qwen", ".cursor", ".config/Cursor", ".config/Code", ".config/Code - Insiders", ".config/VSCodium",
 		".vscode", ".vscode-server", ".cursor-server", ".windsurf", ".codeium", ".config/Windsurf", ".config/zed", ".local/share/zed", ".config/goose", ".local/share/goose", ".copilot", ".config/github-copilot",
 		".cline", ".continue", ".lmstudio", ".config/opencode", ".local/share/opencode", ".config/JetBrains", ".cherrystudio", ".config/CherryStudio", ".openai", ".anthropic",
+		// The same on macOS.
+		"Library/Keychains", "Library/Cookies", "Library/Safari", "Library/Mail", "Library/Messages", "Library/Containers", "Library/Group Containers", "Library/Accounts",
+		"Library/Application Support/Google/Chrome", "Library/Application Support/Chromium", "Library/Application Support/BraveSoftware", "Library/Application Support/Microsoft Edge",
+		"Library/Application Support/Firefox", "Library/Application Support/Arc", "Library/Application Support/Vivaldi", "Library/Application Support/Claude", "Library/Application Support/Code",
+		"Library/Application Support/Cursor", "Library/Application Support/Windsurf", "Library/Application Support/Zed", "Library/Application Support/Goose", "Library/Application Support/JetBrains",
+		"Library/Application Support/LM Studio", "Library/Application Support/CherryStudio", "Library/Application Support/com.apple.TCC", ".zsh_sessions",
 		// Sockets of editors and terminals.
 		".emacs.d/server", ".tmux", ".screen", ".config/systemd", ".dbus", ".cache/ssh", ".ollama",
 	}

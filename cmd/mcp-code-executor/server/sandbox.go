@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"runtime"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
@@ -37,6 +38,7 @@ func newBox(getenv func(string) string, s settings.Settings, p Places) *sandbox.
 		Temporary: getenv("TMPDIR"),
 		Path:      h.PathDirs(),
 		Landlock:  confine.LandlockABI(),
+		MacOS:     runtime.GOOS == "darwin",
 		Bus:       getenv("DBUS_SESSION_BUS_ADDRESS"),
 	}}
 }
