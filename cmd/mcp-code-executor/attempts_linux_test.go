@@ -226,6 +226,9 @@ try:
     must(all(p.poll() is None for p in ps))
 finally:
     for p in ps: p.kill(); p.wait()`, limit: "PROCESS_LIMIT"},
+			{name: "more processors than are allowed", code: `
+os.sched_setaffinity(0, range(os.cpu_count()))
+must(len(os.sched_getaffinity(0)) >= min(2, os.cpu_count()))`, limit: "CPU_LIMIT"},
 		}},
 	}
 }
@@ -368,7 +371,7 @@ func (s *stage) try(t *testing.T, settings ...string) map[string]string {
 
 // stageLimits are the limits beside the sandbox.
 func stageLimits() []string {
-	return []string{"FILE_SIZE_LIMIT=16MiB", "MEMORY_LIMIT=512MiB", "PROCESS_LIMIT=40"}
+	return []string{"FILE_SIZE_LIMIT=16MiB", "MEMORY_LIMIT=512MiB", "PROCESS_LIMIT=40", "CPU_LIMIT=1"}
 }
 
 // withoutBubblewrap is a command for [launchMounted].

@@ -19,6 +19,9 @@ func Abstract() error { return errSystem }
 // Seal does nothing: no sandbox was made.
 func Seal() error { return nil }
 
+// KeepProcessors does nothing: only Linux binds programs to processors.
+func KeepProcessors() error { return nil }
+
 // LandlockABI is 0: only Linux has Landlock.
 func LandlockABI() int { return 0 }
 

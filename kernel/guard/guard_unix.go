@@ -222,11 +222,17 @@ func (t task) start(env []string, files []uintptr) (pid int, err error) {
 }
 
 // fork starts the program in a session and process group of its own. In a sandbox
-// this process is sealed first, which exec undoes for the program.
+// this process is sealed first, which exec undoes for the program; one that is bound to
+// some processors stays so.
 func (t task) fork(env []string, files []uintptr) (pid int, err error) {
 	if t.check != nil || t.plan != nil {
 		if err := confine.Seal(); err != nil {
 			return 0, err
+		}
+		if t.held.CPU > 0 {
+			if err := confine.KeepProcessors(); err != nil {
+				return 0, err
+			}
 		}
 	}
 	argv := t.thread.Command(t.argv)
