@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +50,28 @@ func TestKernelsSandboxLife(t *testing.T) {
 		p.wait(30 * time.Second)
 	}
 	nothingIn(t, tmp)
+}
+
+// TestSandboxMakerKilled: bubblewrap's own process stands outside, where anybody finds and
+// ends it: all that is in the sandbox goes with it, the run is told to have died, and the
+// session goes on.
+func TestSandboxMakerKilled(t *testing.T) {
+	t.Parallel()
+	needsBubblewrap(t)
+	value := fmt.Sprintf("%d-%s", os.Getpid(), t.Name())
+	p := launch(t, append(inVenv(t), "SANDBOX=workspace", "WORK_DIR="+t.TempDir(), mark+value)...)
+	p.run(family)
+	has(t, p.call("execute_code", args{"code": endless["C loop"], "wait_seconds": 0.2}), "[running | ")
+	makers := childrenOf(t, p.cmd.Process.Pid)
+	if len(makers) != 1 {
+		t.Fatalf("%v", makers)
+	}
+	syscall.Kill(makers[0], syscall.SIGKILL)
+	nothingLeft(t, value, p.cmd.Process.Pid)
+	refused(t, "the run", p.call("get_execution", nil), "[died | ")
+	if r := p.run("1+1"); r.field("generation") != "2" {
+		t.Errorf("the next run: %s", r.text())
+	}
 }
 
 // nothingIn holds a server that has ended to have left nothing in its directory for

@@ -10,8 +10,13 @@ import (
 
 // Enter is called in the sandbox that bubblewrap has made, by the thread that is to
 // start the program: it tries what must not work, and then lets go of the system calls
-// that no code there needs. It cannot be undone.
+// that no code there needs. It cannot be undone. When bubblewrap's own process, which
+// waits outside, is ended, so is this one with all that is in the sandbox: nobody would
+// look for it there.
 func Enter(c Check) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("following bubblewrap: %w", err)
+	}
 	if c.Abstract {
 		if err := scopeAbstract(); err != nil {
 			return err

@@ -34,6 +34,8 @@
 //   - The guard: the kernel gets SIGKILL from the operating system
 //     (PR_SET_PDEATHSIG); everything else is adopted by the server, which is a
 //     subreaper, and killed by [Reaper.Sweep].
+//   - bubblewrap's own process, outside of its sandbox: the guard, process 1 of it,
+//     gets SIGKILL from the operating system, and with it goes all that is inside.
 //   - The kernel: the guard reports how, and kills what the kernel left running.
 //
 // On Linux this holds for daemons that forked twice and for children in
