@@ -44,22 +44,27 @@ var confinedTests = []struct {
 }
 
 // TestMatrixConfined: the tests of execution again in SANDBOX=workspace with the network
-// on, made by bubblewrap and by Landlock. With Landlock, what code of the tests needs of
-// terminals and locks is allowed, as docs/sandbox.md says.
+// on, made by bubblewrap and by Landlock, on the newest ipykernel and on the oldest of
+// testneeds.Pythons. With Landlock, what code of the tests needs of terminals and locks is
+// allowed, as docs/sandbox.md says.
 func TestMatrixConfined(t *testing.T) {
 	testneeds.All(t)
 	t.Parallel()
-	t.Run("bubblewrap", func(t *testing.T) {
-		t.Parallel()
-		needsBubblewrap(t)
-		runConfined(t, &confinement{settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on", readsKernel(t)}})
-	})
-	t.Run("landlock", func(t *testing.T) {
-		t.Parallel()
-		needsLandlock(t)
-		runConfined(t, &confinement{under: withoutBubblewrapProgram(t),
-			settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on", "SANDBOX_ALLOW_PARTIAL=on", "SANDBOX_WRITE=/dev/shm:/dev/pts", readsKernel(t)}})
-	})
+	all := testneeds.Pythons(t)
+	for name, python := range map[string]string{"": all[0], " old": all[len(all)-1]} {
+		reads := "SANDBOX_READ=" + filepath.Dir(filepath.Dir(python))
+		t.Run("bubblewrap"+name, func(t *testing.T) {
+			t.Parallel()
+			needsBubblewrap(t)
+			runConfined(t, &confinement{python: python, settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on", reads}})
+		})
+		t.Run("landlock"+name, func(t *testing.T) {
+			t.Parallel()
+			needsLandlock(t)
+			runConfined(t, &confinement{python: python, under: withoutBubblewrapProgram(t),
+				settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on", "SANDBOX_ALLOW_PARTIAL=on", "SANDBOX_WRITE=/dev/shm:/dev/pts", reads}})
+		})
+	}
 }
 
 // withoutBubblewrapProgram is a program that starts another one where there is no

@@ -10,6 +10,7 @@ import (
 // confinement is a sandbox around the kernels of a test's servers: settings for it, and
 // a program that starts the server, or "".
 type confinement struct {
+	python   string // of the kernels
 	settings []string
 	under    string
 }

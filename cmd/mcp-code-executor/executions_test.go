@@ -443,5 +443,9 @@ func eachKernel(t *testing.T, test func(t *testing.T, p *program)) {
 	if !strings.HasPrefix(t.Name(), "TestKernels") && siteOf(t) == nil && confinementOf(t) == nil {
 		t.Error("the name of a test of kernels begins with TestKernels")
 	}
-	test(t, launchRaced(t, venvOf(testneeds.Kernels(t)[0])...))
+	python := testneeds.Kernels(t)[0]
+	if confinementOf(t) != nil {
+		python = pythons(t)[0]
+	}
+	test(t, launchRaced(t, venvOf(python)...))
 }

@@ -77,8 +77,8 @@ func split[C any](t *testing.T, cases map[string]C, left []string, matrix bool, 
 // pythons are the interpreters with ipykernel to test with, the newest first.
 func pythons(t testing.TB) []string {
 	t.Helper()
-	if confinementOf(t) != nil {
-		return testneeds.Kernels(t)
+	if c := confinementOf(t); c != nil {
+		return []string{c.python}
 	}
 	return testneeds.Pythons(t)
 }
