@@ -32,6 +32,7 @@ type fault struct {
 	first string   // what the answer begins with
 	want  []string // what else it has
 	next  string   // what the next call has, which asks for a variable that was 41
+	late  bool     // it gives no sign, and a busy server is as silent
 	own   []string // the arguments of a server for this case alone, nil for one with others
 }
 
@@ -68,7 +69,7 @@ func TestMatrixElsewhereFaults(t *testing.T) {
 		"connection cut, idle":        {make: func(f faulty) { f.way.Cut(); f.way.Until(2) }, first: ok, idle: true, next: ": 41"},
 		"connection forgotten, idle":  {make: func(f faulty) { f.way.Forget() }, first: "[error | ", idle: true, want: []string{missing, "it is not known whether it ran", "inspect_variables"}, next: ": 41"},
 		"silent connections closed":   {make: func(f faulty) { f.way.CloseSilent(time.Second) }, first: running, want: []string{missing}, next: ": 41"},
-		"connection forgotten":        {make: func(f faulty) { f.way.Forget() }, first: running, want: []string{missing}, next: ": 41"},
+		"connection forgotten":        {make: func(f faulty) { f.way.Forget() }, late: true, first: running, want: []string{missing}, next: ": 41"},
 		"no way any more":             {make: func(f faulty) { f.way.Close() }, first: died, want: []string{"the connection to the Jupyter server is lost", "may still run there", unseen}, next: "it broke off"},
 		"kernel killed":               {make: kill, first: died, want: []string{"the kernel died on the Jupyter server", gone}, next: another},
 		"kernel killed, idle":         {make: kill, idle: true, want: []string{"the kernel died on the Jupyter server", gone}, next: another},
@@ -126,7 +127,11 @@ func happens(t *testing.T, s *gatewaytest.Server, one fault) {
 	} else {
 		id := p.call("execute_code", args{"code": code, "wait_seconds": 0}).field("id")
 		p.until(id, "begun")
-		_, answer := p.begin("get_execution", args{"id": id, "wait_seconds": faultSeconds})
+		wait := faultSeconds
+		if one.late {
+			wait *= 2
+		}
+		_, answer := p.begin("get_execution", args{"id": id, "wait_seconds": wait})
 		one.make(f)
 		r, runs = p.await(answer, "get_execution").Result, "ran\n"
 	}

@@ -29,9 +29,11 @@ const (
 	endTime  = 5 * time.Second
 	// lookEvery is how often a kernel that says nothing is looked for: a server that ends
 	// one leaves its connection open, and connections can be gone without a word (a
-	// laptop that slept, a proxy that forgot them). pongTime is how long a server that has
-	// just answered may take for an answer on the connection.
+	// laptop that slept, a proxy that forgot them). lookTime is how long that may take: a
+	// server that packs much output does nothing else. pongTime is for one that has just
+	// answered, and not what was sent to it last: it may never have got that.
 	lookEvery = 4 * time.Second
+	lookTime  = 10 * time.Second
 	pongTime  = 3 * time.Second
 )
 
@@ -75,6 +77,7 @@ type Kernel struct {
 	other  string        // the kernel's own session
 	reason string        // why it is gone
 	last   time.Time     // when bytes last came
+	sent   time.Time     // when something was last sent
 	lost   bool          // out of reach, and may still run
 }
 
@@ -279,12 +282,19 @@ func (k *Kernel) look(conn *websocket.Conn) {
 // answers asks the server for the kernel, and the connection for a sign of life. What comes
 // on it is one too: a server answers no ping while it sends a large message.
 func (k *Kernel) answers(conn *websocket.Conn) error {
-	if _, err := k.server.get(k.ctx, k.id); err != nil {
+	ctx, cancel := context.WithTimeout(k.ctx, lookTime)
+	defer cancel()
+	if _, err := k.server.get(ctx, k.id); err != nil {
 		return err
 	}
 	asked := time.Now()
-	ctx, cancel := context.WithTimeout(k.ctx, pongTime)
-	defer cancel()
+	k.mu.Lock()
+	unheard := k.sent.After(k.last)
+	k.mu.Unlock()
+	if unheard {
+		ctx, cancel = context.WithTimeout(ctx, pongTime)
+		defer cancel()
+	}
 	if err := conn.Ping(ctx); err != nil && !k.heard().After(asked) {
 		return err
 	}
@@ -370,6 +380,7 @@ func (k *Kernel) send(name jupyter.Channel, parts [][]byte) error {
 		}
 		k.mu.Lock()
 		conn, still := k.conn, k.up == up
+		k.sent = time.Now()
 		k.mu.Unlock()
 		if !still {
 			continue

@@ -105,6 +105,8 @@ func kernelPath(id, rest string) string { return "/api/kernels/" + url.PathEscap
 // Check reports whether the server can give the kernel that is wanted, and returns
 // the name of its kernelspec. It starts nothing.
 func (s *Server) Check(ctx context.Context, kernelspec, id string) (name string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
 	if id != "" {
 		k, err := s.find(ctx, id)
 		return k.Name, err

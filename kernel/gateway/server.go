@@ -37,8 +37,8 @@ type Server struct {
 
 // requestTime bounds a REST request; starting a kernel may wait for a machine.
 const (
-	requestTime = 8 * time.Second
-	connectTime = requestTime // a host that is not there says nothing
+	requestTime = 10 * time.Second
+	connectTime = 8 * time.Second // a host that is not there says nothing
 	// handshakeTime is less, so that what is missing can be told.
 	handshakeTime = 6 * time.Second
 	// idleTime is how long a connection is kept for the next request: one that is older may

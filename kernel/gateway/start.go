@@ -87,6 +87,8 @@ func newID() string {
 // there reports a server that does not answer at all: the start of a kernel is waited for
 // much longer.
 func (s *Server) there(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
 	err := s.do(ctx, "starting a kernel", http.MethodGet, "/api", nil, nil)
 	if e, ok := errors.AsType[*Error](err); ok && e.Status == 0 {
 		return err
