@@ -34,8 +34,8 @@ func (e *entry) found() {
 
 // mayRun looks for a kernel that a server had asked for when it was killed, and that there is
 // none of under the id that it had asked for: not every Jupyter server lets others choose.
-// all are the ones that are known by their ids.
-func (e *entry) mayRun(ctx context.Context, server *gateway.Server, all []entry) (bool, error) {
+// known are the ids of all that were left.
+func (e *entry) mayRun(ctx context.Context, server *gateway.Server, known []string) (bool, error) {
 	since := time.Since(e.Started)
 	running, err := server.Kernels(ctx)
 	switch {
@@ -47,8 +47,7 @@ func (e *entry) mayRun(ctx context.Context, server *gateway.Server, all []entry)
 	}
 	e.Maybe = []string{}
 	for _, k := range running {
-		known := slices.ContainsFunc(all, func(other entry) bool { return other.ID == k.ID })
-		if !known && e.like(k) {
+		if !slices.Contains(known, k.ID) && e.like(k) {
 			e.Maybe = append(e.Maybe, k.ID)
 		}
 	}

@@ -168,7 +168,10 @@ func readLeft(path string) (k Left, changed time.Time, err error) {
 func (s *Servers) StillThere(ctx context.Context, l Ledger, place func() Place) []Left {
 	left := l.left(place)
 	left = left[:min(len(left), maxAsked)]
-	runs := make([]bool, len(left))
+	runs, known := make([]bool, len(left)), make([]string, len(left))
+	for i := range left {
+		known[i] = left[i].ID
+	}
 	var wg sync.WaitGroup
 	for i := range left {
 		server := s.at(left[i].Address, &left[i].Server)
@@ -182,7 +185,7 @@ func (s *Servers) StillThere(ctx context.Context, l Ledger, place func() Place) 
 			case has:
 				left[i].found()
 			default:
-				has, err = left[i].mayRun(ctx, server, left)
+				has, err = left[i].mayRun(ctx, server, known)
 			}
 			if runs[i] = has; err == nil && !has {
 				_ = os.Remove(left[i].path)
