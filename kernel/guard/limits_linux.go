@@ -154,7 +154,13 @@ func (machine) Name(pid int) string {
 	return strings.TrimSpace(string(b))
 }
 
-func (machine) Continue(pid int)  { signalBelow(pid, unix.SIGCONT) }
+func (machine) Continue(pid int) { signalBelow(pid, unix.SIGCONT) }
+func (machine) Parent(pid int) int {
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	s, _ := parseStat(b)
+	return s.ppid
+}
+
 func (machine) Interrupt(pid int) { signalBelow(pid, unix.SIGINT) }
 func (machine) Kill(pid int)      { signalBelow(pid, unix.SIGKILL) }
 

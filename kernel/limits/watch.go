@@ -27,6 +27,8 @@ type System interface {
 	Tasks() int
 	// Alive reports whether a process is there and no zombie, which takes nothing.
 	Alive(pid int) bool
+	// Parent is who started a process, or has it since its parent is gone; 0 when unknown.
+	Parent(pid int) int
 	// Memory is what a process alone takes, in bytes, at most; with exact, what it
 	// shares is divided.
 	Memory(pid int, exact bool) int64
@@ -111,18 +113,21 @@ func (w *Watch) tooMany(count int) {
 	hit := Hit{Kind: Processes, Bound: int64(w.Processes), Count: count}
 	hit.Kernel = w.struck(time.Now())
 	defer w.System.Hold(w.Kernel)()
+	var killed []int
 	for round := 0; ; round++ {
 		stopped := w.System.Freeze(w.Kernel) // first: meanwhile they become more
+		goesOn := round > 0 && w.started(stopped, killed)
+		killed = append(killed, stopped...)
 		hit.Count = max(hit.Count, len(stopped))
 		if hit.Kernel = hit.Kernel || round == subdueRounds; round != 1 || hit.Kernel {
 			w.Hit(hit)
 		}
-		w.end(stopped, hit.Kernel, round > 0)
+		w.end(stopped, hit.Kernel, goesOn)
 		few := 0
 		if round > 0 {
 			few = w.Processes / 4
 		}
-		if hit.Kernel || w.quiet(stopped, few) {
+		if hit.Kernel || w.quiet(killed, few) {
 			break
 		}
 	}
@@ -152,6 +157,19 @@ func (w *Watch) end(stopped []int, kernel, interrupt bool) {
 		time.Sleep(subduePause) // out of a fork that it was stopped in
 		w.System.Interrupt(w.Kernel)
 	}
+}
+
+// started reports whether the kernel has started one of these, apart from those that were
+// killed before. What came of them meanwhile has no living parent, and is not the kernel's.
+func (w *Watch) started(all, killed []int) bool {
+	for _, pid := range all {
+		for pid != w.Kernel && !slices.Contains(killed, pid) && slices.Contains(all, pid) {
+			if pid = w.System.Parent(pid); pid == w.Kernel {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // quiet waits and reports whether the kernel starts no more than a few processes

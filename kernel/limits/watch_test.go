@@ -16,6 +16,7 @@ type fake struct {
 	forks   int   // how many processes the kernel still starts, whenever it goes on
 	stopped bool
 	heeds   bool // an interrupt ends its forking
+	orphans int  // how many turn up, when the kernel goes on, that what was killed has started
 	later   int  // how many processes other code starts after the interrupt
 	lingers int  // for how many looks what was killed is still there
 	dying   map[int]int
@@ -23,6 +24,9 @@ type fake struct {
 	next    int
 	hits    []Hit
 }
+
+// orphan is a process whose parent is gone.
+const orphan = 50
 
 func (f *fake) Tree() []int {
 	for pid := range f.dying {
@@ -42,7 +46,13 @@ func (f *fake) Tree() []int {
 }
 func (f *fake) Tasks() int         { return len(f.sizes) }
 func (f *fake) Alive(pid int) bool { _, ok := f.sizes[pid]; return ok }
-func (f *fake) Name(int) string    { return "python" }
+func (f *fake) Parent(pid int) int {
+	if pid == orphan {
+		return 0
+	}
+	return 1
+}
+func (f *fake) Name(int) string { return "python" }
 func (f *fake) Memory(pid int, exact bool) int64 {
 	if exact {
 		return f.sizes[pid]
@@ -53,7 +63,12 @@ func (f *fake) Freeze(int) []int {
 	f.stopped = true
 	return slices.Sorted(maps.Keys(f.sizes))
 }
-func (f *fake) Continue(pid int) { f.stopped = f.stopped && pid != 1 }
+func (f *fake) Continue(pid int) {
+	if f.stopped = f.stopped && pid != 1; f.orphans > 0 {
+		f.orphans--
+		f.sizes[orphan] = 1
+	}
+}
 func (f *fake) Interrupt(int) {
 	f.struck++
 	if f.heeds {
@@ -136,6 +151,7 @@ func TestWatchProcesses(t *testing.T) {
 		{"few", &fake{sizes: map[int]int64{1: 1}, forks: 10}, 0, true, 10},
 		{"many zombies", &fake{sizes: map[int]int64{1: 1}, zombies: make([]int, 100)}, 0, true, 0},
 		{"many that die slowly", &fake{sizes: map[int]int64{1: 1}, forks: 20, lingers: 8, dying: map[int]int{}}, 1, true, 0},
+		{"a child's bomb", &fake{sizes: map[int]int64{1: 1}, forks: 20, orphans: 1}, 1, true, 0},
 		{"a bomb that heeds", &fake{sizes: map[int]int64{1: 1}, forks: 1000, heeds: true}, 1, true, 0},
 		{"a bomb, then other code that starts a few", &fake{sizes: map[int]int64{1: 1}, forks: 1000, heeds: true, later: 3}, 1, true, 3},
 		{"a bomb, then another", &fake{sizes: map[int]int64{1: 1}, forks: 1000, heeds: true, later: 900}, 2, true, 0},
@@ -152,7 +168,7 @@ func TestWatchProcesses(t *testing.T) {
 					t.Errorf("%+v", h)
 				}
 			}
-			if test.fake.lingers > 0 && test.fake.struck > 0 {
+			if test.fake.next == 120 && test.fake.struck > 0 { // 20 in all
 				t.Error("the kernel was interrupted, and had started nothing more")
 			}
 			if lives && len(test.fake.sizes) != 1+test.left {
