@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/keep"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
@@ -144,9 +146,15 @@ func TestKeepFaults(t *testing.T) {
 			k.until("its end", func() bool { return len(k.backgrounds()) == 1 })
 		}, "", true},
 		{"the place is a link", func(k *keeper, _ int) {
-			os.Rename(k.place(), k.place()+"-away")
-			os.Symlink(k.place()+"-away", k.place())
-			k.t.Cleanup(func() { os.Remove(k.place()); os.Rename(k.place()+"-away", k.place()) })
+			away := k.place() + "-away"
+			os.Symlink(away, away)
+			exchange := func() { // at once: the server makes a place that is gone
+				if err := unix.Renameat2(unix.AT_FDCWD, k.place(), unix.AT_FDCWD, away, unix.RENAME_EXCHANGE); err != nil {
+					k.t.Error(err)
+				}
+			}
+			exchange()
+			k.t.Cleanup(exchange)
 		}, "is a symbolic link: only a directory of this user's", true},
 		{"the place is another user's", func(k *keeper, _ int) {
 			giveAway(k.t, k.place())
