@@ -114,17 +114,20 @@ func (w *Watch) tooMany(count int) {
 	hit.Kernel = w.struck(time.Now())
 	defer w.System.Hold(w.Kernel)()
 	var killed []int
+	more := 0 // that the kernel has started since, and one that the first Freeze may have missed
 	for round := 0; ; round++ {
 		stopped := w.System.Freeze(w.Kernel) // first: meanwhile they become more
-		goesOn := round > 0 && w.started(stopped, killed)
+		if round > 0 {
+			more += w.started(stopped, killed)
+		}
 		killed = append(killed, stopped...)
 		hit.Count = max(hit.Count, len(stopped))
 		if hit.Kernel = hit.Kernel || round == subdueRounds; round != 1 || hit.Kernel {
 			w.Hit(hit)
 		}
-		w.end(stopped, hit.Kernel, goesOn)
-		few := 0
-		if round > 0 {
+		interrupted, few := more > 1, 0
+		w.end(stopped, hit.Kernel, interrupted)
+		if interrupted {
 			few = w.Processes / 4
 		}
 		if hit.Kernel || w.quiet(killed, few) {
@@ -159,17 +162,17 @@ func (w *Watch) end(stopped []int, kernel, interrupt bool) {
 	}
 }
 
-// started reports whether the kernel has started one of these, apart from those that were
-// killed before. What came of them meanwhile has no living parent, and is not the kernel's.
-func (w *Watch) started(all, killed []int) bool {
+// started counts which of these the kernel has started, apart from those that were killed
+// before. What came of them meanwhile has no living parent, and is not the kernel's.
+func (w *Watch) started(all, killed []int) (n int) {
 	for _, pid := range all {
 		for pid != w.Kernel && !slices.Contains(killed, pid) && slices.Contains(all, pid) {
 			if pid = w.System.Parent(pid); pid == w.Kernel {
-				return true
+				n++
 			}
 		}
 	}
-	return false
+	return n
 }
 
 // quiet waits and reports whether the kernel starts no more than a few processes
