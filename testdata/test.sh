@@ -1,5 +1,5 @@
 #!/bin/sh
-# The test command: checks, then every Go test, nearly all with the race detector,
+# The test command: checks, and every Go test, nearly all with the race detector,
 # on real kernels, in real environments, through real MCP clients.
 #   testdata/test.sh                              make test
 #   testdata/test.sh matrices                     what make test-all adds
