@@ -115,9 +115,11 @@ func (w *Watch) tooMany(count int) {
 	defer w.System.Hold(w.Kernel)()
 	var killed []int
 	more := 0 // that the kernel has started since, and one that the first Freeze may have missed
-	for round := 0; ; round++ {
+	for round, anew := 0, true; ; round++ {
 		stopped := w.System.Freeze(w.Kernel) // first: meanwhile they become more
-		if round > 0 {
+		if anew {
+			more = 0
+		} else {
 			more += w.started(stopped, killed)
 		}
 		killed = append(killed, stopped...)
@@ -127,12 +129,14 @@ func (w *Watch) tooMany(count int) {
 		}
 		interrupted, few := more > 1, 0
 		w.end(stopped, hit.Kernel, interrupted)
-		if interrupted {
+		if interrupted || anew && round > 0 {
 			few = w.Processes / 4
 		}
-		if hit.Kernel || w.quiet(killed, few) {
+		calm := w.quiet(killed, few)
+		if hit.Kernel || calm >= quietTime {
 			break
 		}
+		anew = calm > heededTime
 	}
 	w.tasks = w.System.Tasks()
 }
@@ -143,6 +147,9 @@ const (
 	subdueRounds = 10
 	subduePause  = 25 * time.Millisecond
 	quietTime    = 300 * time.Millisecond
+	// heededTime is after how long without a new process code has ended or heeded an
+	// interrupt: what comes then is other code's, which was not interrupted yet.
+	heededTime = 4 * subduePause
 )
 
 // end kills what is stopped. The kernel goes on, interrupted or not, or is killed too.
@@ -175,17 +182,18 @@ func (w *Watch) started(all, killed []int) (n int) {
 	return n
 }
 
-// quiet waits and reports whether the kernel starts no more than a few processes
-// meanwhile. What was killed may take its time to die on a busy machine.
-func (w *Watch) quiet(killed []int, few int) bool {
-	for begun := time.Now(); time.Since(begun) < quietTime; {
+// quiet waits, for quietTime or until the kernel has started more than a few processes, and
+// returns for how long it has waited. What was killed may take its time to die on a busy
+// machine.
+func (w *Watch) quiet(killed []int, few int) (calm time.Duration) {
+	for begun := time.Now(); calm < quietTime; calm = time.Since(begun) {
 		time.Sleep(subduePause)
 		anew := slices.DeleteFunc(w.System.Tree(), func(pid int) bool { return pid == w.Kernel || slices.Contains(killed, pid) })
 		if w.alive(anew) > few {
-			return false
+			return calm
 		}
 	}
-	return true
+	return calm
 }
 
 // struck notes that there were too many processes, and reports whether that was the
