@@ -11,7 +11,7 @@ import (
 // the first that fits counts. Growth is to be noticed before a release, not after.
 func sizeLimits() []sizeLimit {
 	return []sizeLimit{
-		{mark + "/", 14.6},
+		{mark + "/", 14.8},
 		{universal, 11.5},
 		{"pypi/", 6}, {"npm/", 6}, {".mcpb", 6}, {"release/", 6},
 	}
