@@ -221,7 +221,7 @@ func TestRunOutside(t *testing.T) {
 		write(t, map[string]string{outside: "print('ran', __name__)\nleft = 1\n"})
 		r := p.call("execute_code_file", args{"file_path": outside})
 		refused(t, name, r, "outside the code storage", p.storage)
-		_, line, ok := strings.Cut(r.text(), "run this code: ")
+		_, line, ok := strings.Cut(r.text(), "this code runs it: ")
 		if !ok {
 			t.Fatalf("%s: no line to run in %s", name, r.text())
 		}
