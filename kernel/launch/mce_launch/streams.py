@@ -12,6 +12,10 @@ NAMES = ("stdout", "stderr")
 # A print that follows the last one sooner than this can have no child's or C
 # code's text in between: there is no time for a write. Seconds.
 GAP = 1e-6
+# How long the reader of a descriptor waits when something comes after a silence. What
+# faulthandler's timer writes comes without the GIL, while it looks at the frames of all
+# threads: those of one that runs are no longer there, and the process dies. Seconds.
+SETTLE = 0.002
 # Above this many changes of stream or run within one flush, text goes to the
 # newest message of its kind: order costs a message each.
 MOST_GROUPS = 64
@@ -115,7 +119,7 @@ def stream_class(base, pipes, memory):
     import codecs
     import threading
     from os import getpid
-    from time import perf_counter
+    from time import perf_counter, sleep
 
     out = Outgoing()
     watched = Watched()
@@ -168,7 +172,9 @@ def stream_class(base, pipes, memory):
             try:
                 more = True
                 while more:
-                    watched.select([self._fid], [], [])
+                    if not watched.select([self._fid], [], [], 0)[0]:
+                        watched.select([self._fid], [], [])
+                        sleep(SETTLE)
                     with self._mce_reading:
                         more = self._mce_take() is not False
             except Exception:
@@ -223,13 +229,23 @@ def stream_class(base, pipes, memory):
             late = perf_counter() - self._mce_last > GAP
             if not isinstance(string, str):
                 raise TypeError("write() argument must be str, not %s" % type(string).__name__)
-            if getpid() != self._mce_pid:  # a forked child sends through its parent
-                return base.write(self, string)
+            if getpid() != self._mce_pid:
+                return self._mce_write_child(string)
             if late and watched.streams:
                 self._mce_catch_up()
             # Outside of requests (at exit, say) ipykernel 7 knows none.
             self._mce_put(string, self.parent_header or self._mce_latest)
             self._mce_last = perf_counter()
+            return len(string)
+
+        def _mce_write_child(self, string):
+            """In a forked child: as other children write. Sent through the kernel, as
+            ipykernel does, it may come after what the kernel prints when the child has ended."""
+            if not self._mce_watched:
+                return base.write(self, string)
+            data = string.encode("utf-8", "replace")
+            while data:
+                data = data[os.write(NAMES.index(self.name) + 1, data) :]
             return len(string)
 
         def _mce_put(self, text, parent, read=False):
