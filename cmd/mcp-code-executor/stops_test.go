@@ -44,7 +44,7 @@ func TestKernelsStopsAreTold(t *testing.T) {
 				r := p.call("execute_code", args{"code": test.code, "timeout_seconds": 1})
 				if strings.HasPrefix(r.text(), "[waiting for input | ") {
 					r = p.call("get_execution", args{"id": r.field("id"), "wait_seconds": 0})
-					for strings.HasPrefix(r.text(), "[waiting for input | ") {
+					for strings.HasPrefix(r.text(), "[waiting for input | ") || strings.HasPrefix(r.text(), "[running | ") { // until it has ended
 						r = p.call("get_execution", args{"id": r.field("id"), "wait_seconds": 0.1})
 					}
 				}
