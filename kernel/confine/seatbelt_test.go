@@ -18,10 +18,10 @@ func TestSeatbeltProfile(t *testing.T) {
 	for name, plan := range map[string]Plan{
 		"read-only": {Temporary: []string{"/tmp", "/private/var/tmp"}, Private: "/var/folders/x/T/own"},
 		"workspace": {
-			Write:     []string{"/Users/ana/work", "/var/folders/x/T/kernel"},
-			Protect:   []string{"/Users/ana/work/.git", "/Users/ana/work/sub/.venv"},
+			Write:     []string{"/Users/ana/project", "/var/folders/x/T/kernel"},
+			Protect:   []string{"/Users/ana/project/.git", "/Users/ana/project/sub/.venv"},
 			Read:      []string{"/Users/ana/Library/Application Support/mce/env"},
-			Hide:      []string{"/Users/ana/.ssh", "/Users/ana/Library/Application Support/mce", "/Users/ana/work/secret/key"},
+			Hide:      []string{"/Users/ana/.ssh", "/Users/ana/Library/Application Support/mce", "/Users/ana/project/secret/key"},
 			Temporary: []string{"/private/tmp", "/var/folders/x/T"},
 			Private:   "/var/folders/x/T/own",
 			Sockets:   []string{"/var/folders/x/T/kernel"},
