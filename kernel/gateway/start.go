@@ -2,11 +2,11 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Noted is told of a kernel that a server was asked for. It is made before the request, so
@@ -30,7 +30,7 @@ func (k *Kernel) find(ctx context.Context) (Running, error) {
 	if err := k.server.there(ctx); err != nil {
 		return Running{}, err
 	}
-	id := newID()
+	id := uuid.NewString() // as Jupyter makes them
 	if k.want.Note != nil {
 		k.noted = k.want.Note(id)
 	}
@@ -74,14 +74,6 @@ func (k *Kernel) endLate(answer chan started) {
 	if err := k.server.delete(ctx, a.ID); err == nil || NotFound(err) {
 		k.noted.Ended()
 	}
-}
-
-// newID is an id for a kernel, as Jupyter makes them: a UUID of version 4.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // there reports a server that does not answer at all: the start of a kernel is waited for

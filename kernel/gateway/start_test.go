@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -62,12 +61,6 @@ func TestStartRequest(t *testing.T) {
 				t.Errorf("%q, want %q", bodies, tt.bodies)
 			}
 		})
-	}
-}
-
-func TestNewID(t *testing.T) {
-	if id := newID(); !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(id) {
-		t.Error(id)
 	}
 }
 
