@@ -129,14 +129,7 @@ func TestDiskFull(t *testing.T) {
 				}
 			}
 			// Another process sees the file part, whole lines of it.
-			if err := r.Close(); err != nil {
-				t.Fatal(err)
-			}
-			done, err := Open(r.Dir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer done.Close()
+			done := reopen(t, r)
 			entries := all(t, done, "a-1", 0, -1)
 			if len(entries) < 3 || len(entries) > 20 {
 				t.Errorf("%d entries on the disk", len(entries))
@@ -341,14 +334,7 @@ func TestSpaceReturns(t *testing.T) {
 					t.Errorf("after output %d: %.100q", i, rest)
 				}
 			}
-			if err := r.Close(); err != nil {
-				t.Fatal(err)
-			}
-			done, err := Open(r.Dir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer done.Close()
+			done := reopen(t, r)
 			if again := outline(t, done, 0); !slices.Equal(again, after) {
 				t.Errorf("from the disk: %.300q, want %.300q", again, after)
 			}

@@ -75,14 +75,7 @@ func TestPieces(t *testing.T) {
 		}
 	}
 	check(r)
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	done, err := Open(r.Dir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer done.Close()
+	done := reopen(t, r)
 	check(done)
 }
 
@@ -302,14 +295,7 @@ func TestRunLimitOfPieces(t *testing.T) {
 	if names, _ := valueFiles(t, r); len(names) > 30 {
 		t.Errorf("%d files: %q", len(names), names)
 	}
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	done, err := Open(r.Dir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer done.Close()
+	done := reopen(t, r)
 	if again := numbers(done, "a-1"); !slices.Equal(again, append(kept, pieces)) {
 		t.Errorf("after the end %v, before %v", again, kept)
 	}

@@ -36,6 +36,20 @@ func newRecord(t testing.TB) *Record {
 	return r
 }
 
+// reopen closes r and reads it from the disk until the test ends.
+func reopen(t *testing.T, r *Record) *Reader {
+	t.Helper()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	done, err := Open(r.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { done.Close() })
+	return done
+}
+
 func stream(text string) jupyter.Output {
 	return jupyter.Output{Type: jupyter.OutputStream, Time: testTime, Name: "stdout", Text: jupyter.TextValue(text)}
 }
