@@ -10,7 +10,7 @@ def at_end(pid, status):
     """pid: of the kernel."""
     if os.getpid() == pid:
         return
-    flush(sys.stdout)  # it sends through the kernel
+    flush(sys.stdout)  # one that code has put there may hold text back
     flush(sys.stderr)
     os._exit(status)
 
