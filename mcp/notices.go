@@ -124,11 +124,15 @@ func killedWords(ago time.Duration, lost []history.Lost) []string {
 			was = fmt.Sprintf(" was running %s (unknown: the server died during this run);", l.Running)
 		}
 		names := variableNames(l.Variables.Names, l.Variables.Count, maxLostNames/2)
+		runs := " its kernel still runs"
+		if l.Unknown {
+			runs = " its kernel may still run (its Jupyter server could not be asked)"
+		}
 		switch {
 		case l.Kept && names != "":
-			was += " its kernel still runs, with " + names + ";"
+			was += runs + ", with " + names + ";"
 		case l.Kept:
-			was += " its kernel still runs;"
+			was += runs + ";"
 		case names != "":
 			was += " lost: " + names + ";"
 		}
@@ -152,6 +156,10 @@ func leftWord(k elsewhere.Left) string {
 	joins := "configure_environment type=jupyter server=" + k.Server + " kernel_id="
 	asked := fmt.Sprintf("an earlier server asked %s for a kernel for session %s (%s), and ended without an answer", k.Address, k.Session, k.Started.Local().Format("2006-01-02 15:04"))
 	switch {
+	case k.Unknown && k.Asked:
+		return asked + ": if it has started it runs there. That server could not be asked"
+	case k.Unknown:
+		return fmt.Sprintf("kernel %s, which an earlier server started on %s for session %s, may still run there: that server could not be asked. When it can, %s%s goes back to it", k.ID, k.Address, k.Session, joins, k.ID)
 	case !k.Asked:
 		return fmt.Sprintf("kernel %s, which an earlier server started on %s for session %s, still runs there: %s%s goes back to it, with what is in it", k.ID, k.Address, k.Session, joins, k.ID)
 	case k.Maybe == nil:

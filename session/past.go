@@ -161,9 +161,11 @@ func (m *Manager) Lost(prefixes []string) (lost []history.Lost) {
 // server.
 func (m *Manager) keptElsewhere(prefix string, lost []history.Lost) []history.Lost {
 	for i := range lost {
-		lost[i].Kept = slices.ContainsFunc(m.LeftElsewhere(), func(k elsewhere.Left) bool {
+		at := slices.IndexFunc(m.LeftElsewhere(), func(k elsewhere.Left) bool {
 			return !k.Asked && k.Prefix == prefix && k.Session == lost[i].Session
 		})
+		lost[i].Kept = at >= 0
+		lost[i].Unknown = at >= 0 && m.LeftElsewhere()[at].Unknown
 	}
 	return lost
 }

@@ -311,8 +311,8 @@ func (m *Manager) ledger() elsewhere.Ledger {
 const lookElsewhereTime = 3 * time.Second
 
 // LeftElsewhere are the kernels that servers of this code storage and working directory
-// have left on Jupyter servers, and that still run there, the last one first. The servers
-// are asked once.
+// have left on Jupyter servers, and that still run there, or may, the last one first. The
+// servers are asked once.
 func (m *Manager) LeftElsewhere() []elsewhere.Left {
 	m.lookLeft.Do(func() {
 		ctx, cancel := context.WithTimeout(m.ctx, lookElsewhereTime)

@@ -161,6 +161,8 @@ func leftElsewhere(t *testing.T, s *gatewaytest.Server, said *strings.Builder) {
 		t.Fatal(err)
 	}
 	<-first.ended
+	tells("its server refuses to tell", launch(t, append(same, "JUPYTER_SERVERS=lab="+s.URL()+"?token=wrong")...),
+		"kernel "+id+", which an earlier server started on "+s.URL()+" for session default, may still run there: that server could not be asked", "its kernel may still run (its Jupyter server could not be asked), with x (int);")
 	second := launch(t, same...)
 	tells("killed", second, "kernel "+id+", which an earlier server started on "+s.URL()+" for session default, still runs there",
 		"configure_environment type=jupyter server=lab kernel_id="+id, "its kernel still runs, with x (int); get_execution id=")

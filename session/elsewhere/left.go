@@ -43,6 +43,8 @@ type Left struct {
 	// Maybe are the kernels of which one may be it, where there is none of that id: nil for
 	// one that is there.
 	Maybe []string `json:"-"`
+	// Unknown says that its Jupyter server could not be asked for it.
+	Unknown bool `json:"-"`
 	Place
 }
 
@@ -162,9 +164,9 @@ func readLeft(path string) (k Left, changed time.Time, err error) {
 }
 
 // StillThere asks the Jupyter servers for the kernels of a place that were left, and
-// returns those that run, the last one first, and those that may. What has ended is
-// forgotten. Of a server that the settings do not name, or that does not answer before the
-// end of ctx, nothing is known.
+// returns those that run, the last one first, and those that may, as all of a server do
+// that does not answer before the end of ctx. What has ended is forgotten. Of a server that
+// the settings do not name nothing is known.
 func (s *Servers) StillThere(ctx context.Context, l Ledger, place func() Place) []Left {
 	left := l.left(place)
 	left = left[:min(len(left), maxAsked)]
@@ -187,7 +189,8 @@ func (s *Servers) StillThere(ctx context.Context, l Ledger, place func() Place) 
 			default:
 				has, err = left[i].mayRun(ctx, server, known)
 			}
-			if runs[i] = has; err == nil && !has {
+			left[i].Unknown = err != nil
+			if runs[i] = has || err != nil; !runs[i] {
 				_ = os.Remove(left[i].path)
 			}
 		})

@@ -93,7 +93,8 @@ func TestLeft(t *testing.T) {
 	defer lives()
 
 	got := servers.StillThere(t.Context(), ledger, place)
-	if len(got) != 2 || got[0].ID != "runs" || got[0].Session != "a" || got[0].Server != "lab" || got[0].Prefix != "abcd" || got[1].ID != "older" {
+	if len(got) != 3 || got[0].ID != "runs" || got[0].Session != "a" || got[0].Server != "lab" || got[0].Prefix != "abcd" || got[1].ID != "older" ||
+		got[2].ID != "broken" || !got[2].Unknown || got[0].Unknown {
 		t.Errorf("%+v", got)
 	}
 	for path, stays := range map[string]bool{broken: true, unnamed: true, gone: false, old: false} {

@@ -18,7 +18,8 @@ type Lost struct {
 	// Variables are those of its last kernel.
 	Variables record.Variables
 	// Kept says that the kernel runs still, on a Jupyter server, with its variables.
-	Kept bool
+	// Unknown says that it may: that server could not be asked.
+	Kept, Unknown bool
 }
 
 // maxLooked bounds how much is read of one record to tell what was lost, in bytes: of a
