@@ -236,6 +236,30 @@ func shutdowns(t *testing.T, matrix bool) {
 	})
 }
 
+// TestShutdownImportsNothing: a module that is imported when it is first used (importlib's
+// LazyLoader) is not imported because the kernel ends.
+func TestShutdownImportsNothing(t *testing.T) {
+	t.Parallel()
+	k := start(t, newHost(t), pythons(t)[0])
+	_, cwd := k.run(`import importlib.util, os, sys
+with open("late.py", "w") as f: f.write("open('imported', 'w').close()")
+spec = importlib.util.spec_from_file_location("late", "late.py")
+spec.loader = importlib.util.LazyLoader(spec.loader)
+sys.modules["late"] = late = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(late)
+print(os.getcwd())`)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	k.Shutdown(ctx)
+	cwd = strings.TrimSpace(cwd)
+	if _, err := os.Stat(filepath.Join(cwd, "late.py")); err != nil || k.Exit().Killed {
+		t.Fatalf("%v, %s", err, k.Exit())
+	}
+	if _, err := os.Stat(filepath.Join(cwd, "imported")); err == nil {
+		t.Error("the module was imported")
+	}
+}
+
 // TestManyAtOnce: kernels that start together take no port or file of each other.
 func TestManyAtOnce(t *testing.T) {
 	host, python := newHost(t), pythons(t)[0]

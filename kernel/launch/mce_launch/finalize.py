@@ -45,16 +45,21 @@ class Finalize:
 
 def has_del():
     """Whether the user's own code has a class whose objects do something when they go."""
-    return any(isinstance(value, type) and "__del__" in vars(value) for module in own_modules() for value in list(vars(module).values()))
+    # Neither isinstance, which asks for __class__, nor getattr: what is lazy would be imported.
+    return any(issubclass(type(value), type) and "__del__" in vars(value) for namespace in own_namespaces() for value in list(namespace.values()))
 
 
-def own_modules():
-    yield sys.modules["__main__"]
+def own_namespaces():
+    yield vars(sys.modules["__main__"])
     installed = sys.prefix, sys.base_prefix, os.path.dirname(__file__)
     for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
+        try:
+            namespace = object.__getattribute__(module, "__dict__")
+        except AttributeError:
+            continue
+        file = namespace.get("__file__")
         if isinstance(file, str) and not file.startswith(installed) and "-packages" + os.sep not in file:
-            yield module
+            yield namespace
 
 
 def writes(unsent):
