@@ -222,7 +222,7 @@ def end_pandas(command, venv, place, sessions):
     """Seconds to the process's end on EOF beside idle kernels that have pandas imported."""
     took = []
     for _ in range(ENDS):
-        server = Server(command, venv, place)
+        server = Server(command, venv, place, SPARE_KERNEL="off")  # while one is made, nothing is idle
         for number in range(sessions):
             server.run("import pandas; pandas.DataFrame({'a': [1]}).describe()", session=f"s{number}")
         time.sleep(1)  # idle
