@@ -13,6 +13,7 @@ type Proxy struct {
 	t    testing.TB
 
 	mu     sync.Mutex    // protects the fields below
+	to     string        // where new connections go
 	idle   time.Duration // what closes a connection, 0 nothing
 	closed bool          // to new connections
 	conns  []net.Conn
@@ -26,7 +27,7 @@ func StartProxy(t testing.TB, to string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{Addr: l.Addr().String(), t: t, forgot: make(chan struct{})}
+	p := &Proxy{Addr: l.Addr().String(), t: t, to: to, forgot: make(chan struct{})}
 	t.Cleanup(func() { l.Close(); p.Cut() })
 	go func() {
 		for {
@@ -34,7 +35,7 @@ func StartProxy(t testing.TB, to string) *Proxy {
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("tcp", to)
+			far, err := net.Dial("tcp", p.target())
 			if err != nil {
 				near.Close()
 				continue
@@ -82,6 +83,19 @@ func (p *Proxy) CloseSilent(after time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle = after
+}
+
+// To lets new connections go to another address.
+func (p *Proxy) To(addr string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.to = addr
+}
+
+func (p *Proxy) target() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.to
 }
 
 // Close cuts all connections, and each new one; Open ends that.
