@@ -104,8 +104,15 @@ func (p *Proxy) Close() {
 	p.Cut()
 }
 
-// Open lets connections in again.
-func (p *Proxy) Open() { p.setClosed(false) }
+// Open lets connections in again: new ones, none that was made before and waits to be
+// accepted with a request in it.
+func (p *Proxy) Open() {
+	if last, err := net.Dial("tcp", p.Addr); err == nil {
+		last.Read(make([]byte, 1)) // closed in its turn
+		last.Close()
+	}
+	p.setClosed(false)
+}
 
 func (p *Proxy) setClosed(closed bool) {
 	p.mu.Lock()
