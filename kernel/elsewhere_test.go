@@ -109,6 +109,7 @@ func TestMatrixElsewhereEnds(t *testing.T) {
 	t.Parallel()
 	s := gatewaytest.Start(t, limited)
 	t.Run("limit", func(t *testing.T) { elsewhereLimit(t, s) })
+	t.Run("no start", func(t *testing.T) { elsewhereNoStart(t, s) })
 	t.Run("ends", func(t *testing.T) { elsewhereEnds(t, s) })
 }
 
@@ -166,6 +167,17 @@ func elsewhereLimit(t *testing.T, s *gatewaytest.Server) {
 	_, output := k.run("for i in range(100): print('x' * 100_000)")
 	if !strings.Contains(output, "<notice Output is lost here: the Jupyter server drops") || !strings.Contains(output, "iopub_data_rate_limit") {
 		t.Errorf("%.500s", output)
+	}
+}
+
+// elsewhereNoStart: a kernel whose process ends at once is started some times more by the
+// server, and then ended. Who waits for it is told.
+func elsewhereNoStart(t *testing.T, s *gatewaytest.Server) {
+	s.Kernelspec("broken", "false")
+	e := kernel.Elsewhere{Server: s.Client(s.Addr), Kernelspec: "broken"}
+	_, err := kernel.Connect(t.Context(), newHost(t), kernel.Spec{Session: "test"}, e)
+	if err == nil || !strings.Contains(err.Error(), "its process cannot start: the server's log says why") {
+		t.Errorf("%v", err)
 	}
 }
 

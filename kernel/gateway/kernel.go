@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -21,8 +19,6 @@ import (
 const (
 	// backTime is how long a lost connection is tried again.
 	backTime = 8 * time.Second
-	// dialTime bounds one try: a server connects when its kernel has answered.
-	dialTime = 60 * time.Second
 	// killTime bounds the deletion of a kernel: a Jupyter server gives one 5 s to end by
 	// itself, and asks twice more. Nobody waits so long at our own end: the server goes on.
 	killTime = 15 * time.Second
@@ -221,32 +217,6 @@ func (k *Kernel) end(reason string) {
 		k.conn.CloseNow()
 	}
 	close(k.done)
-}
-
-// connect makes the websocket.
-func (k *Kernel) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
-	defer cancel()
-	address := *k.server.base
-	address.Path += kernelPath(k.id, "/channels")
-	address.RawQuery = url.Values{"session_id": {k.session}}.Encode()
-	conn, answer, err := websocket.Dial(ctx, address.String(), &websocket.DialOptions{
-		HTTPClient: k.server.client, HTTPHeader: k.server.header(), Subprotocols: []string{subprotocol},
-	})
-	if err != nil {
-		e := &Error{Doing: "connecting to kernel " + k.id, Server: k.server.String(), Reason: reason(err), Err: err}
-		if answer != nil && answer.StatusCode != http.StatusSwitchingProtocols {
-			e.Status, e.Reason = answer.StatusCode, refusal(answer, nil)
-		}
-		return e
-	}
-	conn.SetReadLimit(-1) // messages are bounded where they are read
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.conn = conn
-	close(k.up)
-	go k.look(conn)
-	return nil
 }
 
 // look finds out that the kernel, or the connection, is gone.
