@@ -36,7 +36,7 @@ var confinedTests = []struct {
 	{"StoppersAreTold", TestStoppersAreTold},
 	{"QueuedBehind", TestQueuedBehind},
 	{"OutOfMemory", TestOutOfMemory},
-	{"DeathAgainAndAgain", TestDeathAgainAndAgain},
+	{"DeathAgainAndAgain", TestMatrixDeathAgainAndAgain},
 	{"ServerKilled", TestServerKilled},
 	{"GuardKilled", TestGuardKilled},
 	{"Ends", TestEnds},

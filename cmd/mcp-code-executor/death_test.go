@@ -269,9 +269,10 @@ func TestDeathAtStart(t *testing.T) {
 	}
 }
 
-// TestDeathAgainAndAgain: three deaths without a run that finished between them,
+// TestMatrixDeathAgainAndAgain: three deaths without a run that finished between them,
 // then a clear stop, which restarting the session ends.
-func TestDeathAgainAndAgain(t *testing.T) {
+func TestMatrixDeathAgainAndAgain(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	p := launchRaced(t, inVenv(t)...)
 	dies := args{"code": "import os; os._exit(1)"}

@@ -215,9 +215,10 @@ func TestMatrixLandlockDeeds(t *testing.T) {
 	}
 }
 
-// TestSandboxDoctor: the doctor's question to the package index is asked by an installer
+// TestMatrixSandboxDoctor: the doctor's question to the package index is asked by an installer
 // in its sandbox, and by none that lies where code can write.
-func TestSandboxDoctor(t *testing.T) {
+func TestMatrixSandboxDoctor(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	needsBubblewrap(t)
 	_, settings := makeEnv(t, "venv-uv")

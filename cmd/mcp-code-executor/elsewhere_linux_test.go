@@ -40,7 +40,7 @@ var executionTests = []struct {
 }{
 	{"Conversation", TestConversation, noLauncher},
 	{"Plot", TestPlot, noLauncher},
-	{"ManyCalls", TestManyCalls, oneKernel},
+	{"ManyCalls", TestMatrixManyCalls, oneKernel},
 	{"Prints", TestPrints, ""},
 	{"Poll", TestPoll, noLauncher},
 	{"CancelledAnswer", TestCancelledAnswer, ""},
@@ -75,7 +75,7 @@ var executionTests = []struct {
 	{"QueuedBehindDeath", TestQueuedBehindDeath, neverEnded},
 	{"MemoryError", TestKernelsMemoryError, ""},
 	{"LoopsOfLibraries", TestLoopsOfLibraries, noLauncher},
-	{"DisplaysOfLibraries", TestDisplaysOfLibraries, noLauncher},
+	{"DisplaysOfLibraries", TestMatrixDisplaysOfLibraries, noLauncher},
 	{"Pages", TestPagesLive, ""},
 	{"Widgets", TestWidgetsLive, ""},
 	{"Gallery", TestGalleryLive, noLauncher},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway/gatewaytest"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // site is where the servers that a test starts have their kernels. Its settings lead to
@@ -131,17 +132,19 @@ func TestJupyterServer(t *testing.T) {
 	p.stdin.Close()
 	p.wait(30 * time.Second)
 	s.Until(0)
-	leftElsewhere(t, s, &said)
 	if strings.Contains(said.String()+logged.String(), gatewaytest.Token) {
 		t.Error("something that was said has the token")
 	}
 }
 
-// leftElsewhere: the kernel of a server that was killed is named by the first answer of the
-// next ones, of the same code storage, for as long as it runs. Nothing is joined or ended by
-// itself.
-func leftElsewhere(t *testing.T, s *gatewaytest.Server, said *strings.Builder) {
-	t.Helper()
+// TestMatrixLeftElsewhere: the kernel of a server that was killed is named by the first answer
+// of the next ones, of the same code storage, for as long as it runs. Nothing is joined or
+// ended by itself, and nothing that is said has the token.
+func TestMatrixLeftElsewhere(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	s := gatewaytest.Start(t)
+	var said strings.Builder
 	settings := []string{"JUPYTER_SERVERS=lab=" + s.URL() + "?token=" + gatewaytest.Token, "ENV_TYPE=jupyter"}
 	first := launch(t, settings...)
 	has(t, first.run("x = 41"), "[ok")
@@ -178,5 +181,8 @@ func leftElsewhere(t *testing.T, s *gatewaytest.Server, said *strings.Builder) {
 	tells("ended there", launch(t, same...))
 	if left, err := os.ReadDir(filepath.Join(first.home, ".local", "state", "mcp-code-executor", "elsewhere")); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v", left, err)
+	}
+	if strings.Contains(said.String(), gatewaytest.Token) {
+		t.Error("something that was said has the token")
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/gateway/gatewaytest"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // authority signs certificates, as a company's own CA does.
@@ -145,10 +146,11 @@ func (p *connectProxy) connect(near net.Conn) {
 	io.Copy(far, near)
 }
 
-// TestJupyterServerTLS: a Jupyter server behind TLS, with a certificate of a company's own
+// TestMatrixJupyterServerTLS: a Jupyter server behind TLS, with a certificate of a company's own
 // CA, under a path, directly and through a proxy; and what is told when one of them is wrong.
 // Nothing that is said has the token, or the proxy's password, and nobody else is sent one.
-func TestJupyterServerTLS(t *testing.T) {
+func TestMatrixJupyterServerTLS(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	s, ca := gatewaytest.Start(t, "--ServerApp.allow_remote_access=True"), newAuthority(t)
 	const prefix = "/user/me"

@@ -62,7 +62,7 @@ func works(t *testing.T, p *program, python string) {
 
 // TestVenvs: a venv and one of uv without pip, by its directory and in another way to
 // say where it is, with nothing in the server's environment but HOME and PATH. The one
-// with pip, which is slow, is in TestMatrixVenvs; TestPredecessor has one too.
+// with pip, which is slow, is in TestMatrixVenvs.
 func TestVenvs(t *testing.T) {
 	t.Parallel()
 	venvWorks(t, "venv-uv", "bin/python")
@@ -86,34 +86,20 @@ func venvWorks(t *testing.T, typ, other string) {
 	}
 }
 
-// TestConda: a real conda environment by name, activation, both installers; by path, base,
-// and one without a kernel are in TestMatrixConda.
+// TestConda: a real conda environment by name, and its activation; by path, base, one
+// without a kernel and both installers are in TestMatrixConda.
 func TestConda(t *testing.T) {
 	t.Parallel()
 	home, root := condaHome(t)
 	science := filepath.Join(root, "envs", "science")
-	_, err := os.Stat(filepath.Join(root, "bin", "conda"))
-	haveConda := err == nil
-	settings := func(name string) []string {
-		return append(append(wheels(t), "HOME="+home), typeSettings("conda", name)...)
-	}
+	settings := func(name string) []string { return append(typeSettings("conda", name), "HOME="+home) }
 	t.Run("name", func(t *testing.T) {
 		p := launch(t, settings("science")...)
-		works(t, p, filepath.Join(science, "bin", "python"))
 		r := p.run("import os, shutil\nfor n in 'CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_SHLVL MCE_FROM_SCRIPT MCE_FROM_JSON PYTHONNOUSERSITE'.split(): print(n, os.environ.get(n))\nprint(shutil.which('python'))")
 		want := "CONDA_PREFIX " + science + "\nCONDA_DEFAULT_ENV science\nCONDA_SHLVL 1\nMCE_FROM_SCRIPT script of " + science + "\nMCE_FROM_JSON json\nPYTHONNOUSERSITE 1\n" + filepath.Join(science, "bin", "python")
 		if got := strings.TrimSpace(r.rest()); got != want {
 			t.Errorf("activation: %s\nwant %s", got, want)
 		}
-		if haveConda {
-			if o := p.done("install_dependencies", args{"packages": []string{"mcetoy==1.1"}}); changes(o) != "mcetoy 1.0 1.1" || o["tool"] != "conda" {
-				t.Errorf("install by conda: %v", o)
-			}
-		} else {
-			testneeds.Lacks(t, testneeds.CondaProgram, "installing by conda")
-		}
-		r = p.call("install_dependencies", args{"packages": []string{"mceabsent"}})
-		refused(t, "an unknown package", r, "mceabsent", "nothing was changed")
 		config := p.done("get_environment_config", nil)
 		environment := config["environment"].(map[string]any)
 		if environment["kind"] != "conda" || environment["name"] != "science" || environment["prefix"] != science || environment["works"] != true {
@@ -144,7 +130,8 @@ func TestConda(t *testing.T) {
 	})
 }
 
-// TestMatrixConda: a conda environment by path, base, and one without a kernel.
+// TestMatrixConda: a conda environment by path, base, one without a kernel, and both
+// installers.
 func TestMatrixConda(t *testing.T) {
 	testneeds.All(t)
 	t.Parallel()
@@ -161,6 +148,17 @@ func TestMatrixConda(t *testing.T) {
 		if r := p.run("import os, sys; print(os.environ['CONDA_DEFAULT_ENV'], sys.executable)"); strings.TrimSpace(r.rest()) != "base "+filepath.Join(root, "bin", "python") {
 			t.Errorf("%s", r.text())
 		}
+	})
+	t.Run("installers", func(t *testing.T) {
+		home, root := condaHome(t) // it is installed into
+		p := launch(t, append(append(wheels(t), "HOME="+home), typeSettings("conda", "science")...)...)
+		works(t, p, filepath.Join(root, "envs", "science", "bin", "python"))
+		if _, err := os.Stat(filepath.Join(root, "bin", "conda")); err != nil {
+			testneeds.Lacks(t, testneeds.CondaProgram, "installing by conda")
+		} else if o := p.done("install_dependencies", args{"packages": []string{"mcetoy==1.1"}}); changes(o) != "mcetoy 1.0 1.1" || o["tool"] != "conda" {
+			t.Errorf("install by conda: %v", o)
+		}
+		refused(t, "an unknown package", p.call("install_dependencies", args{"packages": []string{"mceabsent"}}), "mceabsent", "nothing was changed")
 	})
 	t.Run("no kernel", func(t *testing.T) {
 		home, root := condaHome(t) // it is installed into

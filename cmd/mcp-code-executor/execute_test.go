@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // TestConversation is the main job: state over several calls, what a model sees
@@ -81,9 +83,10 @@ func TestPlot(t *testing.T) {
 	}
 }
 
-// TestManyCalls: over two sessions interleaved, every answer belongs to its
+// TestMatrixManyCalls: over two sessions interleaved, every answer belongs to its
 // own call, and the sessions stay apart.
-func TestManyCalls(t *testing.T) {
+func TestMatrixManyCalls(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	sessions := []string{"left", "right"}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // TestHostileFiles: what is not a file of its own in the storage is refused at
@@ -81,9 +83,10 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
-// TestSwappedLink: a name that is now a file and now a link out never leads out,
+// TestMatrixSwappedLink: a name that is now a file and now a link out never leads out,
 // whatever the moment.
-func TestSwappedLink(t *testing.T) {
+func TestMatrixSwappedLink(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	p := launch(t)
 	outside := t.TempDir()

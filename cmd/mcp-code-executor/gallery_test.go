@@ -157,9 +157,10 @@ def step(c, n):
 	}
 }
 
-// TestDisplayAboveCap: a display of more than a message may have is named with
+// TestMatrixDisplayAboveCap: a display of more than a message may have is named with
 // its size, and the session lives on.
-func TestDisplayAboveCap(t *testing.T) {
+func TestMatrixDisplayAboveCap(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	p := launch(t, inVenv(t)...)
 	p.run("kept = 7")

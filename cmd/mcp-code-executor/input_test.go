@@ -63,7 +63,7 @@ var (
 		"v1 form": {"v1", "form"}, "legacy form": {"legacy", "form"}, "auto form": {"auto", "form"},
 		"v1 none": {"v1", "none"}, "legacy none": {"legacy", "none"}, "auto none": {"auto", "none"},
 	}
-	inputLeft = []string{"legacy form", "v1 none", "auto none"}
+	inputLeft = []string{"legacy form", "auto form", "v1 none", "auto none"}
 )
 
 func answersInput(t *testing.T, _ string, client [2]string) {

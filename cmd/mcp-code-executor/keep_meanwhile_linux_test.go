@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/processtest"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // gatedIndex is a package index that holds back what it serves from dir until the gate
@@ -128,9 +129,10 @@ func TestKeepStop(t *testing.T) {
 	}
 }
 
-// TestKeepProgress: progress for a client that does not read is dropped, and its
+// TestMatrixKeepProgress: progress for a client that does not read is dropped, and its
 // answer comes whole.
-func TestKeepProgress(t *testing.T) {
+func TestMatrixKeepProgress(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	k := newKeeper(t, inVenv(t)...)
 	process, stdin, stdout := unread(t, k)

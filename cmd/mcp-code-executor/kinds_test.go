@@ -107,8 +107,8 @@ func (p place) look(t *testing.T) {
 	}
 }
 
-// kindsLeft are those that `make test` has otherwise: by TestVenvs, TestPredecessor,
-// TestConda, TestNothingConfigured, TestBeside and TestReadOnlyRefused.
+// kindsLeft are those that `make test` has otherwise: by TestVenvs, TestConda,
+// TestNothingConfigured, TestBeside and TestReadOnlyRefused.
 var kindsLeft = []string{"venv", "uv venv", "virtualenv", "conda by name", "conda by path", "base", "managed", "Debian's Python", "read-only venv"}
 
 // TestKinds: a session in an environment of each kind, with nothing in the

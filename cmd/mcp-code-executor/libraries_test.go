@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // TestLoopsOfLibraries: what starts an event loop of its own works in a cell, and so
@@ -55,9 +57,10 @@ got`, "b'hello'"},
 	}
 }
 
-// TestDisplaysOfLibraries: tables are not cut to a screen, and figures need neither
+// TestMatrixDisplaysOfLibraries: tables are not cut to a screen, and figures need neither
 // nbformat nor the page of another frontend.
-func TestDisplaysOfLibraries(t *testing.T) {
+func TestMatrixDisplaysOfLibraries(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	p := launch(t, inScripts(t)...)
 	for _, c := range []struct {

@@ -55,7 +55,7 @@ func firstCall(t *testing.T, settings ...string) {
 }
 
 // TestNothingConfigured: a fresh home and nothing but HOME and PATH. Afterwards no
-// start installs anything, and a package that was deleted is put back.
+// start installs anything.
 func TestNothingConfigured(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -64,23 +64,24 @@ func TestNothingConfigured(t *testing.T) {
 	made := sitePackages(t, managedEnv(t, home))
 	p := launch(t, append(settings, "HOME="+home)...)
 	p.run("import numpy")
-	p.stdin.Close()
-	p.wait(10 * time.Second)
 	if after := sitePackages(t, managedEnv(t, home)); calls("begin pip") > 0 || calls("begin venv") > 0 || !slices.Equal(made, after) {
 		t.Errorf("the second start installs: before %v, after %v", made, after)
 	}
-	managedRepaired(t, home, "numpy deleted")
+	managedRemoved(t, home, p)
 }
 
-// TestMatrixNothingConfigured: that takes longer than a call may last; and the base
-// Python is gone later.
+// TestMatrixNothingConfigured: that takes longer than a call may last; a package that was
+// deleted is put back; and the base Python is gone later.
 func TestMatrixNothingConfigured(t *testing.T) {
 	testneeds.All(t)
 	t.Parallel()
 	home := t.TempDir()
 	settings, _ := loggedUV(t, "46")
 	firstCall(t, append(settings, "HOME="+home)...)
-	managedRepaired(t, home, "base Python gone")
+	deleted := managedRepaired(t, home, "numpy deleted")
+	deleted.stdin.Close()
+	deleted.wait(10 * time.Second)
+	managedRemoved(t, home, managedRepaired(t, home, "base Python gone"))
 }
 
 // managedEnv is the one managed environment in a home.
@@ -94,20 +95,10 @@ func managedEnv(t *testing.T, home string) string {
 }
 
 // managedRepaired deletes a package of the managed environment in home, or its base
-// Python: the next call repairs that. Then it removes the environment.
-func managedRepaired(t *testing.T, home, what string) {
+// Python: the next call, of the program that is returned, repairs that.
+func managedRepaired(t *testing.T, home, what string) *program {
 	t.Helper()
 	dir := managedEnv(t, home)
-	environment := func(status int, parts ...string) {
-		t.Helper()
-		var out, errs bytes.Buffer
-		got := run(t.Context(), []string{"environment", parts[0]}, func(name string) string { return map[string]string{"HOME": home}[name] }, nil, &out, &errs)
-		for _, part := range append(parts[1:], dir, "numpy") {
-			if !strings.Contains(out.String(), part) || got != status {
-				t.Errorf("environment %s: status %d, %q is missing in:\n%s%s", parts[0], got, part, out.String(), errs.String())
-			}
-		}
-	}
 	if what == "numpy deleted" {
 		for _, path := range sitePackages(t, dir) {
 			if filepath.Base(path) == "numpy" {
@@ -124,10 +115,27 @@ func managedRepaired(t *testing.T, home, what string) {
 	if !strings.HasPrefix(r.text(), "[ok") || lastLine(r.rest()) != "3 "+dir {
 		t.Errorf("%s: %s", what, r.text())
 	}
-	environment(1, "remove", "in use", "not removed")
+	return p
+}
+
+// managedRemoved removes the managed environment in home: not while p uses it.
+func managedRemoved(t *testing.T, home string, p *program) {
+	t.Helper()
+	dir := managedEnv(t, home)
+	remove := func(status int, parts ...string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		got := run(t.Context(), []string{"environment", "remove"}, func(name string) string { return map[string]string{"HOME": home}[name] }, nil, &out, &errs)
+		for _, part := range append(parts, dir, "numpy") {
+			if !strings.Contains(out.String(), part) || got != status {
+				t.Errorf("environment remove: status %d, %q is missing in:\n%s%s", got, part, out.String(), errs.String())
+			}
+		}
+	}
+	remove(1, "in use", "not removed")
 	p.stdin.Close()
 	p.wait(10 * time.Second)
-	environment(0, "remove", "removed", "freed")
+	remove(0, "removed", "freed")
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("the managed environment was not removed")
 	}
@@ -195,9 +203,10 @@ func loggedUV(t testing.TB, seconds string) (settings []string, calls func(line 
 	}
 }
 
-// TestMadeOnce: three servers that start together make one environment, and the
+// TestMatrixMadeOnce: three servers that start together make one environment, and the
 // code each was given runs once, though no call waited for it.
-func TestMadeOnce(t *testing.T) {
+func TestMatrixMadeOnce(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	settings, calls := loggedUV(t, "6")
 	home := "HOME=" + t.TempDir()

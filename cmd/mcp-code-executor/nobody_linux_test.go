@@ -6,11 +6,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
-// TestSandboxNobody: both means for a user without any capability: code runs, writes in
+// TestMatrixSandboxNobody: both means for a user without any capability: code runs, writes in
 // the project alone, is interrupted, dies and starts again, and nothing is left.
-func TestSandboxNobody(t *testing.T) {
+func TestMatrixSandboxNobody(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	open := t.TempDir()
 	server := openServer(t, open)

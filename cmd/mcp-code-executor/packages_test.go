@@ -219,8 +219,8 @@ func TestPackagesRefused(t *testing.T) {
 }
 
 // TestInstall: new, old and upgraded packages, while the session's kernel lives, in a venv
-// without pip by uv; in one by pip, which is slow, in TestMatrixInstall. TestPredecessor
-// and the tests of session/pyenv/install have pip too.
+// without pip by uv; in one by pip, which is slow, in TestMatrixInstall. The tests of
+// session/pyenv/install have pip too.
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	p, dir := installs(t, "venv-uv", "uv")

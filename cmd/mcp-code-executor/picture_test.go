@@ -6,13 +6,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 const pictureFile = "docs/conversation.svg"
 
-// TestPicture: README's picture shows what the server answers today. What differs
+// TestMatrixPicture: README's picture shows what the server answers today. What differs
 // from run to run, and from machine to machine, is not compared; -update draws it.
-func TestPicture(t *testing.T) {
+func TestMatrixPicture(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	client := required(t, "MCE_TEST_CLIENT", "Python with the mcp package")
 	venv := filepath.Dir(filepath.Dir(pythons(t)[0]))

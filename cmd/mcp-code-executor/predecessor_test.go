@@ -9,12 +9,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
-// TestPredecessor replays a conversation with the program this one succeeds,
+// TestMatrixPredecessor replays a conversation with the program this one succeeds,
 // with its nine tools and exactly its arguments: each call is accepted, and
 // where it answered with JSON its keys are there.
-func TestPredecessor(t *testing.T) {
+func TestMatrixPredecessor(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "mcp", "predecessor.json"))
 	if err != nil {

@@ -30,11 +30,11 @@ type scriptEnd struct {
 
 // TestScripts: a script is run by `python FILE`, by execute_code_file with fresh and,
 // unless it is about a process's end or stdin, in a session. All end alike. Here every
-// fourth script runs, in turn fresh and in a session; TestMatrixScripts runs all both ways.
+// eighth script runs, in turn fresh and in a session; TestMatrixScripts runs all both ways.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	sameAsPython(t, func(n int, alone bool) (fresh, inSession bool) {
-		return n%8 == 0 || alone && n%8 == 4, n%8 == 4
+		return n%16 == 0 || alone && n%16 == 8, n%16 == 8
 	})
 }
 

@@ -72,7 +72,7 @@ func besideEach(t *testing.T, matrix bool) {
 		"asked for":      {append(typeSettings("venv-uv", emptyEnv(t, "venv-uv")), "KERNEL_INSTALL=sidecar"), "", []string{"the environment itself is unchanged"}},
 		"frozen conda":   {append(typeSettings("conda", "bare"), "HOME="+home), filepath.Join(frozen, "bin", "python"), []string{"frozen"}},
 		"no environment": {typeSettings("venv", base(t)), base(t), []string{reason}},
-	}, []string{"frozen conda"}, matrix, func(t *testing.T, _ string, test beside) {
+	}, []string{"frozen conda", "no environment"}, matrix, func(t *testing.T, _ string, test beside) {
 		settings := append(append(indexed(t), besideOnce(t)), test.settings...)
 		p := launch(t, settings...)
 		r := p.call("execute_code", args{"code": "x = 41\n" + strings.Replace(besideCode, "%q", "sys.executable", 1), "wait_seconds": 110})

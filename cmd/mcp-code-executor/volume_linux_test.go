@@ -10,14 +10,17 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 var cutLine = regexp.MustCompile(`(?m)^\[cut: ([\d,]+) characters \(([\d,]+) lines\)`)
 
-// TestVolume: what one run prints, however much, is all in the record and
+// TestMatrixVolume: what one run prints, however much, is all in the record and
 // counted, while the server's memory stays within 64 MB and it answers pings.
 // MCE_TEST_LONG=1 takes the full sizes.
-func TestVolume(t *testing.T) {
+func TestMatrixVolume(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	lines, flushed := 40_000, 4_000
 	if os.Getenv("MCE_TEST_LONG") != "" {

@@ -21,16 +21,16 @@ func TestFileInWorkDir(t *testing.T) {
 	put(t, dir, "plan.py", "import sys; print(6 * 7, open('data.csv').read(3), sys.argv[1:])")
 	put(t, dir, "jobs/night.py", "import sys; print(sys.path[0] == __file__.rsplit('/', 1)[0])")
 	put(t, dir, "both.py", "print('project')")
-	put(t, dir, "requirements.txt", "-r jobs/base.txt\npackaging>=6\n")
-	put(t, dir, "jobs/base.txt", "traitlets # any\n")
+	put(t, dir, "requirements.txt", "-r jobs/base.txt\nmceother>=1\n")
+	put(t, dir, "jobs/base.txt", "mceleaf # any\n")
 	put(t, dir, "wrong.txt", "ipykernel\n--index-url x\n")
-	put(t, dir, "pyproject.toml", "[project]\nname = 'x'\ndependencies = ['traitlets']\n[project.optional-dependencies]\nrun = ['packaging']\n")
+	put(t, dir, "pyproject.toml", "[project]\nname = 'x'\ndependencies = ['mceleaf']\n[project.optional-dependencies]\nrun = ['mceother']\n")
 	outside := filepath.Join(project(t), "elsewhere.py")
 	if err := errors.Join(os.WriteFile(outside, []byte("print('elsewhere')"), 0o600), os.Symlink(outside, filepath.Join(dir, "link.py"))); err != nil {
 		t.Fatal(err)
 	}
-	_, settings := makeEnv(t, "venv") // an environment of its own: it is installed into
-	p := launch(t, append(settings, "PIP_NO_INDEX=1", "WORK_DIR="+dir)...)
+	_, settings := makeEnv(t, "venv-uv") // an environment of its own: it is installed into
+	p := launch(t, append(append(settings, wheels(t)...), "UV="+testUV(t), "WORK_DIR="+dir)...)
 	p.done("initialize_code_file", args{"content": "print('storage')", "filename": "both.py"})
 	plan := filepath.Join(dir, "plan.py")
 
@@ -75,10 +75,11 @@ func TestFileInWorkDir(t *testing.T) {
 		t.Errorf("%s", r.text())
 	}
 	notebookInWorkDir(t, p, dir)
-	for _, file := range []string{filepath.Join(dir, "requirements.txt"), "pyproject.toml[run]"} {
-		if o := p.done("install_dependencies", args{"file": file}); len(o["already_installed"].([]any)) != 2 {
-			t.Errorf("%s: %v", file, o)
-		}
+	if o := p.done("install_dependencies", args{"file": filepath.Join(dir, "requirements.txt")}); changes(o) != "mceleaf <nil> 0.5, mceother <nil> 1.0" {
+		t.Errorf("requirements.txt: %v", o)
+	}
+	if o := p.done("install_dependencies", args{"file": "pyproject.toml[run]"}); o["changes"] != nil || len(o["already_installed"].([]any)) != 2 {
+		t.Errorf("pyproject.toml: %v", o)
 	}
 }
 
