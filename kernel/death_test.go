@@ -260,8 +260,9 @@ print(os.getcwd())`)
 	}
 }
 
-// TestManyAtOnce: kernels that start together take no port or file of each other.
-func TestManyAtOnce(t *testing.T) {
+// TestMatrixManyAtOnce: kernels that start together take no port or file of each other.
+func TestMatrixManyAtOnce(t *testing.T) {
+	testneeds.All(t)
 	host, python := newHost(t), pythons(t)[0]
 	before := runtime.NumGoroutine()
 	t.Run("kernels", func(t *testing.T) {
@@ -303,8 +304,9 @@ func TestWithoutIPykernel(t *testing.T) {
 	}
 }
 
-// TestManyLines: 200,000 prints arrive as one text, in few messages.
-func TestManyLines(t *testing.T) {
+// TestMatrixManyLines: 200,000 prints arrive as one text, in few messages.
+func TestMatrixManyLines(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	k := start(t, newHost(t), pythons(t)[0])
 	if _, output := k.run("for i in range(200_000): print(i)"); output != numbers(200_000) {

@@ -95,8 +95,9 @@ func TestMatrixElsewhereGateway(t *testing.T) {
 // limited is what makes a Jupyter server drop what comes fast.
 const limited = "--ZMQChannelsWebsocketConnection.iopub_data_rate_limit=100000"
 
-// TestElsewhere: kernels on a Jupyter server, one after the other.
-func TestElsewhere(t *testing.T) {
+// TestMatrixElsewhere: kernels on a Jupyter server, one after the other.
+func TestMatrixElsewhere(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	s := gatewaytest.Start(t, limited)
 	t.Run("life", func(t *testing.T) { elsewhereLife(t, s) })

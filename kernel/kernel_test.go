@@ -253,7 +253,13 @@ func TestFlood(t *testing.T) {
 	if output != want.String() {
 		t.Errorf("%d bytes of %d lines arrived changed", len(output), lines)
 	}
-	_, output = k.run("print('x' * 50_000_000)")
+}
+
+// TestMatrixFlood is that at once.
+func TestMatrixFlood(t *testing.T) {
+	testneeds.All(t)
+	k := start(t, newHost(t), pythons(t)[0])
+	_, output := k.run("print('x' * 50_000_000)")
 	if len(output) != 50_000_001 {
 		t.Errorf("%d bytes arrived of 50,000,001", len(output))
 	}

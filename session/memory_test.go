@@ -82,9 +82,10 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestMemoryFlat: runs, deaths, restarts and fresh kernels leave little behind:
+// TestMatrixMemoryFlat: runs, deaths, restarts and fresh kernels leave little behind:
 // with 2,000 runs kept, 830 restarts and deaths stay below 10 MB. It counts bytes.
-func TestMemoryFlat(t *testing.T) {
+func TestMatrixMemoryFlat(t *testing.T) {
+	testneeds.All(t)
 	m := withKernels(t, 0)
 	ctx := context.Background()
 	const perKernel, perRun = 6_000, 2_000

@@ -74,7 +74,7 @@ matrices)
     race -skip '^TestMatrix' $plain
     # make test has the newest ipykernel here.
     MCE_TEST_PYTHONS="$PWD/.cache/kernel6/bin/python"
-    race ./kernel ./kernel/launch ./kernel/zmq
+    race -skip '^TestMatrixElsewhere' ./kernel ./kernel/launch ./kernel/zmq # a Jupyter server has its own
     race -run '^TestKernels' ./cmd/mcp-code-executor
     ;;
 kills) gotest -v -timeout 24h -run '^TestMatrixKills$' ./cmd/mcp-code-executor ;;

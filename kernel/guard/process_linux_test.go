@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 func TestExit(t *testing.T) {
@@ -298,7 +300,8 @@ func TestCloseIsQuick(t *testing.T) {
 	}
 }
 
-func TestNoLeaks(t *testing.T) {
+func TestMatrixNoLeaks(t *testing.T) {
+	testneeds.All(t)
 	reaper := newTestReaper(t)
 	cycle := func() {
 		p, err := Start(context.Background(), Spec{Argv: sh("sleep 1000 & wait")}, reaper)

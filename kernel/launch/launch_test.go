@@ -287,8 +287,9 @@ func drive(t testing.TB, python string, args ...string) [][]byte {
 // the same; it imports matplotlib in four kernels. The others each take seconds, and are
 // shown, less closely, by tests of kernel and cmd.
 var matrixCases = []string{
-	"windowless", "bytecode", "bytes_and_encodings", "bytes_of_children", "compact", "ended_children", "filenames", "hostile_cwd",
-	"nodrop", "own_errors", "pieces", "plots", "python_path", "safe_path", "script_names", "sidecar", "surrogates", "users_startup",
+	"windowless", "bytecode", "bytes_and_encodings", "bytes_of_children", "children_in_time", "commands", "compact", "ended_children",
+	"filenames", "hostile_cwd", "loops", "nodrop", "own_errors", "pieces", "plots", "python_path", "raised", "random_signals", "safe_path",
+	"script_names", "sidecar", "signal_around_a_cell", "signal_while_queueing", "surrogates", "swallowed", "tracebacks", "users_startup",
 }
 
 func TestKernels(t *testing.T) { testKernels(t, false) }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // cells are separated by lines of "#".
@@ -16,10 +18,11 @@ import (
 //go:embed testdata/cells.py
 var cells string
 
-// TestImportedAhead: what most kernels have imported is imported in a spare, and cell by
+// TestMatrixImportedAhead: what most kernels have imported is imported in a spare, and cell by
 // cell a session sees what it sees in a kernel that was started for it. Of the examined
 // libraries it tries those that the environment has.
-func TestImportedAhead(t *testing.T) {
+func TestMatrixImportedAhead(t *testing.T) {
+	testneeds.All(t)
 	f := newFixture(t, t.TempDir())
 	const imports = "import matplotlib.pyplot, importlib.util\n" +
 		"there = [n for n in 'numpy pandas polars scipy sklearn seaborn PIL requests'.split() if importlib.util.find_spec(n)]\n" +

@@ -198,7 +198,7 @@ func TestMatrixNotHandedOver(t *testing.T) {
 }
 
 // notHandedOverLeft are left to TestMatrixNotHandedOver.
-var notHandedOverLeft = []string{"one variable more", "code", "directory made anew", "start-up file"}
+var notHandedOverLeft = []string{"one variable more", "directory", "code", "without prelude", "directory made anew", "start-up file"}
 
 func notHandedOver(t *testing.T, matrix bool) {
 	t.Helper()
@@ -303,8 +303,9 @@ func TestDeaths(t *testing.T) {
 	}
 }
 
-// TestWasted: starts that are different each time do not have spares made for ever.
-func TestWasted(t *testing.T) {
+// TestMatrixWasted: starts that are different each time do not have spares made for ever.
+func TestMatrixWasted(t *testing.T) {
+	testneeds.All(t)
 	f := newFixture(t, t.TempDir())
 	f.start(nil)
 	for n := range mostWasted + 1 {

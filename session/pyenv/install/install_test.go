@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kinds"
@@ -75,18 +76,23 @@ func uvEnv(t testing.TB, environ ...string) (*Installer, *pyenv.Environment) {
 	return f, env
 }
 
+// TestInstall installs by uv; by pip, which is slow, in TestMatrixInstall. TestInstallByEnsurepip
+// has pip too.
 func TestInstall(t *testing.T) {
-	for tool, make := range map[string]func(testing.TB, ...string) (*Installer, *pyenv.Environment){"pip": pipEnv, "uv": uvEnv} {
-		t.Run(tool, func(t *testing.T) {
-			t.Parallel()
-			// Each of these would send the installation elsewhere.
-			f, env := make(t, "PIP_USER=1", "PIP_TARGET=/nowhere", "PIP_PREFIX=/nowhere", "PIP_REQUIRE_VIRTUALENV=1", "UV_PYTHON=/nowhere", "UV_SYSTEM_PYTHON=1")
-			testInstall(t, f, env, tool)
-		})
-	}
+	t.Parallel()
+	testInstall(t, uvEnv, "uv")
 }
 
-func testInstall(t *testing.T, f *Installer, env *pyenv.Environment, tool string) {
+func TestMatrixInstall(t *testing.T) {
+	testneeds.All(t)
+	t.Parallel()
+	testInstall(t, pipEnv, "pip")
+}
+
+func testInstall(t *testing.T, make func(testing.TB, ...string) (*Installer, *pyenv.Environment), tool string) {
+	t.Helper()
+	// Each of these would send the installation elsewhere.
+	f, env := make(t, "PIP_USER=1", "PIP_TARGET=/nowhere", "PIP_PREFIX=/nowhere", "PIP_REQUIRE_VIRTUALENV=1", "UV_PYTHON=/nowhere", "UV_SYSTEM_PYTHON=1")
 	steps := []struct {
 		ask       []string
 		upgrade   bool
