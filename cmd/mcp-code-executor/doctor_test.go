@@ -390,8 +390,9 @@ func inGreen(t *testing.T, name string, make func(t *testing.T) patient) {
 	t.Logf("%.1f s", found.Seconds)
 }
 
-// TestDoctorFix: ipykernel is installed when that is asked for.
-func TestDoctorFix(t *testing.T) {
+// TestMatrixDoctorFix: ipykernel is installed when that is asked for.
+func TestMatrixDoctorFix(t *testing.T) {
+	testneeds.All(t)
 	t.Parallel()
 	dir := emptyEnv(t, "venv-uv")
 	settings := append(append(typeSettings("venv-uv", dir), network()...), "PIP_NO_INDEX=", "UV="+testUV(t), "UV_CACHE_DIR="+execute(t, testUV(t), "cache", "dir"))

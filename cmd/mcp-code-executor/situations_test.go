@@ -32,7 +32,8 @@ var quoted = regexp.MustCompile("`([^`]+)`")
 // from another row here only in what is found.
 var situationsLeft = []string{
 	"venv", "venv-python", "uv-venv", "virtualenv", "type-left-out", "venv-moved", "pdm-project", "pyenv-shim", "mode-unknown",
-	"startup-file", "pythonpath", "shadowing", "deny", "venv-hangs",
+	"startup-file", "pythonpath", "shadowing", "nothing-leaks", "deny", "venv-hangs",
+	"conda-near-name", "conda-environments-txt", "activation-fails",
 	"conda-name", "conda-base", "conda-path", "conda-tilde", "conda-which", "conda-envs-dirs", "conda-both-variables", "conda-condarc",
 	"micromamba", "pixi", "activation", "activation-state", "activation-hangs", "conda-frozen", "system-python", "read-only",
 	"kernel-installed", "kernel-old", "kernel-old-beside", "kernel-half", "kernel-beside",
