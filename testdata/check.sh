@@ -1,6 +1,6 @@
 #!/bin/sh
-# What can be judged without running: format, files' sizes, vet (three systems), staticcheck,
-# code that the program never reaches, copies.
+# What can be judged without running: format, files' sizes, what is left to make
+# test-all, vet (three systems), staticcheck, code that the program never reaches, copies.
 set -eu
 cd "$(dirname "$0")/.."
 go=${GO:-go}
@@ -17,6 +17,15 @@ if git rev-parse --git-dir >/dev/null 2>&1; then # else an archive of the source
         echo "over 200 kB, is it a source? $large" >&2
         exit 1
     fi
+fi
+# Else make test runs what is left to make test-all.
+everywhere=$(find cmd kernel mcp session -name '*_test.go' -exec awk '
+    name != "" && !/testneeds\.All\(t\)/ { print FILENAME ": " name }
+    { name = /^func TestMatrix/ ? $2 : "" }' {} +)
+if [ -n "$everywhere" ]; then
+    echo "a TestMatrix… that does not begin with testneeds.All(t):" >&2
+    echo "$everywhere" >&2
+    exit 1
 fi
 for os in linux darwin windows; do
     echo "go vet for $os" >&2

@@ -13,7 +13,7 @@ go=${GO:-go}
 need="kernel7 kernel6 scripts old virtualenv jupyter client node conda"
 [ "${1:-}" != matrices ] || need="kernel7 kernel6 scripts scale pythons virtualenv jupyter client node packaging inspector conda"
 [ "${1:-}" != kills ] || need=kernel7
-[ "${1:-}" != matrices ] || export MCE_TEST_ALL=1
+case ${1:-} in matrices | kills) export MCE_TEST_ALL=1 ;; esac
 export MCE_TEST_LEFT_OUT="$PWD/.cache/left-out"
 testdata/environments.sh $need
 : >"$MCE_TEST_LEFT_OUT"

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
 // Kills share a home and a code storage, and homes the machine: most of a kill is waiting.
@@ -28,6 +30,7 @@ const (
 // nothing runs twice, and the first answer afterwards is true. `make kills` has it kill
 // 5,000 times (MCE_TEST_KILLS).
 func TestMatrixKills(t *testing.T) {
+	testneeds.All(t)
 	kills := 20
 	if s := os.Getenv("MCE_TEST_KILLS"); s != "" {
 		var err error

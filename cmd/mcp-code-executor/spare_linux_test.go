@@ -162,6 +162,7 @@ func takeSpares(t *testing.T, mark string, ways ...string) {
 // TestMatrixSpare: restarts and deaths under load, with libraries imported ahead: no
 // session has another's environment, variables, directory or state, and no kernel is left.
 func TestMatrixSpare(t *testing.T) {
+	testneeds.All(t)
 	s := launchSpares(t, "spares")
 	var load sync.WaitGroup
 	stop := make(chan struct{})
@@ -229,6 +230,7 @@ func TestMatrixSpare(t *testing.T) {
 // TestMatrixSpareKept: of the clients of one background server each gets kernels with
 // its own variables, though a spare has another's.
 func TestMatrixSpareKept(t *testing.T) {
+	testneeds.All(t)
 	k := newKeeper(t, append(inVenv(t), "SPARE_KERNEL=on")...)
 	s := &spares{program: k.client("COLOUR=red"), t: t, mark: k.mark, taken: map[int]bool{}}
 	ask := func(p *program, session, colour string) int {
