@@ -9,15 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
 )
 
-// TestMatrixPredecessor replays a conversation with the program this one succeeds,
+// TestPredecessor replays a conversation with the program this one succeeds,
 // with its nine tools and exactly its arguments: each call is accepted, and
 // where it answered with JSON its keys are there.
-func TestMatrixPredecessor(t *testing.T) {
-	testneeds.All(t)
+func TestPredecessor(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "mcp", "predecessor.json"))
 	if err != nil {
