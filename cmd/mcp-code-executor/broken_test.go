@@ -22,6 +22,19 @@ func TestKernelsBroken(t *testing.T) {
 			{"sys.modules.clear()", "ok", "sys.modules has no builtins", ""},
 			{"del sys.modules['sys']", "ok", "sys.modules has no sys", ""},
 			{"for name in ('str', 'type', 'dict'): delattr(builtins, name)", "ok", "builtins.type is gone, builtins.str is gone, builtins.dict is gone", ""},
+			{"import json, time\njson.dumps = None\nprint('said')\ntime.sleep(0.3)\nprint(6 * 7)", "ok", "json.dumps is NoneType", "said\n42"},
+			{"import time, asyncio\ntime.monotonic = None\nawait asyncio.sleep(0.1)\nprint('slept')", "ok", "time.monotonic is NoneType", "slept"},
+			{"import time\ndel time.time, time.sleep", "ok", "time.sleep is gone, time.time is gone", ""},
+			{"os.getpid = None\n1/0", "error ZeroDivisionError", "os.getpid is NoneType", "ZeroDivisionError: division by zero"},
+			{"import threading\nthreading.Lock = 3", "ok", "threading.Lock is int", ""},
+			{"import inspect, functools\ninspect.isawaitable = functools.wraps = None", "ok", "functools.wraps is NoneType, inspect.isawaitable is NoneType", ""},
+			{"import contextvars\ncontextvars.copy_context = None", "ok", "contextvars.copy_context is NoneType", ""},
+			{"import signal\nsignal.signal = None", "ok", "signal.signal is NoneType", ""},
+			{"import logging\nlogging.Logger.debug = None", "ok", "logging.Logger.debug is NoneType", ""},
+			{"os.environ = os.path = None", "ok", "os.environ is NoneType, os.path is NoneType", ""},
+			{"sys.exc_info = sys.path = sys.modules = None", "ok", "sys.exc_info is NoneType, sys.modules is NoneType, sys.path is NoneType", ""},
+			{"sys.modules['json'] = sys.modules['time'] = None", "ok", "sys.modules has no json, sys.modules has no time", ""},
+			{"from unittest import mock\nwith mock.patch('time.time', None): print('in')", "ok", "", "in"},
 			{"wrapped = builtins.print\nbuiltins.print = lambda *a: wrapped('>', *a)\nprint(1)\nbuiltins.print = wrapped", "ok", "", "> 1"},
 			{"del sys.modules['json.tool']" + "\nopen = 3", "error KeyError", "", "KeyError: 'json.tool'"},
 		} {
@@ -33,6 +46,35 @@ func TestKernelsBroken(t *testing.T) {
 			if r := p.call("execute_code", args{"code": "import math\nopen(os.devnull).close()\nprint(len(str(kept)), math.floor(1.5))"}); !strings.HasPrefix(r.text(), "[ok | ") || !strings.HasSuffix(r.text(), "\n2 1") || strings.Contains(r.text(), "[note: ") {
 				t.Errorf("after %s\n%s", test.code, r.text())
 			}
+		}
+	})
+}
+
+// TestKernelsBrokenForGood: functions that code has replaced by others, which fail, stay as it
+// wants them; the kernel still runs code and tells of it.
+func TestKernelsBrokenForGood(t *testing.T) {
+	t.Parallel()
+	eachKernel(t, func(t *testing.T, p *program) {
+		for _, replaced := range []string{"json.dumps = json.loads", "time.time = time.monotonic", "os.getpid", "asyncio.get_running_loop", "inspect.isawaitable"} {
+			p.run("import json, time, os, asyncio, inspect\n" + replaced + " = lambda *a, **k: 1/0")
+		}
+		if r := p.run("print('still'); await asyncio.sleep(0.05); print(6 * 7)"); !strings.HasSuffix(r.text(), "still\n42") {
+			t.Errorf("%s", r.text())
+		}
+		r := p.call("execute_code", args{"code": "time.time()"})
+		if !r.IsError || !strings.Contains(r.text(), "ZeroDivisionError: division by zero") {
+			t.Errorf("%s", r.text())
+		}
+	})
+}
+
+// TestKernelsBrokenSigns: a kernel that can sign no message any more is not waited for.
+func TestKernelsBrokenSigns(t *testing.T) {
+	t.Parallel()
+	eachKernel(t, func(t *testing.T, p *program) {
+		r := p.call("execute_code", args{"code": "import hmac\nhmac.HMAC.copy = None"})
+		if !strings.HasPrefix(r.text(), "[died | ") || !strings.Contains(r.text(), "mce-launch: the kernel failed: TypeError: 'NoneType' object is not callable") {
+			t.Errorf("%s", r.text())
 		}
 	})
 }

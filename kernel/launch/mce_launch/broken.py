@@ -1,8 +1,10 @@
-"""Code that takes from Python what every program needs, as `builtins.open = None` does: later
-code would fail far from the cause, and ipykernel may never end the run. It is put back before
-an error is shown and when the code has ended, and the reply names it."""
+"""Code that takes from Python what every program needs, as `builtins.open = None` or
+`threading.Lock = None` do: later code would fail far from the cause, and ipykernel may never
+end the run. It is put back before an error is shown and when the code has ended, and the reply
+names it. What ipykernel needs in between is in kept.py."""
 
 import builtins
+import operator
 import os
 import sys
 
@@ -17,7 +19,66 @@ NAMES = (
     "BaseException", "Exception", "KeyboardInterrupt", "SystemExit", "StopIteration", "TypeError", "ValueError", "KeyError", "IndexError",
     "AttributeError", "NameError", "ImportError", "RuntimeError", "OSError",
 )  # fmt: skip
-MODULES = ("builtins", "sys", "os", "IPython", "ipykernel")
+MODULES = ("builtins", "sys", "os", "IPython", "ipykernel", "asyncio", "json", "logging", "re", "threading", "time", "tornado", "traitlets", "zmq")
+
+# Modules and types of which all functions and types are put back, and what is put back of
+# others. Not what a system may lack: code that tries how it does without takes it away.
+WHOLE = (
+    "contextlib", "contextvars", "copy", "functools", "io", "json", "json.decoder", "json.encoder", "linecache", "logging", "logging.Logger",
+    "posixpath", "ntpath", "re", "threading.Thread", "tokenize", "traceback", "warnings",
+)  # fmt: skip
+PARTS = {
+    "ast": "AST Expr Expression Interactive Module NodeTransformer NodeVisitor fix_missing_locations literal_eval parse walk",
+    "asyncio": "CancelledError Event Future Queue Task all_tasks create_task current_task ensure_future gather get_event_loop"
+    " get_running_loop iscoroutine iscoroutinefunction new_event_loop run set_event_loop sleep wait wait_for",
+    "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple",
+    "inspect": "currentframe getfile getmodule getsource getsourcefile getsourcelines isawaitable iscoroutine iscoroutinefunction"
+    " isclass isfunction ismethod signature stack",
+    "itertools": "chain count islice",
+    "os": "close environ fspath getcwd getpid kill listdir open path read stat urandom write",
+    "signal": "SIGINT default_int_handler getsignal signal",
+    "sys": "_getframe displayhook exc_info excepthook exit getsizeof intern meta_path modules path path_hooks",
+    "threading": "Condition Event Lock RLock Thread current_thread get_ident local main_thread",
+    "time": "monotonic perf_counter sleep time",
+    "types": "CodeType FrameType FunctionType MethodType ModuleType SimpleNamespace TracebackType",
+    "weakref": "WeakKeyDictionary WeakSet WeakValueDictionary finalize proxy ref",
+}
+
+
+class Holder:
+    """What a module or a type had when the kernel began. Whether it has it still is seen in a
+    few microseconds: it is looked at after each run."""
+
+    def __init__(self, name, wanted=""):
+        self.name = name
+        module, _, inner = name.partition(".") if name not in sys.modules else (name, "", "")
+        self.holder = getattr(sys.modules[module], inner) if inner else sys.modules[name]
+        self.known = vars(self.holder)
+        names = wanted.split() or [n for n, v in self.known.items() if not n.startswith("_") and callable(v)]
+        self.own = {n: self.known[n] for n in names if n in self.known}
+        self.values = operator.itemgetter(*self.own)
+        self.seen = self.values(self.known)
+
+    def restore(self, usable=callable, kind=type, put=setattr, failed=BaseException):
+        """Puts back what is missing, and returns its names."""
+        try:
+            if self.values(self.known) == self.seen:
+                return ()
+        except failed:  # one is gone, or what is there refuses to be compared
+            pass
+        missing = []
+        for name, own in self.own.items():
+            value = self.known.get(name)
+            if value is None or usable(own) and not usable(value):
+                missing.append("%s.%s is %s" % (self.name, name, kind(value).__name__ if name in self.known else "gone"))
+                put(self.holder, name, own)
+        self.seen = self.values(self.known)  # what code has replaced stays
+        return missing
+
+
+def holders():
+    loaded = [n for n in (*WHOLE, *PARTS) if n in sys.modules or n.partition(".")[0] in sys.modules]
+    return [Holder(n, PARTS.get(n, "")) for n in loaded]
 
 
 class Python:
@@ -28,6 +89,7 @@ class Python:
         self.known, self.loaded = known, loaded
         self.usable, self.kind, self.copy, self.count = usable, kind, copy, count
         self.own, self.modules = copy(known), copy(loaded)
+        self.holders = holders()
         self.restored = []
 
     def restore(self):
@@ -37,6 +99,8 @@ class Python:
             if not self.usable(now):
                 self.restored.append("builtins.%s is %s" % (name, self.kind(now).__name__ if name in self.known else "gone"))
                 self.known[name] = self.own[name]
+        for holder in self.holders:
+            self.restored.extend(holder.restore())
         for name in MODULES:
             if self.loaded.get(name) is None:
                 self.restored.append("sys.modules has no %s" % name)

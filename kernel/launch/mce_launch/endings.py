@@ -7,6 +7,7 @@ knows, with a status.
 
 import os
 import sys
+import threading
 
 from . import forked, unprintable
 from .report import step
@@ -83,7 +84,6 @@ class Endings:
 
     def install(self, app):
         import functools
-        import threading
 
         shell, kernel = app.shell, app.kernel
         showtraceback, do_execute, pid = shell.showtraceback, kernel.do_execute, os.getpid()

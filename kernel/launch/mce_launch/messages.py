@@ -23,8 +23,7 @@ def set_packer(app):
     if clean is None:  # jupyter_client 6
         from ipykernel.jsonutil import json_clean as clean
 
-    def dumps(obj):
-        return json.dumps(obj, default=default, ensure_ascii=False, allow_nan=False)
+    dumps = json.JSONEncoder(default=default, ensure_ascii=False, allow_nan=False).encode
 
     def pack(obj):
         try:

@@ -3,6 +3,7 @@ not seen, and their answers say why."""
 
 import os
 import sys
+import threading
 
 from .report import step
 
@@ -147,7 +148,6 @@ def describe_file(number):
 def tell(app):
     """Puts what is found after a run into its reply."""
     import functools
-    import threading
     from time import perf_counter
 
     streams, original = Streams(app.shell), app.kernel.do_execute

@@ -1,7 +1,7 @@
 """What accompanies each run: the same in a kernel of ours and in one that somebody
 else's server has started."""
 
-from . import broken, codenames, commands, endings, imports, interrupts, loops, raised, replaced, scripts, unprintable, variables
+from . import broken, codenames, commands, endings, imports, interrupts, kept, loops, raised, replaced, scripts, unprintable, variables
 from .report import step
 
 
@@ -24,3 +24,4 @@ def follow(app, after, streams=True):
     step("commands", commands.watch, app)
     step("variables", variables.tell, app)
     step("broken", broken.tell, app, python)
+    step("kept", kept.keep, app)

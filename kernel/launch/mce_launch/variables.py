@@ -3,6 +3,7 @@ or the server has died, the next answer says what is lost."""
 
 import os
 import sys
+import threading
 
 from .report import step
 
@@ -79,7 +80,6 @@ class Variables:
 def tell(app):
     """After each run that is not silent."""
     import functools
-    import threading
 
     variables, original = Variables(app), app.kernel.do_execute
 
