@@ -38,7 +38,7 @@ func (t *tools) answerWithin(ctx context.Context, e *session.Execution, since se
 	client := clients.Of(ctx)
 	lines := stateLines(r)
 	lines = append(lines, noteLines(notes)...)
-	if r.Err != nil {
+	if r.Err != nil && r.Outcome != session.OutcomeCancelled { // that is in the status lines
 		lines = append(lines, explain(r.Err))
 	}
 	others, delivered := t.others(e)

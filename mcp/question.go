@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,12 +65,14 @@ func (t *tools) converse(ctx context.Context, a *call, e *session.Execution, dea
 			t.log.Info("asking the person", "id", r.ID, "err", err)
 			t.givenUp(ctx, e)
 			if !late {
-				notes = append(notes, t.unasked(ctx, fmt.Sprintf("the form failed: %v", err)))
+				notes = append(notes, t.failedForm(ctx, err, time.Since(begun)))
 			}
 			return nil, notes
 		}
 		more, again := t.give(ctx, a, e, r.Question, answer, time.Since(begun))
-		notes = append(notes, more...)
+		if len(more) == 0 || !slices.Contains(notes, more[0]) { // a client that fills in form after form
+			notes = append(notes, more...)
+		}
 		if !again {
 			asked = maxQuestions
 		}
@@ -80,6 +83,16 @@ func (t *tools) converse(ctx context.Context, a *call, e *session.Execution, dea
 func (t *tools) unasked(ctx context.Context, why string) string {
 	rpc.HoldElicitation(ctx, holdForms)
 	return "the client showed nobody the question (" + why + "), so the code still waits: ask the person in your own words if need be; send_input answers"
+}
+
+// failedForm says that the client gave an error for a form. One that came late may have
+// been shown.
+func (t *tools) failedForm(ctx context.Context, err error, took time.Duration) string {
+	if took < fastestPerson {
+		return t.unasked(ctx, fmt.Sprintf("the form failed: %v", err))
+	}
+	rpc.HoldElicitation(ctx, holdForms)
+	return fmt.Sprintf("the form for the question failed after %s (%v), so the code still waits: send_input answers", seconds(took), err)
 }
 
 // questionForm asks for one line of text.
@@ -182,8 +195,12 @@ func (t *tools) give(ctx context.Context, a *call, e *session.Execution, questio
 // typed it.
 func (t *tools) accept(ctx context.Context, a *call, e *session.Execution, content any, took time.Duration) (notes []string, again bool) {
 	line, isLine := oneAnswer(content)
-	if !isLine {
+	switch {
+	case !isLine && took < fastestPerson:
 		return []string{t.unasked(ctx, "its form holds no text")}, false
+	case !isLine:
+		rpc.HoldElicitation(ctx, holdForms)
+		return []string{"the form came back without a text, so nothing was given to the code, which still waits: send_input answers"}, false
 	}
 	if err := e.Session().Permits(a.policy()); err != nil {
 		return []string{"the answer was not given: " + explain(err)}, false
@@ -192,20 +209,29 @@ func (t *tools) accept(ctx context.Context, a *call, e *session.Execution, conte
 		return []string{"giving the answer: " + explain(err)}, true
 	}
 	if line == "" && took < fastestPerson {
-		notes = []string{fmt.Sprintf("the code got an empty line: the client sent the form within %s, faster than a person", seconds(took))}
+		notes = []string{"the code got an empty line that nobody typed: the client sent the form back within half a second, faster than a person"}
 	}
 	return notes, true
 }
 
 // oneAnswer is what input() gets for a form's content: one line, empty when the
-// field is absent, for forms leave out what is empty. A list or an object is none.
+// field is absent, for forms leave out what is empty. A list or an object is none. The
+// form has one field, so the one that came is the answer, whatever the client calls it.
 func oneAnswer(content any) (line string, isLine bool) {
 	fields, isObject := content.(map[string]any)
-	switch fields[answerID].(type) {
+	value, named := fields[answerID]
+	if !named && len(fields) == 1 {
+		for _, value = range fields {
+		}
+	}
+	switch value.(type) {
 	case []any, map[string]any:
 		return "", false
 	}
-	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(arguments.Plain(fields[answerID])), isObject || content == nil
+	if value == nil && len(fields) > 1 { // several fields, and none is ours
+		return "", false
+	}
+	return strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(arguments.Plain(value)), isObject || content == nil
 }
 
 func (t *tools) sendInput() tool {

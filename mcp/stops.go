@@ -13,12 +13,17 @@ import (
 )
 
 // stopWords says what one attempt to end a run was, and when it came. That it worked
-// is said only where it is known to have: of a run that has ended by an interrupt.
-func stopWords(s session.Stop, worked bool) string {
-	after := seconds(s.After)
+// is said only where it is known to have: of a run that has ended by an interrupt, or
+// was taken out of the queue.
+func stopWords(s session.Stop, r session.Report) string {
+	after, ended := seconds(s.After), r.State == session.StateFinished
+	worked := ended && r.Outcome == session.OutcomeInterrupted
 	interrupted := "sent it an interrupt"
-	if worked {
+	switch {
+	case worked:
 		interrupted = "interrupted it"
+	case ended && r.Outcome == session.OutcomeCancelled:
+		interrupted = "took it out of the queue"
 	}
 	switch s.By {
 	case session.ByLimit:
@@ -44,7 +49,10 @@ func stopWords(s session.Stop, worked bool) string {
 	case session.ByClock:
 		words := fmt.Sprintf("the client stopped waiting for it after %s%s, which did not interrupt it", after, reasonWords(s))
 		if s.Guessed {
-			words += "; that was taken for the client's own time limit: if a person wanted it stopped, call interrupt_execution"
+			words += "; that was taken for the client's own time limit"
+		}
+		if s.Guessed && !ended {
+			words += ": if a person wanted it stopped, call interrupt_execution"
 		}
 		return words
 	}
@@ -77,10 +85,9 @@ func plainSeconds(d time.Duration) string { return fmt.Sprintf("%g", d.Seconds()
 // ended the waiting is not among it.
 func struckWords(r session.Report) string {
 	var words []string
-	worked := r.State == session.StateFinished && r.Outcome == session.OutcomeInterrupted
 	for _, s := range r.Stops {
 		if s.By != session.ByClock {
-			words = append(words, stopWords(s, worked))
+			words = append(words, stopWords(s, r))
 		}
 	}
 	return strings.Join(words, "; ")
@@ -147,7 +154,7 @@ func clockLine(r session.Report) string {
 func clockWords(r session.Report) string {
 	for _, s := range r.Stops {
 		if s.By == session.ByClock {
-			return stopWords(s, false)
+			return stopWords(s, r)
 		}
 	}
 	return ""

@@ -66,6 +66,7 @@ func TestInterruptsTold(t *testing.T) {
 	running := session.Report{State: session.StateRunning}
 	interrupted := session.Report{State: session.StateFinished, Outcome: session.OutcomeInterrupted}
 	died := session.Report{State: session.StateFinished, Outcome: session.OutcomeDied}
+	cancelled := session.Report{State: session.StateFinished, Outcome: session.OutcomeCancelled}
 	for _, c := range []struct {
 		report session.Report
 		stop   session.Stop
@@ -75,6 +76,8 @@ func TestInterruptsTold(t *testing.T) {
 		{running, often, "interrupt_execution sent it an interrupt 8 times, first after 2.00 s, last after 343.0 s"},
 		{running, session.Stop{By: session.ByCancel, After: time.Second}, "the client cancelled its call after 1.00 s, which sent it an interrupt"},
 		{running, session.Stop{By: session.ByRefusal, After: time.Second}, "its question was declined after 1.00 s, which sent it an interrupt"},
+		{cancelled, once, "interrupt_execution took it out of the queue after 2.00 s"},
+		{cancelled, session.Stop{By: session.ByCancel, After: time.Second}, "the client cancelled its call after 1.00 s, which took it out of the queue"},
 		{interrupted, once, "interrupt_execution interrupted it after 2.00 s"},
 		{interrupted, often, "interrupt_execution interrupted it after 343.0 s, the last of 8 times"},
 		{died, once, "interrupt_execution sent it an interrupt after 2.00 s"},

@@ -64,6 +64,9 @@ var refusedForms = map[string]formRefused{
 	"closed by a person": {"print('got', input('name? '))", slow, action("cancel"), nil, "closed without an answer"},
 	"a list":             {"print('got', input('name? '))", 0, map[string]any{"action": "accept", "content": map[string]any{"answer": []any{"a"}}}, nil, "the client showed nobody the question (its form holds no text)"},
 	"no form":            {"print('got', input('name? '))", 0, map[string]any{"action": "accept", "content": "yes"}, nil, "its form holds no text"},
+	"a list by a person": {"print('got', input('name? '))", slow, map[string]any{"action": "accept", "content": map[string]any{"answer": []any{"a"}}}, nil, "the form came back without a text"},
+	"other fields":       {"print('got', input('name? '))", slow, map[string]any{"action": "accept", "content": map[string]any{"first": "a", "second": "b"}}, nil, "the form came back without a text"},
+	"error of a person":  {"print('got', input('name? '))", slow, nil, &rpcError{Code: -32603, Message: "the window was closed"}, "the form for the question failed after "},
 	"debugger":           {"breakpoint()\nprint('got c')", 0, action("decline"), nil, "the client showed nobody the question"},
 }
 
@@ -92,6 +95,9 @@ func refuseForm(t *testing.T, _ string, test formRefused) {
 	}
 }
 
+// maxForms is how often one call asks a person.
+const maxForms = 8
+
 // TestAnsweredForms: what a form may hold, and a person who declines.
 func TestAnsweredForms(t *testing.T) {
 	t.Parallel()
@@ -116,6 +122,7 @@ func TestAnsweredForms(t *testing.T) {
 		{map[string]any{"answer": 5}, "'5'"},
 		{map[string]any{"answer": 100_000_000}, "'100000000'"},
 		{map[string]any{"answer": "two\nlines"}, "'two lines'"},
+		{map[string]any{"value": "Ada"}, "'Ada'"},
 	} {
 		forms, result = 0, map[string]any{"action": "accept", "content": test.content}
 		if r := p.run("print('got', repr(input('Press Enter to continue')))"); !strings.Contains(r.text(), "got "+test.want) || forms != 1 {
@@ -124,6 +131,12 @@ func TestAnsweredForms(t *testing.T) {
 			t.Errorf("%v: that nobody can have typed it is told: %v\n%s", test.content, told, r.text())
 		}
 	}
+	forms, result = 0, map[string]any{"action": "accept"}
+	r := p.call("execute_code", args{"code": "while True: input('more? ')"})
+	if n := strings.Count(r.text(), "[note: the code got an empty line"); n != 1 || forms != maxForms {
+		t.Errorf("%d forms, told %d times:\n%s", forms, n, r.text())
+	}
+	p.call("interrupt_execution", nil)
 	forms, result = 0, action("decline")
 	if r := p.call("execute_code", args{"code": "input('sure? ')"}); !strings.HasPrefix(r.text(), "[interrupted | ") || !strings.Contains(r.text(), "its question was declined") {
 		t.Errorf("%s", r.text())
@@ -131,7 +144,7 @@ func TestAnsweredForms(t *testing.T) {
 	// A debugger catches the interrupt, and asks again or goes on: the answer says so,
 	// and the person is not asked again by the same call.
 	forms = 0
-	r := p.call("execute_code", args{"code": "z = 1\nbreakpoint()\nprint('on')"})
+	r = p.call("execute_code", args{"code": "z = 1\nbreakpoint()\nprint('on')"})
 	if !strings.Contains(r.text(), "declined") || forms != 1 || strings.HasPrefix(r.text(), "[ok") {
 		t.Errorf("%d forms, %s", forms, r.text())
 	}
