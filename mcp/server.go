@@ -237,7 +237,9 @@ func (t tool) definition() mcp.Tool {
 func (t tool) handler(first []*notices) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		own := welcome(ctx)
-		result := t.handle(ctx, &call{arguments.New(request.Params.Arguments), request})
+		given := arguments.New(request.Params.Arguments)
+		given.First = func(name string) bool { return rpc.FirstTold(ctx, t.name+" "+name) }
+		result := t.handle(ctx, &call{given, request})
 		addNotices(ctx, result, append([]*notices{own}, first...)...)
 		fit(ctx, result)
 		return result, nil

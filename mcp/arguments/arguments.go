@@ -22,6 +22,9 @@ type Decoder struct {
 	problems []string
 	// unusable means that the arguments are no object: nothing else is to say.
 	unusable bool
+	// First reports whether the client has not been told of an unknown argument that
+	// resembles none of ours: a host that adds one adds it to each call. Nil is always.
+	First func(name string) bool
 }
 
 // Error says what is wrong with a call's arguments, one sentence each,
@@ -354,7 +357,10 @@ const maxUnknown = 5
 func (a *Decoder) Notes() []string {
 	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(a.values)) {
-		if a.values[name] != nil && !slices.Contains(a.known, name) && !slices.Contains(hostArguments, name) {
+		switch {
+		case a.values[name] == nil || slices.Contains(a.known, name) || isHostArgument(name):
+		case nearest(name, a.known) == "" && a.First != nil && !a.First(name):
+		default:
 			unknown = append(unknown, name)
 		}
 	}

@@ -270,10 +270,23 @@ func TestNearest(t *testing.T) {
 
 // TestHostArguments: what a host adds for itself, and null, is no slip of the model.
 func TestHostArguments(t *testing.T) {
-	a := argumentsOf(t, `{"code":"1","wait_for_previous":true,"task_progress":"- [ ] x","toolCallId":"call_1","chatInput":"hi","unset":null}`)
+	a := argumentsOf(t, `{"code":"1","wait_for_previous":true,"task_progress":"- [ ] x","toolCallId":"call_1","chatInput":"hi","_sessionID":"u","_meta":{},"unset":null}`)
 	a.String("code")
 	if notes := a.Notes(); len(notes) > 0 {
 		t.Errorf("notes %q", notes)
+	}
+}
+
+// TestUnknownToldOnce: what a host adds to each call is told of once, a slip each time.
+func TestUnknownToldOnce(t *testing.T) {
+	told := map[string]bool{}
+	for _, want := range []int{2, 1, 1} {
+		a := argumentsOf(t, `{"code":"1","toolSummary":"x","codee":"2"}`)
+		a.First = func(name string) bool { first := !told[name]; told[name] = true; return first }
+		a.String("code")
+		if notes := a.Notes(); len(notes) != want || !strings.Contains(notes[0], `"codee": did you mean "code"?`) {
+			t.Errorf("notes %q, want %d", notes, want)
+		}
 	}
 }
 

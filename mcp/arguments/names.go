@@ -111,3 +111,9 @@ var hostArguments = []string{
 	"toolCallId",        // n8n's MCP Client Tool (its issue 21500)
 	"chatInput",         // n8n's (its issue 22787)
 }
+
+// isHostArgument reports whether an argument is the host's: names with an underscore
+// before them are no model's (SiYuan's _sessionID, its issue 17927).
+func isHostArgument(name string) bool {
+	return slices.Contains(hostArguments, name) || strings.HasPrefix(name, "_")
+}

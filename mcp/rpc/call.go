@@ -69,6 +69,31 @@ func HoldElicitation(ctx context.Context, d time.Duration) {
 	}
 }
 
+// maxTold is how many things a connection remembers to have told.
+const maxTold = 256
+
+// FirstTold reports whether the connection of the call that ctx belongs to has not been
+// told what, and remembers that it has now.
+func FirstTold(ctx context.Context, what string) bool {
+	call, ok := ctx.Value(callKey{}).(*call)
+	if !ok {
+		return true
+	}
+	told := &call.conn.told
+	told.Lock()
+	defer told.Unlock()
+	if told.what[what] {
+		return false
+	}
+	if told.what == nil {
+		told.what = map[string]bool{}
+	}
+	if len(told.what) < maxTold && len(what) <= maxTold {
+		told.what[what] = true
+	}
+	return true
+}
+
 // held reports whether the connection must not be asked by form now.
 func held(ctx context.Context) bool {
 	call, ok := ctx.Value(callKey{}).(*call)

@@ -47,6 +47,11 @@ type connection struct {
 
 	// noForms is until when the client is not asked by form, in nanoseconds.
 	noForms atomic.Int64
+	// told is what [FirstTold] remembers.
+	told struct {
+		sync.Mutex
+		what map[string]bool
+	}
 
 	initialized     atomic.Bool
 	logLevel        atomic.Value // mcp.LoggingLevel
