@@ -167,7 +167,7 @@ func (t *tools) others(e *session.Execution) (lines []string, delivered []func()
 	reports := e.Session().Others(e)
 	for i, o := range reports {
 		if i == maxMentioned {
-			lines = append(lines, fmt.Sprintf("[note: %d more earlier runs have something to tell; the next answers will name them]", len(reports)-i))
+			lines = append(lines, "[note: "+plural(len(reports)-i, "more earlier run has", "more earlier runs have")+" something to tell; the next answers will name them]")
 			break
 		}
 		if o.Told {

@@ -113,7 +113,7 @@ func welcomeWords(w session.Welcome) []string {
 	}
 	for i, b := range w.Back {
 		if i == maxBack {
-			sentences = append(sentences, fmt.Sprintf("%d more sessions were kept: list_sessions shows them", len(w.Back)-i))
+			sentences = append(sentences, plural(len(w.Back)-i, "more session was kept", "more sessions were kept")+": list_sessions shows them")
 			break
 		}
 		sentences = append(sentences, backWords(b))

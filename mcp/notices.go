@@ -116,7 +116,7 @@ func killedWords(ago time.Duration, lost []history.Lost) []string {
 	words := []string{fmt.Sprintf("the server was started anew: earlier sessions are gone, with their variables (a server that worked here was killed %s). Set up what you need again", agoWords(ago))}
 	for i, l := range slices.Backward(lost) {
 		if len(lost)-i > maxLost {
-			words = append(words, fmt.Sprintf("%d more sessions were open", i+1))
+			words = append(words, plural(i+1, "more session was open", "more sessions were open"))
 			break
 		}
 		was := ""
@@ -145,7 +145,7 @@ func killedWords(ago time.Duration, lost []history.Lost) []string {
 func leftWords(left []elsewhere.Left) (words []string) {
 	for i, k := range left {
 		if i == maxLost {
-			return append(words, fmt.Sprintf("%d more kernels were left on Jupyter servers", len(left)-i))
+			return append(words, plural(len(left)-i, "more kernel was left", "more kernels were left")+" on Jupyter servers")
 		}
 		words = append(words, leftWord(k)+". Nothing ends it by itself: if nobody needs it, the person ends it on that Jupyter server")
 	}

@@ -193,6 +193,8 @@ func leftBehind(err error) string {
 		return ""
 	case failed.Unknown:
 		return "what was changed before could not be found out: check the packages"
+	case len(failed.Changes) == 0 && failed.Reason == install.ReasonNetwork:
+		return "nothing was changed: the environment is as before. Try once more; if it fails again, only the person can help: the network, the proxy (HTTPS_PROXY) or the index (PIP_INDEX_URL, UV_DEFAULT_INDEX) in the client's configuration of this server"
 	case len(failed.Changes) == 0:
 		return "nothing was changed: the environment is as before"
 	}

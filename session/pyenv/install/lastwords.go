@@ -10,7 +10,10 @@ import (
 
 // retry is pip's warning about a try that did not reach the index: five of them,
 // of 250 characters each, come before the reason.
-var retry = regexp.MustCompile(`^WARNING: Retrying \(Retry\(.*after connection broken by '(.*)': `)
+var retry = regexp.MustCompile(`^\s*WARNING: Retrying \(Retry\(.*after connection broken by '(.*)': (\S*)`)
+
+// archive is a file that pip fetches, from the index or from wherever a URL points to.
+var archive = regexp.MustCompile(`([^/?#]+\.(?:whl|zip|tar\.gz|tar\.bz2|tgz))(?:[?#].*)?$`)
 
 // afterRetries are pip's last lines when no try reached the index. They say that
 // there is no such package, which nobody knows then.
@@ -20,12 +23,18 @@ var afterRetries = regexp.MustCompile(`^ERROR: (?:Could not find a version that 
 // that did not reach the index told in one line.
 func LastWords(output string, n int) string {
 	var lines []string
-	tries, cause := 0, ""
+	tries, cause, what := 0, "", ""
 	for line := range strings.Lines(output) {
 		line = strings.TrimRight(line, "\r\n")
 		if found := retry.FindStringSubmatch(line); found != nil {
 			tries++
-			cause = causeOf(found[1])
+			cause, what = causeOf(found[1]), "the package index was not reached"
+			if file := archive.FindStringSubmatch(found[2]); file != nil {
+				what = "the server that has " + file[1] + " was not reached"
+			}
+			if strings.HasPrefix(found[1], "ProxyError(") {
+				what += " through the proxy that is set (HTTPS_PROXY, or pip's configuration),"
+			}
 			continue
 		}
 		lines = append(lines, line)
@@ -43,7 +52,7 @@ func LastWords(output string, n int) string {
 			wanted = ", looking for " + found[1]
 		}
 	}
-	told := fmt.Sprintf("the package index was not reached in %s%s: %s", triesWords(tries), wanted, cause)
+	told := fmt.Sprintf("%s in %s%s: %s", what, triesWords(tries), wanted, cause)
 	if rest := host.LastLines(strings.Join(kept, "\n"), n-1); rest != "" {
 		return rest + "\n" + told
 	}
@@ -57,12 +66,18 @@ func triesWords(n int) string {
 	return fmt.Sprintf("%d tries", n)
 }
 
+// innermost is the last text within urllib3's exceptions.
+var innermost = regexp.MustCompile(`'([^']+)'\)*$`)
+
 // causeOf is the innermost reason in urllib3's words.
 func causeOf(exception string) string {
-	exception = strings.TrimRight(exception, `'")`)
 	if i := strings.LastIndex(exception, "[Errno"); i >= 0 {
-		return exception[i:]
+		return strings.TrimRight(exception[i:], `'")`)
 	}
+	if text := innermost.FindStringSubmatch(exception); text != nil {
+		return text[1]
+	}
+	exception = strings.TrimRight(exception, `'")`)
 	if i := strings.LastIndex(exception, ": "); i >= 0 {
 		return exception[i+2:]
 	}

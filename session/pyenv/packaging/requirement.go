@@ -214,6 +214,9 @@ func (r *Requirement) parseSpecifiers(s string) (reason, suggestion string) {
 	for {
 		m := specifier().FindStringSubmatch(s)
 		if m == nil {
+			if names().MatchString(s) { // pandas after numpy
+				return "names several packages: give each as a text of its own in the list", ""
+			}
 			return fmt.Sprintf("has %q where a version like >=1.0 is expected", head(s)), ""
 		}
 		one := Specifier{Op: m[1], Version: m[2]}
@@ -233,6 +236,8 @@ func (r *Requirement) parseSpecifiers(s string) (reason, suggestion string) {
 		}
 	}
 }
+
+var names = lazily(`^[ ,]*[A-Za-z][\w.-]*(?:[ ,]+[A-Za-z][\w.-]*)*$`)
 
 // parseURL reads "URL" or "URL ; marker"; the space before ";" is PEP 508's, as a
 // URL may hold one.
