@@ -71,6 +71,10 @@ type Result struct {
 	Running  []Running
 	// Restored is what the code has taken from Python, in words, and was put back.
 	Restored []string
+	// Directory is where the code has gone, "" when it is where it was; DirectoryGone
+	// says that it is not there any more.
+	Directory     string
+	DirectoryGone bool
 	// Exit is how the process ended, for OutcomeDied and OutcomeExited.
 	Exit *Exit
 }

@@ -163,6 +163,9 @@ func (e *Execution) conclude(noReply, lost bool) {
 
 	result := Result{Started: e.started, NoReply: noReply, Unheard: unheard, OutputLost: lost, Interrupted: interrupted, Outcome: OutcomeOK,
 		ExitStatus: ending.ExitStatus, Replaced: launch.ReadReplaced(ending.Replaced), Running: launch.ReadRunning(ending.Running), Restored: ending.Restored}
+	if result.DirectoryGone = ending.Directory == launch.Gone; !result.DirectoryGone {
+		result.Directory = ending.Directory
+	}
 	if reply != nil {
 		for _, out := range jupyter.PayloadOutputs(*reply) {
 			k.append(e, out)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -99,7 +100,7 @@ func explain(err error) string {
 	case errors.As(err, &storage):
 		return "code storage: " + err.Error() + ". CODE_STORAGE_DIR says where code files are kept"
 	case errors.As(err, &work):
-		return "nothing was run: " + work.Error() + ". Make that directory, or set WORK_DIR to another one in the client's configuration of this server and restart it"
+		return "nothing was run: " + work.Error() + "." + makeWords(work) + " in the client's configuration of this server and restart it"
 	case errors.As(err, &busy):
 		return fmt.Sprintf("the environment was not changed: session %q has been running %s for %s (%q). Wait for it, interrupt it with interrupt_execution id=%s, or send force: true, which ends it", busy.Session, busy.Running, seconds(busy.Since), busy.Line, busy.Running)
 	case errors.As(err, &notReady) && errors.Is(err, errEnvironmentNotReady):
@@ -165,4 +166,12 @@ func explainUnknownExecution(e *session.UnknownExecutionError) string {
 		return fmt.Sprintf("there is no execution %q: nothing has been run since the server started", e.ID)
 	}
 	return fmt.Sprintf("there is no execution %q in this server; the newest is %s. Leave id out for the session's newest one", e.ID, e.Latest)
+}
+
+// makeWords is the next step when the working directory that was set cannot be used.
+func makeWords(e *session.WorkDirError) string {
+	if errors.Is(e, fs.ErrNotExist) && !e.Unfilled() {
+		return " Make that directory, or set WORK_DIR to another one"
+	}
+	return " Set WORK_DIR to a directory of the project's"
 }

@@ -33,6 +33,9 @@ func leftoverLines(r session.Report) []string {
 	if len(r.Restored) > 0 {
 		lines = append(lines, "[note: the code had taken from Python what nothing works without ("+named(r.Restored, fileName)+"): it was put back]")
 	}
+	if r.DirectoryGone {
+		lines = append(lines, "[note: the working directory is not there any more: relative paths fail until os.chdir(…) goes to another one]")
+	}
 	callbacks := slices.DeleteFunc(slices.Clone(r.LeftOver), func(l session.Running) bool { return l.Kind != atExit })
 	running := slices.DeleteFunc(slices.Clone(r.LeftOver), func(l session.Running) bool { return l.Kind == atExit })
 	if words := runningWords(running); words != "" {

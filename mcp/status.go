@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -34,8 +35,8 @@ func statusLine(r session.Report, cut bool) string {
 		}
 		fields = append(fields, env)
 	}
-	if r.WorkDir != "" {
-		fields = append(fields, "dir="+fileName(r.WorkDir))
+	if dir := cmp.Or(r.Directory, r.WorkDir); dir != "" {
+		fields = append(fields, "dir="+fileName(dir))
 	}
 	if r.Generation > 1 {
 		fields = append(fields, fmt.Sprintf("generation=%d", r.Generation))

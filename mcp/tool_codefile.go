@@ -380,6 +380,10 @@ func (t *tools) scriptPath(path string) (file string, notes []string, err error)
 		return there, nil, nil
 	case !isElsewhere(failed):
 		return "", nil, failed // it is there, and cannot be run
+	default:
+		if e, missing := errors.AsType[*codefile.NotFoundError](err); missing {
+			e.WorkDir = work.Dir()
+		}
 	}
 	return file, notes, err
 }
@@ -400,6 +404,8 @@ func (t *tools) inWorkDir(err error) error {
 		defer work.Close()
 		if file, failed := work.Path(e.Path); failed == nil {
 			e.WorkFile = file
+		} else if isElsewhere(failed) {
+			e.WorkDir = work.Dir()
 		}
 	}
 	return err

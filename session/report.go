@@ -47,6 +47,10 @@ type Report struct {
 	Replaced []Replaced // streams that were not the kernel's at its end; before, when it began, while it has printed nothing
 	LeftOver []Running  // what a script has left at work
 	Restored []string   // what the code has taken from Python, and was put back
+	// Directory is where the code has gone, "" when it is where it was; DirectoryGone says
+	// that it is not there any more.
+	Directory     string
+	DirectoryGone bool
 
 	Cells      *Cells        // of a notebook
 	Stops      []Stop        // attempts to end it from outside, oldest first
@@ -144,6 +148,7 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 		r.NoReply, r.Unheard, r.OutputLost, r.WentOn = result.NoReply, result.Unheard, result.OutputLost, result.WentOn
 		if result.Exit == nil {
 			r.Replaced, r.LeftOver, r.Restored = result.Replaced, result.Running, result.Restored
+			r.Directory, r.DirectoryGone = result.Directory, result.DirectoryGone
 		}
 	} else {
 		e.noteHitsLocked(e.kernel)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -42,6 +43,12 @@ func (e *WorkDirError) Error() string {
 	return fmt.Sprintf("%s=%s %s%s", e.WorkDir.By, e.WorkDir.Path, reason, e.unexpanded())
 }
 
+// placeholder is what clients fill in: {workspace}, <project>, %USERPROFILE%.
+var placeholder = regexp.MustCompile(`\$?\{[\w:.]+\}|<[\w ]+>|%\w+%`)
+
+// Unfilled reports whether the path holds a variable that nobody has filled in.
+func (e *WorkDirError) Unfilled() bool { return e.unexpanded() != "" }
+
 // unexpanded says what in the path was not replaced, and may have been meant to be.
 func (e *WorkDirError) unexpanded() string {
 	_, name, found := strings.Cut(e.WorkDir.Path, "$")
@@ -53,6 +60,8 @@ func (e *WorkDirError) unexpanded() string {
 		return fmt.Sprintf(" (the variable %s is not set where this server was started: write the path out)", name)
 	case strings.Contains(filepath.ToSlash(e.WorkDir.Path), "/~"):
 		return " (only a ~ that stands alone at the beginning is the home directory: write the path out)"
+	case placeholder.MatchString(e.WorkDir.Path):
+		return fmt.Sprintf(" (%s is filled in neither by the client nor by this server: write the path out)", placeholder.FindString(e.WorkDir.Path))
 	}
 	return ""
 }

@@ -11,7 +11,10 @@ import (
 func TestWorkDirError(t *testing.T) {
 	for path, want := range map[string]string{
 		"/srv/$PROJECTS/shop":     "is not there (the variable PROJECTS is not set where this server was started: write the path out)",
-		"/srv/x/${env:HOME}/shop": "is not there",
+		"/srv/x/${env:HOME}/shop": "is not there (${env:HOME} is filled in neither by the client nor by this server: write the path out)",
+		"/srv/{workspace}":        "is not there ({workspace} is filled in neither by the client nor by this server: write the path out)",
+		"/srv/%USERPROFILE%/x":    "is not there (%USERPROFILE% is filled in neither by the client nor by this server: write the path out)",
+		"/srv/<your project>":     "is not there (<your project> is filled in neither by the client nor by this server: write the path out)",
 		"/tmp/~otto/shop":         "is not there (only a ~ that stands alone at the beginning is the home directory: write the path out)",
 		"/srv/shop":               "is not there",
 		"/srv/a~b/5$":             "is not there",

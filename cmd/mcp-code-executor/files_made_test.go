@@ -47,6 +47,36 @@ func TestFilesMade(t *testing.T) {
 	}
 }
 
+// TestKernelsGone: an answer names the directory that its run has gone to, and says when it
+// is not there any more.
+func TestKernelsGone(t *testing.T) {
+	t.Parallel()
+	eachKernel(t, func(t *testing.T, p *program) {
+		if p.run("import os, shutil\nhome = os.getcwd()\nos.mkdir('below')").field("dir") == "" {
+			t.Error("the first run names no directory")
+		}
+		for _, step := range []struct{ code, dir string }{
+			{"1", ""}, {"os.chdir('below')", "below"}, {"2", ""}, {"%cd ..", "."}, {"os.chdir('below'); os.chdir(home)", ""}, {"!cd below", ""},
+		} {
+			want := ""
+			if step.dir != "" {
+				want = filepath.Join(p.storage, step.dir)
+			}
+			if r := p.run(step.code); r.field("dir") != want {
+				t.Errorf("%s: want %q\n%s", step.code, want, r.text())
+			}
+		}
+		const gone = "[note: the working directory is not there any more: relative paths fail until os.chdir(…) goes to another one]"
+		p.run("os.chdir('below')")
+		for _, code := range []string{"shutil.rmtree(home + '/below')", "1", "open('x')"} {
+			has(t, p.call("execute_code", args{"code": code}), gone)
+		}
+		if r := p.run("os.chdir(home)"); r.field("dir") != p.storage || strings.Contains(r.text(), gone) {
+			t.Errorf("%s", r.text())
+		}
+	})
+}
+
 // TestFigureFiles: an interactive figure is named with a page a person can open.
 func TestFigureFiles(t *testing.T) {
 	t.Parallel()

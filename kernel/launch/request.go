@@ -35,10 +35,15 @@ type Reply struct {
 	// Restored is what the code has taken from Python, and what was put back because nothing
 	// works without it: "builtins.open is NoneType".
 	Restored []string `json:"mce_restored"`
+	// Directory is where the code has gone, or [Gone]; "" when it is where it was.
+	Directory string `json:"mce_directory"`
 	// Taken is how many characters stdout and stderr have taken since the kernel's
 	// start, of a kernel that several clients use.
 	Taken []int64 `json:"mce_taken"`
 }
+
+// Gone is the directory of code whose directory is not there any more.
+const Gone = "gone"
 
 // Replaced is a stream that the code has put something else in the place of, and
 // not put back: what is written there does not arrive.

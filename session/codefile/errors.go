@@ -33,6 +33,9 @@ type NotFoundError struct {
 	// WorkFile is the absolute path of such a file in the directory where code
 	// runs, "" for none.
 	WorkFile string
+	// WorkDir is the directory where code runs, which does not have it either; "" for one
+	// that was not looked at.
+	WorkDir string
 
 	instead func(file string) string // what to do with that file
 }
@@ -45,6 +48,9 @@ func (e *NotFoundError) Error() string {
 			s += "; " + e.instead(e.WorkFile)
 		}
 		return s
+	}
+	if e.WorkDir != "" {
+		s += " and no such file in the working directory " + e.WorkDir
 	}
 	if len(e.Near) > 0 {
 		return s + fmt.Sprintf("; did you mean %s?", strings.Join(e.Near, ", "))

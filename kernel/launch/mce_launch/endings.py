@@ -16,6 +16,8 @@ from .report import step
 RAISED = "mce_raised"
 STATUS = "mce_exit_status"
 RUNNING = "mce_running"  # what a script has left running, see running.py
+DIRECTORY = "mce_directory"  # where the code has gone: a path, or GONE
+GONE = "gone"  # a directory that is not there any more
 
 # Modules that show errors of the user's code for it.
 OWN = ("IPython.", "ipykernel.", "matplotlib_inline.")
@@ -32,6 +34,13 @@ def exit_status(code):
     if isinstance(code, int):
         return (int(code) & 0xFF if os.name == "posix" else int(code)), ""
     return 1, str(code)
+
+
+def directory():
+    try:
+        return os.getcwd()
+    except OSError:  # it has been removed
+        return GONE
 
 
 class Endings:
@@ -114,9 +123,13 @@ class Endings:
             if threading.current_thread() is not threading.main_thread():  # a subshell
                 return await do_execute(*args, **kwargs)
             self.begin()
+            before = directory()
             reply = await do_execute(*args, **kwargs)
             forked.at_end(pid, 0)
-            return self.reply(reply)
+            reply, now = self.reply(reply), directory()
+            if now != before or now == GONE:
+                reply[DIRECTORY] = now
+            return reply
 
         shell.showtraceback = show
         kernel.do_execute = execute
