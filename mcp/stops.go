@@ -17,6 +17,9 @@ import (
 // was taken out of the queue.
 func stopWords(s session.Stop, r session.Report) string {
 	after, ended := seconds(s.After), r.State == session.StateFinished
+	if s.Called > 0 {
+		after = seconds(s.Called) // the client's limit is one for calls, not for runs
+	}
 	worked := ended && r.Outcome == session.OutcomeInterrupted
 	interrupted := "sent it an interrupt"
 	switch {
@@ -206,7 +209,7 @@ func (t *tools) givenUp(ctx context.Context, e *session.Execution) {
 		return
 	}
 	clock, guessed := clients.Of(ctx).ByClock(cancel)
-	stop := session.Stop{By: session.ByCancel, Reason: cancel.Reason, Guessed: guessed}
+	stop := session.Stop{By: session.ByCancel, Reason: cancel.Reason, Guessed: guessed, Called: cancel.After}
 	if clock {
 		stop.By = session.ByClock
 		e.GivenUp(stop)

@@ -76,6 +76,7 @@ func TestInterruptsTold(t *testing.T) {
 		{running, often, "interrupt_execution sent it an interrupt 8 times, first after 2.00 s, last after 343.0 s"},
 		{running, session.Stop{By: session.ByCancel, After: time.Second}, "the client cancelled its call after 1.00 s, which sent it an interrupt"},
 		{running, session.Stop{By: session.ByRefusal, After: time.Second}, "its question was declined after 1.00 s, which sent it an interrupt"},
+		{running, session.Stop{By: session.ByCancel, After: time.Second, Called: 4 * time.Second}, "the client cancelled its call after 4.00 s, which sent it an interrupt"},
 		{cancelled, once, "interrupt_execution took it out of the queue after 2.00 s"},
 		{cancelled, session.Stop{By: session.ByCancel, After: time.Second}, "the client cancelled its call after 1.00 s, which took it out of the queue"},
 		{interrupted, once, "interrupt_execution interrupted it after 2.00 s"},
@@ -86,6 +87,21 @@ func TestInterruptsTold(t *testing.T) {
 		if got := struckWords(c.report); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.report.State, c.report.Outcome, got, c.want)
 		}
+	}
+}
+
+// TestClockTold: the client's own limit is told as long as its call took, with what to do
+// while there is something to do.
+func TestClockTold(t *testing.T) {
+	stop := session.Stop{By: session.ByClock, After: time.Second, Called: 5 * time.Second, Guessed: true}
+	r := session.Report{State: session.StateRunning, Stops: []session.Stop{stop}}
+	const words = "the client stopped waiting for it after 5.00 s, which did not interrupt it; that was taken for the client's own time limit"
+	if got := clockWords(r); got != words+": if a person wanted it stopped, call interrupt_execution" {
+		t.Errorf("%q", got)
+	}
+	r.State, r.Outcome = session.StateFinished, session.OutcomeOK
+	if got := clockWords(r); got != words {
+		t.Errorf("ended: %q", got)
 	}
 }
 

@@ -40,6 +40,9 @@ type Stop struct {
 	By Stopper
 	// After is how long the run had been running, or waiting to run.
 	After time.Duration
+	// Called is how long the call had taken that the client gave up, of ByCancel and ByClock:
+	// it may have waited for a kernel or for other runs before, or have come late.
+	Called time.Duration
 	// Again is how often more it was tried, of ByCall, and Last when it was the last time.
 	Again int
 	Last  time.Duration

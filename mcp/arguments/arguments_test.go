@@ -255,6 +255,8 @@ func TestNearest(t *testing.T) {
 		{"file_name", run, "filename"},
 		{"execution_id", poll, "id"},
 		{"regex", poll, "pattern"},
+		{"env_type", []string{"type", "venv_path", "conda_name"}, "type"},
+		{"environment_type", []string{"type", "venv_path", "conda_name"}, "type"},
 		{"line", poll, "lines"},
 		{"description", run, ""},
 		{"temperature", run, ""},

@@ -27,7 +27,7 @@ func nearest(name string, known []string) string {
 		return k
 	}
 	for _, k := range known {
-		if a, b := bare(name), bare(k); min(len(a), len(b)) >= 4 && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)) {
+		if a, b := bare(name), bare(k); min(len(a), len(b)) >= 4 && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a) || strings.HasSuffix(a, b)) {
 			return k
 		}
 	}
