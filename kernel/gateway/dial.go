@@ -45,7 +45,6 @@ func (k *Kernel) connect(ctx context.Context) error {
 	return nil
 }
 
-
 // errEnded is why nothing answers: a server does not say so to who waits for its websocket.
 // It starts a kernel whose process ends at once some times more, and then ends it.
 var errEnded = errors.New("the server has ended the kernel before it answered. Either somebody has ended it, or its process cannot start: the server's log says why")
