@@ -49,20 +49,21 @@ func (e *NotFoundError) Error() string {
 		}
 		return s
 	}
+	either := ""
 	if e.WorkDir != "" {
-		s += " and no such file in the working directory " + e.WorkDir
+		either = fmt.Sprintf("; %s has no such file either", e.WorkDir)
 	}
 	if len(e.Near) > 0 {
-		return s + fmt.Sprintf("; did you mean %s?", strings.Join(e.Near, ", "))
+		return s + fmt.Sprintf("; did you mean %s?", strings.Join(e.Near, ", ")) + either
 	}
 	if len(e.Names) > 0 {
 		s += fmt.Sprintf("; the code storage %s has: %s", e.Storage, strings.Join(e.Names, ", "))
 		if more := e.Total - len(e.Names); more > 0 {
 			s += fmt.Sprintf(", and %d more", more)
 		}
-		return s
+		return s + either
 	}
-	return s + fmt.Sprintf("; the code storage %s has no files", e.Storage)
+	return s + fmt.Sprintf("; the code storage %s has no files", e.Storage) + either
 }
 
 // NotRegularError says that something is there that is no plain file of one
