@@ -57,6 +57,21 @@ func (k *keeper) publish(a keep.Address) {
 	}
 }
 
+// halt stops a process, and returns when all its threads have stopped: one of them takes the
+// signal, and on a busy machine the others go on until that one has its turn.
+func (k *keeper) halt(pid int) {
+	k.t.Helper()
+	syscall.Kill(pid, syscall.SIGSTOP)
+	k.until("it stands still", func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		return len(threads) > 0 && !slices.ContainsFunc(threads, func(thread string) bool {
+			text, _ := os.ReadFile(thread)
+			_, state, _ := strings.Cut(string(text), ") ")
+			return !strings.HasPrefix(state, "T ")
+		})
+	})
+}
+
 // TestKeepFaults: whatever fronts find in the place of a server, they have the right
 // one in the end, or serve by themselves and say why.
 func TestKeepFaults(t *testing.T) {
@@ -127,7 +142,7 @@ func TestKeepFaults(t *testing.T) {
 			k.t.Cleanup(func() { file.Close() })
 		}, "/lock: process ", true},
 		{"another version's protocol", func(k *keeper, server int) {
-			syscall.Kill(server, syscall.SIGSTOP) // it must not publish its own address again
+			k.halt(server) // it must not publish its own address again
 			a := k.address()
 			a.Socket = oldServer(k.t)
 			k.publish(a)
@@ -138,7 +153,7 @@ func TestKeepFaults(t *testing.T) {
 			k.until("its log is, too", func() bool { _, err := os.Stat(k.address().Log); return err == nil })
 		}, "", false},
 		{"the place was removed, and another server came before it was made again", func(k *keeper, server int) {
-			syscall.Kill(server, syscall.SIGSTOP)
+			k.halt(server)
 			os.RemoveAll(k.place())
 			k.client()
 			syscall.Kill(server, syscall.SIGCONT)
@@ -162,7 +177,7 @@ func TestKeepFaults(t *testing.T) {
 		}, "belongs to another user: only a directory of this user's", true},
 		{"the socket's directory is another user's", func(k *keeper, _ int) { giveAway(k.t, filepath.Dir(k.address().Socket)) }, "", false},
 		{"the socket is another user's process's", func(k *keeper, server int) {
-			syscall.Kill(server, syscall.SIGSTOP) // it must not publish its own address again
+			k.halt(server) // it must not publish its own address again
 			a := k.address()
 			a.Socket = foreignServer(k.t)
 			k.publish(a)
