@@ -57,7 +57,7 @@ child = subprocess.Popen(["/bin/sh", "-c", "trap 'echo INT; exit' INT; echo; whi
 try:
     child.stdout.readline()
     open(sys.argv[1], "w").close()
-    time.sleep(1000)
+    while True: time.sleep(0.01) # one long sleep can begin just after the signal
 except KeyboardInterrupt:
     sys.exit(42 if b"INT" in child.stdout.read() else 1) # wait() can lose the code to a signal
 `
