@@ -125,8 +125,6 @@ func (s Start) aboveHome(dir []string) bool {
 func applicationsIn(goos string, below []string) bool {
 	first := below[0]
 	switch {
-	case goos == "darwin" && first == "library" && len(below) > 3 && (below[1] == "cloudstorage" || below[1] == "mobile documents"):
-		return inBundle(below) // what Dropbox, OneDrive and iCloud Drive keep in step is the user's
 	case goos == "windows" && first == "appdata", goos == "darwin" && (first == "library" || first == "applications"), goos == "linux" && first == "snap":
 		return true
 	case inBundle(below):
