@@ -151,7 +151,7 @@ func TestSandboxEnvironments(t *testing.T) {
 	needsBubblewrap(t)
 	dir, settings := makeEnv(t, "venv-uv")
 	work, home := t.TempDir(), t.TempDir()
-	p := launch(t, append(append(settings, wheels(t)...), "UV="+testUV(t), "SANDBOX=workspace", "HOME="+home, "WORK_DIR="+work)...)
+	p := launch(t, append(append(settings, wheels(t)...), "UV="+testUV(t), readsKernel(t), "SANDBOX=workspace", "HOME="+home, "WORK_DIR="+work)...)
 	p.run("x = 41")
 	o := p.done("install_dependencies", args{"packages": []string{"mcetoy==1.0"}})
 	if changes(o) != "mcetoy <nil> 1.0" || o["environment"] != dir {
@@ -215,7 +215,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 		{"any", "mceproject", nil, "['here']"},
 	} {
 		_, settings := makeEnv(t, "venv-uv")
-		p := launch(t, append(append(settings, index...), "UV="+testUV(t), "SANDBOX=workspace", "SANDBOX_INSTALL="+test.setting, "HOME="+home, "WORK_DIR="+work)...)
+		p := launch(t, append(append(settings, index...), "UV="+testUV(t), readsKernel(t), "SANDBOX=workspace", "SANDBOX_INSTALL="+test.setting, "HOME="+home, "WORK_DIR="+work)...)
 		if test.want != nil {
 			refused(t, test.setting+" "+test.packages, p.call("install_dependencies", args{"packages": []string{test.packages}}), test.want...)
 			continue

@@ -33,7 +33,7 @@ func TestLandlockLife(t *testing.T) {
 	tmp, work, home := t.TempDir(), t.TempDir(), t.TempDir()
 	write(t, map[string]string{filepath.Join(work, ".git/config"): "", filepath.Join(work, "data.csv"): "a,b"})
 	dir, settings := makeEnv(t, "venv-uv")
-	p := launchNested(t, append(append(settings, wheels(t)...), "UV="+testUV(t), "HOME="+home, "SANDBOX=workspace", "SANDBOX_ALLOW_PARTIAL=on", "WORK_DIR="+work, "TMPDIR="+tmp, "SERVICE_TOKEN=x", "SANDBOX_WRITE=/dev/shm:/dev/pts")...)
+	p := launchNested(t, append(append(settings, wheels(t)...), "UV="+testUV(t), readsKernel(t), "HOME="+home, "SANDBOX=workspace", "SANDBOX_ALLOW_PARTIAL=on", "WORK_DIR="+work, "TMPDIR="+tmp, "SERVICE_TOKEN=x", "SANDBOX_WRITE=/dev/shm:/dev/pts")...)
 	r := p.call("execute_code", args{"code": "kept = 1\nprint(open('data.csv').read(), 'x' * 3_000_000)"})
 	has(t, r, "[note: sandbox partial workspace (Landlock): ", "not in the working directory (.git)", "SANDBOX_WRITE", "the network is off", "not stopped: connections to unix sockets", "new namespace", "1 of the server's variables")
 	if r := p.call("execute_code", args{"code": "import time; time.sleep(60)", "timeout_seconds": 0.5}); !strings.HasPrefix(r.text(), "[interrupted | ") {

@@ -43,7 +43,10 @@ func TestLimits(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := p.call("execute_code", args{"code": test.code})
-			if !strings.HasPrefix(r.text(), "["+test.status+" | ") {
+			// The system refuses an ordinary user's processes, not root's, while the server looks at
+			// them (Hold): the code may have that error before the interrupt.
+			refused := test.name == "too many processes" && os.Getuid() != 0 && strings.HasPrefix(r.text(), "[error BlockingIOError | ")
+			if !strings.HasPrefix(r.text(), "["+test.status+" | ") && !refused {
 				t.Errorf("%s", r.text())
 			}
 			has(t, r, test.parts...)
