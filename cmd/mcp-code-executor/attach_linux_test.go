@@ -138,7 +138,10 @@ func TestAttach(t *testing.T) {
 	python := filepath.Join(dir, "bin", "python")
 	execute(t, testUV(t), "pip", "install", "-q", "--python", python, "--no-deps", "jupyter_console")
 	file, kernel := startKernel(t, python, t.TempDir())
-	console := exec.Command(python, "-m", "jupyter_console", "--existing", file)
+	// A busy machine's kernel may take more than the second after which the console judges by
+	// itself whether code is complete, and waits for another line.
+	patient := "--ZMQTerminalInteractiveShell.kernel_is_complete_timeout=60"
+	console := exec.Command(python, "-m", "jupyter_console", "--existing", file, patient)
 	console.Env = append(os.Environ(), "TERM=xterm", "HOME="+t.TempDir(), "NO_COLOR=1")
 	person := atTerminal(t, console)
 	person.shows("In [1]:")
