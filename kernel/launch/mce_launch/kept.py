@@ -23,7 +23,7 @@ def copy(module):
 
 
 def keep(app):
-    """The kernel is up and has read no request."""
+    """Before any code of the user's runs."""
     copies = {id(sys.modules[name]): copy(sys.modules[name]) for name in MODULES if name in sys.modules}
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in USERS and module is not None:
@@ -74,11 +74,11 @@ def end_promptly(kernel):
             return await dispatch(*args, **kwargs)
         except Exception as error:
             try:
-                if kernel.get_parent("shell") is before:
-                    raise
-                kernel._publish_status("idle", "shell")
+                if kernel.get_parent("shell") is not before:  # else it could not even be read
+                    return kernel._publish_status("idle", "shell")
             except Exception:
-                say("the kernel failed: " + describe(error))
-                end(5)
+                pass
+            say("the kernel failed: " + describe(error))
+            end(5)
 
     kernel.dispatch_shell = dispatch_shell
