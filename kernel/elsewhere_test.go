@@ -127,6 +127,14 @@ func elsewhereLife(t *testing.T, s *gatewaytest.Server) {
 		t.Errorf("%+v", info)
 	}
 
+	// What goes past sys.stdout, however much right before the end, and wherever
+	// ipykernel's own reader would cut a character.
+	for range 50 {
+		if result, output := k.run("import os; n = os.write(1, (('x' + 'é' * 14_999) * 2 + '\\n').encode())"); output != strings.Repeat("x"+strings.Repeat("é", 14_999), 2)+"\n" {
+			t.Fatalf("%+v, %d bytes: %.50q", result, len(output), output)
+		}
+	}
+
 	// Somebody else joins it, and leaves it as it is.
 	joined := connect(t, kernel.Elsewhere{Server: there, ID: info.ID})
 	if _, output := joined.run("x"); output != "<execute_result 41>" {

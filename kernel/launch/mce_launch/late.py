@@ -1,7 +1,7 @@
 """What can still be changed in a kernel that somebody else's server has started for
 us: all that start.py does before ipykernel starts is left out."""
 
-from . import codenames, interrupts, libraries, prelude, runs
+from . import codenames, descriptors, interrupts, libraries, prelude, runs
 from .report import step
 
 
@@ -11,6 +11,7 @@ def install(with_prelude):
     app = IPKernelApp.instance()
     step("filename", codenames.name_code)
     step("interrupt", interrupts.Interrupts().install)
+    step("descriptors", descriptors.follow)
     after = libraries.AfterImport()
     if with_prelude:
         step("prelude", prelude.prelude, app, after)
