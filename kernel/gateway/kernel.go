@@ -250,14 +250,18 @@ func (k *Kernel) look(conn *websocket.Conn) {
 }
 
 // answers asks the server for the kernel, and the connection for a sign of life. What comes
-// on it is one too: a server answers no ping while it sends a large message.
+// on it is one too: a server answers neither while it packs and sends large messages.
 func (k *Kernel) answers(conn *websocket.Conn) error {
 	ctx, cancel := context.WithTimeout(k.ctx, lookTime)
 	defer cancel()
+	asked := time.Now()
 	if _, err := k.server.get(ctx, k.id); err != nil {
+		if !NotFound(err) && k.heard().After(asked) {
+			return nil
+		}
 		return err
 	}
-	asked := time.Now()
+	asked = time.Now()
 	k.mu.Lock()
 	unheard := k.sent.After(k.last)
 	k.mu.Unlock()

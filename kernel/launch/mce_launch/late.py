@@ -1,7 +1,7 @@
 """What can still be changed in a kernel that somebody else's server has started for
 us: all that start.py does before ipykernel starts is left out."""
 
-from . import codenames, descriptors, interrupts, libraries, prelude, runs
+from . import codenames, descriptors, interrupts, libraries, prelude, runs, shared
 from .report import step
 
 
@@ -12,6 +12,7 @@ def install(with_prelude):
     step("filename", codenames.name_code)
     step("interrupt", interrupts.Interrupts().install)
     step("descriptors", descriptors.follow)
+    step("shared", shared.wait_for_subscribers, app)
     after = libraries.AfterImport()
     if with_prelude:
         step("prelude", prelude.prelude, app, after)

@@ -11,31 +11,51 @@ def watch_subscribers(app):
     asleep) must not stop the kernel: while there is one, PUB drops as it does by
     default, and the server tells what is missing. The monitor is there before the
     socket is bound: no subscriber is missed."""
-    import threading
-
     import zmq
 
     original = app._bind_socket
 
     def bind(socket, port):
         if socket.type in (zmq.PUB, zmq.XPUB):
-            monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | FAILED | zmq.EVENT_DISCONNECTED)
-            threading.Thread(target=watch, args=(app, monitor), name="mce-subscribers", daemon=True).start()
+            watch(app, socket, 0)
         return original(socket, port)
 
-    # Each is followed by a disconnection, though nobody was connected.
-    FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
     app._bind_socket = bind
 
 
-def watch(app, monitor):
+def wait_for_subscribers(app):
+    """In a kernel that runs already, those of the Jupyter server are there: it reads
+    whatever comes, and is waited for while it is too busy to. Not so when there is one
+    more, which may be anybody's."""
+    import zmq
+
+    def begin():  # in the thread that owns the socket
+        socket = app.iopub_thread.socket
+        step("shared", socket.setsockopt, zmq.XPUB_NODROP, 1)
+        step("shared", watch, app, socket, 1)
+
+    app.iopub_thread.schedule(begin)
+
+
+def watch(app, socket, count):
+    """Counts the subscribers of the socket, from count on."""
+    import threading
+
+    import zmq
+
+    # Each is followed by a disconnection, though nobody was connected.
+    failed = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | failed | zmq.EVENT_DISCONNECTED)
+    threading.Thread(target=follow, args=(app, monitor, count), name="mce-subscribers", daemon=True).start()
+
+
+def follow(app, monitor, count):
     import zmq
     from zmq.utils.monitor import recv_monitor_message
 
     def nodrop(value):  # in the thread that owns the socket
         return lambda: step("shared", app.iopub_thread.socket.setsockopt, zmq.XPUB_NODROP, value)
 
-    count = 0
     while True:
         try:
             event = recv_monitor_message(monitor)["event"]
