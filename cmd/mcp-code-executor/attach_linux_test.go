@@ -174,13 +174,17 @@ func TestAttach(t *testing.T) {
 	}
 	person.types("print(ours * 2)", "82")
 
-	gate := filepath.Join(t.TempDir(), "gate")
-	person.types(fmt.Sprintf("import os, time; print('in the', 'console'); [time.sleep(0.01) for _ in iter(lambda: os.path.exists(%q), True)]", gate), "in the console")
+	// What the console prints may come only when its code has ended: it takes an idle of
+	// its question whether the code is complete for the code's own.
+	runs, gate := filepath.Join(t.TempDir(), "runs"), filepath.Join(t.TempDir(), "gate")
+	person.types(fmt.Sprintf("import os, time; open(%q, 'w').close(); print('in the', 'console'); [time.sleep(0.01) for _ in iter(lambda: os.path.exists(%q), True)]", runs, gate), "")
+	until(t, "the console's code runs", func() bool { _, err := os.Stat(runs); return err == nil })
 	waits := p.call("execute_code", args{"code": "print('my', 'turn')", "wait_seconds": 1})
 	has(t, waits, "[queued", "another client's In[", "do not send it again")
 	write(t, map[string]string{gate: ""})
 	r := p.call("get_execution", args{"id": waits.field("id"), "wait_seconds": 30})
 	has(t, r, "[ok", "somebody else ran In[", "my turn")
+	person.shows("in the console")
 	if strings.Contains(r.text(), "in the console") {
 		t.Errorf("somebody's output is ours: %s", r.text())
 	}
