@@ -103,6 +103,9 @@ func (m *Manager) environmentWithKernel(ctx context.Context, by *Conversation, c
 // lookElsewhere asks a Jupyter server, or a connection file, whether it has what is wanted. The environment
 // it returns is none on this machine.
 func (m *Manager) lookElsewhere(ctx context.Context, _ *Conversation, c pyenv.Config) (env *pyenv.Environment, notice string, err error) {
+	if _, err := m.outside(c); err != nil {
+		return nil, "", err
+	}
 	if c.Server == "" {
 		file, err := m.config.Servers.File(c.KernelID)
 		if err == nil {

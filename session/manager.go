@@ -273,12 +273,26 @@ func (m *Manager) TryPolicy() string {
 // there is no sandbox.
 func (s *Session) Sandbox() string {
 	s.mu.Lock()
-	confined, runs := s.confined, s.kernel != nil
+	confined, runs, config := s.confined, s.kernel != nil, s.config
 	s.mu.Unlock()
-	if !runs || !s.manager.FollowsClient() {
+	if !runs {
+		confined = sandbox.Confined{}
+		if config.Elsewhere() {
+			confined, _ = s.manager.outside(config) // one that is refused does not run
+		}
+	}
+	if !confined.Outside() && !(runs && s.manager.FollowsClient()) {
 		return s.manager.Sandbox()
 	}
 	return strings.TrimPrefix(confined.Words(s.manager.config.Sandbox), "sandbox ")
+}
+
+// Outside reports whether a sandbox is set and the session's kernel is not in it, for the
+// settings name one that runs elsewhere.
+func (s *Session) Outside() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kernel != nil && s.confined.Outside()
 }
 
 // RecordDir is where records are kept, "" when they are not.

@@ -42,10 +42,11 @@ func (s *Session) ready(e *Execution) (*kernel.Kernel, error) {
 		return nil, &RestartsError{Session: s.name, Deaths: deaths}
 	}
 	if config.Elsewhere() {
-		if err := s.manager.config.Sandbox.Elsewhere(); err != nil {
+		outside, err := s.manager.outside(config)
+		if err != nil {
 			return nil, err
 		}
-		return s.connect(e, config)
+		return s.connect(e, config, outside)
 	}
 	c := s.manager.config
 	if c.Unusable != nil {
@@ -221,8 +222,15 @@ func (s *Session) adoptLocked(e *Execution, k *kernel.Kernel, env *pyenv.Environ
 	return nil
 }
 
+// outside is what confines a kernel of a Jupyter server, or one that runs here already. The
+// settings name exactly that kernel by its file, or by a server and what to start there.
+func (m *Manager) outside(c pyenv.Config) (sandbox.Confined, error) {
+	set := m.config.Environment
+	return m.config.Sandbox.Outside(c.Server == "" || c.KernelID == "" && c.Kernelspec != "" && c.Server == set.Server && c.Kernelspec == set.Kernelspec)
+}
+
 // connect is ready for a kernel of a Jupyter server, or one that runs here already.
-func (s *Session) connect(e *Execution, config pyenv.Config) (*kernel.Kernel, error) {
+func (s *Session) connect(e *Execution, config pyenv.Config, outside sandbox.Confined) (*kernel.Kernel, error) {
 	m := s.manager
 	s.mu.Lock()
 	next := s.generation + 1
@@ -240,10 +248,14 @@ func (s *Session) connect(e *Execution, config pyenv.Config) (*kernel.Kernel, er
 	if err := s.adoptLocked(e, k, env, next); err != nil {
 		return nil, err
 	}
+	s.confined = outside
 	m.noteKernel(history.Kernel{Record: k.Info().RecordDir, Session: s.name, Generation: next, Storage: place.Storage, WorkDir: place.WorkDir, Owner: place.Owner})
 	if s.toldThere != env.Name {
 		s.toldThere = env.Name
 		e.notices = append(e.notices, elsewhereNotice(k.Info()))
+		if words := outside.Words(m.config.Sandbox); words != "" {
+			e.notices = append(e.notices, words)
+		}
 	}
 	e.notices = append(e.notices, kept...)
 	return k, nil

@@ -136,7 +136,7 @@ type Summary struct {
 	Idle        time.Duration // since the last run ended, when nothing runs
 	Usage       guard.Usage   // of the kernel and everything it started
 	RecordDir   string
-	// Sandbox is that of the kernel, where each has its own by its client's policy.
+	// Sandbox is that of the kernel, where it is not the one that all have.
 	Sandbox string
 }
 
@@ -162,7 +162,7 @@ func (s *Session) Summary() Summary {
 		sum.Idle = since(s.usedLocked())
 	}
 	s.mu.Unlock()
-	if k != nil && s.manager.FollowsClient() {
+	if k != nil && (s.manager.FollowsClient() || s.Outside()) {
 		sum.Sandbox = s.Sandbox()
 	}
 	if k != nil {

@@ -159,6 +159,24 @@ func TestClientPolicyRefused(t *testing.T) {
 	has(t, p.call("execute_code", args{"code": "1"}), "[note: sandbox workspace (bubblewrap): ")
 }
 
+// TestClientPolicyInstall: a directory that a client's policy has opened to code is not
+// trusted by installers either: a uv that code has put there is not run.
+func TestClientPolicyInstall(t *testing.T) {
+	t.Parallel()
+	needsBubblewrap(t)
+	home, work := t.TempDir(), t.TempDir()
+	bin := filepath.Join(home, "other", "bin")
+	write(t, map[string]string{filepath.Join(bin, "x"): ""})
+	env, settings := makeEnv(t, "venv-uv")
+	p := launch(t, append(append(settings, wheels(t)...), readsKernel(t), "SANDBOX=client", "HOME="+home, "WORK_DIR="+work, "PATH="+bin+":/usr/bin:/bin")...)
+	p.meta = policyIn(t, work, "restricted", readsAll, writesProject, strings.ReplaceAll(`{"path":{"type":"path","path":"OTHER"},"access":"write"}`, "OTHER", filepath.Dir(bin)))
+	p.run("import pathlib\np = pathlib.Path('" + bin + "/uv'); p.write_text('#!/bin/sh\\necho x > " + env + "/faked\\n'); p.chmod(0o755)")
+	p.call("install_dependencies", args{"packages": []string{"mcetoy"}, "wait_seconds": 60})
+	if there(filepath.Join(env, "faked")) {
+		t.Error("a uv that code has made was run as an installer")
+	}
+}
+
 // TestClientPolicyDoctor: the doctor has no client, and tries the sandbox with a policy of
 // its own.
 func TestClientPolicyDoctor(t *testing.T) {

@@ -39,6 +39,9 @@ func (s *Servers) WithFiles(paths []string, runtimeDir string) *Servers {
 	return s
 }
 
+// Paths are the connection files.
+func (s *Servers) Paths() []string { return s.files }
+
 // File returns the connection file of a kernel by the name it has here.
 func (s *Servers) File(name string) (path string, err error) {
 	var names []string

@@ -21,6 +21,7 @@ type Box struct {
 
 	mu      sync.Mutex // protects the field below
 	granted []string   // where clients' policies have let code write
+	known   []string   // directories of the Pythons of kernels
 }
 
 // Confined is what is to be started in a sandbox.
@@ -33,6 +34,7 @@ type Confined struct {
 	policy  *Policy // of the client; nil for none
 	place   Place
 	missing []string // what a client protects or hides and is not there
+	outside bool     // a kernel that this program does not start
 }
 
 // Follows reports whether kernels are confined by what the client allows.
@@ -61,6 +63,7 @@ func (b *Box) Kernel(workDir, storage string, env, pythons []string, policy *Pol
 	c.place = b.place()
 	c.place.WorkDir, c.place.Storage = workDir, storage
 	c.place.Pythons = append(pythons, pythonPath(env)...)
+	c.place.Known = b.knows(pythons)
 	plan, err := c.rules.Plan(c.place)
 	if err != nil {
 		return Confined{}, err
@@ -94,6 +97,14 @@ func (b *Box) grant(dirs []string) {
 	b.granted = unique(append(b.granted, dirs...))
 }
 
+// knows notes the Pythons of a kernel, and returns all that are known.
+func (b *Box) knows(pythons []string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.known = unique(append(b.known, pythons...))
+	return slices.Concat(b.Place.Known, b.known)
+}
+
 // codes are directories that code can change, or could.
 func (b *Box) codes(place Place) []string {
 	b.mu.Lock()
@@ -112,18 +123,35 @@ func pythonPath(env []string) (dirs []string) {
 	return dirs
 }
 
-// Elsewhere is an error when kernels that this program does not start cannot be used.
-func (b *Box) Elsewhere() error {
+// Outside is what confines a kernel that this program does not start: nothing. It is an
+// error unless the person's settings have named exactly that kernel.
+func (b *Box) Outside(named bool) (Confined, error) {
 	if b == nil {
-		return nil
+		return Confined{}, nil
 	}
-	return &confine.Refused{Reason: "a kernel that this server has not started itself is not in its sandbox", Next: "choose an environment on this machine, or set SANDBOX=off"}
+	if err := b.Rules.err(); err != nil {
+		return Confined{}, err
+	}
+	const reason = "a kernel that this server has not started itself is not in its sandbox"
+	switch {
+	case b.Follows():
+		return Confined{}, &confine.Refused{Reason: reason + ", and does not follow the client's policy", Next: "choose an environment on this machine, or set SANDBOX=off"}
+	case !named:
+		return Confined{}, &confine.Refused{Reason: reason + ", and the settings do not name exactly this one", Next: "choose an environment on this machine, name the kernel in the client's configuration (CONNECTION_FILE, or JUPYTER_SERVER_URL and KERNEL_NAME), or set SANDBOX=off"}
+	}
+	return Confined{outside: true}, nil
 }
+
+// Outside reports whether it is of a kernel that this program does not start.
+func (c Confined) Outside() bool { return c.outside }
 
 // Words say what the sandbox stops, for the first answer.
 func (c Confined) Words(b *Box) string {
 	if b == nil {
 		return ""
+	}
+	if c.outside {
+		return "sandbox not used: this kernel is not confined by us: the settings name it, and this server has not started it. Code has whatever rights it has there"
 	}
 	if c.Plan == nil {
 		return "sandbox off, by the client's policy: code has the user's rights"

@@ -42,7 +42,7 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 	}
 	rules := b.Rules
 	rules.Network, rules.Partial = NetworkOn, true
-	rules.Read = append(slices.Clone(rules.Read), installerFiles(place.Home)...)
+	rules.Read = append(slices.Clone(rules.Read), installerFiles(place)...)
 	plan, err := rules.base(place)
 	if err != nil {
 		return Confined{}, err
@@ -99,7 +99,7 @@ func (b *Box) unprotected(place Place) ([]string, error) {
 func (h Helper) confined(plan confine.Plan, env []string, left int) Confined {
 	plan.Private = h.Private
 	plan.Read = append(plan.Read, existing(h.Dir)...)
-	plan.Read = append(plan.Read, slices.DeleteFunc(existing(h.named()...), func(path string) bool { return below(path, plan.Write) })...)
+	plan.Read = append(plan.Read, slices.DeleteFunc(existing(h.named()...), func(path string) bool { return below(path, plan.Write) || below(path, plan.Hide) })...)
 	return Confined{Plan: &plan, Env: env, Left: left}
 }
 

@@ -78,11 +78,11 @@ func (r Rules) caches(p Place, env []string) (dirs []string) {
 }
 
 // installerFiles are settings of installers, with the passwords of indexes in them.
-func installerFiles(home string) (paths []string) {
+func installerFiles(p Place) (paths []string) {
 	for _, name := range []string{".config/pip", ".pip", ".condarc", ".netrc", ".config/uv/credentials", ".local/share/uv/credentials"} {
-		paths = append(paths, filepath.Join(home, filepath.FromSlash(name)))
+		paths = append(paths, p.of(name)...)
 	}
-	return paths
+	return append(paths, p.variable("PIP_CONFIG_FILE"), p.variable("NETRC"))
 }
 
 // installerVariables are those of env that an installer gets: nothing is built from

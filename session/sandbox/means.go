@@ -80,7 +80,7 @@ func (r Rules) lock(plan *confine.Plan) error {
 // while code runs is not for it.
 func besideSecrets(home string) []string {
 	dirs := []string{home}
-	for _, name := range secrets() {
+	for _, name := range Secrets() {
 		dirs = append(dirs, filepath.Dir(filepath.Join(home, filepath.FromSlash(name))))
 	}
 	return existing(dirs...)

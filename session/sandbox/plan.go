@@ -33,6 +33,13 @@ type Place struct {
 	MacOS bool
 	// Bus is the address of the person's session bus, "" if unknown.
 	Bus string
+	// Variable is the person's variable of a name; nil is none set. They say where secrets
+	// lie that are not in their usual places.
+	Variable func(name string) string
+	// Secrets are more files and directories that hold any, of kernels for example.
+	Secrets []string
+	// Known are environments that the settings name, and Pythons of other kernels.
+	Known []string
 }
 
 // Plan is what the rules mean in a place. What is still to come is the private
@@ -59,7 +66,7 @@ func (r Rules) Plan(p Place) (confine.Plan, error) {
 		plan.Protect = append(plan.Protect, protectedIn(dir)...)
 	}
 	plan.Protect = append(plan.Protect, existing(r.Protect...)...)
-	for _, dir := range slices.Concat(plan.Read, condaKnows(p.Home)) { // environments
+	for _, dir := range slices.Concat(plan.Read, condaKnows(p.Home), readable(p.Known)) { // environments
 		if below(dir, plan.Write) && !slices.Contains(plan.Write, dir) {
 			plan.Protect = append(plan.Protect, dir)
 		}
@@ -199,11 +206,7 @@ func (r Rules) judge(p Place, dir string) error {
 // hidden are the secrets that are there, without what SANDBOX_READ names, and sockets
 // where hiding them keeps from connecting.
 func (r Rules) hidden(p Place, sockets bool) []string {
-	var paths []string
-	for _, name := range secrets() {
-		paths = append(paths, filepath.Join(p.Home, filepath.FromSlash(name)))
-	}
-	paths = existing(append(paths, p.State)...)
+	paths := existing(append(p.secrets(), p.State)...)
 	read := existing(r.Read...)
 	paths = slices.DeleteFunc(paths, func(path string) bool { return slices.Contains(read, path) })
 	paths = append(paths, existing(r.Deny...)...)
@@ -217,7 +220,7 @@ func (r Rules) hidden(p Place, sockets bool) []string {
 // protectedIn are the names in dir that must not be changed. A link is none: what it
 // leads to is outside, or protected by its own name.
 func protectedIn(dir string) (paths []string) {
-	for _, name := range protected() {
+	for _, name := range Protected() {
 		path := filepath.Join(dir, name)
 		if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink == 0 {
 			paths = append(paths, path)

@@ -53,7 +53,7 @@ func short(home string, paths []string) []string {
 
 // TestPlan: what is written, protected, readable and hidden.
 func TestPlan(t *testing.T) {
-	files := []string{"work/.git/config", "work/.mcp.json", "work/.venv/pyvenv.cfg", "work/src/.git/x", "other/.git/config", ".codex/worktrees/x/shop/a", "denied/x"}
+	files := []string{"work/.git/config", "work/.mcp.json", "work/.venv/pyvenv.cfg", "work/src/.git/x", "work/deep/env/pyvenv.cfg", "work/deep/plain/x", "other/.git/config", ".codex/worktrees/x/shop/a", "denied/x"}
 	in := func(home, name string) string { return filepath.Join(home, name) }
 	for name, test := range map[string]struct {
 		set                      func(home string, r *Rules, p *Place)
@@ -77,6 +77,9 @@ func TestPlan(t *testing.T) {
 				t.Error(err)
 			}
 		}, []string{"code", "work"}, []string{"work/.git", "work/.mcp.json", "work/.venv"}, []string{".ssh"}, nil},
+		"one that is known, and what is none": {func(home string, _ *Rules, p *Place) {
+			p.Known = []string{in(home, "work/deep/env"), in(home, "work/deep/plain"), in(home, "absent"), ""}
+		}, []string{"code", "work"}, []string{"work/.git", "work/.mcp.json", "work/.venv", "work/deep/env"}, nil, nil},
 		"the kernel's environment": {func(home string, _ *Rules, p *Place) { p.Pythons = []string{in(home, "work/.venv")} }, []string{"code", "work"}, []string{"work/.git", "work/.mcp.json", "work/.venv"}, nil, nil},
 	} {
 		p := newPlace(t, files...)
@@ -151,17 +154,17 @@ func TestRefusedPlans(t *testing.T) {
 // TestVariables: what is named like a credential is left out and counted.
 func TestVariables(t *testing.T) {
 	env := []string{"PATH=/bin", "GITHUB_TOKEN=1", "MY_SECRET_X=1", "OPENAI_API_KEY=1", "aws_profile=1", "DB_PASSWORD=1", "KEYBOARD=us", "TOKENIZERS_PARALLELISM=0",
-		"PIP_INDEX_URL=https://u:p@index/simple", "UV_INDEX_URL=https://index/simple", "SSH_AUTH_SOCK=/x", "DISPLAY=:0", "XDG_RUNTIME_DIR=/run/user/1", "TMPDIR=/scratch", "HOME=/h"}
+		"PIP_INDEX_URL=https://u:p@index/simple", "UV_INDEX_URL=https://index/simple", "JUPYTER_SERVERS=lab=http://localhost:8888/?token=1", "SSH_AUTH_SOCK=/x", "DISPLAY=:0", "XDG_RUNTIME_DIR=/run/user/1", "TMPDIR=/scratch", "HOME=/h"}
 	kept, left := Rules{Env: []string{"GITHUB_*", "TOKENIZERS_*"}}.Variables(env)
 	names := map[string]string{}
 	for _, entry := range kept {
 		name, value, _ := strings.Cut(entry, "=")
 		names[name] = value
 	}
-	if left != 6 || names["TMPDIR"] != "/tmp" || names["PATH"] == "" || names["GITHUB_TOKEN"] == "" || names["TOKENIZERS_PARALLELISM"] == "" || names["KEYBOARD"] == "" || names["UV_INDEX_URL"] == "" {
+	if left != 7 || names["TMPDIR"] != "/tmp" || names["PATH"] == "" || names["GITHUB_TOKEN"] == "" || names["TOKENIZERS_PARALLELISM"] == "" || names["KEYBOARD"] == "" || names["UV_INDEX_URL"] == "" {
 		t.Errorf("left out %d of %v", left, kept)
 	}
-	for _, name := range []string{"OPENAI_API_KEY", "aws_profile", "PIP_INDEX_URL", "DISPLAY", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK"} {
+	for _, name := range []string{"OPENAI_API_KEY", "aws_profile", "PIP_INDEX_URL", "JUPYTER_SERVERS", "DISPLAY", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK"} {
 		if names[name] != "" {
 			t.Errorf("%s=%s", name, names[name])
 		}

@@ -160,6 +160,16 @@ func TestPolicyPlan(t *testing.T) {
 			t.Errorf("%q is missing in: %s", part, words)
 		}
 	}
+	env := filepath.Join(p.WorkDir, "deep", "env")
+	if err := os.MkdirAll(filepath.Join(env, "conda-meta"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, pythons := range [][]string{{env}, nil} { // what one kernel runs in is protected from the next
+		c, err := b.Kernel(p.WorkDir, p.Storage, nil, pythons, policy)
+		if err != nil || !slices.Contains(short(p.Home, c.Plan.Protect), "work/deep/env") {
+			t.Errorf("%v: protects %v", err, c.Plan)
+		}
+	}
 	if _, err := b.Kernel(p.WorkDir, p.Storage, nil, nil, nil); err == nil {
 		t.Error("a kernel without a policy")
 	}

@@ -93,11 +93,12 @@ func (r Rules) Variables(env []string) (kept []string, left int) {
 }
 
 // credential reports whether a variable is one, by its name, or by a user and a password
-// in a URL.
+// or a token in a URL.
 func (r Rules) credential(name, value string) bool {
 	_, rest, url := strings.Cut(value, "://")
 	authority, _, _ := strings.Cut(rest, "/")
-	return (matches(name, credentials()) || url && strings.Contains(authority, "@")) && !matches(name, r.Env)
+	in := url && (strings.Contains(authority, "@") || strings.Contains(rest, "token="))
+	return (matches(name, credentials()) || in) && !matches(name, r.Env)
 }
 
 // places are where programs write that would write below the home directory.

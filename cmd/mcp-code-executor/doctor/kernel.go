@@ -49,7 +49,11 @@ func (d *doctor) checkKernel(ctx context.Context, env *pyenv.Environment) {
 		if d.parts.Sessions.FollowsClient() {
 			d.report.ok("sandbox", "client: nothing runs without the client's policy. It was tried with one that lets code write in the working directory")
 		}
-		d.report.ok("sandbox", "%s. What it is to stop was tried in the kernel's place, and failed", words)
+		if d.session.Outside() {
+			d.report.warn("sandbox", words, "unset CONNECTION_FILE, JUPYTER_SERVER_URL and KERNEL_NAME for a kernel in the sandbox")
+		} else {
+			d.report.ok("sandbox", "%s. What it is to stop was tried in the kernel's place, and failed", words)
+		}
 	}
 	for _, notice := range out.notices {
 		if strings.HasPrefix(notice, "sandbox ") {

@@ -146,7 +146,7 @@ func (p *Parts) connect(owner string, overs string, words mcp.Config) {
 		StorageSet:  p.settings.Storage != "",
 		WorkDir:     func() session.WorkDir { return p.places.WorkDir },
 		StateDir:    p.places.State,
-		Sandbox:     newBox(p.getenv, p.settings, p.places),
+		Sandbox:     boxOf(p.Provisioner),
 		Place:       place,
 		Owner:       owner,
 		Notebook:    p.places.Notebook,

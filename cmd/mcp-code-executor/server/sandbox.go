@@ -11,6 +11,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kernelspec"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
 )
@@ -29,6 +30,7 @@ func newBox(getenv func(string) string, s settings.Settings, p Places) *sandbox.
 		}
 		*list = expanded
 	}
+	runtimeDir := kernelspec.RuntimeDir(h.Variable, h.Home)
 	return &sandbox.Box{Rules: rules, Place: sandbox.Place{
 		Home:      p.Home,
 		WorkDir:   p.WorkDir.Path,
@@ -40,15 +42,37 @@ func newBox(getenv func(string) string, s settings.Settings, p Places) *sandbox.
 		Landlock:  confine.LandlockABI(),
 		MacOS:     runtime.GOOS == "darwin",
 		Bus:       getenv("DBUS_SESSION_BUS_ADDRESS"),
+		Variable:  getenv,
+		Known:     namedEnvironments(h, s),
+		Secrets:   append(jupyterServers(s).WithFiles(s.Jupyter.Files, runtimeDir).Paths(), runtimeDir),
 	}}
+}
+
+// namedEnvironments are the paths by which the settings name environments.
+func namedEnvironments(h *host.Host, s settings.Settings) (paths []string) {
+	for _, path := range []string{s.Environment.VenvPath, s.Environment.UVVenvPath, s.Environment.CondaName} {
+		if path != "" {
+			paths = append(paths, absolute(h.ExpandHome(path)))
+		}
+	}
+	return paths
+}
+
+// boxOf is the sandbox in which a provisioner starts programs, nil for none. Kernels share
+// it: what clients' policies have opened to their code is not trusted here.
+func boxOf(p *provision.Provisioner) *sandbox.Box {
+	if r, ok := p.Installer.Finder.Host.Runner.(confinedRunner); ok {
+		return r.box
+	}
+	return nil
 }
 
 // confinedRunner starts helper programs in sandboxes.
 type confinedRunner struct {
-	reaper   *guard.Reaper
-	scratch  *rundir.Dir // of their private directories; swept where this server is killed
-	confine  func(sandbox.Helper) (sandbox.Confined, error)
-	fallback func(error) bool // whether to try again by another means
+	reaper  *guard.Reaper
+	scratch *rundir.Dir // of their private directories; swept where this server is killed
+	box     *sandbox.Box
+	confine func(sandbox.Helper) (sandbox.Confined, error)
 }
 
 // Run is that of [host.Runner].
@@ -69,7 +93,7 @@ func (r confinedRunner) Run(ctx context.Context, cmd *exec.Cmd) error {
 			return err
 		}
 		cmd.Env = confined.Env
-		if err := r.reaper.RunConfined(ctx, cmd, confined.Plan); !r.fallback(err) {
+		if err := r.reaper.RunConfined(ctx, cmd, confined.Plan); !r.box.Fallback(err) {
 			return err
 		}
 	}
@@ -81,15 +105,10 @@ func confineHelpers(h *host.Host, box *sandbox.Box, runner host.Runner, s settin
 	if box == nil || !ok {
 		return // nothing is confined, or nothing is started
 	}
-	named := []string{}
-	for _, path := range []string{s.Environment.VenvPath, s.Environment.UVVenvPath, s.Environment.CondaName} {
-		if path != "" {
-			named = append(named, absolute(h.ExpandHome(path)))
-		}
-	}
+	named := namedEnvironments(h, s)
 	scratch := new(rundir.Dir)
-	h.Looker = confinedRunner{reaper, scratch, box.Look, box.Fallback}
-	h.Runner = confinedRunner{reaper, scratch, func(helper sandbox.Helper) (sandbox.Confined, error) { return box.Install(helper, h.DataDir, named) }, box.Fallback}
+	h.Looker = confinedRunner{reaper, scratch, box, box.Look}
+	h.Runner = confinedRunner{reaper, scratch, box, func(helper sandbox.Helper) (sandbox.Confined, error) { return box.Install(helper, h.DataDir, named) }}
 }
 
 // Release removes what a provisioner of [NewProvisioner] keeps for the programs that it
