@@ -115,11 +115,13 @@ func attempts() []attemptGroup {
 			{name: "another `.mcp.json` in its place", code: `(work / "b").write_text("{}"); os.replace(work / "b", work / ".mcp.json")`, locked: true},
 			{name: "`.vscode/tasks.json`", code: `(work / ".vscode/tasks.json").write_text("{}")`, locked: true},
 			{name: "`.claude/settings.json`", code: `(work / ".claude/settings.json").write_text("{}")`, locked: true},
+			{name: "another client's `opencode.json`", code: `(work / "opencode.json").write_text("{}")`, locked: true},
 			{name: "`sitecustomize` in the project's environment", code: `(work / ".venv/sitecustomize.py").write_text("x")`, locked: true},
 			{name: "a conda environment in the project", code: `(work / "conda/x.py").write_text("x")`, locked: true},
 			{name: "its `activate.d`", code: `(work / "conda/etc/conda/activate.d/x.sh").write_text("x")`, locked: true},
 			{name: "an environment deeper in the project, which conda lists", code: `(work / "envs/listed/x.py").write_text("x")`, locked: true},
-			{name: "one that it does not list", code: `(work / "envs/other/x.py").write_text("x")`, open: "environments are looked for at the top of a directory where code may write, and in conda's list"},
+			{name: "one that a setting names", code: `(work / "envs/named/x.py").write_text("x")`, locked: true},
+			{name: "one that neither names", code: `(work / "envs/other/x.py").write_text("x")`, open: "environments are looked for at the top of a directory where code may write, in conda's list and in the settings"},
 			{name: "a `.pth` in the kernel's environment", code: `pathlib.Path(SITE, "x.pth").write_text("x")`},
 			{name: "the kernel's `python`", code: `p = pathlib.Path(PREFIX, "bin", "python"); t = os.readlink(p); p.unlink(); p.symlink_to(t)`},
 			{name: "`activate.d` in the kernel's environment", code: `pathlib.Path(PREFIX, "etc/conda/activate.d").mkdir(parents=True)`},
@@ -141,6 +143,8 @@ func attempts() []attemptGroup {
 			{name: "the shell's history", code: `secret(home / ".bash_history")`},
 			{name: "records of other sessions", code: `must(os.listdir(home / ".local/state/mcp-code-executor"))`},
 			{name: "the tokens of `mcp-code-executor serve`", code: `secret(home / ".local/state/mcp-code-executor/serve/tokens.json")`},
+			{name: "a key in a directory that a variable names (`GNUPGHOME`)", code: `secret(home / "keys/key")`},
+			{name: "the connection file of a kernel that a setting names", code: `secret(home / "kernel.json")`},
 			{name: "what `SANDBOX_DENY` names", code: `secret(home / "denied")`},
 			{name: "a key through a link in the project", code: `secret(link(home / ".ssh/id_rsa"))`},
 			{name: "a key by `/proc/self/root`", code: `secret(f"/proc/self/root{home}/.ssh/id_rsa")`},
@@ -170,6 +174,8 @@ must(struct.pack("!H", PORT) in data)`, maybe: true},
 			{name: "a socket anywhere in the home directory", code: `connect(socket.AF_UNIX, str(home / "app/socket"))`, landlock: "only Landlock 9 cuts off sockets with a path"},
 			{name: "a socket in `/tmp`", code: `connect(socket.AF_UNIX, TMPSOCKET)`, landlock: "only Landlock 9 cuts off sockets with a path"},
 			{name: "the server of a kept session (`KEEP`)", code: `connect(socket.AF_UNIX, KEPT)`, landlock: "only Landlock 9 cuts off sockets with a path"},
+			{name: "another session's kernel", code: `connect(socket.AF_UNIX, OTHER)`, landlock: "only Landlock 9 cuts off sockets with a path"},
+			{name: "the names in its directory", code: `must(os.listdir(os.path.dirname(OTHER)))`},
 			{name: "an abstract socket", code: `connect(socket.AF_UNIX, "\0" + ABSTRACT)`},
 		}},
 		{"Other processes and the system", []attempt{
@@ -245,9 +251,9 @@ func newStage(t *testing.T) *stage {
 	s.work = filepath.Join(s.home, "project")
 	files := map[string]string{"notes": "n", "gone": "g", ".bashrc": "", "denied": "SECRET", "project/.git/hooks/sample": "", "project/.git/config": "", "project/.mcp.json": "{}",
 		"project/.vscode/tasks.json": "{}", "project/.claude/settings.json": "{}", "project/.venv/pyvenv.cfg": "", "app/x": "", "passed": "",
-		"project/conda/conda-meta/history": "", "project/conda/etc/conda/activate.d/a.sh": "", "project/envs/listed/conda-meta/history": "", "project/envs/other/conda-meta/history": "",
+		"project/conda/conda-meta/history": "", "project/conda/etc/conda/activate.d/a.sh": "", "project/envs/listed/conda-meta/history": "", "project/envs/named/conda-meta/history": "", "project/envs/other/conda-meta/history": "", "project/opencode.json": "{}",
 		".conda/environments.txt": filepath.Join(s.work, "envs/listed") + "\n", ".local/state/mcp-code-executor/serve/tokens.json": "SECRET"}
-	for _, name := range []string{".ssh/id_rsa", ".aws/credentials", ".gnupg/key", ".config/gcloud/key", ".kube/config", ".netrc", ".mozilla/key", ".claude.json", ".codex/auth.json", ".bash_history"} {
+	for _, name := range []string{".ssh/id_rsa", ".aws/credentials", ".gnupg/key", ".config/gcloud/key", ".kube/config", ".netrc", ".mozilla/key", ".claude.json", ".codex/auth.json", ".bash_history", "keys/key", "kernel.json"} {
 		files[name] = "SECRET"
 	}
 	absolute := map[string]string{filepath.Join(s.runtime, "x"): "", filepath.Join(s.home, ".docker/run/x"): ""}
@@ -281,7 +287,7 @@ func newStage(t *testing.T) *stage {
 	}
 	s.names = map[string]any{"DNS": names, "HOME": s.home, "WORK": s.work, "PREFIX": env, "SITE": site[0], "PORT": port, "UDP": echo(t, "127.0.0.1:0"), "RUNTIME": s.runtime, "KEPT": keptSocket(t),
 		"SHM": shm, "TMP": tmp, "TMPSOCKET": tmp + "-s", "ABSTRACT": filepath.Base(shm)}
-	s.settings = append(settings, readsKernel(t), "HOME="+s.home, "WORK_DIR="+s.work, "XDG_RUNTIME_DIR="+s.runtime, "SERVICE_TOKEN=t0ken", "SANDBOX_DENY="+filepath.Join(s.home, "denied"))
+	s.settings = append(settings, readsKernel(t), "HOME="+s.home, "WORK_DIR="+s.work, "XDG_RUNTIME_DIR="+s.runtime, "SERVICE_TOKEN=t0ken", "CONDA_ENV_NAME="+filepath.Join(s.work, "envs/named"), "GNUPGHOME="+filepath.Join(s.home, "keys"), "CONNECTION_FILE="+filepath.Join(s.home, "kernel.json"), "SANDBOX_DENY="+filepath.Join(s.home, "denied"))
 	return s
 }
 
@@ -386,6 +392,8 @@ func (s *stage) tryLandlock(t *testing.T, settings ...string) map[string]string 
 func (s *stage) tryIn(t *testing.T, p *program) map[string]string {
 	t.Helper()
 	s.names["SERVER"] = p.cmd.Process.Pid
+	other := p.call("execute_code", args{"session": "other", "code": "from ipykernel.kernelapp import IPKernelApp as App\nprint(f'{App.instance().ip}-{App.instance().shell_port}')"}).rest()
+	s.names["OTHER"] = strings.TrimSpace(other[strings.LastIndex(strings.TrimSpace(other), "\n")+1:])
 	code := map[string]string{}
 	paths := map[string]string{"shm": s.names["SHM"].(string), "tmp": s.names["TMP"].(string)}
 	for _, g := range attempts() {
