@@ -98,6 +98,7 @@ type program struct {
 	client, capabilities map[string]any
 	meta                 map[string]any // of each call of a tool
 	offered              map[string]any // the server's capabilities
+	instructions         string         // the server's
 	// asked answers the server's requests: a result, or an error. nil answers none.
 	asked func(method string, params json.RawMessage) (result map[string]any, err *rpcError)
 
@@ -125,6 +126,7 @@ type result struct {
 	IsError      bool `json:"isError"`
 	Tools        []struct{ Name string }
 	Capabilities map[string]any
+	Instructions string
 }
 
 // text joins the result's text blocks.
@@ -210,7 +212,8 @@ func (p *program) shakeHands() {
 	if capabilities == nil {
 		capabilities = map[string]any{}
 	}
-	p.offered = p.request("initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": client}).Result.Capabilities
+	r := p.request("initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": client}).Result
+	p.offered, p.instructions = r.Capabilities, r.Instructions
 	p.notify("notifications/initialized", nil)
 }
 

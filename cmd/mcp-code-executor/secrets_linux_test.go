@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,5 +139,60 @@ func TestSandboxClientFiles(t *testing.T) {
 				os.Remove(path)
 			}
 		}
+	}
+}
+
+// TestSandboxSettings: what each setting of the sandbox opens, by both means, and that the
+// instructions follow SANDBOX.
+func TestSandboxSettings(t *testing.T) {
+	t.Parallel()
+	const none = "There is no sandbox."
+	if p := launch(t, inVenv(t)...); !strings.Contains(p.instructions, none) {
+		t.Errorf("without a sandbox the instructions do not say so:\n%s", p.instructions)
+	}
+	for name, means := range sandboxMeans() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			means.needs(t)
+			home, work := t.TempDir(), t.TempDir()
+			in := func(name string) string { return filepath.Join(home, name) }
+			write(t, map[string]string{in(".aws/config"): "region", in(".aws/sso/x"): "", in(".kube/config"): "SECRET", in("more/x"): "", in("denied/x"): "SECRET", in("open/x"): ""})
+			python := filepath.Dir(filepath.Dir(pythons(t)[0]))
+			p := means.launch(t, append(inVenv(t), "SANDBOX=workspace", "HOME="+home, "WORK_DIR="+work, "SERVICE_TOKEN=a", "OTHER_TOKEN=b", "AWS_PROFILE=c", "XDG_CACHE_HOME="+in(".cache"),
+				"SANDBOX_ENV=SERVICE_*", "SANDBOX_READ="+python+":"+in(".aws"), "SANDBOX_WRITE="+in("more"), "SANDBOX_DENY="+in("denied"))...)
+			if strings.Contains(p.instructions, none) || !strings.Contains(p.instructions, "A sandbox limits what it can write, read and reach") {
+				t.Errorf("the instructions: %s", p.instructions)
+			}
+			r := p.call("execute_code", args{"code": "import os, pathlib\nhome = pathlib.Path.home()\n(home / 'more/made').write_text('x')\n(home / '.aws/config').read_text(), [os.environ.get(n) for n in ('SERVICE_TOKEN', 'OTHER_TOKEN', 'AWS_PROFILE')]"})
+			has(t, r, "('region', ['a', None, None])", "2 of the server's variables, named like credentials, are not passed on (SANDBOX_ENV)")
+			for _, code := range []string{"(home / 'denied/x').read_text()", "(home / '.kube/config').read_text() or 1/0", "(home / 'open/made').write_text('x')", "(home / '.aws/made').write_text('x')"} {
+				has(t, p.call("execute_code", args{"code": code}), "[error ", "only the person who configures this server can allow it: ")
+			}
+			has(t, p.call("execute_code", args{"code": "cache = pathlib.Path(os.environ['XDG_CACHE_HOME']); cache.mkdir(parents=True, exist_ok=True); (cache / 'x').write_text('x'); cache.is_relative_to(home)"}), ": False")
+			if _, err := os.Stat(in("more/made")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestSandboxLoopback: SANDBOX_NETWORK=loopback is an interface of the sandbox's own: code's
+// client reaches code's server, and nothing outside.
+func TestSandboxLoopback(t *testing.T) {
+	t.Parallel()
+	outside := listenAt(t, "tcp", "127.0.0.1:0").(*net.TCPAddr).Port
+	for name, means := range sandboxMeans() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			means.needs(t)
+			p := means.launch(t, append(inVenv(t), "SANDBOX=workspace", "WORK_DIR="+t.TempDir(), "SANDBOX_NETWORK=loopback")...)
+			r := p.call("execute_code", args{"code": "import socket\ns = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(s.getsockname()).getpeername()[0]"})
+			if name == "landlock" {
+				refused(t, name, r, "nothing was run", "no loopback interface of the sandbox's own", "SANDBOX_NETWORK=off")
+				return
+			}
+			has(t, r, "[ok | ", "'127.0.0.1'")
+			has(t, p.call("execute_code", args{"code": fmt.Sprintf("socket.create_connection(('127.0.0.1', %d))", outside)}), "[error ConnectionRefusedError", "SANDBOX_NETWORK=on")
+		})
 	}
 }
