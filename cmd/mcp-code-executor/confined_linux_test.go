@@ -178,6 +178,25 @@ site = next(pathlib.Path("made/lib").glob("python*/site-packages"))
 	}
 }
 
+// TestSandboxActivation: activation scripts run without the credentials, and have nothing
+// to do with how many are said to be missing; what they set arrives.
+func TestSandboxActivation(t *testing.T) {
+	t.Parallel()
+	home, _ := condaHome(t)
+	for name, means := range sandboxMeans() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			means.needs(t)
+			p := means.launch(t, append(typeSettings("conda", "science"), readsKernel(t), "SANDBOX=workspace", "HOME="+home, "WORK_DIR="+t.TempDir(), "A_TOKEN=a", "B_TOKEN=b", "SANDBOX_ENV=B_*")...)
+			r := p.call("execute_code", args{"code": "import os; [os.environ.get(n) for n in ('MCE_FROM_JSON', 'A_TOKEN', 'B_TOKEN', 'MCE_CHANGED')]"})
+			has(t, r, "['json', None, 'b', None]", "1 of the server's variables, named like credentials")
+			if strings.Contains(r.text(), "IPYTHONDIR") || !strings.Contains(p.run("os.environ['MCE_FROM_SCRIPT']").text(), "script of ") {
+				t.Errorf("%s", r.text())
+			}
+		})
+	}
+}
+
 // TestSandboxInstall: what is not a wheel of the index is installed only where
 // SANDBOX_INSTALL=any allows it, and the code that builds it is confined as well.
 func TestSandboxInstall(t *testing.T) {

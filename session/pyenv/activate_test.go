@@ -151,6 +151,17 @@ func TestCondaActivation(t *testing.T) {
 
 // Scripts that end the shell, hang or are no shell must not stop an environment
 // from being used.
+// What a sandbox has changed before the scripts ran is none of their doing: credentials that
+// it has left out, and places for caches.
+func TestActivationInSandbox(t *testing.T) {
+	before := host.VarsOf([]string{"PATH=/bin", "API_TOKEN=x", "XDG_CACHE_HOME=/mine", "GONE=1"})
+	after := host.VarsOf([]string{"PATH=/env/bin:/bin", "XDG_CACHE_HOME=/tmp/private", "IPYTHONDIR=/tmp/private", "NEW=1", host.Changed + "=API_TOKEN,XDG_CACHE_HOME,IPYTHONDIR,"})
+	want := []string{"API_TOKEN=x", "NEW=1", "PATH=/env/bin:/bin", "XDG_CACHE_HOME=/mine"}
+	if got := slices.Sorted(slices.Values(takeOver(before, after))); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestActivationScriptsFail(t *testing.T) {
 	for name, script := range map[string]string{
 		"exit":   "exit 3",

@@ -130,6 +130,9 @@ func (f *Finder) askShell(ctx context.Context, env *Environment, scripts []strin
 // itself is no change.
 func takeOver(before, after *host.Vars) []string {
 	own := []string{"_", "SHLVL", "PWD", "OLDPWD", "MCE_PYTHON", "BASH_ENV", "ENV", "LC_CTYPE"}
+	if changed, ok := after.Get(host.Changed); ok { // by a sandbox, before the scripts ran
+		own = append(append(own, host.Changed), strings.Split(changed, ",")...)
+	}
 	for _, name := range slices.Clone(before.Names) {
 		if _, ok := after.Get(name); !ok && !slices.Contains(own, name) {
 			before.Unset(name)

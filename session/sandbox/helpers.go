@@ -79,6 +79,9 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 			plan.Write, plan.Protect = append(plan.Write, dir), append(plan.Protect, protectedIn(dir)...)
 		}
 	}
+	if plan.Mounts() && !slices.ContainsFunc(env, func(entry string) bool { return strings.HasPrefix(entry, "UV_LINK_MODE=") }) {
+		env = append(env, "UV_LINK_MODE=copy") // its cache is another mount: linking fails, and uv warns
+	}
 	return h.confined(plan, installerVariables(rules, env), 0), nil
 }
 
@@ -86,8 +89,10 @@ func (b *Box) Install(h Helper, data string, named []string) (Confined, error) {
 // protected from it.
 func (b *Box) unprotected(place Place) ([]string, error) {
 	place.Pythons = nil // those of code's kernels may be others
-	if !exists(place.Storage) {
-		place.Storage = "" // it is made when it is first used
+	for _, dir := range []*string{&place.Storage, &place.WorkDir} {
+		if !exists(*dir) {
+			*dir = "" // it is made when it is first used
+		}
 	}
 	plan, err := b.Rules.Plan(place)
 	if err != nil || plan.Excepts() {

@@ -16,6 +16,7 @@ type Place struct {
 	Home             string
 	WorkDir, Storage string
 	State            string // of this program, with the records
+	Data             string // of this program, with kernels beside environments
 	// Sockets are directories where programs keep their sockets: XDG_RUNTIME_DIR.
 	Sockets []string
 	// Temporary is TMPDIR, "" for the system's.
@@ -144,6 +145,9 @@ func (r Rules) base(p Place) (confine.Plan, error) {
 	plan.Read = append(plan.Read, existing("/etc/resolv.conf")...) // it often is a link into /run
 	if home := real(p.Home); below(home, plan.Temporary) {
 		plan.Read = append(plan.Read, home)
+	}
+	if data := existing(p.Data); below(p.Data, plan.Temporary) && !below(p.Data, existing(p.WorkDir)) {
+		plan.Read = append(plan.Read, data...)
 	}
 	plan.Read = append(plan.Read, existing(r.Read...)...)
 	plan.Hide = r.hidden(p, plan.Mounts())

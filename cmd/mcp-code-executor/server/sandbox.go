@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/settings"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/confine"
@@ -36,6 +38,7 @@ func newBox(getenv func(string) string, s settings.Settings, p Places) *sandbox.
 		WorkDir:   p.WorkDir.Path,
 		Storage:   p.Storage,
 		State:     p.State,
+		Data:      p.Data,
 		Sockets:   []string{getenv("XDG_RUNTIME_DIR")},
 		Temporary: getenv("TMPDIR"),
 		Path:      h.PathDirs(),
@@ -107,8 +110,25 @@ func confineHelpers(h *host.Host, box *sandbox.Box, runner host.Runner, s settin
 	}
 	named := namedEnvironments(h, s)
 	scratch := new(rundir.Dir)
-	h.Looker = confinedRunner{reaper, scratch, box, box.Look}
+	h.Looker = confinedRunner{reaper, scratch, box, looks(box)}
 	h.Runner = confinedRunner{reaper, scratch, box, func(helper sandbox.Helper) (sandbox.Confined, error) { return box.Install(helper, h.DataDir, named) }}
+}
+
+// looks is [sandbox.Box.Look], with a word to those who compare variables of which the
+// sandbox has changed.
+func looks(box *sandbox.Box) func(sandbox.Helper) (sandbox.Confined, error) {
+	return func(helper sandbox.Helper) (sandbox.Confined, error) {
+		c, err := box.Look(helper)
+		changed := ""
+		for _, entry := range append(helper.Env, c.Env...) {
+			if !slices.Contains(c.Env, entry) || !slices.Contains(helper.Env, entry) {
+				name, _, _ := strings.Cut(entry, "=")
+				changed += name + ","
+			}
+		}
+		c.Env = append(c.Env, host.Changed+"="+changed)
+		return c, err
+	}
 }
 
 // Release removes what a provisioner of [NewProvisioner] keeps for the programs that it

@@ -30,6 +30,10 @@ type Runner interface {
 	Run(ctx context.Context, cmd *exec.Cmd) error
 }
 
+// Changed is a variable of programs that a Looker has started with other variables than it
+// was given: the names of these, each followed by a comma.
+const Changed = "MCE_CHANGED"
+
 // Output runs argv, which changes nothing, with vars in the empty directory and returns its stdout and
 // the end of its stderr. The error of a program that failed is an
 // *exec.ExitError, possibly wrapped.
