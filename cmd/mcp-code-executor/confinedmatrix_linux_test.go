@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/testneeds"
@@ -15,6 +16,8 @@ import (
 //     temporary files), so the start-up file that ends the kernel does not run.
 //   - Situations: environments below /tmp are hidden where they are not the session's, and
 //     variables named like credentials are not handed on.
+//   - DeniedKeys: an activation script cannot write in the home directory.
+//     TestSandboxActivation has what it does instead.
 var confinedTests = []struct {
 	name string
 	test func(*testing.T)
@@ -40,6 +43,21 @@ var confinedTests = []struct {
 	{"GuardKilled", TestGuardKilled},
 	{"Ends", TestEnds},
 	{"LostNames", TestLostNames},
+	{"Venvs", TestVenvs},
+	{"Conda", TestConda},
+	{"Kinds", TestKinds},
+	{"Configure", TestConfigure},
+	{"ConfigureWrong", TestConfigureWrong},
+	{"KernelInstall", TestKernelInstall},
+	{"Beside", TestBeside},
+	{"ListAndChoose", TestListAndChoose},
+	{"BackToManaged", TestBackToManaged},
+	{"Broken", TestKernelsBroken},
+	{"BrokenForGood", TestKernelsBrokenForGood},
+	{"Install", TestInstall},
+	{"InstallFromFiles", TestInstallFromFiles},
+	{"PackagesRefused", TestPackagesRefused},
+	{"CodeFiles", TestCodeFiles},
 	{"Limits", TestLimits},
 	{"LimitsEndKernel", TestLimitsEndKernel},
 }
@@ -66,14 +84,24 @@ func TestMatrixConfined(t *testing.T) {
 func inBubblewrap(t *testing.T, python string) {
 	t.Parallel()
 	needsBubblewrap(t)
-	runConfined(t, &confinement{python: python, settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on", "SANDBOX_READ=" + filepath.Dir(filepath.Dir(python))}})
+	runConfined(t, &confinement{python: python, settings: append(confinedSettings(t), "SANDBOX=workspace")})
 }
 
 func inLandlock(t *testing.T, python string) {
 	t.Parallel()
 	needsLandlock(t)
 	runConfined(t, &confinement{python: python, under: withoutBubblewrapProgram(t),
-		settings: []string{"SANDBOX=workspace", "SANDBOX_NETWORK=on", "SANDBOX_ALLOW_PARTIAL=on", "SANDBOX_WRITE=/dev/shm:/dev/pts", "SANDBOX_READ=" + filepath.Dir(filepath.Dir(python))}})
+		settings: append(confinedSettings(t), "SANDBOX=workspace", "SANDBOX_ALLOW_PARTIAL=on", "SANDBOX_WRITE=/dev/shm:/dev/pts")})
+}
+
+// confinedSettings open what the tests use: the network, all Pythons of the tests, files of
+// a person's as packages.
+func confinedSettings(t *testing.T) []string {
+	var read []string
+	for _, python := range testneeds.Pythons(t) {
+		read = append(read, filepath.Dir(filepath.Dir(python)))
+	}
+	return []string{"SANDBOX_NETWORK=on", "SANDBOX_INSTALL=any", "SANDBOX_READ=" + strings.Join(read, ":")}
 }
 
 // withoutBubblewrapProgram is a program that starts another one where there is no

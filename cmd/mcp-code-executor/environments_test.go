@@ -233,7 +233,7 @@ func TestConfigureWrong(t *testing.T) {
 // the default is what sessions opened later get.
 func TestConfigure(t *testing.T) {
 	t.Parallel()
-	first, second := pythons(t)[0], pythons(t)[1]
+	first, second := testneeds.Pythons(t)[0], testneeds.Pythons(t)[1]
 	dir := func(python string) string { return filepath.Dir(filepath.Dir(python)) }
 	p := launch(t, inVenv(t)...)
 	where := func(session, want string) {
