@@ -34,6 +34,8 @@ func TestKernelsSandboxLife(t *testing.T) {
 		}
 		r = p.call("execute_code", args{"code": "open('/usr/x', 'w')"})
 		has(t, r, "[error OSError | ", "Read-only file system", "SANDBOX_WRITE")
+		os.Mkdir(filepath.Join(work, ".git"), 0o700)
+		has(t, p.call("execute_code", args{"code": "open('/tmp/data.csv')"}), "[error FileNotFoundError | ", "SANDBOX_READ names those that code is to see")
 		r = p.call("execute_code", args{"code": "import socket; socket.create_connection(('example.com', 80))"})
 		has(t, r, "[error gaierror | ", "SANDBOX_NETWORK=on")
 		has(t, p.call("list_sessions", nil), "[sandbox: workspace (bubblewrap)")
@@ -44,6 +46,7 @@ func TestKernelsSandboxLife(t *testing.T) {
 		r = p.call("execute_code", args{"code": "ctypes.string_at(0)"})
 		has(t, r, "[died | ", "signal 11 (SIGSEGV)")
 		p.run("1")
+		has(t, p.call("execute_code", args{"code": "open('.git/config', 'w')"}), "[error OSError | ", "no setting does but SANDBOX=off")
 		has(t, p.call("stop_session", args{"restart": true}), "restarted")
 		p.run("1")
 		p.stdin.Close()
@@ -105,7 +108,7 @@ func TestSandboxReadOnly(t *testing.T) {
 			p := means.launch(t, append(inVenv(t), "SANDBOX=read-only", "WORK_DIR="+work)...)
 			has(t, p.call("execute_code", args{"code": "import os, tempfile\nopen('data').read()"}), means.note, ": 'd'")
 			for _, code := range []string{"open('new', 'w')", "open('data', 'a')", "os.remove('data')", "os.mkdir(os.path.expanduser('~/new'))"} {
-				has(t, p.call("execute_code", args{"code": code}), "[error ", "Error: [Errno ")
+				has(t, p.call("execute_code", args{"code": code}), "[error ", "Error: [Errno ", "can allow it: ", "SANDBOX=workspace")
 			}
 			p.run("with tempfile.TemporaryFile() as f: f.write(b'x')")
 			has(t, p.run("import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()"), "[ok | ")

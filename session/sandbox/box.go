@@ -202,38 +202,3 @@ func describe(r Rules, place Place, plan confine.Plan) string {
 	}
 	return words
 }
-
-// Hint says of an exception what it may owe to the sandbox, "" for nothing.
-func (c Confined) Hint(ename, evalue string) string {
-	what, allows := c.rules.hint(ename, evalue)
-	switch {
-	case c.Plan == nil || what == "":
-		return ""
-	case c.rules.Only:
-		return what + "; the client's policy decides what is allowed, and only the person can loosen it there"
-	}
-	return what + "; only the person who configures this server can allow it: " + allows
-}
-
-// hint is what an exception may owe to the sandbox, and which setting would allow it.
-func (r Rules) hint(ename, evalue string) (what, allows string) {
-	const network = "SANDBOX_NETWORK=on"
-	switch {
-	case strings.Contains(evalue, "Read-only file system"):
-		return "the sandbox stops writing there", "SANDBOX_WRITE names more directories"
-	case strings.Contains(evalue, "out of pty devices"): // IPython's !command
-		return "the sandbox has no terminals: use subprocess", "SANDBOX_WRITE=" + terminals
-	case ename == "PermissionError" && r.Network != NetworkOn && !strings.Contains(evalue, "'"): // no path: a socket, it may be
-		return "the sandbox may have stopped this", "SANDBOX_READ, SANDBOX_WRITE or " + network
-	case ename == "PermissionError":
-		return "the sandbox may have stopped this", "SANDBOX_READ or SANDBOX_WRITE"
-	case r.Network == NetworkOn:
-		return "", ""
-	case strings.Contains(evalue, "onnection refused"): // also outside, if nothing listens
-		return "nothing in the sandbox listens there; programs outside of it cannot be reached, for it has no network", network
-	case ename == "gaierror", ename == "URLError", ename == "ConnectError", ename == "ConnectionError", ename == "ConnectTimeout",
-		strings.Contains(evalue, "Network is unreachable"), strings.Contains(evalue, "Temporary failure in name resolution"), strings.Contains(evalue, "Name or service not known"):
-		return "the sandbox has no network", network
-	}
-	return "", ""
-}

@@ -192,6 +192,26 @@ func TestHint(t *testing.T) {
 	if got := (Confined{Plan: new(confine.Plan), rules: Rules{Only: true}}).Hint("PermissionError", "x"); !strings.Contains(got, "client") || strings.Contains(got, "SANDBOX_") {
 		t.Errorf("under a client's policy: %q", got)
 	}
+	p := newPlace(t, "work/.git/x")
+	plan, err := Rules{Level: Workspace}.Plan(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Confined{Plan: &plan, rules: Rules{Level: Workspace}, place: p}
+	for _, test := range []struct{ ename, evalue, want string }{
+		{"OSError", "[Errno 30] Read-only file system: '.git/y'", "no setting does but SANDBOX=off"},
+		{"OSError", "[Errno 30] Read-only file system: 'a' -> '" + p.WorkDir + "/.git/y'", "no setting does but SANDBOX=off"},
+		{"OSError", "[Errno 30] Read-only file system: '/usr/y'", "SANDBOX_WRITE names more"},
+		{"FileNotFoundError", "[Errno 2] No such file or directory: '/tmp/data.csv'", "SANDBOX_READ names those"},
+		{"FileNotFoundError", "[Errno 2] No such file or directory: 'data.csv'", ""},
+	} {
+		if got := c.Hint(test.ename, test.evalue); got != "" != (test.want != "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.evalue, got, test.want)
+		}
+	}
+	if got := (Confined{Plan: new(confine.Plan), rules: Rules{Level: ReadOnly}}).Hint("OSError", "[Errno 30] Read-only file system: '/x'"); !strings.Contains(got, "SANDBOX=workspace") || strings.Contains(got, "SANDBOX_WRITE") {
+		t.Errorf("read-only: %q", got)
+	}
 	var none *Box
 	if (Confined{}).Hint("PermissionError", "x") != "" || none.Describe() != "off" {
 		t.Error("no sandbox stops something")
