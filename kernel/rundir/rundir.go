@@ -95,7 +95,7 @@ func makeDir(places ...string) (string, error) {
 		}
 		return dir, nil
 	}
-	return "", fmt.Errorf("making a private directory for sockets: %s", strings.Join(failures, "; "))
+	return "", fmt.Errorf("making a private directory for sockets: %s; TMPDIR has to be a directory that can be written to", strings.Join(failures, "; "))
 }
 
 // tryRoom writes as much as a kernel's own files take: on a full disk a directory
