@@ -148,33 +148,40 @@ func (k *Kernel) confine(host *Host, info jupyter.ConnectionInfo, command *guard
 	}
 	full := k.spec.Plan.With([]string{k.dir}, read)
 	full.Private, full.Sockets = k.scratch, []string{k.dir}
-	baits, err := baits(k.dir)
-	if err != nil {
-		return nil, fmt.Errorf("trying the sandbox: %w", err)
-	}
-	if full.CutsSockets() {
-		full.Check.Unix = append(full.Check.Unix, baits[0].Addr().String())
-	}
-	if !full.Network {
-		full.Check.TCP = baits[1].Addr().String()
-	}
 	command.Plan = &full
-	return func() { baits[0].Close(); baits[1].Close() }, nil
+	return k.bait(&full, info.Transport == jupyter.TransportIPC)
 }
 
-// baits are sockets that somebody listens on: one beside the kernel's directory dir,
-// where other kernels and programs have theirs, and a port.
-func baits(dir string) ([]net.Listener, error) {
-	path, err := net.Listen("unix", dir+"x")
-	if err != nil {
-		return nil, err
+// bait has the sandbox tried against sockets that somebody listens on: one beside the
+// kernel's directory, where other kernels and programs have theirs, and a port. There is no
+// unix socket where none can be made, which a kernel on unix sockets needs anyway.
+func (k *Kernel) bait(plan *confine.Plan, sockets bool) (tried func(), err error) {
+	var open []net.Listener
+	closeAll := func() {
+		for _, l := range open {
+			l.Close()
+		}
+	}
+	path, err := net.Listen("unix", k.dir+"x")
+	if err != nil && sockets {
+		return nil, fmt.Errorf("trying the sandbox: %w", err)
+	}
+	if err == nil {
+		open = append(open, path)
+		if plan.CutsSockets() {
+			plan.Check.Unix = append(plan.Check.Unix, path.Addr().String())
+		}
 	}
 	port, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		path.Close()
-		return nil, err
+		closeAll()
+		return nil, fmt.Errorf("trying the sandbox: %w", err)
 	}
-	return []net.Listener{path, port}, nil
+	open = append(open, port)
+	if !plan.Network {
+		plan.Check.TCP = port.Addr().String()
+	}
+	return closeAll, nil
 }
 
 // removeScratch removes the kernel's temporary files.

@@ -45,6 +45,8 @@ func TestLandlockLife(t *testing.T) {
 		t.Errorf("%s", r.text())
 	}
 	has(t, p.call("execute_code", args{"code": "open('made', 'w')"}), "[error PermissionError | ", "SANDBOX_WRITE")
+	write(t, map[string]string{filepath.Join(home, "late"): "SECRET"}) // what comes to the home directory later
+	has(t, p.call("execute_code", args{"code": "open(os.path.expanduser('~/late')).read()"}), "[error PermissionError | ", "SANDBOX_READ")
 	has(t, p.call("execute_code", args{"code": "import socket; socket.create_connection(('127.0.0.1', 80))"}), "[error PermissionError | ", "SANDBOX_NETWORK=on")
 	has(t, p.call("execute_code", args{"code": "socket.create_connection(('example.com', 80))"}), "[error gaierror | ", "SANDBOX_NETWORK=on")
 	if r := p.run("import multiprocessing; print(multiprocessing.Lock())\n!echo shell"); !strings.Contains(r.text(), "SemLock") && !strings.Contains(r.text(), "<Lock") || !strings.Contains(r.text(), "shell") {

@@ -22,6 +22,27 @@ func nounix(t *testing.T) string {
 	return filepath.Join(dir, "nounix")
 }
 
+// TestSandboxNoUnixSockets: a sandbox without network needs unix sockets to its kernel.
+// Where these are refused nothing runs, and the error says so; with the network code runs.
+func TestSandboxNoUnixSockets(t *testing.T) {
+	t.Parallel()
+	needsBubblewrap(t)
+	for setting, wants := range map[string][]string{
+		"SANDBOX_NETWORK=off": {"nothing was run", "without network a kernel can only be reached by unix sockets"},
+		"SANDBOX_NETWORK=on":  nil,
+	} {
+		p := prepare(t, append(inVenv(t), "SANDBOX=workspace", "WORK_DIR="+t.TempDir(), setting)...)
+		p.under = nounix(t)
+		p.start()
+		p.shakeHands()
+		if r := p.call("execute_code", args{"code": "1 + 1"}); wants != nil {
+			refused(t, setting, r, wants...)
+		} else {
+			has(t, r, "[ok | ", "sandbox workspace (bubblewrap)", "]: 2")
+		}
+	}
+}
+
 // TestKernelsNoUnixSockets: where a sandbox refuses unix sockets, kernels get TCP ports
 // and everything goes on as ever. MCE_TEST_UNDER=PROGRAM runs any other test there.
 func TestKernelsNoUnixSockets(t *testing.T) {
