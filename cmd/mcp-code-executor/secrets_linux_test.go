@@ -157,8 +157,11 @@ func TestSandboxSettings(t *testing.T) {
 			home, work := t.TempDir(), t.TempDir()
 			in := func(name string) string { return filepath.Join(home, name) }
 			write(t, map[string]string{in(".aws/config"): "region", in(".aws/sso/x"): "", in(".kube/config"): "SECRET", in("more/x"): "", in("denied/x"): "SECRET", in("open/x"): ""})
+			if err := os.Symlink("/dev/null", in(".bash_history")); err != nil { // as people do who keep none
+				t.Fatal(err)
+			}
 			python := filepath.Dir(filepath.Dir(pythons(t)[0]))
-			p := means.launch(t, append(inVenv(t), "SANDBOX=workspace", "HOME="+home, "WORK_DIR="+work, "SERVICE_TOKEN=a", "OTHER_TOKEN=b", "AWS_PROFILE=c", "XDG_CACHE_HOME="+in(".cache"),
+			p := means.launch(t, append(inVenv(t), "SANDBOX=workspace", "HOME="+home, "WORK_DIR="+work, "SERVICE_TOKEN=a", "OTHER_TOKEN=b", "AWS_PROFILE=c", "HISTFILE=/dev/null", "XDG_CACHE_HOME="+in(".cache"),
 				"SANDBOX_ENV=SERVICE_*", "SANDBOX_READ="+python+":"+in(".aws"), "SANDBOX_WRITE="+in("more"), "SANDBOX_DENY="+in("denied"))...)
 			if strings.Contains(p.instructions, none) || !strings.Contains(p.instructions, "A sandbox limits what it can write, read and reach") {
 				t.Errorf("the instructions: %s", p.instructions)
@@ -168,6 +171,7 @@ func TestSandboxSettings(t *testing.T) {
 			for _, code := range []string{"(home / 'denied/x').read_text()", "(home / '.kube/config').read_text() or 1/0", "(home / 'open/made').write_text('x')", "(home / '.aws/made').write_text('x')"} {
 				has(t, p.call("execute_code", args{"code": code}), "[error ", "only the person who configures this server can allow it: ")
 			}
+			has(t, p.call("execute_code", args{"code": "import subprocess; open('/dev/null', 'w').write('x'), open('/dev/null').read(), subprocess.run('true', stdout=subprocess.DEVNULL).returncode"}), ": (1, '', 0)")
 			has(t, p.call("execute_code", args{"code": "cache = pathlib.Path(os.environ['XDG_CACHE_HOME']); cache.mkdir(parents=True, exist_ok=True); (cache / 'x').write_text('x'); cache.is_relative_to(home)"}), ": False")
 			if _, err := os.Stat(in("more/made")); err != nil {
 				t.Error(err)

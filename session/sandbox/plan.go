@@ -212,7 +212,10 @@ func (r Rules) judge(p Place, dir string) error {
 func (r Rules) hidden(p Place, sockets bool) []string {
 	paths := existing(append(p.secrets(), p.State)...)
 	read := existing(r.Read...)
-	paths = slices.DeleteFunc(paths, func(path string) bool { return slices.Contains(read, path) })
+	paths = slices.DeleteFunc(paths, func(path string) bool {
+		info, err := os.Stat(path) // a history can be a link to /dev/null
+		return slices.Contains(read, path) || err == nil && info.Mode()&os.ModeDevice != 0
+	})
 	paths = append(paths, existing(r.Deny...)...)
 	if sockets {
 		seen := existing(append([]string{p.Home, p.WorkDir, p.Storage}, slices.Concat(r.Write, r.Read)...)...)
