@@ -58,13 +58,19 @@ var confinedTests = []struct {
 	{"InstallFromFiles", TestInstallFromFiles},
 	{"PackagesRefused", TestPackagesRefused},
 	{"CodeFiles", TestCodeFiles},
+	{"StatusLine", TestStatusLine},
+	{"Sessions", TestSessions},
+	{"Gone", TestKernelsGone},
+	{"MissingKernel", TestMissingKernel},
+	{"NothingConfigured", TestNothingConfigured},
 	{"Limits", TestLimits},
 	{"LimitsEndKernel", TestLimitsEndKernel},
 }
 
 // newestAlone are those that the old ipykernel does not run: its environment has neither
-// pandas nor comm. All others see the same on both.
-var newestAlone = []string{"Media", "Widgets", "InspectFrames", "InspectKinds"}
+// pandas nor comm, and where one is installed it is not the old one. All others see the
+// same on both.
+var newestAlone = []string{"KernelInstall", "NothingConfigured", "Media", "Widgets", "InspectFrames", "InspectKinds"}
 
 // TestMatrixConfined: the tests of execution again in SANDBOX=workspace with the network
 // on, made by bubblewrap and by Landlock, on the newest and the oldest of
@@ -77,8 +83,8 @@ func TestMatrixConfined(t *testing.T) {
 	newest, oldest := all[0], all[len(all)-1]
 	t.Run("bubblewrap", func(t *testing.T) { inBubblewrap(t, newest) })
 	t.Run("landlock", func(t *testing.T) { inLandlock(t, newest) })
-	t.Run("bubblewrap, old", func(t *testing.T) { inBubblewrap(t, oldest) })
-	t.Run("landlock, old", func(t *testing.T) { inLandlock(t, oldest) })
+	t.Run("bubblewrap-old", func(t *testing.T) { inBubblewrap(t, oldest) })
+	t.Run("landlock-old", func(t *testing.T) { inLandlock(t, oldest) })
 }
 
 func inBubblewrap(t *testing.T, python string) {
@@ -124,7 +130,7 @@ func runConfined(t *testing.T, c *confinement) {
 			t.Run(name, test)
 		}
 	}
-	t.Run("", func(t *testing.T) { // done when the parallel ones are
+	t.Run("all", func(t *testing.T) { // done when the parallel ones are
 		for _, e := range executionTests {
 			run(t, e.name, e.test)
 		}

@@ -233,7 +233,10 @@ func TestConfigureWrong(t *testing.T) {
 // the default is what sessions opened later get.
 func TestConfigure(t *testing.T) {
 	t.Parallel()
-	first, second := testneeds.Pythons(t)[0], testneeds.Pythons(t)[1]
+	first, second := pythons(t)[0], testneeds.Pythons(t)[1]
+	if second == first {
+		second = testneeds.Pythons(t)[0]
+	}
 	dir := func(python string) string { return filepath.Dir(filepath.Dir(python)) }
 	p := launch(t, inVenv(t)...)
 	where := func(session, want string) {

@@ -102,7 +102,7 @@ func (b *Box) knows(pythons []string) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.known = unique(append(b.known, pythons...))
-	return slices.Concat(b.Place.Known, b.known)
+	return slices.Concat(b.Place.Known, Helper{Argv: b.Place.Known}.environments(), b.known) // by a directory, or its python
 }
 
 // codes are directories that code can change, or could.

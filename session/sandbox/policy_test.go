@@ -170,6 +170,11 @@ func TestPolicyPlan(t *testing.T) {
 			t.Errorf("%v: protects %v", err, c.Plan)
 		}
 	}
+	named := &Box{Rules: b.Rules, Place: p}
+	named.Place.Known = []string{filepath.Join(env, "bin", "python")} // which need not be there
+	if c, err := named.Kernel(p.WorkDir, p.Storage, nil, nil, policy); err != nil || !slices.Contains(short(p.Home, c.Plan.Protect), "work/deep/env") {
+		t.Errorf("%v: protects %v", err, c.Plan)
+	}
 	if _, err := b.Kernel(p.WorkDir, p.Storage, nil, nil, nil); err == nil {
 		t.Error("a kernel without a policy")
 	}
