@@ -13,7 +13,6 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/host"
-	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/kernelspec"
 	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/provision"
 	"github.com/mcp-code-executor/mcp-code-executor/session/sandbox"
 )
@@ -32,7 +31,7 @@ func newBox(getenv func(string) string, s settings.Settings, p Places) *sandbox.
 		}
 		*list = expanded
 	}
-	runtimeDir := kernelspec.RuntimeDir(h.Variable, h.Home)
+	runtimeDir := provision.New(h).JupyterRuntimeDir()
 	return &sandbox.Box{Rules: rules, Place: sandbox.Place{
 		Home:      p.Home,
 		WorkDir:   p.WorkDir.Path,
