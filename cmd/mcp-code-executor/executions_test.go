@@ -126,6 +126,7 @@ func TestCancelledAnswer(t *testing.T) {
 		for !strings.Contains(p.call("list_sessions", nil).text(), " | running | ") {
 		}
 		p.notify("notifications/cancelled", map[string]any{"requestId": call, "reason": reason})
+		p.call("list_sessions", nil) // its answer proves that the cancel was read before the end
 		p.allow(1)
 		if r := p.call("get_execution", nil); numbers(r) != "1 2 " || !strings.HasPrefix(r.text(), "[ok | ") {
 			t.Errorf("reason %q: %s", reason, r.text())
