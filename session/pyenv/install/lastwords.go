@@ -23,6 +23,7 @@ var afterRetries = regexp.MustCompile(`^ERROR: (?:Could not find a version that 
 // that did not reach the index told in one line.
 func LastWords(output string, n int) string {
 	var lines []string
+	output = sayOnce(output)
 	tries, cause, what := 0, "", ""
 	for line := range strings.Lines(output) {
 		line = strings.TrimRight(line, "\r\n")
@@ -57,6 +58,19 @@ func LastWords(output string, n int) string {
 		return rest + "\n" + told
 	}
 	return told
+}
+
+// again is what pip repeats of a failed subprocess when it ends: it has said all of it, with
+// the subprocess's words, where the subprocess failed.
+var again = regexp.MustCompile(`(?m)^error: subprocess-exited-with-error\s*\n(× .*)\n(?:│.*\n)*╰─> .*\n\s*(?:note: This error originates.*\n?)?`)
+
+func sayOnce(output string) string {
+	for _, found := range again.FindAllStringSubmatchIndex(output, -1) {
+		if said := "\n  " + output[found[2]:found[3]] + "\n"; strings.Contains(output[:found[0]], said) {
+			return output[:found[0]] + output[found[1]:]
+		}
+	}
+	return output
 }
 
 func triesWords(n int) string {
