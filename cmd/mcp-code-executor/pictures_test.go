@@ -129,3 +129,24 @@ func TestErrorsShownLive(t *testing.T) {
 		}
 	}
 }
+
+// TestPictureNames: the file of a picture is named by what it contains, not by what code says.
+func TestPictureNames(t *testing.T) {
+	t.Parallel()
+	p := launch(t, inVenv(t)...)
+	p.run("from IPython.display import display, Image\nimport base64\nwebp = 'UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=='\ngif = 'R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs='")
+	for code, want := range map[string]string{
+		"display({'image/png': webp}, raw=True)":                                                            ".webp",
+		"display({'image/jpeg': gif}, raw=True)":                                                            ".gif",
+		"display(Image(data=base64.b64decode(webp), format='png'))":                                         ".webp",
+		"display({'image/png': base64.b64encode(b'BM' + bytes(60)).decode()}, raw=True)":                    ".bmp",
+		"open('a.png', 'wb').write(base64.b64decode(webp)); display(Image(filename='a.png', format='png'))": ".webp",
+	} {
+		r := p.call("execute_code", args{"code": code})
+		_, path, found := strings.Cut(r.text(), "original: ")
+		path, _, _ = strings.Cut(path, "]")
+		if _, err := os.Stat(path); !found || !strings.HasSuffix(path, want) || err != nil {
+			t.Errorf("%s: %v\n%s", code, err, r.text())
+		}
+	}
+}

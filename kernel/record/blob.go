@@ -74,7 +74,7 @@ func (r *Record) store(exec, mime string, v jupyter.Value, max int) (*value, err
 	if max == wholeLine || len(v.Inline) <= max && !isMedia(mime) {
 		return inline(v.Inline), nil
 	}
-	name := fileName(exec, r.files.Add(1), mime)
+	name := fileName(exec, r.files.Add(1), jupyter.PictureType(mime, v.Inline))
 	if err := r.writeFile(name, v.Inline, false); err != nil {
 		return nil, &diskError{"writing value", err}
 	}

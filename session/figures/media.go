@@ -76,7 +76,7 @@ func saveOne(dir, name string, uri jupyter.DataURI, with *jupyter.Output, n int)
 	if !ok {
 		return ""
 	}
-	path := filepath.Join(dir, name+record.Extension(uri.Type))
+	path := filepath.Join(dir, name+record.Extension(jupyter.PictureType(uri.Type, data)))
 	if _, err := os.Stat(path); err != nil { // an earlier answer may have made it
 		if os.WriteFile(path, data, 0o600) != nil {
 			os.Remove(path)

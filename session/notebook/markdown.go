@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/record"
 )
 
 // maxMarkdownText bounds the text of one output in Markdown, which people read.
@@ -71,15 +72,14 @@ func markdownOutput(o *jupyter.Output, picture func(ext string, v jupyter.Value)
 		}
 		return fenced("text", cutText(trace)), nil
 	}
-	for _, kind := range []struct{ mime, ext string }{
-		{"image/png", ".png"}, {"image/svg+xml", ".svg"}, {"image/jpeg", ".jpg"}, {"image/gif", ".gif"}, {"image/webp", ".webp"},
-	} {
-		if v, found := o.Data[kind.mime]; found {
-			reference, err := picture(kind.ext, v)
+	for _, mime := range []string{"image/png", "image/svg+xml", "image/jpeg", "image/gif", "image/webp"} {
+		if v, found := o.Data[mime]; found {
+			mime = v.PictureType(mime)
+			reference, err := picture(record.Extension(mime), v)
 			if err != nil {
 				return "", err
 			}
-			return fmt.Sprintf("![%s](<%s>)\n\n", kind.mime, reference), nil
+			return fmt.Sprintf("![%s](<%s>)\n\n", mime, reference), nil
 		}
 	}
 	for _, mime := range []string{"text/markdown", "text/latex", "text/plain"} {
