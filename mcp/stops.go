@@ -123,7 +123,7 @@ func stopLine(r session.Report) string {
 	}
 	switch {
 	case r.Outcome == session.OutcomeInterrupted && r.Caught:
-		return fmt.Sprintf("[interrupted: %s. The code caught the interrupt and ended without an error, so its work may be incomplete; %s]", orUnknown(struck), kept)
+		return fmt.Sprintf("[interrupted: %s. The code caught or ignored the interrupt and ended without an error, so its work may be incomplete; %s]", orUnknown(struck), kept)
 	case r.Outcome == session.OutcomeInterrupted:
 		return fmt.Sprintf("[interrupted: %s; %s]", orUnknown(struck), kept)
 	case struck == "":
