@@ -55,7 +55,8 @@ func TestLimits(t *testing.T) {
 			}
 		})
 	}
-	if size := strings.TrimSpace(p.run("print(os.path.getsize('large'))").rest()); size != fmt.Sprint(64<<20) {
+	// What has escaped of the fork bomb may be told of here: it needs a moment to be too many again.
+	if size := strings.TrimSpace(p.run("print(os.path.getsize('large'))").rest()); !strings.HasSuffix("\n"+size, fmt.Sprintf("\n%d", 64<<20)) {
 		t.Errorf("the large file has %s bytes", size)
 	}
 	for tool, parts := range map[string][]string{
