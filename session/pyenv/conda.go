@@ -69,6 +69,9 @@ func (f *Finder) condaByPath(path string) (*Environment, error) {
 		}
 		return f.condaAt(prefix)
 	}
+	if err := closed(path); err != nil {
+		return nil, err
+	}
 	broken := &BrokenError{Path: path, Reason: "it is not a conda environment (no conda-meta in it)"}
 	switch inside := conda.EnvsIn(path); {
 	case host.IsFile(filepath.Join(path, "pyvenv.cfg")):

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -180,7 +181,10 @@ func notStarting(env *Environment, err error, stderr string, parseErr error) err
 		reason += ": " + line
 	}
 	broken := &BrokenError{Path: env.Python, Reason: reason, Err: err}
-	if env.Kind != kinds.System {
+	switch {
+	case errors.Is(err, fs.ErrPermission): // another user's, or on a disk that runs no programs
+		broken.Fix = "choose an environment whose python this user may run, or ask its owner to run chmod a+rx " + host.CommandLine(env.Python)
+	case env.Kind != kinds.System:
 		broken.Fix = kinds.Remake(env.Prefix)
 	}
 	return broken

@@ -122,6 +122,9 @@ func (f *Finder) locateDir(ctx context.Context, dir string) (*Environment, error
 		}
 		return env, err
 	}
+	if err := closed(dir, filepath.Join(dir, ".venv")); err != nil {
+		return nil, err
+	}
 	broken := &BrokenError{Path: dir, Reason: "it is not a virtual environment (no pyvenv.cfg in it)",
 		Fix: "make one with: " + host.CommandLine("python3", "-m", "venv", filepath.Join(dir, ".venv"))}
 	if inside := append(venvsIn(dir), conda.EnvsIn(dir)...); len(inside) > 0 {
@@ -227,18 +230,30 @@ func venvsIn(dir string) []string {
 	return found
 }
 
-// unseen is the error for a path that cannot be looked at.
-func unseen(path string, err error) *BrokenError {
-	reason := err.Error()
-	if dir := NotEntered(path); errors.Is(err, fs.ErrPermission) && dir != path {
-		reason = "permission denied to enter " + dir
+// closed is the error for the first of these directories that may not be entered, else
+// nil: what is in it is unknown, so it is not called no environment.
+func closed(dirs ...string) error {
+	for _, dir := range dirs {
+		if _, err := os.Stat(filepath.Join(dir, "pyvenv.cfg")); errors.Is(err, fs.ErrPermission) {
+			return unseen(dir, err)
+		}
 	}
-	return &BrokenError{Path: path, Reason: "it cannot be looked at: " + reason, Err: err}
+	return nil
 }
 
-// NotEntered returns the directory that keeps this process from a path, or path itself.
+// unseen is the error for a path that cannot be looked at.
+func unseen(path string, err error) *BrokenError {
+	if !errors.Is(err, fs.ErrPermission) {
+		return &BrokenError{Path: path, Reason: "it cannot be looked at: " + err.Error(), Fix: "give the directory of an environment, or its python", Err: err}
+	}
+	dir := notEntered(path)
+	return &BrokenError{Path: path, Reason: "it cannot be looked at: permission denied to enter " + dir, Err: err,
+		Fix: "if that directory is yours: chmod u+rx " + host.CommandLine(dir) + "; else ask its owner to run chmod o+rx " + host.CommandLine(dir) + ", or choose another environment"}
+}
+
+// notEntered returns the directory that keeps this process from a path, or path itself.
 // It follows links: the python of a venv leads to another's directories, it may be.
-func NotEntered(path string) string {
+func notEntered(path string) string {
 	for range 40 { // more links than the kernel follows
 		for dir := path; ; dir = filepath.Dir(dir) {
 			if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrPermission) || dir == filepath.Dir(dir) {

@@ -91,9 +91,6 @@ func fixBroken(e *pyenv.BrokenError) string {
 		return "check the network, a proxy (HTTPS_PROXY) and the package index (PIP_INDEX_URL or UV_DEFAULT_INDEX); or choose an environment that has ipykernel: VENV_PATH=…"
 	case errors.Is(e, syscall.ENOEXEC) || strings.Contains(text, "exec format error"):
 		return strings.TrimSpace(e.Fix + " (its Python is for another processor: make it with a Python of this machine)")
-	case errors.Is(e, fs.ErrPermission) && e.Fix == "":
-		dir := pyenv.NotEntered(e.Path)
-		return fmt.Sprintf("chmod u+rx %s; where it is another user's: have them run chmod o+rx %s, or choose an environment of yours", dir, dir)
 	case e.Fix == "":
 		return "give the directory of another environment, or its python: VENV_PATH=…"
 	}
