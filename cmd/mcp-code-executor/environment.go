@@ -18,7 +18,7 @@ func showOwned(ctx context.Context, remove bool, getenv func(string) string, std
 	provisioner := server.NewProvisioner(getenv, nil, nil, nil)
 	owned := provisioner.Owned()
 	if len(owned) == 0 {
-		fmt.Fprintf(stdout, "nothing was made yet in %s\n", server.FindPlaces(getenv).Data)
+		fmt.Fprintf(stdout, "nothing that this program has made is in %s\n", server.FindPlaces(getenv).Data)
 		return 0
 	}
 	status := 0

@@ -61,7 +61,10 @@ type BrokenError struct {
 
 func (e *BrokenError) Error() string {
 	s := e.Path + ": " + e.Reason
-	if e.Fix != "" {
+	switch {
+	case e.Fix != "" && strings.Contains(e.Reason, "\n"):
+		s += "\n" + e.Fix
+	case e.Fix != "":
 		s += "; " + e.Fix
 	}
 	return s

@@ -47,7 +47,7 @@ func explainFailure(err error) (cause, command string) {
 	case errors.As(err, &storage):
 		return strings.TrimSuffix(storage.Error(), "; "+storage.Fix), fixStorage(storage)
 	case errors.As(err, &broken):
-		cause := strings.TrimSuffix(err.Error(), "; "+broken.Fix)
+		cause := strings.TrimRight(strings.TrimSuffix(err.Error(), broken.Fix), "; \n")
 		return cause, fixBroken(broken)
 	case errors.As(err, &ambiguous):
 		return err.Error(), "set CONDA_ENV_NAME to the path of the one you mean: CONDA_ENV_NAME=" + first(ambiguous.Prefixes)

@@ -18,7 +18,7 @@ func (i *Installer) Run(ctx context.Context, limit time.Duration, environ []stri
 	defer cancel()
 	environ = InstallVars(environ)
 	tail, err = i.Download(limited, environ, progress, argv...)
-	if isUV(argv) && err != nil && limited.Err() == nil && classify(tail) == ReasonNetwork {
+	if isUV(argv) && err != nil && limited.Err() == nil && Classify(tail) == ReasonNetwork {
 		// What is in its cache may do.
 		offline := slices.Insert(slices.Clone(argv), slices.Index(argv, "pip")+1, "--offline")
 		if again, failed := i.Download(limited, environ, progress, offline...); failed == nil {

@@ -59,7 +59,7 @@ func (in *installation) condaOperands(tool string, argv []string) []string {
 // unfrozenMayGoOn holds when conda may do better without frozen packages, or when
 // it is too old to know the option.
 func unfrozenMayGoOn(output string) bool {
-	switch classify(output) {
+	switch Classify(output) {
 	case ReasonNetwork, ReasonDiskFull, ReasonPermission, ReasonManaged:
 		return false
 	}
@@ -69,7 +69,7 @@ func unfrozenMayGoOn(output string) bool {
 // pipMayGoOn holds when conda's channels lack a package, or conda itself is
 // broken. A conflict is not passed on: pip would overrule conda's packages.
 func pipMayGoOn(output string) bool {
-	reason := classify(output)
+	reason := Classify(output)
 	return reason == ReasonNotFound || reason == ReasonUnknown
 }
 
@@ -107,7 +107,7 @@ func (in *installation) split(ctx context.Context, lacking, rest []packaging.Req
 // lackedByChannels tells from a conda program's last output which requirements
 // its channels have nothing for.
 func (in *installation) lackedByChannels(tool string) (lacking, rest []packaging.Requirement) {
-	if kinds.Of(in.env.Kind).Installer != kinds.ByConda || tool == "pip" || tool == "uv" || classify(in.tail) != ReasonNotFound {
+	if kinds.Of(in.env.Kind).Installer != kinds.ByConda || tool == "pip" || tool == "uv" || Classify(in.tail) != ReasonNotFound {
 		return nil, nil
 	}
 	named := map[string]bool{}

@@ -121,8 +121,8 @@ var signs = []struct {
 	{ReasonConflict, `(?i)conflicting dependencies|requirements are unsatisfiable|no solution found|are incompatible`},
 }
 
-// classify tells a failure's reason from the installer's output.
-func classify(output string) Reason {
+// Classify tells a failure's reason from the installer's output.
+func Classify(output string) Reason {
 	for _, sign := range signs {
 		if regexp.MustCompile(sign.pattern).MatchString(output) {
 			return sign.reason

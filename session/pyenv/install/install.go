@@ -247,7 +247,7 @@ func (in *installation) explain(changes []Change) *Error {
 		Tail: in.earlier + LastWords(in.tail, 20), Changes: changes, Err: in.failure}
 	if exit, ok := errors.AsType[*exec.ExitError](in.failure); ok {
 		e.ExitCode = exit.ExitCode()
-		e.Reason = classify(in.tail)
+		e.Reason = Classify(in.tail)
 		if in.last.tool == "pip" && e.Reason == ReasonNotFound && strings.Contains(in.tail, "(from versions: none)") {
 			e.Tail += "\npip says the same when the index answers with an error, such as 401 or 500, or with a page that is not an index"
 		}

@@ -353,7 +353,7 @@ func TestClassify(t *testing.T) {
 		"error: externally-managed-environment":                                                   ReasonManaged,
 		"something else":                                                                          ReasonUnknown,
 	} {
-		if got := classify(output); got != want {
+		if got := Classify(output); got != want {
 			t.Errorf("%q is %q, want %q", output, got, want)
 		}
 	}

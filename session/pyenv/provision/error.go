@@ -1,6 +1,10 @@
 package provision
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv/install"
+)
 
 // KernelMissingError says that an environment has no usable ipykernel and that
 // we could not or may not install one.
@@ -27,3 +31,16 @@ func (e *KernelMissingError) Error() string {
 
 // Unwrap gives the installer's failure.
 func (e *KernelMissingError) Unwrap() error { return e.Err }
+
+// nextStep is what to do when the managed environment could not be made or repaired, for
+// what its installer said.
+func nextStep(tail string) string {
+	step := "fix that"
+	switch install.Classify(tail) {
+	case install.ReasonNetwork:
+		step = "check the network, a proxy (HTTPS_PROXY) and the package index (PIP_INDEX_URL, UV_DEFAULT_INDEX)"
+	case install.ReasonDiskFull:
+		step = "free some space on that disk"
+	}
+	return step + " and call again, or choose an environment that has ipykernel, with VENV_PATH, UV_VENV_PATH, CONDA_ENV_NAME or configure_environment"
+}

@@ -92,12 +92,12 @@ func (p *Provisioner) Managed(ctx context.Context, progress func(string)) (*pyen
 		return nil, err
 	}
 	defer unlock()
-	env, err := p.readyManaged(ctx)
+	env, broken, err := p.readyManaged(ctx)
 	switch {
 	case err != nil:
 		return nil, err
 	case env == nil:
-		if env, err = p.makeManaged(ctx, progress); err != nil {
+		if env, err = p.makeManaged(ctx, broken, progress); err != nil {
 			return nil, fmt.Errorf("making the default Python environment: %w", err)
 		}
 	case len(p.lacking(env)) > 0:
@@ -111,7 +111,7 @@ func (p *Provisioner) Managed(ctx context.Context, progress func(string)) (*pyen
 
 // wholeManaged returns the managed environment when there is nothing to do about it.
 func (p *Provisioner) wholeManaged(ctx context.Context) (*pyenv.Environment, error) {
-	env, err := p.readyManaged(ctx)
+	env, _, err := p.readyManaged(ctx)
 	if err != nil || env == nil || len(p.lacking(env)) > 0 {
 		return nil, err
 	}
@@ -121,12 +121,16 @@ func (p *Provisioner) wholeManaged(ctx context.Context) (*pyenv.Environment, err
 
 // managedAsIs returns the managed environment without making or repairing it.
 func (p *Provisioner) managedAsIs(ctx context.Context) (*pyenv.Environment, error) {
-	env, err := p.readyManaged(ctx)
+	env, broken, err := p.readyManaged(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if env == nil {
-		return nil, p.Installer.Forbids("making the default Python environment, and no environment is chosen: VENV_PATH, UV_VENV_PATH or CONDA_ENV_NAME chooses one that has ipykernel, and so does configure_environment")
+		what := "making the default Python environment"
+		if broken != nil {
+			what += " anew (" + broken.Path + ": " + broken.Reason + ")"
+		}
+		return nil, p.Installer.Forbids(what + ", and no environment is chosen: VENV_PATH, UV_VENV_PATH or CONDA_ENV_NAME chooses one that has ipykernel, and so does configure_environment")
 	}
 	p.Installer.Finder.Host.Use(env.Prefix)
 	return env, nil
@@ -192,9 +196,10 @@ func (p *Provisioner) repairManaged(ctx context.Context, env *pyenv.Environment,
 }
 
 // readyManaged returns the newest managed environment that is complete and
-// works, nil if there is none. Not answering in time is an error: that is a
-// busy machine, not a reason to throw an environment away.
-func (p *Provisioner) readyManaged(ctx context.Context) (*pyenv.Environment, error) {
+// works, nil if there is none, and then why one that was complete does not work.
+// Not answering in time is an error: that is a busy machine, not a reason to throw an
+// environment away.
+func (p *Provisioner) readyManaged(ctx context.Context) (found *pyenv.Environment, why *pyenv.BrokenError, _ error) {
 	marks, _ := filepath.Glob(filepath.Join(host.GlobEscape(p.Installer.Finder.Host.DataDir), "envs", "default-py3*", kinds.ReadyMark))
 	slices.SortFunc(marks, func(a, b string) int { return minorOf(b) - minorOf(a) })
 	for _, mark := range marks {
@@ -203,15 +208,18 @@ func (p *Provisioner) readyManaged(ctx context.Context) (*pyenv.Environment, err
 			err = &pyenv.BrokenError{Path: env.Python, Reason: "it has become Python " + env.Info.Version}
 		}
 		if err == nil {
-			return env, nil
+			return env, nil, nil
 		}
 		var broken *pyenv.BrokenError
 		if !errors.As(err, &broken) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if why == nil {
+			why = broken
 		}
 		p.Installer.Finder.Host.Log().Warn("the default environment does not work any more", "error", err)
 	}
-	return nil, nil
+	return nil, why, nil
 }
 
 // minorOf reads the 11 of ".../default-py311/.mce-ready.json".
@@ -231,8 +239,9 @@ func (p *Provisioner) managedAt(ctx context.Context, dir string) (*pyenv.Environ
 	return p.Installer.Finder.Complete(ctx, &pyenv.Environment{Kind: kinds.Managed, Name: "default", Prefix: dir, Python: python})
 }
 
-// makeManaged makes the environment under the lock.
-func (p *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*pyenv.Environment, error) {
+// makeManaged makes the environment under the lock; broken is why there is to be
+// another one, nil for the first.
+func (p *Provisioner) makeManaged(ctx context.Context, broken *pyenv.BrokenError, progress func(string)) (*pyenv.Environment, error) {
 	uv, uvErr := p.Installer.EnsureUV(ctx, progress)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -277,7 +286,11 @@ func (p *Provisioner) makeManaged(ctx context.Context, progress func(string)) (*
 		names = append(names, pkg.Module)
 	}
 	total, _ := sizeOf(dir)
-	env.Made = fmt.Sprintf("made the managed environment: Python %s with %s, %d MB, in %s; install_dependencies adds packages, `mcp-code-executor environment remove` removes it",
+	made := "made the managed environment"
+	if broken != nil {
+		made += " anew, without packages that were added to the old one, which no longer worked (" + broken.Reason + ")"
+	}
+	env.Made = made + fmt.Sprintf(": Python %s with %s, %d MB, in %s; install_dependencies adds packages, `mcp-code-executor environment remove` removes it",
 		base.Info.Version, strings.Join(names, ", "), total/1e6, dir)
 	progress("the default Python environment is ready")
 	return env, nil
@@ -318,9 +331,8 @@ func (p *Provisioner) runManaged(ctx context.Context, dir string, vars []string,
 	if err == nil {
 		return nil
 	}
-	what := fmt.Sprintf("%s failed (%v):\n%s\n", strings.Join(argv[:3], " "), err, host.Redact(install.LastWords(tail, 8)))
-	return &pyenv.BrokenError{Path: dir, Reason: what, Err: err,
-		Fix: "see to that and call again, or choose an environment of your own with ENV_TYPE"}
+	what := fmt.Sprintf("%s failed (%v):\n%s", strings.Join(argv[:3], " "), err, host.Redact(install.LastWords(tail, 8)))
+	return &pyenv.BrokenError{Path: dir, Reason: what, Err: err, Fix: nextStep(tail)}
 }
 
 // basePython finds a Python to make the environment with: the first that works

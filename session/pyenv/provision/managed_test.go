@@ -161,6 +161,11 @@ func TestManagedIsFixed(t *testing.T) {
 	if env, err = f.Managed(t.Context(), nil); err != nil || maker.made.Load() != 2 || env.Info.Version == "" {
 		t.Errorf("got %+v, %v, made %d times", env, err, maker.made.Load())
 	}
+	// Which packages were added to the old one nobody knows: so that they are gone is said.
+	const anew = "made the managed environment anew, without packages that were added to the old one, which no longer worked ("
+	if !strings.HasPrefix(env.Made, anew+"the base Python of this environment (") || !strings.Contains(env.Made, ") is gone): Python 3.") {
+		t.Errorf("told %q", env.Made)
+	}
 	// It has become another Python, whose packages would lie elsewhere.
 	other := filepath.Join(filepath.Dir(env.Prefix), "default-py309")
 	if err := os.Rename(env.Prefix, other); err != nil {
@@ -168,6 +173,9 @@ func TestManagedIsFixed(t *testing.T) {
 	}
 	if env, err = f.Managed(t.Context(), nil); err != nil || maker.made.Load() != 3 || env.Prefix == other {
 		t.Errorf("got %+v, %v, made %d times", env, err, maker.made.Load())
+	}
+	if !strings.HasPrefix(env.Made, anew+"it has become Python 3.") {
+		t.Errorf("told %q", env.Made)
 	}
 	// A package is gone, as a whole or but for its metadata: only that one is put back.
 	for _, gone := range []string{"numpy*", "numpy"} {
@@ -200,21 +208,27 @@ func TestManagedFails(t *testing.T) {
 		t.Errorf("without a Python: got %v", err)
 	}
 
-	f = managedFinder(t, t.TempDir(), &quickMaker{})
-	f.Installer.Finder.Host.Runner = pyenvtest.RunnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
-		if slices.Contains(cmd.Args, "install") {
-			_, _ = cmd.Stderr.Write([]byte("ERROR: No matching distribution found for ipykernel\n"))
-			return errors.New("exit status 1")
+	for said, want := range map[string]string{
+		"ERROR: No matching distribution found for ipykernel":                           "\nfix that and call again, or choose an environment that has ipykernel",
+		"error: Failed to fetch: `https://pypi.org/simple/ipykernel/`":                  "\ncheck the network, a proxy (HTTPS_PROXY) and the package index",
+		"ERROR: Could not install packages due to an OSError: [Errno 28] No space left": "\nfree some space on that disk and call again",
+	} {
+		f = managedFinder(t, t.TempDir(), &quickMaker{})
+		f.Installer.Finder.Host.Runner = pyenvtest.RunnerFunc(func(ctx context.Context, cmd *exec.Cmd) error {
+			if slices.Contains(cmd.Args, "install") {
+				_, _ = cmd.Stderr.Write([]byte(said + "\n"))
+				return errors.New("exit status 1")
+			}
+			return (&quickMaker{}).Run(ctx, cmd)
+		})
+		_, err = f.Managed(t.Context(), nil)
+		var broken *pyenv.BrokenError
+		if !errors.As(err, &broken) || !strings.Contains(err.Error(), "(exit status 1):\n"+said+want) {
+			t.Errorf("with a failing pip: got %v", err)
 		}
-		return (&quickMaker{}).Run(ctx, cmd)
-	})
-	_, err = f.Managed(t.Context(), nil)
-	var broken *pyenv.BrokenError
-	if !errors.As(err, &broken) || !strings.Contains(err.Error(), "No matching distribution") {
-		t.Errorf("with a failing pip: got %v", err)
-	}
-	if marks, _ := filepath.Glob(filepath.Join(f.Installer.Finder.Host.DataDir, "envs", "*", kinds.ReadyMark)); len(marks) != 0 {
-		t.Error("what failed is marked as ready")
+		if marks, _ := filepath.Glob(filepath.Join(f.Installer.Finder.Host.DataDir, "envs", "*", kinds.ReadyMark)); len(marks) != 0 {
+			t.Error("what failed is marked as ready")
+		}
 	}
 }
 
