@@ -40,7 +40,7 @@ func (r *release) bundleManifest(t target) any {
 		"display_name":     "Python",
 		"version":          r.version,
 		"description":      summary,
-		"long_description": "Code runs step by step in a persistent Python, as in a notebook. Without settings the server makes an environment of its own, with numpy, pandas and matplotlib. It is not a sandbox: code runs with your rights.",
+		"long_description": "Code runs step by step in a persistent Python, as in a notebook. Without settings the server makes an environment of its own, with numpy, pandas, matplotlib, pyarrow, jinja2 and tqdm. It is not a sandbox: code runs with your rights.",
 		"author":           object{"name": author, "url": repository},
 		"repository":       object{"type": "git", "url": repository + ".git"},
 		"homepage":         repository,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/cmd/mcp-code-executor/server"
@@ -50,10 +52,25 @@ func showOwned(ctx context.Context, remove bool, getenv func(string) string, std
 	if remove {
 		fmt.Fprintf(stdout, "freed %s\n", megabytes(freed))
 		if shared > 0 {
-			fmt.Fprintf(stdout, "%s more are in uv's cache as well: `uv cache clean` frees them\n", megabytes(shared))
+			fmt.Fprintf(stdout, "%s more are in uv's cache as well: `uv cache clean` frees them, or deleting %s\n", megabytes(shared), uvCache(getenv))
 		}
 	}
 	return status
+}
+
+// uvCache is where uv keeps its cache: who has only the uv that was just removed has
+// no other way to empty it.
+func uvCache(getenv func(string) string) string {
+	if set := getenv("UV_CACHE_DIR"); set != "" {
+		return set
+	}
+	if dir := getenv("XDG_CACHE_HOME"); dir != "" {
+		return filepath.Join(dir, "uv")
+	}
+	if dir := getenv("LOCALAPPDATA"); runtime.GOOS == "windows" && dir != "" {
+		return filepath.Join(dir, "uv", "cache")
+	}
+	return filepath.Join(server.HomeDir(getenv), ".cache", "uv")
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

@@ -149,7 +149,7 @@ func TestFreed(t *testing.T) {
 		linked int // bytes that the cache has too
 		want   []string
 	}{
-		"some in uv's cache": {2_000_000, []string{"managed environment (3.5 MB, 2.0 MB of it shared with uv's cache", "\nfreed 1.5 MB\n2.0 MB more are in uv's cache as well: `uv cache clean`"}},
+		"some in uv's cache": {2_000_000, []string{"managed environment (3.5 MB, 2.0 MB of it shared with uv's cache", "\nfreed 1.5 MB\n2.0 MB more are in uv's cache as well: `uv cache clean` frees them, or deleting /"}},
 		"none":               {0, []string{"managed environment (1.5 MB)", "\nfreed 1.5 MB\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,8 +171,13 @@ func TestFreed(t *testing.T) {
 					t.Errorf("status %d, %q is missing in\n%s%s", status, want, out.String(), errs.String())
 				}
 			}
-			if c.linked == 0 && strings.Contains(out.String(), "cache") {
-				t.Errorf("%s", out.String())
+			said := out.String()
+			out.Reset()
+			if run(t.Context(), []string{"environment"}, func(name string) string { return map[string]string{"HOME": home}[name] }, nil, &out, &errs); !strings.HasPrefix(out.String(), "nothing that this program has made is in "+home) {
+				t.Errorf("afterwards: %s", out.String())
+			}
+			if c.linked == 0 && strings.Contains(said, "cache") {
+				t.Errorf("%s", said)
 			}
 			if _, err := os.Stat(dir); err == nil {
 				t.Error("it was not removed")

@@ -114,7 +114,11 @@ func (f *Report) end(asJSON bool, w io.Writer) int {
 		if !f.OK {
 			verdict = fmt.Sprintf("%d failed", count[VerdictFail])
 		}
-		f.print(fmt.Sprintf("%s; %d warnings, %.1f s\n", verdict, count[VerdictWarn], f.Seconds))
+		warnings := fmt.Sprintf("%d warnings", count[VerdictWarn])
+		if count[VerdictWarn] == 1 {
+			warnings = "1 warning"
+		}
+		f.print(fmt.Sprintf("%s; %s, %.1f s\n", verdict, warnings, f.Seconds))
 	}
 	if !f.OK {
 		return 1

@@ -51,7 +51,7 @@ func (s *setup) choices() (all []choice) {
 			add("the active conda environment "+path, "CONDA_ENV_NAME", path)
 		}
 	}
-	return append(all, choice{words: "one that the server makes, with numpy, pandas and matplotlib"})
+	return append(all, choice{words: "one that the server makes, with numpy, pandas, matplotlib, pyarrow, jinja2 and tqdm"})
 }
 
 func isVenv(path string) bool {
