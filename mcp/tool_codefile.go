@@ -381,11 +381,26 @@ func (t *tools) scriptPath(path string) (file string, notes []string, err error)
 	case !isElsewhere(failed):
 		return "", nil, failed // it is there, and cannot be run
 	default:
-		if e, missing := errors.AsType[*codefile.NotFoundError](err); missing {
-			e.WorkDir = work.Dir()
-		}
+		err = nowhere(err, failed, work.Dir())
 	}
 	return file, notes, err
+}
+
+// nowhere is the error for a file that neither the storage nor the working
+// directory has, from the errors of both.
+func nowhere(storage, work error, workDir string) error {
+	if e, missing := errors.AsType[*codefile.NotFoundError](storage); missing {
+		e.WorkDir = workDir
+	}
+	e, outside := errors.AsType[*codefile.OutsideError](storage)
+	if missing, inWork := errors.AsType[*codefile.NotFoundError](work); outside && inWork {
+		missing.Work = true
+		return missing
+	}
+	if outside {
+		e.WorkDir = workDir
+	}
+	return storage
 }
 
 // isElsewhere reports whether err says that a directory does not have a file.

@@ -135,7 +135,7 @@ func (t *tools) wanted(packages []string, file string) (packaging.Wanted, error)
 	defer work.Close()
 	there, failed := packaging.Want(packages, file, work)
 	if isElsewhere(failed) {
-		return wanted, err
+		return wanted, nowhere(err, failed, work.Dir())
 	}
 	return there, failed
 }

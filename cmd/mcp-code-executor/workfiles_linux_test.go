@@ -58,12 +58,15 @@ func TestFileInWorkDir(t *testing.T) {
 		words []string
 	}{
 		{"execute_code_file", args{"file_path": "link.py"}, []string{"nothing was run", "link.py"}},
-		{"execute_code_file", args{"file_path": outside}, []string{"nothing was run", "%run " + outside}},
+		{"execute_code_file", args{"file_path": outside}, []string{"nothing was run", "outside the code storage " + p.storage + " and the working directory " + dir + ", and this tool uses only files in these", "%run " + outside}},
+		{"execute_code_file", args{"file_path": filepath.Join(dir, "pln.py")}, []string{"nothing was run: there is no code file", "did you mean plan.py?"}},
+		{"execute_code_file", args{"file_path": filepath.Join(dir, "otherwise.py")}, []string{"; the working directory " + dir + " has: "}},
 		{"read_code_file", args{"file_path": "plan.py"}, []string{"in the working directory", plan, "execute_code can read any file"}},
 		{"read_code_file", args{"file_path": plan}, []string{"outside the code storage", "execute_code can read any file"}},
 		{"append_to_code_file", args{"file_path": "plan", "content": "harm"}, []string{"in the working directory", plan, "execute_code can write to any file"}},
 		{"install_dependencies", args{"file": "wrong.txt"}, []string{"nothing was installed", "wrong.txt, line 2", "--index-url"}},
-		{"install_dependencies", args{"file": "none.txt"}, []string{"nothing was installed", "none.txt", "the code storage"}},
+		{"install_dependencies", args{"file": "none.txt"}, []string{"nothing was installed", "none.txt", "the code storage", "; " + dir + " has no such file either"}},
+		{"install_dependencies", args{"file": outside}, []string{"outside the code storage " + p.storage + " and the working directory " + dir}},
 		{"install_dependencies", args{"packages": []string{"./jobs"}}, []string{"nothing was installed", "pyproject.toml"}},
 	} {
 		refused(t, c.tool, p.call(c.tool, c.args), c.words...)

@@ -36,6 +36,8 @@ type NotFoundError struct {
 	// WorkDir is the directory where code runs, which does not have it either; "" for one
 	// that was not looked at.
 	WorkDir string
+	// Work says that Storage is no code storage but the directory where code runs.
+	Work bool
 
 	instead func(file string) string // what to do with that file
 }
@@ -57,13 +59,20 @@ func (e *NotFoundError) Error() string {
 		return s + fmt.Sprintf("; did you mean %s?", strings.Join(e.Near, ", ")) + either
 	}
 	if len(e.Names) > 0 {
-		s += fmt.Sprintf("; the code storage %s has: %s", e.Storage, strings.Join(e.Names, ", "))
+		s += fmt.Sprintf("; %s has: %s", e.searched(), strings.Join(e.Names, ", "))
 		if more := e.Total - len(e.Names); more > 0 {
 			s += fmt.Sprintf(", and %d more", more)
 		}
 		return s + either
 	}
-	return s + fmt.Sprintf("; the code storage %s has no files", e.Storage) + either
+	return s + fmt.Sprintf("; %s has no files", e.searched()) + either
+}
+
+func (e *NotFoundError) searched() string {
+	if e.Work {
+		return "the working directory " + e.Storage
+	}
+	return "the code storage " + e.Storage
 }
 
 // NotRegularError says that something is there that is no plain file of one
@@ -82,11 +91,15 @@ type OutsideError struct {
 	Path    string // as it was asked for
 	Storage string // the storage directory
 	File    string // its absolute path
+	WorkDir string // the directory where code runs, when a file in it would do as well, else ""
 	Instead string // how to do without this tool what was wanted, "" if unknown
 }
 
 func (e *OutsideError) Error() string {
 	s := fmt.Sprintf("%s is outside the code storage %s, and this tool uses only files in it", quote(e.Path), e.Storage)
+	if e.WorkDir != "" {
+		s = fmt.Sprintf("%s is outside the code storage %s and the working directory %s, and this tool uses only files in these", quote(e.Path), e.Storage, e.WorkDir)
+	}
 	if e.Instead != "" {
 		s += "; " + e.Instead
 	}
