@@ -151,8 +151,11 @@ type Watcher struct {
 	quick bool // the directory answers quickly
 }
 
-// Close ends watching.
-func (w *Watcher) Close() { w.watch.close() }
+// Close ends watching, and forgets the files: runs that are kept keep their session.
+func (w *Watcher) Close() {
+	w.watch.close()
+	*w = Watcher{}
+}
 
 // Begin looks at dir, a path without links, before a run. The function it returns
 // looks again and tells the newest files that are different, and how many are in

@@ -138,3 +138,32 @@ func BenchmarkWatch(b *testing.B) {
 		})
 	}
 }
+
+// TestClosedWatcherHoldsNothing: what a closed watcher keeps does not grow with the
+// files of its directory. It counts bytes.
+func TestClosedWatcherHoldsNothing(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 3000 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file-%d.txt", i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inUse := func() int64 {
+		runtime.GC()
+		runtime.GC() // what finalizers let go
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	none := func([]string) map[string]bool { return nil }
+	var kept [10]Watcher
+	before := inUse()
+	for i := range kept {
+		kept[i].Begin(dir, none)(nil)
+		kept[i].Close()
+	}
+	if grown := inUse() - before; grown > 50_000 {
+		t.Errorf("%d closed watchers keep %d bytes", len(kept), grown)
+	}
+	runtime.KeepAlive(&kept)
+}
