@@ -526,8 +526,8 @@ def bytecode():
         found = os.path.join(own, "mce_launch", "__pycache__")
         return {name: os.stat(os.path.join(found, name)).st_mtime_ns for name in os.listdir(found)}
 
-    # late.py is for kernels elsewhere, the others for spares that import ahead; here nothing imports them.
-    others = ("late.py", "ahead.py", "footprint.py", "stash.py")
+    # late.py and descriptors.py are for kernels elsewhere, the others for spares that import ahead; here nothing imports them.
+    others = ("late.py", "descriptors.py", "ahead.py", "footprint.py", "stash.py")
     sources = [name for name in os.listdir(own + "/mce_launch") if name.endswith(".py") and name not in others]
     first = compiled()
     facts["all"] = len(first) == len(sources)
