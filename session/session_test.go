@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
 	"github.com/mcp-code-executor/mcp-code-executor/session/codefile"
+	"github.com/mcp-code-executor/mcp-code-executor/session/pyenv"
 )
 
 var errNoStorage = errors.New("no storage in this test")
@@ -278,4 +279,16 @@ func TestForgotten(t *testing.T) {
 			t.Errorf("the latest: %v", err)
 		}
 	})
+}
+
+// TestInstalledModule: a bare file on sys.path, as Debian's sitecustomize, has no version.
+func TestInstalledModule(t *testing.T) {
+	for want, status := range map[string]pyenv.PackageStatus{
+		"the installed module sitecustomize": {Name: "sitecustomize"},
+		"the package pandas 2.2.0":           {Name: "pandas", Version: "2.2.0"},
+	} {
+		if got := installedModule(status); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }

@@ -202,6 +202,20 @@ func TestConfigUnknownClient(t *testing.T) {
 	}
 }
 
+// TestConfigSaysWhere: the entry is a part of a file with other content.
+func TestConfigSaysWhere(t *testing.T) {
+	home := t.TempDir()
+	for client, file := range map[string]string{"claude-code": ".claude.json", "gemini": ".gemini/settings.json"} {
+		var out, errs bytes.Buffer
+		if status := run(t.Context(), []string{"config", client}, func(name string) string { return map[string]string{"HOME": home}[name] }, nil, &out, &errs); status != 0 {
+			t.Errorf("%s: status %d", client, status)
+		}
+		if said := errs.String(); !strings.Contains(said, "add this to ") || !strings.Contains(said, file) || !strings.Contains(said, "keep what else is in the file") {
+			t.Errorf("%s: %s", client, said)
+		}
+	}
+}
+
 // TestConfigSSH: the entry for a server on another machine starts it there with the
 // settings, through a shell that splits its command line, as sshd's does.
 func TestConfigSSH(t *testing.T) {

@@ -151,7 +151,7 @@ func notInterrupted(t *testing.T, p *program, code string) {
 	before := p.run("kept = 'kept'").field("generation")
 	id := running(t, p, code, "running", 1.5)
 	r, took, slowest := interrupt(t, p, args{"id": id})
-	if !strings.HasPrefix(r.text(), "[running | ") || !strings.Contains(r.text(), "NOT interrupted") || !strings.Contains(r.text(), "force") {
+	if !strings.HasPrefix(r.text(), "[running | ") || !strings.Contains(r.text(), "NOT interrupted") || !strings.Contains(r.text(), "force") || strings.Contains(r.text(), "stops it") {
 		t.Fatalf("the interrupt: %s", r.text())
 	}
 	if r := p.call("get_execution", args{"id": id, "wait_seconds": 0.2}); !strings.HasPrefix(r.text(), "[running | ") {

@@ -273,3 +273,11 @@ func TestTwoConnections(t *testing.T) {
 		t.Errorf("the second connection: %s", r.text())
 	}
 }
+
+// TestCapabilities: only what a server has is offered; forms are the client's to show.
+func TestCapabilities(t *testing.T) {
+	t.Parallel()
+	if p := launch(t, inVenv(t)...); len(p.offered) != 1 || p.offered["tools"] == nil {
+		t.Errorf("%v", p.offered)
+	}
+}

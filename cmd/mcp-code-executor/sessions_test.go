@@ -352,6 +352,7 @@ async def co(x): pass
 def gen():
     yield 1
 df = pd.DataFrame({'g': ['a', 'a', 'b'], 'x': [1, 2, 3]})
+number, stamp, wide = np.float64(1.5), pd.Timestamp('2024-01-02'), pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_product([['a'], ['x', 'y']]))
 na, nat, sl, pat, part = pd.NA, pd.NaT, slice(1, 10), re.compile('[0-9]', re.I), functools.partial(f, 1, b=3)
 counter = collections.Counter('aab'); groups, one_group = df.groupby('g'), df.groupby('g')['x']
 dates = pd.date_range('2024-01-01', periods=3); multi = pd.MultiIndex.from_product([['a', 'b'], [1, 2]], names=['l', 'n'])
@@ -396,6 +397,7 @@ odd = pd.DataFrame({'o': [Grouper(), Grouper()]}).groupby('o')
 `)
 	overview := p.call("inspect_variables", nil).text()
 	for _, want := range []string{
+		`number +numpy.float64 +1.5`, `stamp +pandas.Timestamp +2024-01-02 00:00:00`, `wide +pandas.DataFrame +1 rows × 2 columns`,
 		`na +pandas.NAType +<NA>`, `nat +pandas.NaTType +NaT`, `sl +slice +1:10:$`, `pat +re.Pattern +'\[0-9\]', flags re.IGNORECASE`, `part +functools.partial +f\(1, b=3\)`,
 		`f +function +\(a, b=2, \*args, c=3, \*\*kw\), line 3 of In\[1\]$`, `co +function +async \(x\)`, `gen +function +generator \(\)`,
 		`counter +collections.Counter +len 2: 'a': 2, 'b': 1`, `groups +pandas.DataFrameGroupBy +by 'g': 2 groups of 3 rows`, `one_group +pandas.SeriesGroupBy +by 'g': 2 groups of 3 rows`,
@@ -413,7 +415,7 @@ odd = pd.DataFrame({'o': [Grouper(), Grouper()]}).groupby('o')
 		}
 	}
 	for name, want := range map[string]string{
-		"f": "\nAdds.", "rows": "\nindex: len 4, levels: 'l' of 2", "multi": "\nfirst values: ('a', 1), ('a', 2), ", "counter": "\n'a': 2", "fitted": "\ncoef_ = [1.5]", "text": "mode 'r'", "odd": "by 'o'", "fake": "re.Pattern",
+		"f": "\nAdds.", "wide": "('a', 'x')", "rows": "\nindex: len 4, levels: 'l' of 2", "multi": "\nfirst values: ('a', 1), ('a', 2), ", "counter": "\n'a': 2", "fitted": "\ncoef_ = [1.5]", "text": "mode 'r'", "odd": "by 'o'", "fake": "re.Pattern",
 	} {
 		if r := p.call("inspect_variables", args{"name": name}); r.IsError || !strings.Contains(r.text(), want) {
 			t.Errorf("%s: %s", name, r.text())

@@ -129,3 +129,12 @@ func TestFit(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 }
+
+// TestPlainExceptions: these repeat an error result escaped as JSON, or twice.
+func TestPlainExceptions(t *testing.T) {
+	for name, want := range map[string]bool{"gemini-cli-mcp-client-python": true, "qwen-cli-mcp-client-python": true, "codex-mcp-client": false, "claude-code": false} {
+		if got := Named(name).PlainExceptions; got != want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

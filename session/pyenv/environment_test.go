@@ -2,6 +2,8 @@ package pyenv
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -62,6 +64,16 @@ func TestLabel(t *testing.T) {
 	} {
 		if got := env.Label(); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestDocumentedKernel: the documents name the oldest ipykernel that is used.
+func TestDocumentedKernel(t *testing.T) {
+	for _, page := range []string{"README.md", "docs/environments.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(page)))
+		if err != nil || !strings.Contains(string(text), "ipykernel "+minKernel+" ") {
+			t.Errorf("%s does not name ipykernel %s: %v", page, minKernel, err)
 		}
 	}
 }

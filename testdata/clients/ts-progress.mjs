@@ -41,8 +41,9 @@ await main("ts-progress.mjs v1|legacy|auto RUNS SECONDS SERVER [ARGUMENT...]", 3
       check(reports.length <= Math.floor(Number(seconds)) + 1, `run ${run}: ${reports.length} reports in ${seconds} s`);
       reports.forEach((report, i) => {
         check(i === 0 || report.progress > reports[i - 1].progress, `run ${run}: progress does not grow: ${JSON.stringify(reports)}`);
+        check(Number(report.progress.toFixed(2)) === report.progress, `run ${run}: progress is not rounded: ${report.progress}`);
         check(/step +\d+ of many/.test(report.message), `run ${run}: the last line is missing: ${report.message}`);
-        check(/\d+(\.\d+)? s/.test(report.message) && /[kMG]B/.test(report.message), `run ${run}: time or memory is missing: ${report.message}`);
+        check(/\d+(\.\d+)? s/.test(report.message) && / memory \d[\d.]* [kMG]B/.test(report.message), `run ${run}: time or memory is missing: ${report.message}`);
       });
       total += reports.length;
     }

@@ -246,3 +246,14 @@ func TestManagedByUV(t *testing.T) {
 		t.Errorf("the mark says %+v, %v", info, err)
 	}
 }
+
+// TestManagedPackages: what data analysis needs is there without asking.
+func TestManagedPackages(t *testing.T) {
+	var modules []string
+	for _, p := range managedPackages() {
+		modules = append(modules, p.Module)
+	}
+	if want := []string{"ipykernel", "numpy", "pandas", "matplotlib", "pyarrow", "jinja2", "tqdm"}; !slices.Equal(modules, want) {
+		t.Errorf("%v, want %v", modules, want)
+	}
+}
