@@ -30,6 +30,7 @@ type Session struct {
 	cancel  context.CancelFunc
 	wake    chan struct{} // buffered 1: the queue has something
 	watcher files.Watcher // the worker's, until close
+	watched sync.Once     // closes it: the end of a fresh run and the server's may come together
 	wg      sync.WaitGroup
 
 	mu         sync.Mutex // protects the fields below
@@ -485,5 +486,5 @@ func (s *Session) close(ctx context.Context) {
 		k.Shutdown(ctx)
 	}
 	s.wg.Wait()
-	s.watcher.Close()
+	s.watched.Do(s.watcher.Close)
 }
