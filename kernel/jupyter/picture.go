@@ -8,7 +8,7 @@ import (
 
 // pictures are by what files of their types begin with.
 var pictures = []struct{ mime, head string }{
-	{"image/png", "\x89PNG\r\n"}, {"image/jpeg", "\xff\xd8\xff"}, {"image/gif", "GIF8"}, {"image/bmp", "BM"}, {"image/tiff", "II*\x00"}, {"image/tiff", "MM\x00*"},
+	{"image/png", "\x89PNG\r\n\x1a\n"}, {"image/jpeg", "\xff\xd8\xff"}, {"image/gif", "GIF8"}, {"image/bmp", "BM"}, {"image/tiff", "II*\x00"}, {"image/tiff", "MM\x00*"},
 	{"image/svg+xml", "<svg"},
 }
 

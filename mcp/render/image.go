@@ -327,14 +327,14 @@ func lower(kind string) string { return string(bytes.ToLower([]byte(kind))) }
 
 // sniff names an image's type by its first bytes, whatever it was called.
 func sniff(b []byte) string {
-	switch {
-	case bytes.HasPrefix(b, []byte("\x89PNG\r\n\x1a\n")):
+	switch jupyter.PictureType("image/", b) {
+	case "image/png":
 		return "PNG"
-	case bytes.HasPrefix(b, []byte("\xff\xd8\xff")):
+	case "image/jpeg":
 		return "JPEG"
-	case bytes.HasPrefix(b, []byte("GIF8")):
+	case "image/gif":
 		return "GIF"
-	case len(b) > 12 && string(b[:4]) == "RIFF" && string(b[8:12]) == "WEBP":
+	case "image/webp":
 		return "WebP"
 	}
 	return ""
