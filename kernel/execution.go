@@ -290,6 +290,18 @@ func (e *Execution) Waiting() *Prompt {
 	return e.prompt
 }
 
+// Behind says what another client of the kernel runs before the code, which the kernel has
+// been sent and has not begun; "" when it has begun.
+func (e *Execution) Behind() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.kernel == nil || e.kernel.others == nil || e.busy || e.replied {
+		return ""
+	}
+	_, words := e.kernel.others.Turn()
+	return words
+}
+
 // Changed returns a channel that is closed at the next output, question or end.
 func (e *Execution) Changed() <-chan struct{} {
 	e.mu.Lock()

@@ -85,3 +85,34 @@ func TestLost(t *testing.T) {
 		}
 	}
 }
+
+// TestBehind: code that another client's overtook on the way to the kernel waits for it
+// there, and is not said to run.
+func TestBehind(t *testing.T) {
+	k := newKernel(Spec{}, slog.New(slog.DiscardHandler))
+	k.others, k.codec = &share.Others{}, jupyter.NewCodec(nil, "ours", "user")
+	e := &Execution{mu: k.mu, kernel: k}
+	k.executions["ours"] = e
+	arrives := func(parent, msgType, content string) {
+		k.route(jupyter.IOPub, &jupyter.Message{
+			Header:       jupyter.Header{MsgType: msgType},
+			ParentHeader: jupyter.Header{MsgID: parent, MsgType: jupyter.MsgExecuteRequest, Session: "theirs"},
+			Content:      json.RawMessage(content),
+		})
+	}
+	for i, step := range []struct{ parent, msgType, content, want string }{
+		{"theirs", jupyter.MsgStatus, `{"execution_state":"busy"}`, "another client's code runs"},
+		{"theirs", jupyter.MsgExecuteInput, `{"code":"1","execution_count":4}`, "another client's In[4] runs"},
+		{"theirs", jupyter.MsgStatus, `{"execution_state":"idle"}`, ""},
+		{"more", jupyter.MsgStatus, `{"execution_state":"busy"}`, "another client's code runs"},
+		{"ours", jupyter.MsgStatus, `{"execution_state":"busy"}`, ""},
+	} {
+		arrives(step.parent, step.msgType, step.content)
+		if got := e.Behind(); got != step.want {
+			t.Errorf("step %d: %q, want %q", i, got, step.want)
+		}
+	}
+	if got := k.Others(); got != "somebody else ran In[4] in this kernel meanwhile" {
+		t.Errorf("told: %q", got)
+	}
+}

@@ -153,6 +153,9 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 	} else {
 		e.noteHitsLocked(e.kernel)
 	}
+	if words := e.running.Behind(); e.state == StateRunning && words != "" {
+		r.State, r.Activity = StateQueued, words // its busy came after ours was sent: in the kernel's own queue
+	}
 	if p := e.running.Waiting(); e.state != StateFinished && p != nil {
 		r.State, r.Prompt, r.Password, r.Question = StateWaiting, p.Text, p.Password, p.Number
 	}

@@ -292,7 +292,19 @@ func (s *Session) run(e *Execution) {
 	}
 	s.noteFiles(e, made)
 	running.Finish()
+	s.noteOthers(e, k)
 	s.conclude(e, k, running.Result())
+}
+
+// noteOthers notes what other clients ran before e in the kernel's own queue.
+func (s *Session) noteOthers(e *Execution, k *kernel.Kernel) {
+	others := k.Others()
+	if others == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.notices = append(e.notices, others)
 }
 
 // behind says that e waits for another client of the kernel.
