@@ -91,15 +91,15 @@ def measure(name, run, row):
         row(f"first call of a session (a new kernel), median of {life.KERNELS}", took * 1e3, "ms")
         row("first call of python -m ipykernel_launcher, by a raw client", plain * 1e3, "ms")
         row("ratio of the medians", took / plain, "", 0.52)
-    elif name == "sandbox" and shutil.which("bwrap"):
-        _, bound, ratio = confined.warm(*run)
-        row(f'execute_code("1+1") in a sandbox, median of {warm.ROUNDS * warm.CALLS}', bound * 1e3, "ms")
-        row("  to the same without, median of the rounds' ratios", ratio, "", 1.03)
-        free, bound = confined.cold(*run)
-        row(f"first call of a session in a sandbox, median of {confined.STARTS}", bound * 1e3, "ms")
-        row("  more than without", (bound - free) * 1e3, "ms", 60)
-    elif name == "sandbox":
-        print("sandbox: bubblewrap is not installed")
+    elif name == "sandbox" and sys.platform.startswith("linux"):
+        for means, program in confined.means(*run):
+            free, bound, ratio = confined.warm(program, *run[1:])
+            row(f'execute_code("1+1") in a sandbox by {means}, median of {warm.ROUNDS * warm.CALLS}', bound * 1e3, "ms")
+            row("  to the same without, median of the rounds' ratios", ratio, "", 1.03)
+            row("  ratio of the medians", bound / free, "")
+            free, bound = confined.cold(program, *run[1:])
+            row(f"first call of a session in a sandbox by {means}, median of {confined.STARTS}", bound * 1e3, "ms")
+            row("  more than without", (bound - free) * 1e3, "ms", 60)
     elif name == "spare" and sys.platform.startswith("linux"):
         cold, ready = life.first_answers(*run, False), life.first_answers(*run, True)
         for what in cold:
