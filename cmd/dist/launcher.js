@@ -21,6 +21,11 @@ try {
   process.exit(1);
 }
 
+// Taken before the program starts: it can answer before Node goes on here. They are
+// handled when Node is done with this file.
+const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", ...(windows ? ["SIGBREAK"] : ["SIGUSR1", "SIGUSR2"])];
+for (const signal of signals) process.on(signal, () => child.kill(signal));
+
 // On Windows Node ends its children with itself.
 const child = spawn(program, process.argv.slice(2), {
   stdio: windows ? "inherit" : ["inherit", "inherit", "inherit", "pipe"],
@@ -31,9 +36,6 @@ child.on("error", (error) => {
   process.exit(1);
 });
 child.stdio[3]?.on("error", () => {}); // the program has ended, which "exit" tells
-
-const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", ...(windows ? ["SIGBREAK"] : ["SIGUSR1", "SIGUSR2"])];
-for (const signal of signals) process.on(signal, () => child.kill(signal));
 
 child.on("exit", (status, signal) => {
   if (signal === null) process.exit(status);

@@ -35,8 +35,15 @@ func testLauncher(t *testing.T, launcher string) {
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 2 || !strings.Contains(string(out), "did you mean --history?") {
 		t.Errorf("a wrong flag: %v, %s", err, out)
 	}
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		s := begin(t, bare(t), node(t), launcher)
+	// The second server has answered long before Node goes on after starting it.
+	late := filepath.Join(t.TempDir(), "late.js")
+	const held = `const c = require("node:child_process"), { spawn } = c;
+c.spawn = (...all) => { const made = spawn(...all); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000); return made; };`
+	if err := os.WriteFile(late, []byte(held), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for signal, env := range map[syscall.Signal][]string{syscall.SIGINT: nil, syscall.SIGTERM: {"NODE_OPTIONS=--require=" + late}} {
+		s := begin(t, bare(t, env...), node(t), launcher)
 		if err := s.cmd.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
