@@ -128,7 +128,8 @@ func TestConcurrentSend(t *testing.T) {
 }
 
 func TestDialWaitsForListener(t *testing.T) {
-	path := filepath.Join(shortDir(t), "s")
+	dir := shortDir(t)
+	path, closed := filepath.Join(dir, "s"), filepath.Join(dir, "closed")
 	type result struct {
 		c   *Conn
 		err error
@@ -138,18 +139,23 @@ func TestDialWaitsForListener(t *testing.T) {
 		c, err := Dial(within(t, 20*time.Second), Options{Network: "unix", Address: path})
 		dialed <- result{c, err}
 	}()
-	// First nothing, then a socket nobody listens on, then a listener.
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	// First nothing, then a socket nobody listens on, which has never had that name while
+	// somebody did, then a listener.
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: closed})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.SetUnlinkOnClose(false)
 	l.Close()
+	if err := os.Rename(closed, path); err != nil {
+		t.Fatal(err)
+	}
 	os.Remove(path)
 	if l, err = net.ListenUnix("unix", &net.UnixAddr{Name: path}); err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	l.SetDeadline(time.Now().Add(20 * time.Second))
 	nc, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
