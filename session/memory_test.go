@@ -40,12 +40,13 @@ func withKernels(t *testing.T, idle time.Duration) *Manager {
 	settings := map[string]string{"ENV_TYPE": "venv", "VENV_PATH": filepath.Dir(filepath.Dir(pythons[0]))}
 	getenv := func(name string) string { return settings[name] }
 	host := &kernel.Host{RecordDir: filepath.Join(dir, "records"), Reaper: reaper, Version: "test", Log: log}
+	helpers := &pyhost.Host{
+		Getenv: getenv, Environ: func() []string { return []string{"PATH=/usr/bin:/bin"} },
+		Home: dir, Runner: reaper, DataDir: filepath.Join(dir, "data"), Logger: log,
+	}
 	m := NewManager(Config{
-		Host: host,
-		Provisioner: provision.New(&pyhost.Host{
-			Getenv: getenv, Environ: func() []string { return []string{"PATH=/usr/bin:/bin"} },
-			Home: dir, Runner: reaper, DataDir: filepath.Join(dir, "data"), Logger: log,
-		}),
+		Host:        host,
+		Provisioner: provision.New(helpers),
 		Environment: pyenv.Config{Type: settings["ENV_TYPE"], VenvPath: settings["VENV_PATH"]},
 		Storage:     func() (*codefile.Store, error) { return codefile.Open(filepath.Join(dir, "code")) },
 		StateDir:    filepath.Join(dir, "state"),
@@ -57,6 +58,7 @@ func withKernels(t *testing.T, idle time.Duration) *Manager {
 		cancel()
 		m.Close(ctx)
 		host.Close()
+		helpers.Close()
 	})
 	return m
 }

@@ -48,7 +48,9 @@ func TestClosed(t *testing.T) {
 		{Config{CondaName: at("home/venv")}, "home"},
 		{Config{CondaName: at("self")}, "self"},
 	} {
-		_, err := NewFinder(&host.Host{Home: world, Sysroot: world}).Resolve(t.Context(), test.config)
+		h := &host.Host{Home: world, Sysroot: world}
+		pyenvtest.CloseAtEnd(t, h)
+		_, err := NewFinder(h).Resolve(t.Context(), test.config)
 		dir := at(test.closed)
 		want := "permission denied to enter " + dir + "; if that directory is yours: chmod u+rx " + dir + "; else ask its owner to run chmod o+rx " + dir + ", or choose another environment"
 		if err == nil || !strings.HasSuffix(err.Error(), want) {

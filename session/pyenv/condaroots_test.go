@@ -137,7 +137,9 @@ func TestCondaRootIsReadOnly(t *testing.T) {
 		}
 	}
 	home := filepath.Join(world, "home")
-	f := NewFinder(&host.Host{Home: home, Sysroot: world})
+	h := &host.Host{Home: home, Sysroot: world}
+	pyenvtest.CloseAtEnd(t, h)
+	f := NewFinder(h)
 	for name, want := range map[string]string{"ml": home + "/.conda/envs/ml", "only": home + "/miniforge3/envs/only"} {
 		if got, err := f.condaPrefix(t.Context(), name); err != nil || got != want {
 			t.Errorf("%s: got %q, %v", name, got, err)

@@ -250,7 +250,6 @@ func (p *Parts) Close(ctx context.Context) {
 		p.Sessions.Close(ctx)
 	}
 	spares.Wait()
-	p.Provisioner.Installer.Finder.Host.Close()
 	if err := errors.Join(Release(p.Provisioner), p.Host.Close()); err != nil {
 		p.Log.Warn("removing the private directories", "err", err)
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"runtime"
@@ -131,10 +132,12 @@ func looks(box *sandbox.Box) func(sandbox.Helper) (sandbox.Confined, error) {
 }
 
 // Release removes what a provisioner of [NewProvisioner] keeps for the programs that it
-// confines. It starts none afterwards.
+// starts. It starts none afterwards.
 func Release(p *provision.Provisioner) error {
-	if r, ok := p.Installer.Finder.Host.Runner.(confinedRunner); ok {
-		return r.scratch.Remove()
+	h := p.Installer.Finder.Host
+	err := h.Close()
+	if r, ok := h.Runner.(confinedRunner); ok {
+		err = errors.Join(err, r.scratch.Remove())
 	}
-	return nil
+	return err
 }

@@ -36,6 +36,7 @@ type Host struct {
 
 	mu   sync.Mutex          // protects the fields below
 	work string              // empty directory programs run in
+	made []string            // temporary directories, which Close removes
 	used map[string]*os.File // locks on directories of ours in use; see use
 }
 

@@ -244,14 +244,20 @@ func (h *Host) Use(dir string) {
 	h.used[dir] = file
 }
 
-// Close gives back what use has taken, as the end of the process does.
-func (h *Host) Close() {
+// Close gives back what use has taken, as the end of the process does, and removes the
+// temporary directories that programs ran in: when none runs any more.
+func (h *Host) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, file := range h.used {
 		file.Close()
 	}
-	h.used = nil
+	var failed []error
+	for _, dir := range h.made {
+		failed = append(failed, os.RemoveAll(dir))
+	}
+	h.used, h.made, h.work = nil, nil, ""
+	return errors.Join(failed...)
 }
 
 // InUse reports whether another process uses the directory.

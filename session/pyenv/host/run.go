@@ -134,7 +134,7 @@ func (h *Host) workDir() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("making a directory for helper programs: %w", err)
 	}
-	h.work = dir
+	h.work, h.made = dir, append(h.made, dir)
 	return dir, nil
 }
 

@@ -247,6 +247,7 @@ func TestInstallOneAtATime(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, name := range []string{"mceleaf", "mcetoy==1.0", "mceneeds1"} {
 		server := newInstallerOn(&host.Host{Home: f.Finder.Host.Home, DataDir: f.Finder.Host.DataDir, Environ: f.Finder.Host.Environ, Sysroot: f.Finder.Host.Sysroot, Runner: counting})
+		pyenvtest.CloseAtEnd(t, server.Finder.Host)
 		wg.Go(func() {
 			if _, err := server.Install(context.Background(), env, requirements(t, name), Options{}); err != nil {
 				t.Errorf("%d: %v", i, err)

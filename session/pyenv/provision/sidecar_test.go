@@ -83,6 +83,7 @@ func TestSidecar(t *testing.T) {
 	}
 	// Another environment with the same packages, in another server.
 	other := New(&host.Host{Environ: f.Installer.Finder.Host.Environ, Home: f.Installer.Finder.Host.Home, DataDir: f.Installer.Finder.Host.DataDir, Runner: quiet})
+	pyenvtest.CloseAtEnd(t, other.Installer.Finder.Host)
 	other.KernelInstall = "sidecar"
 	twin := resolved(t, other, uvInto(t, "traitlets==5.9.0", "packaging==23.0"))
 	if notice, err := other.EnsureKernel(t.Context(), twin, nil); notice == "" || err != nil || twin.Sidecar != first {

@@ -249,5 +249,15 @@ func NewHost(t testing.TB, environ ...string) *host.Host {
 			t.Fatal(err)
 		}
 	}
+	CloseAtEnd(t, h)
 	return h
+}
+
+// CloseAtEnd closes what a test has started programs on.
+func CloseAtEnd(t testing.TB, h *host.Host) {
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
