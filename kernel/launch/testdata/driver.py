@@ -531,11 +531,12 @@ def bytecode():
     sources = [name for name in os.listdir(own + "/mce_launch") if name.endswith(".py") and name not in others]
     first = compiled()
     facts["all"] = len(first) == len(sources)
-    link = tempfile.mkdtemp(prefix="mce") + "/link"
-    os.symlink(own, link)  # as macOS's /tmp is one
-    with Kernel(command=[sys.executable, link + "/launch.py"]) as k:
-        facts["visible"] = [k.result(OURS), k.result(PLACES)]
-        facts["log"] = k.log()
+    with tempfile.TemporaryDirectory(prefix="mce") as place:
+        link = place + "/link"
+        os.symlink(own, link)  # as macOS's /tmp is one
+        with Kernel(command=[sys.executable, link + "/launch.py"]) as k:
+            facts["visible"] = [k.result(OURS), k.result(PLACES)]
+            facts["log"] = k.log()
     facts["shared"] = first == compiled()
     return facts
 
