@@ -219,7 +219,10 @@ var kernelCases = map[string]facts{
 	},
 	"sidecar":       {"value": "3", "last": "True", "argv": "[]"},
 	"users_startup": {"names": "(1, 2, 3, 7)", "count": 1.0, "log": list{}},
-	"plots":         {"show": 1.0, "end": 1.0, "closed": 0.0, "backend": "True"},
+	"no_ipython_dir": {
+		"temporary": "[]", "shell": "'ipython'", "profile": "'ipython/profile_default'", "still": "'tempfile'",
+	},
+	"plots": {"show": 1.0, "end": 1.0, "closed": 0.0, "backend": "True"},
 	"prelude": {
 		"imported": "[]", "whos": "Interactive namespace is empty.",
 		"set": "(160, 120, 120, 200)", "off": "(80, 50, 75, 1000)", "users": "(99, 120, 120, 77)",

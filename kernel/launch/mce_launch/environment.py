@@ -1,4 +1,4 @@
-"""Variables that ipykernel sets for itself and that children would inherit."""
+"""What ipykernel and IPython set and make for themselves, and others would be left with."""
 
 import os
 
@@ -22,6 +22,31 @@ def keep_colors():
                 os.environ[name] = value
 
     ZMQInteractiveShell.init_environment = init_environment
+
+
+def private_ipython_dir(argv):
+    """Where the user has no directory that IPython may write to, it makes a temporary
+    one whenever it asks, two a start, and removes none. What is beside the connection
+    file ends with the kernel."""
+    from IPython.core import application, interactiveshell
+
+    place = os.path.join(os.path.dirname(argv[argv.index("-f") + 1]), "ipython")
+    original = application.get_ipython_dir
+
+    def get_ipython_dir():
+        import tempfile
+
+        def made(*_, **__):
+            os.makedirs(place, 0o700, exist_ok=True)
+            return place
+
+        before, tempfile.mkdtemp = tempfile.mkdtemp, made
+        try:
+            return original()
+        finally:
+            tempfile.mkdtemp = before
+
+    application.get_ipython_dir = interactiveshell.get_ipython_dir = get_ipython_dir
 
 
 class Backend:

@@ -98,6 +98,7 @@ def main():
     step("textio", textio.complete_streams)
     step("open", textio.open_descriptors)
     step("colors", environment.keep_colors)
+    step("ipython-dir", environment.private_ipython_dir, argv)
     backend = environment.Backend()
     step("filename", codenames.name_code)
     step("interrupt", interrupts.Interrupts().install)

@@ -573,6 +573,23 @@ def users_startup():
 
 
 @case
+def no_ipython_dir():
+    """Where it cannot be made, nothing is left among the temporary files."""
+    def env(k):
+        os.mkdir(k.dir + "/tmp")
+        write(k.dir + "/file", "")
+        return {"IPYTHONDIR": k.dir + "/file/ipython", "TMPDIR": k.dir + "/tmp"}
+
+    with Kernel(env=env) as k:
+        return {
+            "temporary": k.result("import os; os.listdir(os.environ['TMPDIR'])"),
+            "shell": k.result("os.path.relpath(get_ipython().ipython_dir, %r)" % k.dir),
+            "profile": k.result("os.path.relpath(get_ipython().profile_dir.location, %r)" % k.dir),
+            "still": k.result("__import__('tempfile').mkdtemp.__module__"),
+        }
+
+
+@case
 def plots():
     with Kernel() as k:
         return {
