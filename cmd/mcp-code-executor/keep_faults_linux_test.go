@@ -175,7 +175,11 @@ func TestKeepFaults(t *testing.T) {
 			giveAway(k.t, k.place())
 			k.t.Cleanup(func() { os.Chown(k.place(), os.Getuid(), -1) })
 		}, "belongs to another user: only a directory of this user's", true},
-		{"the socket's directory is another user's", func(k *keeper, _ int) { giveAway(k.t, filepath.Dir(k.address().Socket)) }, "", false},
+		{"the socket's directory is another user's", func(k *keeper, _ int) {
+			dir := filepath.Dir(k.address().Socket)
+			giveAway(k.t, dir)
+			k.t.Cleanup(func() { os.RemoveAll(dir) }) // no server takes it for its own
+		}, "", false},
 		{"the socket is another user's process's", func(k *keeper, server int) {
 			k.halt(server) // it must not publish its own address again
 			a := k.address()
