@@ -201,7 +201,8 @@ var kernelCases = map[string]facts{
 	"signal_around_a_cell": {
 		"end": list{true, true, "ok"}, "begin": list{true, true, "KeyboardInterrupt"}, "ran": "False", "after": "42",
 	},
-	"always_a_reply": {"nul": list{true, "error", true, ""}, "count": true},
+	"signal_in_threading": {"ours": list{true, "answers"}, "elsewhere": list{true, "answers"}},
+	"always_a_reply":      {"nul": list{true, "error", true, ""}, "count": true},
 	"filenames": {
 		"file": true, "lines": true, "later": true, "syntax": true, "magic": true,
 		"await": true, "nested_not_named": true, "changed": true, "plain": true,
@@ -271,6 +272,13 @@ func drive(t testing.TB, python string, args ...string) [][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	late, err := Late(true)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(filepath.Dir(script), "late"), []byte(late), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(t.Context(), python, append([]string{filepath.Join("testdata", "driver.py"), script}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -292,7 +300,7 @@ func drive(t testing.TB, python string, args ...string) [][]byte {
 var matrixCases = []string{
 	"windowless", "bytecode", "bytes_and_encodings", "bytes_of_children", "children_in_time", "commands", "compact", "ended_children",
 	"filenames", "hostile_cwd", "loops", "nodrop", "own_errors", "pieces", "plots", "python_path", "raised", "random_signals", "safe_path",
-	"script_names", "sidecar", "signal_around_a_cell", "signal_while_queueing", "surrogates", "swallowed", "tracebacks", "users_startup",
+	"script_names", "sidecar", "signal_around_a_cell", "signal_in_threading", "signal_while_queueing", "surrogates", "swallowed", "tracebacks", "users_startup",
 }
 
 func TestKernels(t *testing.T) { testKernels(t, false) }

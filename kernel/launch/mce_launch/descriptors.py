@@ -25,6 +25,7 @@ class Reader(threading.Thread):
         self.flush_stream = stream.flush
         self.lock = threading.Lock()
         self.total = 0  # bytes read
+        self.reads = True  # an interrupt in is_alive() would make it one that has ended
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.readable = poll()
         self.readable.register(stream._fid, 1)  # POLLIN everywhere
@@ -47,6 +48,7 @@ class Reader(threading.Thread):
                 pass
         except Exception:
             self.stream._exc = sys.exc_info()  # its close tells
+        self.reads = False
 
     def take(self):
         stream = self.stream
@@ -66,7 +68,7 @@ class Reader(threading.Thread):
             with self.lock:
                 until = self.total + self.waiting()
             end = monotonic() + PATIENCE
-            while self.total < until and self.is_alive() and monotonic() < end:
+            while self.total < until and self.reads and monotonic() < end:
                 sleep(0.0001)
         self.flush_stream()
 

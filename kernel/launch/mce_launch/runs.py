@@ -1,13 +1,14 @@
 """What accompanies each run: the same in a kernel of ours and in one that somebody
 else's server has started."""
 
-from . import broken, codenames, commands, endings, imports, interrupts, kept, loops, raised, replaced, scripts, unprintable, variables
+from . import broken, codenames, commands, endings, imports, interrupts, kept, loops, raised, replaced, scripts, steady, unprintable, variables
 from .report import step
 
 
 def follow(app, after, streams=True):
     """app's shell is up and no request has been read. after: a libraries.AfterImport.
     streams: whether sys.stdout and sys.stderr are ours."""
+    step("steady", steady.install, app)
     step("loop", interrupts.keep_loop)
     step("refresh", imports.refresh_imports, app)
     step("interrupt", interrupts.show_once, app)  # endings' must be the outer one

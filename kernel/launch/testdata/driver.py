@@ -160,9 +160,9 @@ class Kernel:
         out["ename"] = out["reply"].get("ename")
         return out
 
-    def result(self, code):
+    def result(self, code, limit=LIMIT):
         """The value of the last expression, printed with repr."""
-        return self.run(code).get("result")
+        return self.run(code, limit=limit).get("result")
 
     def log(self):
         with open(self.stderr, encoding="utf-8", errors="replace") as file:
@@ -414,6 +414,53 @@ def signal_around_a_cell():
             "begin": [begin["replied"], begin["idle"], begin["ename"]],
             "ran": k.result("'x' in globals()"), "after": k.result("6 * 7"),
         }
+
+
+IN_THREADING = """
+def install(nth):
+    import os, signal, sys, threading
+    count = requests = 0
+    def profile(frame, event, arg):
+        global met
+        nonlocal count, requests
+        code = frame.f_code
+        if event == 'call' and code.co_name == 'pre_handler_hook':
+            requests += 1
+            if requests == 2:
+                sys.setprofile(None)
+        raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        # Where Python itself looks for signals.
+        if requests == 1 and raises and event in ('call', 'c_return') and code.co_filename == threading.__file__:
+            count += 1
+            if count == nth:
+                met = code.co_name
+                os.kill(os.getpid(), signal.SIGINT)
+    sys.setprofile(profile)
+install(%d)
+"""
+
+
+def signals_in_threading(k):
+    """A signal at each place of a run in Python's threading that the main thread comes to,
+    one a run: how many there were, and where the next run had no answer."""
+    for nth in range(1, 200):
+        k.run(IN_THREADING % nth, limit=10)
+        k.run("print('x', flush=True)\n42", limit=10)
+        after = k.result("globals().pop('met', None), get_ipython().kernel.iopub_thread.thread.is_alive()", limit=10)
+        if after == "(None, True)":
+            return [nth > 1, "answers"]
+        if not (after or "").endswith(", True)"):
+            return [nth, after or "no answer"]
+
+
+@case
+def signal_in_threading():
+    with Kernel() as k:
+        ours = signals_in_threading(k)
+    with Kernel(command=[sys.executable, "-m", "ipykernel_launcher"]) as k:
+        with open(os.path.join(os.path.dirname(LAUNCHER), "late")) as file:
+            k.run(file.read())
+        return {"ours": ours, "elsewhere": signals_in_threading(k)}
 
 
 @case
