@@ -303,6 +303,20 @@ var matrixCases = []string{
 	"script_names", "sidecar", "signal_around_a_cell", "signal_in_threading", "signal_while_queueing", "surrogates", "swallowed", "tracebacks", "users_startup",
 }
 
+// allCases are the cases of both files of testdata, which do not share a name: one of the
+// two would never run.
+func allCases(t *testing.T) map[string]facts {
+	t.Helper()
+	cases := maps.Clone(kernelCases)
+	for name, want := range scriptCases {
+		if _, twice := cases[name]; twice {
+			t.Fatalf("two cases are called %s", name)
+		}
+		cases[name] = want
+	}
+	return cases
+}
+
 func TestKernels(t *testing.T) { testKernels(t, false) }
 
 // TestMatrixKernels runs what TestKernels leaves out.
@@ -312,9 +326,8 @@ func TestMatrixKernels(t *testing.T) {
 }
 
 func testKernels(t *testing.T, matrix bool) {
+	cases := allCases(t)
 	for _, python := range pythons(t) {
-		cases := maps.Clone(kernelCases)
-		maps.Copy(cases, scriptCases)
 		for name, want := range cases {
 			if slices.Contains(matrixCases, name) != matrix {
 				continue

@@ -147,7 +147,7 @@ var scriptCases = map[string]facts{
 		"children":   "child\n",
 		"log":        list{},
 	},
-	"variables": {
+	"script_variables": {
 		"none":    "[None, None, None, None]",
 		"child":   "b'[]\\n'\n",
 		"backend": "True",

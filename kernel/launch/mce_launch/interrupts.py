@@ -142,7 +142,7 @@ def failed(kernel, error, count):
     """The reply for an error outside the user's code: plain ipykernel sends
     none (an interrupt around the cell, a NUL in the source)."""
     shell = kernel.shell
-    name, value = unprintable.shown(shell), unprintable.FAILED
+    name, value = unprintable.shown(kernel), unprintable.FAILED
     if name is None:
         name, value = type(error).__name__, str(error)
         shell._last_traceback = None

@@ -21,15 +21,15 @@ def show(app):
             for one in chain(error):
                 if text(one) is None:
                     lines = replace_first(lines, line, "%s: %s" % (type(one).__name__, FAILED))
-        shell._mce_unprintable = None
+        kernel._mce_unprintable = None
         if text(error) is None:
             error = Exception(FAILED)  # kind has the name
-            shell._mce_unprintable = kind.__name__
+            kernel._mce_unprintable = kind.__name__
         return original(kind, error, lines)
 
     @functools.wraps(do_execute)
     def execute(*args, **kwargs):
-        shell._mce_unprintable = None
+        kernel._mce_unprintable = None
         return do_execute(*args, **kwargs)
 
     shell._showtraceback, kernel.do_execute = showtraceback, execute
@@ -38,10 +38,10 @@ def show(app):
         shell._format_exception_for_storage = functools.partial(stored, store)
 
 
-def shown(shell):
+def shown(kernel):
     """The name of such an error, if the run has shown one last: then ipykernel fails where
     it makes the reply, after all else."""
-    return getattr(shell, "_mce_unprintable", None)
+    return getattr(kernel, "_mce_unprintable", None)
 
 
 def stored(store, error, *args, **kwargs):

@@ -27,6 +27,7 @@ CASES = {}
 
 
 def case(function):
+    assert function.__name__ not in CASES, "two cases are called " + function.__name__
     CASES[function.__name__] = function
     return function
 
@@ -792,7 +793,7 @@ globals()['not an identifier'] = 1
         k.send("execute_request", {"code": "for i in range(5000): globals()['v%d' % i] = i", "silent": False})
         many = told(k, 10)
         facts["many"] = [len(many[0]), many[0][-1], many[1]]
-        facts["namespace"] = k.result("[n for n in [*globals(), *vars(get_ipython())] if 'mce' in n]")
+        facts["namespace"] = k.result("[n for n in [*globals(), *vars(get_ipython())] if 'mce' in str(n)]")
         facts["log"] = k.log()
         return facts
 

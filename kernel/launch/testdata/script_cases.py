@@ -351,7 +351,7 @@ COLORS = "import os; [os.environ.get(n) for n in ('CLICOLOR', 'CLICOLOR_FORCE', 
 
 
 @case
-def variables():
+def script_variables():
     facts = {}
     names = ("CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "MPLBACKEND")
     for name in names:
