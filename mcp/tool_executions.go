@@ -251,7 +251,7 @@ func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.Call
 	case e.Finished():
 		notes = append(notes, "the run has ended, but its kernel has not answered since: if the next run does not come to its end, restart the session with stop_session and restart: true")
 	default:
-		notes = append(notes, "NOT interrupted: the code has not reacted so far, and why is not known: it may be in a C call, catch KeyboardInterrupt, be stopped, or still be ending. It is still there with its variables, and may stop yet. Leave it and look again with get_execution id="+e.ID()+"; "+
+		notes = append(notes, "NOT interrupted: the code has not reacted so far, and why is not known: it may be in a C call, catch KeyboardInterrupt, be stopped, have broken what its kernel answers with, or still be ending. It is still there with its variables, and may stop yet. Leave it and look again with get_execution id="+e.ID()+"; "+
 			forceWords(e.ID(), e.Fresh(), e.Session().Joined()))
 	}
 	return t.answer(ctx, e, -1, notes)

@@ -79,6 +79,29 @@ func TestKernelsBrokenSigns(t *testing.T) {
 	})
 }
 
+// breaksZMQ takes from the kernel what it answers with: its code ends, and nothing says so.
+const breaksZMQ = "import zmq; zmq.Socket.send_multipart = None"
+
+// TestKernelsBrokenSockets: where a kernel cannot say that its code has ended, a time limit
+// does not say that it ended it, and stop_session gets out of it. TestKernelsNotInterruptible
+// shows interrupt_execution.
+func TestKernelsBrokenSockets(t *testing.T) {
+	t.Parallel()
+	eachKernel(t, func(t *testing.T, p *program) {
+		p.run("kept = 'kept'")
+		id := p.call("execute_code", args{"code": breaksZMQ, "timeout_seconds": 1, "wait_seconds": 1}).field("id")
+		r := p.call("execute_code", args{"code": "kept", "wait_seconds": 0.1})
+		has(t, r, "[queued behind "+id+": ", "interrupt_execution id="+id+" stops what runs")
+		until(t, "the limit strikes", func() bool {
+			r = p.call("get_execution", args{"id": id, "wait_seconds": 0.1})
+			return strings.Contains(r.text(), "its limit timeout_seconds=1 struck")
+		})
+		has(t, r, "[running | ", "the code has not ended so far, and may not heed it", "with force: true kills the kernel, and the session's variables are lost")
+		has(t, p.call("stop_session", args{"restart": true}), "restarted", "[state lost: its variables and imports are gone; what was queued was not run]")
+		has(t, p.run("'kept' in globals()"), "new kernel, generation 2", "[earlier run "+id+" ended: died", "stop_session ended its kernel", "]: False")
+	})
+}
+
 // TestReplacedIsForgotten: that the code had replaced a stream is not told of the next kernel.
 func TestReplacedIsForgotten(t *testing.T) {
 	t.Parallel()

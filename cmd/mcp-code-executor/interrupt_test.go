@@ -133,9 +133,10 @@ func TestKernelsNotInterruptible(t *testing.T) {
 	eachKernel(t, func(t *testing.T, p *program) {
 		for name, code := range map[string]string{
 			// The pause lets what was printed out.
-			"C call":          "import time; time.sleep(0.3)\n" + lockedInC,
-			"swallowed":       "import time\nwhile True:\n    try: time.sleep(1000)\n    except KeyboardInterrupt: pass",
-			"stopped process": "import os, signal, time; time.sleep(0.3)\nos.kill(os.getpid(), signal.SIGSTOP)\nwhile True: pass",
+			"C call":           "import time; time.sleep(0.3)\n" + lockedInC,
+			"swallowed":        "import time\nwhile True:\n    try: time.sleep(1000)\n    except KeyboardInterrupt: pass",
+			"no way to answer": "import time, zmq; time.sleep(0.3)\n" + breaksZMQ,
+			"stopped process":  "import os, signal, time; time.sleep(0.3)\nos.kill(os.getpid(), signal.SIGSTOP)\nwhile True: pass",
 		} {
 			t.Run(name, func(t *testing.T) {
 				for range repeats(t, 1) {
