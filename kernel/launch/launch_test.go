@@ -201,6 +201,12 @@ var kernelCases = map[string]facts{
 	"signal_around_a_cell": {
 		"end": list{true, true, "ok"}, "begin": list{true, true, "KeyboardInterrupt"}, "ran": "False", "after": "42",
 	},
+	"elsewhere": {
+		"await_other_task": interrupted(2, "error", "CancelledError", false),
+		"await_callback":   interrupted(2, "error", "CancelledError", false),
+		"nested":           interrupted(1, "error", "KeyboardInterrupt", false),
+		"bytes":            "\ufffd bad\n", "big": float64(300000), "log": list{},
+	},
 	"signal_in_threading": {"ours": list{true, "answers"}, "elsewhere": list{true, "answers"}},
 	"always_a_reply":      {"nul": list{true, "error", true, ""}, "count": true},
 	"filenames": {
@@ -298,7 +304,7 @@ func drive(t testing.TB, python string, args ...string) [][]byte {
 // the same; it imports matplotlib in four kernels. The others each take seconds, and are
 // shown, less closely, by tests of kernel and cmd.
 var matrixCases = []string{
-	"windowless", "bytecode", "bytes_and_encodings", "bytes_of_children", "children_in_time", "commands", "compact", "ended_children",
+	"windowless", "bytecode", "bytes_and_encodings", "bytes_of_children", "children_in_time", "commands", "compact", "elsewhere", "ended_children",
 	"filenames", "hostile_cwd", "loops", "nodrop", "own_errors", "pieces", "plots", "python_path", "raised", "random_signals", "safe_path",
 	"script_names", "sidecar", "signal_around_a_cell", "signal_in_threading", "signal_while_queueing", "surrogates", "swallowed", "tracebacks", "users_startup",
 }

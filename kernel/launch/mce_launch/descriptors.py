@@ -8,6 +8,7 @@ import sys
 import threading
 from time import monotonic, sleep
 
+NAMES = ("stdout", "stderr")
 READ = 1 << 16
 # How long a flush waits for a reader that does not come to read. Seconds.
 PATIENCE = 10.0
@@ -31,9 +32,9 @@ class Reader(threading.Thread):
         self.readable.register(stream._fid, 1)  # POLLIN everywhere
 
     def install(self):
-        stream = self.stream
+        stream, number = self.stream, NAMES.index(self.stream.name) + 1
         stream._should_watch = False
-        os.write(stream._original_stdstream_fd, b"\0")  # as ipykernel's close does
+        os.write(number, b"\0")  # as ipykernel's close does
         stream.watch_fd_thread.join(PATIENCE)
         stream._should_watch = True
         if stream.watch_fd_thread.is_alive():

@@ -186,6 +186,8 @@ def keep_loop():
     from tornado.ioloop import IOLoop
 
     loop = IOLoop.current()
+    if loop.asyncio_loop.is_running():
+        return go_on(loop.asyncio_loop)
     original = loop.start
 
     def start():
@@ -196,3 +198,24 @@ def keep_loop():
                 pass
 
     loop.start = start
+
+
+def go_on(loop):
+    """The same for a loop that runs already: it looks up its next round in itself."""
+    kind = type(loop)
+    kind._run_once  # AttributeError where it is not asyncio's own
+
+    depth = 0
+
+    def run_once():
+        nonlocal depth
+        try:
+            depth += 1
+            kind._run_once(loop)  # nest_asyncio replaces it there
+        except KeyboardInterrupt:
+            if depth > 1:  # and runs the loop in a cell, whose it is then
+                raise
+        finally:
+            depth -= 1
+
+    loop._run_once = run_once

@@ -309,25 +309,48 @@ INTERRUPTS = {
 EITHER = ("await_loop", "await_async_for")
 
 
+def interrupted(k, names):
+    facts = {}
+    k.run("state = 42")
+    k.run("1 / 0")  # the first traceback is slow
+    for name in names:
+        cell = k.run(INTERRUPTS[name], interrupt=4, limit=15)
+        shown = cell.get("error", {}).get("ename")
+        if name in EITHER and cell["ename"] in ("KeyboardInterrupt", "CancelledError"):
+            cell["ename"] = "either"
+        after = k.run("state", limit=5)
+        facts[name] = [
+            cell["signals"], cell["status"], cell["ename"] or shown,
+            "caught" in cell["stdout"], after.get("result"),
+        ]
+        if after.get("result") != "42":
+            facts[name].append(k.log()[-5:])
+            break
+    return facts
+
+
+def elsewhere_kernel():
+    """A plain ipykernel, changed when it runs."""
+    k = Kernel(command=[sys.executable, "-m", "ipykernel_launcher"])
+    with open(os.path.join(os.path.dirname(LAUNCHER), "late")) as file:
+        k.run(file.read())
+    return k
+
+
+@case
+def elsewhere():
+    with elsewhere_kernel() as k:
+        facts = interrupted(k, ["await_other_task", "await_callback", "nested"])
+        facts["bytes"] = k.run("import os; os.system(\"printf '\\\\377 bad\\\\n'\");")["stdout"]
+        facts["big"] = len(k.run("os.system('yes | head -c 300000');", limit=10)["stdout"])
+        facts["log"] = [line for line in k.log() if "mce-launch" in line]
+        return facts
+
+
 @case
 def interrupts():
     with Kernel() as k:
-        facts = {}
-        k.run("state = 42")
-        k.run("1 / 0")  # the first traceback is slow
-        for name, code in INTERRUPTS.items():
-            cell = k.run(code, interrupt=4, limit=15)
-            shown = cell.get("error", {}).get("ename")
-            if name in EITHER and cell["ename"] in ("KeyboardInterrupt", "CancelledError"):
-                cell["ename"] = "either"
-            after = k.run("state", limit=5)
-            facts[name] = [
-                cell["signals"], cell["status"], cell["ename"] or shown,
-                "caught" in cell["stdout"], after.get("result"),
-            ]
-            if after.get("result") != "42":
-                facts[name].append(k.log()[-5:])
-                break
+        facts = interrupted(k, INTERRUPTS)
         os.killpg(k.process.pid, signal.SIGINT)
         facts["idle"] = k.result("state")
         facts["getsignal"] = k.result("import signal; signal.getsignal(signal.SIGINT) is signal.default_int_handler")
@@ -458,9 +481,7 @@ def signals_in_threading(k):
 def signal_in_threading():
     with Kernel() as k:
         ours = signals_in_threading(k)
-    with Kernel(command=[sys.executable, "-m", "ipykernel_launcher"]) as k:
-        with open(os.path.join(os.path.dirname(LAUNCHER), "late")) as file:
-            k.run(file.read())
+    with elsewhere_kernel() as k:
         return {"ours": ours, "elsewhere": signals_in_threading(k)}
 
 
