@@ -166,23 +166,32 @@ func (k *Kernel) AwaitTurn(ctx context.Context, say func(string)) error {
 	if k.others == nil {
 		return nil
 	}
-	free, words := k.others.Turn()
-	if free == nil {
-		return nil
+	for {
+		ids, _ := k.others.Turn()
+		if len(ids) == 0 {
+			return nil
+		}
+		if err := k.awaitServed(ctx, say); err != nil {
+			return err
+		}
+		k.others.Over(ids)
 	}
-	// Shell is served in order: an answer proves that it is our turn, also where the idle
-	// of what ran before was lost on iopub.
+}
+
+// awaitServed waits until the kernel answers on shell: what it ran is over then. An idle may be
+// lost on iopub, and where a client has sent several cells at once another one follows it.
+func (k *Kernel) awaitServed(ctx context.Context, say func(string)) error {
 	w, forget, err := k.ask(jupyter.Shell, jupyter.MsgKernelInfoRequest, nil)
 	if err != nil {
 		return ErrDead
 	}
 	defer forget()
-	for free != nil {
-		say(words)
+	for {
+		if _, words := k.others.Turn(); words != "" {
+			say(words)
+		}
 		select {
-		case <-free:
 		case <-w.reply:
-			k.others.Clear()
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -190,10 +199,49 @@ func (k *Kernel) AwaitTurn(ctx context.Context, say func(string)) error {
 			return ErrDead
 		case <-time.After(time.Second): // what runs may have become known
 		}
-		free, words = k.others.Turn()
 	}
-	return nil
 }
+
+// Behind says what another client of the kernel runs before the code, which the kernel has
+// been sent and has not begun; "" when it has begun.
+func (e *Execution) Behind() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.kernel == nil || e.kernel.others == nil || e.busy || e.replied {
+		return ""
+	}
+	_, words := e.kernel.others.Turn()
+	return words
+}
+
+// Waited is how long the code has been in the queue of a kernel that other clients use too,
+// so far where it has not begun.
+func (e *Execution) Waited() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.kernel == nil || e.kernel.others == nil || e.busy || e.replied || e.ended {
+		return e.waited
+	}
+	return time.Since(e.started)
+}
+
+// signalSoon interrupts code that was to be interrupted before it began. What ends within a
+// moment is left alone: the interrupt would meet what another client runs next.
+func (k *Kernel) signalSoon(e *Execution, ends <-chan struct{}) {
+	time.AfterFunc(shortCode, func() {
+		select {
+		case <-ends:
+			return
+		default:
+		}
+		if err := k.signal(e); err != nil {
+			k.log.Warn("interrupting", "err", err)
+		}
+	})
+}
+
+// shortCode is how long code may take that is not interrupted when it begins.
+const shortCode = 50 * time.Millisecond
 
 // Others says what other clients of the kernel have run since it was asked last, "" for
 // nothing.

@@ -32,7 +32,7 @@ func (k *Kernel) Evaluate(ctx context.Context, expression string) (json.RawMessa
 		return nil, err
 	}
 	if k.others != nil && subshell == "" {
-		if free, _ := k.others.Turn(); free != nil {
+		if ids, _ := k.others.Turn(); len(ids) > 0 {
 			return nil, ErrBusy
 		}
 	}

@@ -115,7 +115,8 @@ type Execution struct {
 	ending       launch.Reply // what the launcher adds to the reply
 	replied      bool
 	idle         bool
-	busy         bool // the kernel has begun with it
+	busy         bool          // the kernel has begun with it
+	waited       time.Duration // until then, where other clients use the kernel
 	interrupted  bool
 	signalled    bool            // the process was told to interrupt it
 	wanted       bool            // an interrupt, once it has begun; see signal
@@ -290,18 +291,6 @@ func (e *Execution) Waiting() *Prompt {
 	return e.prompt
 }
 
-// Behind says what another client of the kernel runs before the code, which the kernel has
-// been sent and has not begun; "" when it has begun.
-func (e *Execution) Behind() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.kernel == nil || e.kernel.others == nil || e.busy || e.replied {
-		return ""
-	}
-	_, words := e.kernel.others.Turn()
-	return words
-}
-
 // Changed returns a channel that is closed at the next output, question or end.
 func (e *Execution) Changed() <-chan struct{} {
 	e.mu.Lock()
@@ -333,13 +322,14 @@ func (k *Kernel) gotInput(e *Execution, msg *jupyter.Message) {
 // gotBusy notes that the kernel has begun with e, and sends the interrupt that waited.
 func (k *Kernel) gotBusy(e *Execution) {
 	e.mu.Lock()
-	wanted := e.wanted && !e.busy
+	wanted, half := e.wanted && !e.busy, e.half
+	if k.others != nil && !e.busy {
+		e.waited = time.Since(e.started)
+	}
 	e.busy = true
 	e.mu.Unlock()
 	if wanted {
-		if err := k.signal(e); err != nil {
-			k.log.Warn("interrupting", "err", err)
-		}
+		k.signalSoon(e, half)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/share"
@@ -91,7 +92,7 @@ func TestLost(t *testing.T) {
 func TestBehind(t *testing.T) {
 	k := newKernel(Spec{}, slog.New(slog.DiscardHandler))
 	k.others, k.codec = &share.Others{}, jupyter.NewCodec(nil, "ours", "user")
-	e := &Execution{mu: k.mu, kernel: k}
+	e := &Execution{mu: k.mu, kernel: k, started: time.Now()}
 	k.executions["ours"] = e
 	arrives := func(parent, msgType, content string) {
 		k.route(jupyter.IOPub, &jupyter.Message{
@@ -111,6 +112,9 @@ func TestBehind(t *testing.T) {
 		if got := e.Behind(); got != step.want {
 			t.Errorf("step %d: %q, want %q", i, got, step.want)
 		}
+	}
+	if waited := e.Waited(); waited == 0 || waited != e.Waited() {
+		t.Errorf("it has begun, and waits: %s", waited)
 	}
 	if got := k.Others(); got != "somebody else ran In[4] in this kernel meanwhile" {
 		t.Errorf("told: %q", got)

@@ -181,6 +181,10 @@ func finishedLines(r session.Report) []string {
 			add("note: an error was shown, but the code went on to its end")
 		}
 	case session.OutcomeDied:
+		if left := leftKernelWords(r); left != "" {
+			add("died: %s", left)
+			break
+		}
 		add("died: the kernel ended during this run: %s. %s", exitWords(r.Exit), lostWords(r))
 	case session.OutcomeExited:
 		add("state lost: the code ended the kernel (%s). %s", exitWords(r.Exit), lostWords(r))

@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,9 @@ func stopWords(s session.Stop, r session.Report) string {
 		after = seconds(s.Called) // the client's limit is one for calls, not for runs
 	}
 	worked := ended && r.Outcome == session.OutcomeInterrupted
+	if s.Waiting && s.By.Interrupts() {
+		return waitingStopWords(s, ended, worked)
+	}
 	interrupted := "sent it an interrupt"
 	switch {
 	case worked:
@@ -44,9 +48,9 @@ func stopWords(s session.Stop, r session.Report) string {
 	case session.ByForce:
 		return "interrupt_execution with force killed its kernel after " + after
 	case session.BySession:
-		return "stop_session ended its kernel after " + after
+		return "stop_session " + endedOrLeft(r) + " its kernel after " + after
 	case session.ByEnvironment:
-		return "configure_environment ended its kernel after " + after
+		return "configure_environment " + endedOrLeft(r) + " its kernel after " + after
 	case session.ByServer:
 		return fmt.Sprintf("the server ended its kernel after %s because it is shutting down", after)
 	case session.ByClock:
@@ -60,6 +64,50 @@ func stopWords(s session.Stop, r session.Report) string {
 		return words
 	}
 	return fmt.Sprintf("%s stopped it after %s", s.By, after)
+}
+
+// endedOrLeft is what the end of a session does to its kernel.
+func endedOrLeft(r session.Report) string {
+	if r.Joined {
+		return "left"
+	}
+	return "ended"
+}
+
+// waitingStopWords is stopWords for code in the queue of a kernel that others use too:
+// nothing takes it out of there.
+func waitingStopWords(s session.Stop, ended, worked bool) string {
+	who := "interrupt_execution came after " + seconds(s.After)
+	switch s.By {
+	case session.ByCancel:
+		who = fmt.Sprintf("the client cancelled its call after %s%s", seconds(s.Called), reasonWords(s))
+	case session.ByLimit:
+		who = fmt.Sprintf("its limit timeout_seconds=%s struck", plainSeconds(s.Limit))
+	}
+	switch {
+	case s.Missed:
+		return who + ", before the code had begun, which then ended before it could be interrupted"
+	case worked:
+		return who + ", before the code had begun, so it was interrupted when it began"
+	case ended:
+		return who + ", before the code had begun"
+	}
+	return who + ", and the code is interrupted when it begins"
+}
+
+// leftKernelWords says what became of code whose session has left a kernel that goes on, "" for
+// any other end.
+func leftKernelWords(r session.Report) string {
+	for _, s := range r.Stops {
+		if !r.Joined || !s.By.EndsKernel() {
+			continue
+		}
+		if s.Waiting {
+			return "the session has left the kernel, which somebody else has started and which goes on with its variables. This code was in its queue behind another client's: nothing takes it out of there, so it runs after that, and nobody is told"
+		}
+		return "the session has left the kernel, which somebody else has started and which goes on with its variables. This code was sent an interrupt; whether it has ended is not known"
+	}
+	return ""
 }
 
 // calledWhen says when calls have interrupted a run, and how often.
@@ -114,22 +162,29 @@ func stopLine(r session.Report) string {
 	struck := struckWords(r)
 	kept := "the session's variables are kept"
 	for _, s := range r.Stops {
-		if s.By.EndsKernel() {
+		if s.By.EndsKernel() && !r.Joined {
 			kept = "the session's variables and imports are gone"
 		}
 	}
 	if r.Fresh {
 		kept = "its variables are gone, as it had a kernel of its own (fresh)"
 	}
+	waited := func(s session.Stop) bool { return s.Waiting && s.By.Interrupts() }
 	switch {
+	case r.Outcome == session.OutcomeInterrupted && slices.ContainsFunc(r.Stops, waited):
+		return fmt.Sprintf("[interrupted: %s. What takes only a moment has run before that, so its work may be done, or done in part; %s]", struck, kept)
 	case r.Outcome == session.OutcomeInterrupted && r.Caught:
 		return fmt.Sprintf("[interrupted: %s. The code caught or ignored the interrupt and ended without an error, so its work may be incomplete; %s]", orUnknown(struck), kept)
 	case r.Outcome == session.OutcomeInterrupted:
 		return fmt.Sprintf("[interrupted: %s; %s]", orUnknown(struck), kept)
 	case struck == "":
 		return clockLine(r)
+	case slices.ContainsFunc(r.Stops, func(s session.Stop) bool { return s.Missed }):
+		return "[note: NOT interrupted: " + struck + "]"
 	case r.Outcome == session.OutcomeError:
 		return fmt.Sprintf("[interrupted: %s; the error may come from that; %s]", struck, kept)
+	case leftKernelWords(r) != "":
+		return fmt.Sprintf("[note: %s]", struck)
 	case r.Outcome == session.OutcomeDied || r.Outcome == session.OutcomeExited:
 		return fmt.Sprintf("[note: before its kernel ended, %s]", struck)
 	case r.Outcome == session.OutcomeCancelled:
@@ -167,6 +222,9 @@ func clockWords(r session.Report) string {
 // with its question, or without this run.
 func queuedLines(r session.Report) []string {
 	a := r.Ahead
+	if r.Sent {
+		return []string{sentLine(r)}
+	}
 	if a == nil && r.Activity != "" {
 		return []string{fmt.Sprintf("[queued: %s in this kernel. This code will run by itself after that: do not send it again; get_execution id=%s shows it, interrupt_execution id=%s takes it out of the queue]", r.Activity, r.ID, r.ID)}
 	}
@@ -192,6 +250,27 @@ func queuedLines(r session.Report) []string {
 		add("note: this is the same code as that of %s, which has not ended: if it was sent again by mistake, interrupt_execution id=%s takes this one out, and get_execution id=%s follows the other", a.Same, r.ID, a.Same)
 	}
 	return lines
+}
+
+// sentLine is queuedLines for code that a kernel of several clients has in its own queue.
+func sentLine(r session.Report) string {
+	line := fmt.Sprintf("[queued: %s in this kernel, and this code after it, by itself: do not send it again; get_execution id=%s shows it. ", r.Activity, r.ID)
+	if struck := struckWords(r); struck != "" {
+		return line + "It is in the kernel's own queue, out of which nothing takes it: " + struck + "]"
+	}
+	return line + "It is in the kernel's own queue, out of which nothing takes it: interrupt_execution id=" + r.ID + " interrupts it when it begins]"
+}
+
+// waitsWords is why code in that queue was not interrupted.
+func waitsWords(force, joined bool) string {
+	words := "NOT interrupted so far: the code has not begun. It is interrupted when it begins; what takes only a moment has run by then"
+	if force {
+		words += ". Force was not used: it would have ended the other client's code"
+		if !joined {
+			words += "; stop_session ends the kernel, with that code and all variables"
+		}
+	}
+	return words
 }
 
 func codeWords(line string) string {

@@ -11,6 +11,10 @@ import (
 // TestKeptAfterStop: what a stopped run leaves behind is told as it is.
 func TestKeptAfterStop(t *testing.T) {
 	limit := []session.Stop{{By: session.ByLimit, Limit: time.Second, After: time.Second}}
+	inQueue := []session.Stop{{By: session.ByCall, After: time.Second, Waiting: true}}
+	missed := []session.Stop{{By: session.ByCall, After: time.Second, Waiting: true, Missed: true}}
+	left := []session.Stop{{By: session.BySession, After: time.Second}}
+	leftInQueue := []session.Stop{{By: session.BySession, After: time.Second, Waiting: true}}
 	for _, c := range []struct {
 		name       string
 		report     session.Report
@@ -20,6 +24,12 @@ func TestKeptAfterStop(t *testing.T) {
 		{"fresh", session.Report{Outcome: session.OutcomeInterrupted, Stops: limit, Fresh: true}, "a kernel of its own (fresh)", "kept"},
 		{"fresh, an error", session.Report{Outcome: session.OutcomeError, Stops: limit, Fresh: true}, "a kernel of its own (fresh)", "kept"},
 		{"the kernel ended", session.Report{Outcome: session.OutcomeInterrupted, Stops: []session.Stop{{By: session.ByForce}}}, "the session's variables and imports are gone", "kept"},
+		{"of a queue", session.Report{Outcome: session.OutcomeInterrupted, Stops: inQueue}, "so its work may be done, or done in part; the session's variables are kept", "ignored"},
+		{"missed", session.Report{Outcome: session.OutcomeOK, Stops: missed}, "[note: NOT interrupted: interrupt_execution came after 1.00 s, before the code had begun, which then ended", "[interrupted"},
+		{"missed, an error", session.Report{Outcome: session.OutcomeError, Stops: missed}, "[note: NOT interrupted", "may come from that"},
+		{"left", session.Report{Outcome: session.OutcomeDied, Joined: true, Stops: left}, "goes on with its variables. This code was sent an interrupt; whether it has ended is not known", "gone"},
+		{"left in its queue", session.Report{Outcome: session.OutcomeDied, Joined: true, Stops: leftInQueue}, "so it runs after that, and nobody is told", "gone"},
+		{"left, told", session.Report{Outcome: session.OutcomeDied, Joined: true, Stops: left}, "[note: stop_session left its kernel after 1.00 s]", "ended its kernel"},
 		{"died", session.Report{Outcome: session.OutcomeDied}, "the next execute_code starts a new kernel", "fresh"},
 		{"fresh, died", session.Report{Outcome: session.OutcomeDied, Fresh: true}, "not the session's", "starts a new kernel"},
 	} {
@@ -63,7 +73,8 @@ func TestFreshRunning(t *testing.T) {
 func TestInterruptsTold(t *testing.T) {
 	once := session.Stop{By: session.ByCall, After: 2 * time.Second}
 	often := session.Stop{By: session.ByCall, After: 2 * time.Second, Again: 7, Last: 343 * time.Second}
-	running := session.Report{State: session.StateRunning}
+	waiting := session.Stop{By: session.ByCall, After: 2 * time.Second, Waiting: true}
+	running, queued := session.Report{State: session.StateRunning}, session.Report{State: session.StateQueued}
 	interrupted := session.Report{State: session.StateFinished, Outcome: session.OutcomeInterrupted}
 	died := session.Report{State: session.StateFinished, Outcome: session.OutcomeDied}
 	cancelled := session.Report{State: session.StateFinished, Outcome: session.OutcomeCancelled}
@@ -81,6 +92,11 @@ func TestInterruptsTold(t *testing.T) {
 		{cancelled, session.Stop{By: session.ByCancel, After: time.Second}, "the client cancelled its call after 1.00 s, which took it out of the queue"},
 		{interrupted, once, "interrupt_execution interrupted it after 2.00 s"},
 		{interrupted, often, "interrupt_execution interrupted it after 343.0 s, the last of 8 times"},
+		{queued, waiting, "interrupt_execution came after 2.00 s, and the code is interrupted when it begins"},
+		{queued, session.Stop{By: session.ByCancel, Called: time.Second, Reason: "stop", Waiting: true}, `the client cancelled its call after 1.00 s ("stop"), and the code is interrupted when it begins`},
+		{queued, session.Stop{By: session.ByLimit, Limit: time.Second, Waiting: true}, "its limit timeout_seconds=1 struck, and the code is interrupted when it begins"},
+		{interrupted, waiting, "interrupt_execution came after 2.00 s, before the code had begun, so it was interrupted when it began"},
+		{died, waiting, "interrupt_execution came after 2.00 s, before the code had begun"},
 		{died, once, "interrupt_execution sent it an interrupt after 2.00 s"},
 	} {
 		c.report.Stops = []session.Stop{c.stop}

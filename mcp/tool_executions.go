@@ -244,6 +244,8 @@ func (t *tools) handleInterruptExecution(ctx context.Context, a *call) *mcp.Call
 	notes := a.Notes()
 	switch {
 	case stopped:
+	case e.Report(-1).Sent:
+		notes = append(notes, waitsWords(force, e.Session().Joined()))
 	case force:
 		notes = append(notes, kill(ctx, e))
 	case err != nil:

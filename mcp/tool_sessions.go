@@ -124,7 +124,10 @@ func (t *tools) handleStopSession(ctx context.Context, a *call) *mcp.CallToolRes
 		return errorResult(explain(err))
 	}
 	done := "stopped"
-	if restart {
+	switch {
+	case restart && had && joined:
+		done = "restarted: its next run joins a kernel again"
+	case restart:
 		done = "restarted: its next run gets a new kernel"
 	}
 	if !had {

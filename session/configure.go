@@ -68,6 +68,7 @@ func (s *Session) Configure(ctx context.Context, by *Conversation, c pyenv.Confi
 	done.Lost = k != nil && !done.Left
 	s.kernel, s.loss, s.config, s.env = nil, nil, c, env
 	if current != nil {
+		current.joined = current.joined || done.Left
 		current.noteLocked(Stop{By: ByEnvironment})
 	}
 	s.mu.Unlock()

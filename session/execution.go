@@ -148,6 +148,7 @@ type Execution struct {
 	activity   string // what preparing does now
 	running    *kernel.Execution
 	kernel     *kernel.Kernel // nil when it has ended: nothing of a dead kernel is held
+	joined     bool           // the kernel is one that somebody else has started
 	generation int
 	hits       []LimitHit    // limits that processes ran into
 	stops      []Stop        // attempts to end it from outside, oldest first

@@ -41,6 +41,7 @@ type Report struct {
 	ExitStatus *int
 	Fresh      bool   // the run had a kernel to itself
 	Joined     bool   // its kernel is one that somebody else has started: it is never ended
+	Sent       bool   // it waits in the queue of a kernel, out of which nothing takes it, of StateQueued
 	Place      int    // how many wait before it, of StateQueued
 	Ahead      *Ahead // what the session does meanwhile, of StateQueued
 
@@ -109,7 +110,7 @@ func (e *Execution) Report(since Cursor) Report {
 		FilesTotal: e.filesTotal,
 		ExitStatus: e.exitStatus,
 		Fresh:      e.request.fresh,
-		Joined:     e.kernel != nil && e.kernel.Info().Joined,
+		Joined:     e.joined,
 		execution:  e,
 		noticed:    len(e.notices),
 	}
@@ -143,7 +144,7 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 	r.Count = e.running.Count()
 	if e.state == StateFinished {
 		result := e.running.Result()
-		r.Elapsed = result.Ended.Sub(result.Started)
+		r.Elapsed = result.Ended.Sub(result.Started) - e.running.Waited()
 		r.Count, r.ErrorName = result.ExecutionCount, result.Ename
 		r.NoReply, r.Unheard, r.OutputLost, r.WentOn = result.NoReply, result.Unheard, result.OutputLost, result.WentOn
 		if result.Exit == nil {
@@ -154,7 +155,7 @@ func (e *Execution) reportRunLocked(r *Report, since Cursor) {
 		e.noteHitsLocked(e.kernel)
 	}
 	if words := e.running.Behind(); e.state == StateRunning && words != "" {
-		r.State, r.Activity = StateQueued, words // its busy came after ours was sent: in the kernel's own queue
+		r.State, r.Activity, r.Sent = StateQueued, words, true // its busy came after ours was sent
 	}
 	if p := e.running.Waiting(); e.state != StateFinished && p != nil {
 		r.State, r.Prompt, r.Password, r.Question = StateWaiting, p.Text, p.Password, p.Number

@@ -328,6 +328,7 @@ func (s *Session) begin(e *Execution, k *kernel.Kernel, r kernel.Request) (*kern
 	defer s.mu.Unlock()
 	begun := e.running != nil // with an earlier cell
 	e.kernel, e.running, e.generation = k, running, s.generation
+	e.joined = k.Info().Joined
 	if begun {
 		e.nextCellLocked()
 		return running, nil

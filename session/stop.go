@@ -43,10 +43,13 @@ func (s *Session) stop(ctx context.Context) bool {
 	s.mu.Lock()
 	k, current := s.kernel, s.current
 	s.kernel, s.loss, s.deaths = nil, nil, 0
+	joined := k != nil && k.Info().Joined
 	if current != nil {
+		current.joined = current.joined || joined
 		current.noteLocked(Stop{By: BySession})
 	}
 	for _, w := range s.queue.drain() {
+		w.joined = joined
 		w.noteLocked(Stop{By: BySession})
 		w.finishLocked(OutcomeCancelled, errStopped)
 	}

@@ -40,6 +40,11 @@ type Stop struct {
 	By Stopper
 	// After is how long the run had been running, or waiting to run.
 	After time.Duration
+	// Waiting says that the code waited in the queue of a kernel that others use too: it
+	// could be interrupted only when it began.
+	Waiting bool
+	// Missed says that the code then ended before it could be.
+	Missed bool
 	// Called is how long the call had taken that the client gave up, of ByCancel and ByClock:
 	// it may have waited for a kernel or for other runs before, or have come late.
 	Called time.Duration
@@ -68,6 +73,7 @@ func (e *Execution) noteLocked(stop Stop) {
 	stop.After = time.Since(e.asked)
 	if e.running != nil {
 		stop.After = time.Since(e.running.Started())
+		stop.Waiting = e.running.Behind() != ""
 	}
 	if i := slices.IndexFunc(e.stops, func(s Stop) bool { return s.By == ByCall }); i >= 0 && stop.By == ByCall {
 		e.stops[i].Again, e.stops[i].Last = e.stops[i].Again+1, stop.After
@@ -95,9 +101,12 @@ func (e *Execution) GivenUp(by Stop) {
 // nothing: IPython's !command, os.system and a broad except make an interrupt look
 // like a normal end. The caller must hold session.mu.
 func (e *Execution) endLocked(r kernel.Result) Outcome {
+	for i, s := range e.stops {
+		e.stops[i].Missed = s.Waiting && s.By.Interrupts() && !r.Interrupted && r.Exit == nil
+	}
 	e.stops = slices.DeleteFunc(e.stops, func(s Stop) bool {
 		switch {
-		case s.By == ByClock || r.Interrupted:
+		case s.By == ByClock || r.Interrupted || s.Missed:
 			return false
 		case r.Exit != nil:
 			return s.By.Interrupts()
@@ -226,8 +235,22 @@ func (s *Session) timeOut(e *Execution) {
 		s.mu.Unlock()
 		return
 	}
+	if more := e.unusedLocked(); more > 0 {
+		s.mu.Unlock()
+		time.AfterFunc(more, func() { s.timeOut(e) })
+		return
+	}
 	s.mu.Unlock()
 	if _, err := s.Interrupt(s.ctx, e, Stop{By: ByLimit, Limit: e.request.Timeout}); err != nil {
 		s.log.Warn("interrupting after the timeout", "id", e.id, "err", err)
 	}
+}
+
+// unusedLocked is what is left of its time to a run that has waited in the queue of a kernel
+// behind another client's code. The caller must hold session.mu.
+func (e *Execution) unusedLocked() time.Duration {
+	if e.running == nil || e.book != nil {
+		return 0
+	}
+	return e.request.Timeout + e.running.Waited() - time.Since(e.running.Started())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -213,4 +214,129 @@ func TestAttach(t *testing.T) {
 	kernel.Wait()
 	refused(t, "died", p.call("execute_code", args{"code": "ours"}), "another client has restarted it")
 	refused(t, "ended", p.call("execute_code", args{"code": "ours"}), "has ended")
+}
+
+// TestAttachQueued: code that another client's overtook waits in the kernel's own queue. What
+// is said of it there is so: nothing takes it out, an interrupt meets it when it begins, its
+// time counts from then, and a session that leaves the kernel leaves it there.
+func TestAttachQueued(t *testing.T) {
+	t.Parallel()
+	python, dir := pythons(t)[0], t.TempDir()
+	file, kernel := startKernel(t, python, dir)
+	p := launch(t, "CONNECTION_FILE="+file)
+	has(t, p.run("import os, time; x = 0"), "[ok")
+	other := otherClient(t, python, file)
+	gate := func() string { return filepath.Join(dir, fmt.Sprint("gate", time.Now().UnixNano())) }
+	opens := func(gate string) string {
+		return fmt.Sprintf("import os, time\nwhile not os.path.exists(%q): time.sleep(0.01)", gate)
+	}
+	// behind sends code that has to wait until the gate is there, in the kernel's queue. A stopped
+	// kernel has both codes when it goes on, and may take ours first: then it is tried again.
+	behind := func(a args) (id, open string) {
+		for range 20 {
+			open := gate()
+			kernel.Process.Signal(syscall.SIGSTOP)
+			other(opens(open))
+			_, answer := p.begin("execute_code", a)
+			until(t, "it is sent", func() bool { return strings.Contains(p.call("list_sessions", nil).text(), "running") })
+			kernel.Process.Signal(syscall.SIGCONT)
+			r := p.await(answer, "the code behind another client's").Result
+			if strings.Contains(r.text(), "own queue") {
+				has(t, r, "[queued | ", "another client's In[", "do not send it again", "interrupts it when it begins")
+				return r.field("id"), open
+			}
+			p.call("interrupt_execution", args{})
+			write(t, map[string]string{open: ""})
+		}
+		t.Fatal("the kernel always takes ours first")
+		return "", ""
+	}
+	const long = "while True: time.sleep(0.01)"
+	ended := func(id, open string) result {
+		write(t, map[string]string{open: ""})
+		return p.call("get_execution", args{"id": id, "wait_seconds": 60})
+	}
+
+	id, open := behind(args{"code": long, "wait_seconds": 1})
+	has(t, p.call("interrupt_execution", args{"id": id, "force": true}), "[queued | ", "the code is interrupted when it begins", "NOT interrupted so far", "Force was not used")
+	has(t, ended(id, open), "[interrupted | ", "before the code had begun, so it was interrupted when it began", "variables are kept", "somebody else ran In[")
+
+	id, open = behind(args{"code": "x = 'short'", "wait_seconds": 1})
+	p.call("interrupt_execution", args{"id": id})
+	r := ended(id, open)
+	has(t, r, "before the code had begun, ")
+	if shown := p.run("x"); strings.HasPrefix(r.text(), "[ok | ") != strings.Contains(r.text(), "NOT interrupted") || !strings.Contains(shown.text(), "'short'") && strings.Contains(r.text(), "[ok | ") {
+		t.Errorf("short code: %s\n%s", r.text(), shown.text())
+	}
+
+	id, open = behind(args{"code": "x = 'in time'", "timeout_seconds": 0.5, "wait_seconds": 2})
+	has(t, p.call("get_execution", args{"id": id, "wait_seconds": 0}), "[queued | ", "interrupts it when it begins")
+	if r := ended(id, open); !strings.HasPrefix(r.text(), "[ok | ") || strings.Contains(r.text(), "struck") {
+		t.Errorf("the time that it waited was taken for its own: %s", r.text())
+	}
+	id, open = behind(args{"code": long, "timeout_seconds": 0.5, "wait_seconds": 1})
+	has(t, ended(id, open), "[interrupted | ", "its limit timeout_seconds=0.5 struck")
+
+	id, open = behind(args{"code": "x = 'after all'", "wait_seconds": 1})
+	has(t, p.call("stop_session", args{"restart": true}), "joins a kernel again", "it goes on", "its variables are kept")
+	has(t, p.call("get_execution", args{"id": id}), "[died | ", "goes on with its variables", "nothing takes it out of there", "stop_session left its kernel")
+	write(t, map[string]string{open: ""})
+	has(t, p.run("x"), "joined again", "'after all'")
+
+	id = p.call("execute_code", args{"code": long, "wait_seconds": 0.5}).field("id")
+	p.call("stop_session", args{"restart": true})
+	has(t, p.call("get_execution", args{"id": id}), "[died | ", "goes on with its variables", "was sent an interrupt")
+	has(t, p.run("x = 1"), "joined again", "[ok")
+
+	// What has not been sent is taken back.
+	open = gate()
+	other(fmt.Sprintf("open(%q, 'w').close()\n", open+".runs") + opens(open))
+	until(t, "the other client's code runs", func() bool { _, err := os.Stat(open + ".runs"); return err == nil })
+	until(t, "it is known", func() bool {
+		r = p.call("execute_code", args{"code": "x = 'never'", "wait_seconds": 0.1})
+		return strings.HasPrefix(r.text(), "[queued | ")
+	})
+	p.call("stop_session", args{"restart": true})
+	if r := p.call("get_execution", args{"id": r.field("id")}); !strings.Contains(r.text(), "stop_session left its kernel") {
+		t.Errorf("taken back: %s", r.text())
+	}
+	write(t, map[string]string{open: ""})
+}
+
+// otherClient joins a kernel; what it returns sends cells to it, all at once.
+func otherClient(t *testing.T, python, file string) func(cells ...string) {
+	t.Helper()
+	cmd := exec.Command(python, "-c", `import json, sys
+from jupyter_client import BlockingKernelClient
+client = BlockingKernelClient(connection_file=sys.argv[1])
+client.load_connection_file()
+client.start_channels()
+client.wait_for_ready(timeout=60)
+print("joined", flush=True)
+for line in sys.stdin:
+    for cell in json.loads(line): client.execute(cell)
+    print("sent", flush=True)`, file)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	lines.Scan()
+	return func(cells ...string) {
+		t.Helper()
+		if err := json.NewEncoder(in).Encode(cells); err != nil || !lines.Scan() {
+			t.Fatalf("the other client has ended: %v", err)
+		}
+	}
 }

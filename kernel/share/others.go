@@ -2,6 +2,8 @@ package share
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,7 +16,6 @@ import (
 type Others struct {
 	mu      sync.Mutex     // protects the fields below
 	running map[string]int // by msg_id: its execution count, 0 if not known
-	free    chan struct{}  // closed when nothing of others runs; nil when nothing does
 	ran     []string       // what others ran since it was last told: "In[7]"
 	last    time.Time      // when something of theirs began or ended
 }
@@ -28,8 +29,8 @@ func (o *Others) Begin(id string, count int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.last = time.Now()
-	if o.free == nil {
-		o.free, o.running = make(chan struct{}), map[string]int{}
+	if o.running == nil {
+		o.running = map[string]int{}
 	}
 	if count > 0 && o.running[id] == 0 && len(o.ran) < maxOthers {
 		o.ran = append(o.ran, fmt.Sprintf("In[%d]", count))
@@ -46,23 +47,14 @@ func (o *Others) End(id string) {
 	o.last = time.Now()
 	delete(o.running, id)
 	delete(o.running, "")
-	if len(o.running) == 0 {
-		o.freeLocked()
-	}
 }
 
-// Clear notes that nothing of others runs.
-func (o *Others) Clear() {
+// Over notes that what Turn has named runs no more, whatever was said of its end.
+func (o *Others) Over(ids []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	clear(o.running)
-	o.freeLocked()
-}
-
-func (o *Others) freeLocked() {
-	if o.free != nil {
-		close(o.free)
-		o.free = nil
+	for _, id := range ids {
+		delete(o.running, id)
 	}
 }
 
@@ -88,11 +80,11 @@ func (o *Others) Note(msg *jupyter.Message, session string) {
 	}
 }
 
-// Turn is closed when it is our turn, nil when it is; words say what runs.
-func (o *Others) Turn() (free <-chan struct{}, words string) {
+// Turn names what runs before it is our turn, by msg_id, and in words; nothing when it is.
+func (o *Others) Turn() (ids []string, words string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.free == nil {
+	if len(o.running) == 0 {
 		return nil, ""
 	}
 	words = "another client's code runs"
@@ -101,7 +93,7 @@ func (o *Others) Turn() (free <-chan struct{}, words string) {
 			words = fmt.Sprintf("another client's In[%d] runs", count)
 		}
 	}
-	return o.free, words
+	return slices.Collect(maps.Keys(o.running)), words
 }
 
 // Last is when others used the kernel last, now while something of theirs runs, zero for
@@ -109,7 +101,7 @@ func (o *Others) Turn() (free <-chan struct{}, words string) {
 func (o *Others) Last() time.Time {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.free != nil {
+	if len(o.running) > 0 {
 		return time.Now()
 	}
 	return o.last

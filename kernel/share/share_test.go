@@ -45,8 +45,8 @@ func TestOthers(t *testing.T) {
 			for _, s := range test.steps {
 				o.Note(message(t, s.kind, s.session, s.id, s.content), "ours")
 			}
-			free, words := o.Turn()
-			if words != test.turn || (free == nil) != (test.turn == "") {
+			ids, words := o.Turn()
+			if words != test.turn || (len(ids) == 0) != (test.turn == "") {
 				t.Errorf("turn: %q", words)
 			}
 			if ran := o.Ran(); ran != test.ran || o.Ran() != "" {
@@ -55,9 +55,10 @@ func TestOthers(t *testing.T) {
 			if used := !o.Last().IsZero(); used != (len(test.steps) > 0 && test.name != "ours" && test.name != "unreadable") {
 				t.Errorf("used: %t", used)
 			}
-			o.Clear()
-			if free != nil {
-				<-free
+			o.Begin("later", 0)
+			o.Over(ids)
+			if ids, _ := o.Turn(); len(ids) != 1 || ids[0] != "later" {
+				t.Errorf("when that is over: %q", ids)
 			}
 		})
 	}
