@@ -197,7 +197,7 @@ func (k *Kernel) awaitServed(ctx context.Context, say func(string)) error {
 			return context.Cause(ctx)
 		case <-k.gone:
 			return ErrDead
-		case <-time.After(time.Second): // what runs may have become known
+		case <-time.After(100 * time.Millisecond): // what runs may have become known
 		}
 	}
 }
