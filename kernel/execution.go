@@ -310,6 +310,7 @@ func (e *Execution) changedLocked() {
 }
 
 func (k *Kernel) gotInput(e *Execution, msg *jupyter.Message) {
+	k.gotBusy(e) // which may be lost, as anything on iopub
 	var content jupyter.ExecuteInput
 	if msg.DecodeContent(&content) != nil {
 		return

@@ -235,7 +235,12 @@ func TestAttachQueued(t *testing.T) {
 	behind := func(a args) (id, open string) {
 		for range 20 {
 			open := gate()
+			p.run("0") // what the other client has sent before is over then, and known to be
 			kernel.Process.Signal(syscall.SIGSTOP)
+			until(t, "it stands still", func() bool {
+				stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", kernel.Process.Pid))
+				return err == nil && strings.Contains(string(stat), ") T ")
+			})
 			other(opens(open))
 			_, answer := p.begin("execute_code", a)
 			until(t, "it is sent", func() bool { return strings.Contains(p.call("list_sessions", nil).text(), "running") })
