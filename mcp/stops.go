@@ -229,7 +229,7 @@ func queuedLines(r session.Report) []string {
 		return []string{fmt.Sprintf("[queued: %s in this kernel. This code will run by itself after that: do not send it again; get_execution id=%s shows it, interrupt_execution id=%s takes it out of the queue]", r.Activity, r.ID, r.ID)}
 	}
 	if a == nil {
-		return nil
+		return []string{fmt.Sprintf("[queued: this code runs next, by itself: do not send it again; get_execution id=%s shows it, interrupt_execution id=%s takes it out of the queue]", r.ID, r.ID)}
 	}
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, "["+fmt.Sprintf(format, args...)+"]") }

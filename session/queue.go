@@ -70,29 +70,35 @@ type Ahead struct {
 	Same string
 }
 
-// aheadLocked tells what e waits for, nil when nothing runs. The caller must hold
-// s.mu.
-func (s *Session) aheadLocked(e *Execution) *Ahead {
-	c := s.current
-	if c == nil || c.state == StateFinished {
-		return nil
+// aheadLocked tells what e waits for, nil when it is next, and how many wait between the
+// two. The caller must hold s.mu.
+func (s *Session) aheadLocked(e *Execution) (a *Ahead, between int) {
+	c, between := s.current, s.queue.place(e)
+	if c == nil || c.state == StateFinished { // the worker has not come to the oldest yet
+		if between <= 0 {
+			return nil, between
+		}
+		c, between = s.queue.waiting[0], between-1
 	}
-	a := &Ahead{ID: c.id, State: c.state, For: since(c.asked), Line: c.request.line(), Same: s.sameLocked(e)}
+	a = &Ahead{ID: c.id, State: c.state, For: since(c.asked), Line: c.request.line(), Same: s.sameLocked(e, c)}
+	if a.State == StateQueued {
+		a.State = StatePreparing
+	}
 	if c.running == nil {
-		return a
+		return a, between
 	}
 	a.For = since(c.running.Started())
 	if p := c.running.Waiting(); p != nil {
 		a.State, a.Prompt, a.Password = StateWaiting, p.Text, p.Password
 	}
-	return a
+	return a, between
 }
 
-// sameLocked returns the id of what is before e and has its code, "" for none.
+// sameLocked returns the id of what is before e, c first, and has its code, "" for none.
 // The caller must hold s.mu.
-func (s *Session) sameLocked(e *Execution) string {
-	if e.request.same(s.current.request) {
-		return s.current.id
+func (s *Session) sameLocked(e, c *Execution) string {
+	if e.request.same(c.request) {
+		return c.id
 	}
 	for _, w := range s.queue.waiting {
 		if w == e {

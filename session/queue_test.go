@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestQueue: the queue does what a plain slice does, whatever the order of calls.
@@ -92,6 +93,28 @@ func TestCodeLine(t *testing.T) {
 		r := Request{Code: "get_ipython().run_script('/w/train.py')", File: "/w/train.py", Script: true, Arguments: c.arguments}
 		if got := r.line(); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
+// TestAhead: what waits knows what is before it, also in the moment in which the worker has
+// ended one and has not come to the next.
+func TestAhead(t *testing.T) {
+	s := &Session{}
+	at := func(code string, state State) *Execution {
+		return &Execution{session: s, id: "id of " + code, state: state, asked: time.Now(), request: Request{Code: code}}
+	}
+	ended, first, second, again := at("ended", StateFinished), at("first", StateQueued), at("second", StateQueued), at("first", StateQueued)
+	s.queue.waiting = []*Execution{first, second, again}
+	for _, s.current = range []*Execution{nil, ended} {
+		if a, _ := s.aheadLocked(first); a != nil {
+			t.Errorf("before the first: %+v", a)
+		}
+		if a, between := s.aheadLocked(second); a == nil || a.ID != first.id || a.State != StatePreparing || a.Line != "first" || a.Same != "" || between != 0 {
+			t.Errorf("before the second: %+v and %d", a, between)
+		}
+		if a, between := s.aheadLocked(again); a == nil || a.ID != first.id || a.Same != first.id || between != 1 {
+			t.Errorf("before the third: %+v and %d", a, between)
 		}
 	}
 }

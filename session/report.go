@@ -42,7 +42,7 @@ type Report struct {
 	Fresh      bool   // the run had a kernel to itself
 	Joined     bool   // its kernel is one that somebody else has started: it is never ended
 	Sent       bool   // it waits in the queue of a kernel, out of which nothing takes it, of StateQueued
-	Place      int    // how many wait before it, of StateQueued
+	Place      int    // how many wait between Ahead and it, of StateQueued
 	Ahead      *Ahead // what the session does meanwhile, of StateQueued
 
 	Replaced []Replaced // streams that were not the kernel's at its end; before, when it began, while it has printed nothing
@@ -122,8 +122,7 @@ func (e *Execution) Report(since Cursor) Report {
 	}
 	r.NewKernel = s.named.lacks(r)
 	if e.state == StateQueued && e != s.current { // else another client of its kernel is before it
-		r.Place = s.queue.place(e)
-		r.Ahead = s.aheadLocked(e)
+		r.Ahead, r.Place = s.aheadLocked(e)
 	}
 	if e.state == StateFinished {
 		r.Elapsed = e.ended.Sub(e.asked)
