@@ -214,15 +214,16 @@ func (e *Execution) Behind() string {
 	return words
 }
 
-// Waited is how long the code has been in the queue of a kernel that other clients use too,
-// so far where it has not begun.
+// Waited is how long the code has been in the kernel's queue behind other clients' code, so
+// far where it has not begun. That it has may never be said: a C call that holds the
+// interpreter keeps its busy back.
 func (e *Execution) Waited() time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.kernel == nil || e.kernel.others == nil || e.busy || e.replied || e.ended {
 		return e.waited
 	}
-	return time.Since(e.started)
+	return max(0, e.kernel.others.Last().Sub(e.started))
 }
 
 // signalSoon interrupts code that was to be interrupted before it began. What ends within a

@@ -101,6 +101,9 @@ func TestBehind(t *testing.T) {
 			Content:      json.RawMessage(content),
 		})
 	}
+	if waited := e.Waited(); waited != 0 {
+		t.Errorf("nothing of others runs, and it waits: %s", waited)
+	}
 	for i, step := range []struct{ parent, msgType, content, want string }{
 		{"theirs", jupyter.MsgStatus, `{"execution_state":"busy"}`, "another client's code runs"},
 		{"theirs", jupyter.MsgExecuteInput, `{"code":"1","execution_count":4}`, "another client's In[4] runs"},

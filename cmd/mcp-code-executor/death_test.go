@@ -108,6 +108,7 @@ func TestKernelsDeathIdle(t *testing.T) {
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				for range repeats(t, 1) {
+					os.Remove(filepath.Join(p.storage, "ran")) // of the case before
 					p.run("kept = 1\n" + test.code)
 					pid := kernelPID(t, p, "default")
 					if test.signal != 0 {
