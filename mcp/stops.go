@@ -22,7 +22,7 @@ func stopWords(s session.Stop, r session.Report) string {
 		after = seconds(s.Called) // the client's limit is one for calls, not for runs
 	}
 	worked := ended && r.Outcome == session.OutcomeInterrupted
-	if s.Waiting && s.By.Interrupts() {
+	if s.AtBegin() {
 		return waitingStopWords(s, ended, worked)
 	}
 	interrupted := "sent it an interrupt"
@@ -169,9 +169,8 @@ func stopLine(r session.Report) string {
 	if r.Fresh {
 		kept = "its variables are gone, as it had a kernel of its own (fresh)"
 	}
-	waited := func(s session.Stop) bool { return s.Waiting && s.By.Interrupts() }
 	switch {
-	case r.Outcome == session.OutcomeInterrupted && slices.ContainsFunc(r.Stops, waited):
+	case r.Outcome == session.OutcomeInterrupted && slices.ContainsFunc(r.Stops, session.Stop.AtBegin):
 		return fmt.Sprintf("[interrupted: %s. What takes only a moment has run before that, so its work may be done, or done in part; %s]", struck, kept)
 	case r.Outcome == session.OutcomeInterrupted && r.Caught:
 		return fmt.Sprintf("[interrupted: %s. The code caught or ignored the interrupt and ended without an error, so its work may be incomplete; %s]", orUnknown(struck), kept)
@@ -222,14 +221,8 @@ func clockWords(r session.Report) string {
 // with its question, or without this run.
 func queuedLines(r session.Report) []string {
 	a := r.Ahead
-	if r.Sent {
-		return []string{sentLine(r)}
-	}
-	if a == nil && r.Activity != "" {
-		return []string{fmt.Sprintf("[queued: %s in this kernel. This code will run by itself after that: do not send it again; get_execution id=%s shows it, interrupt_execution id=%s takes it out of the queue]", r.Activity, r.ID, r.ID)}
-	}
 	if a == nil {
-		return []string{fmt.Sprintf("[queued: this code runs next, by itself: do not send it again; get_execution id=%s shows it, interrupt_execution id=%s takes it out of the queue]", r.ID, r.ID)}
+		return []string{nextLine(r)}
 	}
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, "["+fmt.Sprintf(format, args...)+"]") }
@@ -252,13 +245,21 @@ func queuedLines(r session.Report) []string {
 	return lines
 }
 
-// sentLine is queuedLines for code that a kernel of several clients has in its own queue.
-func sentLine(r session.Report) string {
-	line := fmt.Sprintf("[queued: %s in this kernel, and this code after it, by itself: do not send it again; get_execution id=%s shows it. ", r.Activity, r.ID)
-	if struck := struckWords(r); struck != "" {
-		return line + "It is in the kernel's own queue, out of which nothing takes it: " + struck + "]"
+// nextLine is queuedLines for code that nothing of its session is before: it is next, or
+// waits for another client of the kernel, here or in the kernel's own queue.
+func nextLine(r session.Report) string {
+	before, stop := "this code is next, and runs", ", interrupt_execution id="+r.ID+" takes it out of the queue"
+	if r.Activity != "" {
+		before = r.Activity + " in this kernel, and this code after it,"
 	}
-	return line + "It is in the kernel's own queue, out of which nothing takes it: interrupt_execution id=" + r.ID + " interrupts it when it begins]"
+	if r.Sent {
+		stop = struckWords(r)
+		if stop == "" {
+			stop = "interrupt_execution id=" + r.ID + " interrupts it when it begins"
+		}
+		stop = ". It is in the kernel's own queue, out of which nothing takes it: " + stop
+	}
+	return fmt.Sprintf("[queued: %s by itself: do not send it again; get_execution id=%s shows it%s]", before, r.ID, stop)
 }
 
 // waitsWords is why code in that queue was not interrupted.

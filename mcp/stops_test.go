@@ -59,7 +59,7 @@ func TestFreshRunning(t *testing.T) {
 		{"asks", session.Report{State: session.StateWaiting, Prompt: "name?"}, "interrupt_execution gives up", "interrupt_execution id="},
 		{"fresh, asks", session.Report{State: session.StateWaiting, Prompt: "name?", Fresh: true}, "interrupt_execution id=x-1 gives up", "interrupt_execution gives up"},
 		{"fresh, asks for a password", session.Report{State: session.StateWaiting, Password: true, Fresh: true}, "interrupt_execution id=x-1 gives up", "interrupt_execution gives up"},
-		{"queued, and next", session.Report{State: session.StateQueued}, "[queued: this code runs next, by itself: do not send it again; get_execution id=x-1 shows it", "behind"},
+		{"queued, and next", session.Report{State: session.StateQueued}, "[queued: this code is next, and runs by itself: do not send it again; get_execution id=x-1 shows it", "behind"},
 	} {
 		c.report.ID = "x-1"
 		got := strings.Join(stateLines(c.report), "\n")

@@ -62,6 +62,9 @@ type Stop struct {
 // maxStops bounds what is kept of attempts on one run: the first ones tell why.
 const maxStops = 8
 
+// AtBegin reports whether it is an interrupt that had to wait until the code began.
+func (s Stop) AtBegin() bool { return s.Waiting && s.By.Interrupts() }
+
 // noteLocked notes an attempt to end e. The caller must hold session.mu.
 func (e *Execution) noteLocked(stop Stop) {
 	if e.state == StateFinished {
@@ -102,7 +105,7 @@ func (e *Execution) GivenUp(by Stop) {
 // like a normal end. The caller must hold session.mu.
 func (e *Execution) endLocked(r kernel.Result) Outcome {
 	for i, s := range e.stops {
-		e.stops[i].Missed = s.Waiting && s.By.Interrupts() && !r.Interrupted && r.Exit == nil
+		e.stops[i].Missed = s.AtBegin() && !r.Interrupted && r.Exit == nil
 	}
 	e.stops = slices.DeleteFunc(e.stops, func(s Stop) bool {
 		switch {

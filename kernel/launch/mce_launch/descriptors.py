@@ -8,7 +8,8 @@ import sys
 import threading
 from time import monotonic, sleep
 
-NAMES = ("stdout", "stderr")
+from .replaced import NAMES
+
 READ = 1 << 16
 # How long a flush waits for a reader that does not come to read. Seconds.
 PATIENCE = 10.0

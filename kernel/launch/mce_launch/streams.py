@@ -6,9 +6,9 @@ import sys
 
 from . import kernelsys, native, tee, unsent
 from .messages import piece_of
+from .replaced import NAMES
 from .report import step
 
-NAMES = ("stdout", "stderr")
 # A print that follows the last one sooner than this can have no child's or C
 # code's text in between: there is no time for a write. Seconds.
 GAP = 1e-6
