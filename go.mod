@@ -18,7 +18,7 @@ require (
 	golang.org/x/text v0.43.0
 )
 
-require github.com/coder/websocket v1.8.15 // indirect
+require github.com/coder/websocket v1.8.15
 
 require (
 	github.com/go-zeromq/goczmq/v4 v4.2.2 // indirect

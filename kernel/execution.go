@@ -177,6 +177,7 @@ func (k *Kernel) Begin(r Request) (*Execution, error) {
 	k.mu.Lock()
 	e.start, e.tail = pos, k.record.Tail()
 	k.mu.Unlock()
+	k.tellBegun()
 	if err := k.send(msg); err != nil {
 		k.unsent(e)
 		k.unregister(e)

@@ -69,6 +69,13 @@ func (k *Kernel) leaveCgroup() {
 // Limits are those in force for this kernel: none on a Jupyter server.
 func (k *Kernel) Limits() limits.Limits { return k.held.Limits }
 
+// tellBegun tells a guard that looks at processes that code is about to be sent.
+func (k *Kernel) tellBegun() {
+	if p, ok := k.process.(*guard.Process); ok && k.Limits().Processes > 0 {
+		p.Begun() // an error is the kernel's end, which is told
+	}
+}
+
 // maxHits bounds what is kept of limits that nobody has asked for.
 const maxHits = 16
 

@@ -25,6 +25,9 @@ type Host struct {
 	// RecordDir is where the kernels' records are made. "" keeps no history:
 	// they are made in the private directory and removed with it.
 	RecordDir string
+	// BytecodeDir is where the launcher's bytecode is kept for the servers after this one:
+	// its compilation is a tenth of a first start. "" keeps none.
+	BytecodeDir string
 	// RecordLimit is how much of one run's output a record keeps, in bytes; 0 is all.
 	RecordLimit int64
 	// Reaper owns the server's child processes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/guard"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/jupyter"
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/launch"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 )
 
 // transport knows how the kernels of this server can be reached. Unix sockets in
@@ -114,6 +116,11 @@ func (k *Kernel) command(host *Host, file string) (guard.Spec, error) {
 	if err != nil {
 		return spec, &StartError{Phase: "writing its launcher", Err: err}
 	}
+	if host.BytecodeDir != "" && k.spec.Plan == nil {
+		if err := keepBytecode(filepath.Dir(script), host.BytecodeDir); err != nil {
+			k.log.Debug("the launcher's bytecode is not kept", "err", err)
+		}
+	}
 	options := launch.Options{Sidecar: k.spec.Sidecar, Code: k.spec.Code, NoPrelude: host.PlainPython || k.spec.PlainPython, Shared: k.spec.Share.On(), Pipes: guard.Pipes, Unsent: filepath.Join(k.dir, "unsent")}
 	if err := launch.MakeUnsent(options.Unsent); err != nil {
 		k.log.Warn("what the kernel has not sent when it dies will be lost", "err", err)
@@ -137,6 +144,17 @@ func (k *Kernel) stoodStill() string {
 	}
 	return "The process printed more than its pipe holds while Python could not run (native code kept its lock, or the process was stopped). " +
 		"That output was read past the kernel: all of it is here, but its place among the prints is not exact."
+}
+
+// keepBytecode lets the launcher's bytecode outlive the server, where nobody else can write.
+func keepBytecode(launcher, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := rundir.Private(dir); err != nil {
+		return err
+	}
+	return launch.KeepBytecode(launcher, dir)
 }
 
 // launchDir is the launcher's directory in the server's.

@@ -124,7 +124,7 @@ func recordFaultWords(r session.Report) string {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Sprintf("the record of this kernel's runs cannot be written for want of space (%v). What comes meanwhile is written when there is some", err)
 	default:
-		return fmt.Sprintf("the record of this kernel's runs cannot be written any more (%v): the kernel goes on, and what it runs from now on is in memory only. When the cause is gone, %s", err, again)
+		return fmt.Sprintf("the record of this kernel's runs cannot be written (%v): the kernel goes on, and what it runs from now on is in memory only. When the cause is gone, %s", err, again)
 	}
 }
 

@@ -59,6 +59,15 @@ func shownLines(s string) []string {
 	return lines
 }
 
+// escapeLines is a text of the code's as it is shown.
+func escapeLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = render.EscapeLine(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 func nonEmptyOf(texts ...string) []string {
 	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
 }

@@ -393,7 +393,7 @@ func nowhere(storage, work error, workDir string) error {
 		e.WorkDir = workDir
 	}
 	e, outside := errors.AsType[*codefile.OutsideError](storage)
-	if missing, inWork := errors.AsType[*codefile.NotFoundError](work); outside && inWork {
+	if missing, inWork := errors.AsType[*codefile.NotFoundError](work); outside && inWork && !e.Link {
 		missing.Work = true
 		return missing
 	}

@@ -330,5 +330,5 @@ func explainNothingRan(e *session.NothingRanError) string {
 	if e.Removed {
 		return words + ": it has been removed from the disk. What runs in a new kernel is recorded again: stop_session with restart: true, which loses the variables"
 	}
-	return words + " here: nothing was run in it yet, or its record has been removed. list_sessions shows open sessions"
+	return words + " here: nothing was run in it yet, its record has been removed, or none could be written. list_sessions shows open sessions"
 }

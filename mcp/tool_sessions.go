@@ -196,7 +196,7 @@ func (t *tools) handleInspectVariables(ctx context.Context, a *call) *mcp.CallTo
 	}
 	lines := append([]string{"[" + strings.Join(fields, " | ") + "]"}, noteLines(a.Notes())...)
 	text := strings.Join(lines, "\n") + "\n"
-	return textResult(text + render.CutMiddle(orNothing(v.Text), clients.Of(ctx).Most(0)-len(text)))
+	return textResult(text + render.CutMiddle(orNothing(escapeLines(v.Text)), clients.Of(ctx).Most(0)-len(text)))
 }
 
 // linesWords says how many lines are shown, of how many.

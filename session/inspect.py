@@ -280,14 +280,19 @@ def user_names(ns):
     return [(n, v) for n, v in items if type(n) is str and not n.startswith("_") and n not in HIDDEN]
 
 
+def shown(name):
+    """globals() takes any string as a name."""
+    return name if name.isprintable() else repr(name)
+
+
 def overview(ns):
     rows, modules = [("name", "type", "value or shape", "size")], []
     names = user_names(ns)
     for n, v in names:
         if type(v) is types.ModuleType:
-            modules.append(n)
+            modules.append(shown(n))
         elif len(rows) <= ROWS:
-            rows.append((n,) + tuple(describe(v)))
+            rows.append((shown(n),) + tuple(describe(v)))
     lines = [table(rows)] if len(rows) > 1 else []
     if modules:
         lines.append("modules: " + ", ".join(modules))
@@ -301,9 +306,9 @@ def one(ns, name):
     # Asked for by its name, also what begins with "_" and the overview leaves out.
     if name in ns:
         v = ns[name]
-        words = "  ".join(p for p in (name,) + tuple(describe(v)) if p)
+        words = "  ".join(p for p in (shown(name),) + tuple(describe(v)) if p)
         return {"count": 1, "text": (words + "\n" + depth(v)).rstrip()}
-    return {"count": 0, "text": "", "names": sorted(n for n, _ in user_names(ns))[:100]}
+    return {"count": 0, "text": "", "names": sorted(shown(n) for n, _ in user_names(ns))[:100]}
 
 
 class Shown:

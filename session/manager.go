@@ -173,13 +173,17 @@ func validName(name string) bool {
 	return 0 < n && n <= maxName
 }
 
+func errName(name string) error {
+	return &NameError{Name: name, Reason: "use 1 to 64 letters, digits, spaces, '_', '-' or '.', the first a letter, digit or '_'"}
+}
+
 // Open returns the session of that name, made when it is new. "" is the default.
 func (m *Manager) Open(name string) (*Session, error) { return m.OpenFor(nil, name) }
 
 // openIn is Open; a session that is new is put into the environment of config.
 func (m *Manager) openIn(name string, config pyenv.Config) (*Session, error) {
 	if !validName(name) {
-		return nil, &NameError{Name: name, Reason: "use 1 to 64 letters, digits, spaces, '_', '-' or '.', the first a letter, digit or '_'"}
+		return nil, errName(name)
 	}
 	s, err := m.open(name, config)
 	if full, ok := err.(*TooManySessionsError); ok {
@@ -219,6 +223,9 @@ func (m *Manager) Find(name string) (*Session, error) {
 	defer m.mu.Unlock()
 	if s := m.sessions[name]; s != nil {
 		return s, nil
+	}
+	if !validName(name) {
+		return nil, errName(name)
 	}
 	err := &UnknownSessionError{Name: name}
 	for known := range m.sessions {

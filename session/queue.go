@@ -55,6 +55,42 @@ func (q *queue) drain() []*Execution {
 
 func (q *queue) len() int { return len(q.waiting) }
 
+// work runs the queue.
+func (s *Session) work() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-s.wake:
+		}
+		for {
+			e := s.take()
+			if e == nil {
+				break
+			}
+			s.run(e)
+		}
+	}
+}
+
+// take makes the oldest waiting execution the current one.
+func (s *Session) take() *Execution {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	e := s.queue.pop()
+	s.current = e
+	if e != nil {
+		e.setLocked(StatePreparing, "")
+		for _, w := range s.queue.waiting { // something else is before them
+			w.wakeLocked()
+		}
+	}
+	return e
+}
+
 // Ahead is what a session does while another execution waits in its queue.
 type Ahead struct {
 	ID    string

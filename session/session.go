@@ -168,26 +168,6 @@ func (s *Session) notRunLocked(e *Execution) {
 	e.finishLocked(OutcomeNotRun, nil)
 }
 
-// FileChanged notes that a code file was written: what can be imported has
-// changed, and a module that was imported from the file is loaded again before
-// the next run. It concerns every session.
-func (m *Manager) FileChanged(path string) {
-	for _, s := range m.Sessions() {
-		s.mu.Lock()
-		s.refresh = true
-		if s.current != nil && len(s.current.stored) < maxReload {
-			s.current.stored = append(s.current.stored, path)
-		}
-		if s.kernel != nil && !slices.Contains(s.reload, path) && len(s.reload) < maxReload {
-			s.reload = append(s.reload, path)
-		}
-		s.mu.Unlock()
-	}
-}
-
-// maxReload bounds how many changed files a session remembers.
-const maxReload = 100
-
 // Latest returns the session's newest execution, or nil.
 func (s *Session) Latest() *Execution {
 	s.mu.Lock()
@@ -209,42 +189,6 @@ func (s *Session) runsLocked() *Execution {
 		return c
 	}
 	return nil
-}
-
-// work runs the queue.
-func (s *Session) work() {
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-s.wake:
-		}
-		for {
-			e := s.take()
-			if e == nil {
-				break
-			}
-			s.run(e)
-		}
-	}
-}
-
-// take makes the oldest waiting execution the current one.
-func (s *Session) take() *Execution {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil
-	}
-	e := s.queue.pop()
-	s.current = e
-	if e != nil {
-		e.setLocked(StatePreparing, "")
-		for _, w := range s.queue.waiting { // something else is before them
-			w.wakeLocked()
-		}
-	}
-	return e
 }
 
 // run takes one execution from preparing to its end.

@@ -131,3 +131,23 @@ func (s *Session) tell(notice string) {
 
 // maxNews bounds what waits to be told by a session nobody uses.
 const maxNews = 20
+
+// FileChanged notes that a code file was written: what can be imported has
+// changed, and a module that was imported from the file is loaded again before
+// the next run. It concerns every session.
+func (m *Manager) FileChanged(path string) {
+	for _, s := range m.Sessions() {
+		s.mu.Lock()
+		s.refresh = true
+		if s.current != nil && len(s.current.stored) < maxReload {
+			s.current.stored = append(s.current.stored, path)
+		}
+		if s.kernel != nil && !slices.Contains(s.reload, path) && len(s.reload) < maxReload {
+			s.reload = append(s.reload, path)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// maxReload bounds how many changed files a session remembers.
+const maxReload = 100

@@ -110,10 +110,14 @@ func (m *Manager) workDir(code string) (WorkDir, error) {
 	w := m.config.WorkDir()
 	info, err := os.Stat(w.Path)
 	switch {
-	case err == nil && info.IsDir():
-		return w, nil
-	case err == nil:
+	case err != nil:
+	case !info.IsDir():
 		err = errors.New("is not a directory")
+	default:
+		// Looking at what is in it needs the right to enter it.
+		if _, err = os.Stat(w.Path + string(filepath.Separator) + "."); err == nil {
+			return w, nil
+		}
 	}
 	if w.Set {
 		return w, &WorkDirError{WorkDir: w, Err: err}

@@ -20,6 +20,9 @@ func TestKernelsBroken(t *testing.T) {
 			{"def f():\n    del builtins.getattr\n    raise LookupError('lost')\nf()", "error LookupError", "builtins.getattr is gone", "LookupError: lost"},
 			{"builtins.Exception = None", "ok", "builtins.Exception is NoneType", ""},
 			{"sys.modules.clear()", "ok", "sys.modules has no builtins", ""},
+			{"import time\nfor i in range(5):\n    print('said', i)\n    sys.modules.clear()\n    time.sleep(0.05)\n1/0", "error ZeroDivisionError", "sys.modules has no builtins", "said 0\nsaid 1\nsaid 2\nsaid 3\nsaid 4"},
+			{"for name in list(sys.modules):\n    if name.startswith('importlib') or name == 'json': del sys.modules[name]\nimport importlib", "ok", "sys.modules has no json", ""},
+			{"import importlib.machinery\nimportlib.machinery.PathFinder", "ok", "", "PathFinder"},
 			{"del sys.modules['sys']", "ok", "sys.modules has no sys", ""},
 			{"for name in ('str', 'type', 'dict'): delattr(builtins, name)", "ok", "builtins.type is gone, builtins.str is gone, builtins.dict is gone", ""},
 			{"import json, time\njson.dumps = None\nprint('said')\ntime.sleep(0.3)\nprint(6 * 7)", "ok", "json.dumps is NoneType", "said\n42"},
@@ -76,6 +79,46 @@ func TestKernelsBrokenSigns(t *testing.T) {
 		if !strings.HasPrefix(r.text(), "[died | ") || !strings.Contains(r.text(), "mce-launch: the kernel failed: TypeError: 'NoneType' object is not callable") {
 			t.Errorf("%s", r.text())
 		}
+	})
+}
+
+// TestKernelsImportGuard: a function at builtins.__import__ that forbids imports, as tests and
+// sandboxes have it, is for the code's imports alone: the kernel runs on, shows values and
+// errors, and the function stays until it is taken away.
+func TestKernelsImportGuard(t *testing.T) {
+	t.Parallel()
+	eachKernel(t, func(t *testing.T, p *program) {
+		const guard = "import builtins\nreal = builtins.__import__\ndef guard(name, *a, **k):\n    if name != 'math': raise ImportError('blocked ' + name)\n    return real(name, *a, **k)\nbuiltins.__import__ = guard\n"
+		for _, test := range []struct{ code, status, shows string }{
+			{guard + "try:\n    import socket\nexcept ImportError as e: print(e)\nfinally: builtins.__import__ = real\nprint('after')", "ok", "blocked socket\nafter"},
+			{guard + "import math\nprint('set')\nmath.floor(1.5)", "ok", "set\nOut["},
+			{"for i in range(3): print(i, flush=True)\n6 * 7", "ok", "0\n1\n2\nOut["},
+			{"1/0", "error ZeroDivisionError", "ZeroDivisionError: division by zero"},
+			{"import json", "error ImportError", "ImportError: blocked json"},
+			{"await __import__('math').missing", "error AttributeError", "missing"},
+			{"builtins.__import__ = real\nimport json\njson.dumps(1)", "ok", "'1'"},
+			{"from unittest import mock\nwith mock.patch('builtins.__import__', side_effect=ImportError('none')):\n    try: import yaml\n    except ImportError as e: print('caught', e); sum(range(10**5))\nprint('restored')", "ok", "caught none\nrestored"},
+			{"builtins.__import__ = lambda *a, **k: 1/0\nprint('kept')", "ok", "kept"},
+			{"builtins.__import__ is real, builtins.__import__.__name__", "ok", "(False, '<lambda>')"},
+		} {
+			r := p.call("execute_code", args{"code": test.code})
+			if !strings.HasPrefix(r.text(), "["+test.status+" | ") || !strings.Contains(r.text(), test.shows) || strings.Contains(r.text(), "[stderr]") || strings.Contains(r.text(), "[note: ") {
+				t.Errorf("%s\n%s", test.code, r.text())
+			}
+		}
+	})
+}
+
+// TestKernelsAlarmLeft: an alarm that code has left set, and whose handler raises, costs no
+// variables: what it raises is shown with the run that set it.
+func TestKernelsAlarmLeft(t *testing.T) {
+	t.Parallel()
+	eachKernel(t, func(t *testing.T, p *program) {
+		r := p.run("import signal\ndef late(*_):\n    raise TimeoutError('left set')\nsignal.signal(signal.SIGALRM, late)\nsignal.setitimer(signal.ITIMER_REAL, 0.1)\nkept = 41")
+		until(t, "the alarm", func() bool {
+			return strings.Contains(p.call("get_execution", args{"id": r.field("id"), "since": 0}).text(), "TimeoutError: left set")
+		})
+		has(t, p.run("kept + 1"), "[ok | ", "42")
 	})
 }
 

@@ -165,11 +165,12 @@ os.read(begun, 1)`)
 	return outlived
 }
 
-// alive reports whether a process runs; one that is dead and not yet reaped does not.
+// alive reports whether a process runs, or a thread of it: one that is dead and not yet
+// reaped has a single one. The last thread takes along what goes with the process, and the
+// first may be dead before it.
 func alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return err == nil && !strings.HasPrefix(state, "Z")
+	stat := statOf(pid)
+	return stat != nil && !(stat[0] == "Z" && stat[17] == "1")
 }
 
 // do does all deeds.

@@ -210,6 +210,13 @@ func ailments(t *testing.T) map[string]ailment {
 			}
 			return patient{settings: []string{"CODE_STORAGE_DIR=" + dir}, nobody: os.Getuid() == 0}
 		}, "storage", false, []string{"permission denied", "fix: sudo chown", "or set CODE_STORAGE_DIR"}},
+		"work dir of somebody else": {func(t *testing.T) patient {
+			dir := filepath.Join(t.TempDir(), "closed")
+			if err := os.Mkdir(dir, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return patient{settings: []string{"WORK_DIR=" + dir}, nobody: os.Getuid() == 0}
+		}, "work dir", false, []string{"/closed may not be entered", "fix: set WORK_DIR to a directory that you may enter"}},
 		"a Python that is somebody else's": {func(t *testing.T) patient {
 			return patient{settings: []string{"ENV_TYPE=venv", "VENV_PATH=" + closedVenv(t)}, nobody: os.Getuid() == 0}
 		},

@@ -232,6 +232,23 @@ func TestRunOutside(t *testing.T) {
 	}
 }
 
+// TestLinks: links that cannot be followed are told as what they are, by each tool.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	p := launch(t, append(inVenv(t), "WORK_DIR="+t.TempDir())...)
+	outside := filepath.Join(t.TempDir(), "tool.py")
+	write(t, map[string]string{outside: "", filepath.Join(p.storage, "there.py"): ""})
+	for name, target := range map[string]string{"out.py": outside, "gone.py": "nowhere.py"} {
+		if err := os.Symlink(target, filepath.Join(p.storage, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tool := range []string{"execute_code_file", "read_code_file", "append_to_code_file"} {
+		has(t, p.call(tool, args{"file_path": "out.py", "content": "1"}), "a symbolic link that leads outside the code storage "+p.storage)
+		has(t, p.call(tool, args{"file_path": "gone.py", "content": "1"}), "gone.py", "a symbolic link whose target is not there")
+	}
+}
+
 // TestModules: a module written with the tools imports in the next call and is
 // loaded again when it has grown, in every session that imported it; and so does
 // a file of the user's own.

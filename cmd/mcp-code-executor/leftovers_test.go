@@ -125,9 +125,15 @@ func TestLeftRunning(t *testing.T) {
 	if r := p.call("execute_code_file", args{"file_path": file, "fresh": true}); strings.Contains(r.text(), "[note: ") || !strings.HasSuffix(r.text(), "\ntimer") {
 		t.Errorf("fresh:\n%s", r.text())
 	}
+	const alarm = "import signal, threading, time\ndef late(*_): raise TimeoutError('late')\nsignal.signal(signal.SIGALRM, late); signal.setitimer(signal.ITIMER_REAL, 0.1)\nthreading.Thread(target=lambda: (time.sleep(0.5), print('done'))).start()"
+	file = p.done("initialize_code_file", args{"content": alarm, "filename": "alarm"})["file_path"]
+	has(t, p.call("execute_code_file", args{"file_path": file, "fresh": true}), "[ok | ", "[exit status 0]", "Exception ignored in: <module 'threading'", "TimeoutError: late")
 	for name, test := range map[string]struct{ code, want string }{
 		"child":      {"import subprocess\nserver = subprocess.Popen(['sleep', '3600'])", "[note: the script has ended, and with its kernel ended what it had left running: sleep 3600. "},
 		"shell":      {"import subprocess\nsubprocess.Popen('exec sleep 3600', shell=True)\n1/0", "[note: the script has ended, and with its kernel ended what it had left running: exec sleep 3600. "},
+		"replaced":   {"import os\nif os.fork() == 0: os.execv('/bin/sleep', ['sleep', '3601'])", "[note: the script has ended, and with its kernel ended what it had left running: "},
+		"forked":     {"import os, time\nif os.fork() == 0: time.sleep(3600)\nprint('parent')", "[note: the script has ended, and with its kernel ended what it had left running: forked process "},
+		"tracked":    {"import multiprocessing\nlock = multiprocessing.get_context('spawn').Lock()", ""},
 		"waited for": {"import subprocess\nsubprocess.Popen(['true']).wait()", ""},
 		"ended":      {"import subprocess\nwith subprocess.Popen(['true'], stdout=subprocess.PIPE) as done: done.stdout.read()", ""},
 	} {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -112,24 +113,34 @@ func guards(t *testing.T, p *program) (pids []int) {
 	return pids
 }
 
-// childrenOf are the children of a process.
-func childrenOf(t *testing.T, pid int) (pids []int) {
+// childrenOf are the children of a process. The system's lists by thread leave some out
+// while other threads or children come and go (proc(5) on "children").
+func childrenOf(t *testing.T, parent int) (pids []int) {
 	t.Helper()
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	all, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, task := range tasks {
-		b, _ := os.ReadFile(task)
-		for _, f := range strings.Fields(string(b)) {
-			pid, err := strconv.Atoi(f)
-			if err != nil {
-				t.Fatal(err)
-			}
+	for _, one := range all {
+		pid, err := strconv.Atoi(filepath.Base(one))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stat := statOf(pid); stat != nil && stat[1] == strconv.Itoa(parent) {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// statOf are the fields of /proc/PID/stat after the name: the state, the parent, and so on.
+// It is nil where there is no such process.
+func statOf(pid int) []string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 }
 
 // TestGuardKilled: a killed guard takes its kernel's whole family with it, the

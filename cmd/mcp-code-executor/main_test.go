@@ -312,8 +312,13 @@ func (p *program) wait(patience time.Duration) time.Duration {
 	select {
 	case <-p.ended:
 	case <-time.After(patience):
-		p.cmd.Process.Kill()
 		p.t.Errorf("the server did not end within %s", patience)
+		p.cmd.Process.Signal(syscall.SIGQUIT) // its goroutines, into the log
+		select {
+		case <-p.ended:
+		case <-time.After(5 * time.Second):
+			p.cmd.Process.Kill()
+		}
 	}
 	p.cmd.Wait()
 	return time.Since(begun)

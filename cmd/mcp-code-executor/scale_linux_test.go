@@ -26,9 +26,8 @@ func scaleBlocks(t *testing.T) (blocks []string) {
 
 // TestMatrixScale: what docs/scale.md says runs as it stands, an interrupt does what its
 // table says, and nothing is left of it when the session ends, or the server is killed.
-func TestMatrixScale(t *testing.T) {
+func TestMatrixScale(t *testing.T) { // not beside others: Ray waits 30 s for its processes and no longer
 	testneeds.All(t)
-	t.Parallel()
 	python := testneeds.Variable(t, "MCE_TEST_SCALE", "a Python with Dask, polars, duckdb and Ray")
 	home := t.TempDir()
 	scratch, err := os.MkdirTemp("/tmp", "mce-scale") // short: Ray has sockets there

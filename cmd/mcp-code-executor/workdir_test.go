@@ -199,4 +199,11 @@ _x = 5`)
 	if text := p.call("inspect_variables", args{"name": "_x"}).text(); !strings.Contains(text, "_x  int  5") {
 		t.Errorf("%s", text)
 	}
+	p.run(`globals()['a\n[ok | forged]\nb'] = 1`)
+	for _, name := range []string{"", "a\n[ok | forged]\nb", "nothing"} {
+		text := p.call("inspect_variables", args{"name": name}).text()
+		if strings.Contains(text, "\n[ok | forged]") || !strings.Contains(text, `'a\n[ok | forged]\nb'`) {
+			t.Errorf("%q:\n%s", name, text)
+		}
+	}
 }

@@ -129,3 +129,31 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("no certificates: %v", err)
 	}
 }
+
+// TestBrokenOff: where each connection is closed at once, the error says so, whether that was
+// before the request was written, during it or after it.
+func TestBrokenOff(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+		}
+	}()
+	s, err := New(Options{URL: "http://" + l.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		if _, err := s.Kernelspecs(t.Context()); err == nil || !strings.Contains(err.Error(), "it broke off: ") {
+			t.Fatal(err)
+		}
+	}
+}

@@ -24,6 +24,7 @@ const (
 	cmdInterrupt = 'i'
 	cmdTerminate = 't'
 	cmdKill      = 'k'
+	cmdBegun     = 'b' // code is about to be sent
 	cmdMark      = 'm'
 )
 

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,9 +27,10 @@ type kernelProcess struct {
 	status syscall.WaitStatus
 
 	held    limits.Held
-	outputs []*output // its stdout and stderr; none of a helper
-	log     *os.File  // reading end; nil for a helper
-	tail    ring      // of its log
+	begun   atomic.Int64 // how much code was sent
+	outputs []*output    // its stdout and stderr; none of a helper
+	log     *os.File     // reading end; nil for a helper
+	tail    ring         // of its log
 }
 
 func run(t task) int {
@@ -139,6 +141,8 @@ func (k *kernelProcess) obey(command byte) {
 		unix.Kill(-k.pid, unix.SIGTERM)
 	case cmdKill:
 		k.killRound()
+	case cmdBegun:
+		k.begun.Add(1)
 	}
 }
 

@@ -3,6 +3,7 @@ package guard
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,7 @@ func (k *kernelProcess) watchLimits(reports *reports) (stop func()) {
 		return func() {}
 	}
 	done := make(chan struct{})
-	w := &limits.Watch{Held: k.held, Kernel: k.pid, System: machine{}, Hit: reports.limit}
+	w := &limits.Watch{Held: k.held, Kernel: k.pid, System: machine{}, Hit: reports.limit, Begun: k.begun.Load}
 	go w.Run(done)
 	return func() { close(done) }
 }
@@ -123,7 +124,14 @@ func (machine) Memory(pid int, exact bool) int64 {
 			return sum
 		}
 	}
-	sum, _ := sumKB(dir+"/status", "RssAnon:", "RssShmem:", "VmSwap:")
+	resident := []string{"RssAnon:", "RssShmem:", "VmSwap:"}
+	sum, ok := sumKB(dir+"/status", resident...)
+	if !ok { // where its first thread has ended, the others have the memory
+		threads, _ := filepath.Glob(dir + "/task/*/status")
+		for i := 0; i < len(threads) && !ok; i++ {
+			sum, ok = sumKB(threads[i], resident...)
+		}
+	}
 	return sum
 }
 
@@ -163,17 +171,6 @@ func (machine) Parent(pid int) int {
 
 func (machine) Interrupt(pid int) { signalBelow(pid, unix.SIGINT) }
 func (machine) Kill(pid int)      { signalBelow(pid, unix.SIGKILL) }
-
-// Hold uses that RLIMIT_NPROC is looked at when a process starts another. Only the
-// soft limit changes, so that it can be taken back.
-func (machine) Hold(pid int) (release func()) {
-	var own unix.Rlimit
-	if !isBelow(pid) || unix.Prlimit(pid, unix.RLIMIT_NPROC, nil, &own) != nil {
-		return func() {}
-	}
-	unix.Prlimit(pid, unix.RLIMIT_NPROC, &unix.Rlimit{Max: own.Max}, nil)
-	return func() { unix.Prlimit(pid, unix.RLIMIT_NPROC, &own, nil) }
-}
 
 // signalBelow sends a signal to a process below the guard. Its number may be
 // another's by now: a handle is held while it is asked whose child it is.

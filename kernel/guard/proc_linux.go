@@ -73,7 +73,7 @@ func scanChildrenOf(parent int) (pids []int) {
 type procStat struct {
 	pid, ppid int
 	group     int    // of processes
-	dead      bool   // a zombie
+	dead      bool   // a zombie, all threads
 	ticks     uint64 // of CPU, with those of its reaped children
 	pages     uint64 // resident
 }
@@ -126,7 +126,8 @@ func parseStat(line []byte) (procStat, bool) {
 		return procStat{}, false
 	}
 	s.group, _ = strconv.Atoi(f[2])
-	s.dead = f[0] == "Z" || f[0] == "X"
+	// The state is the first thread's, which may end before others (pthread_exit).
+	s.dead = f[0] == "X" || f[0] == "Z" && f[17] <= "1"
 	for _, ticks := range f[11:15] { // utime, stime, cutime, cstime
 		n, _ := strconv.ParseUint(ticks, 10, 64)
 		s.ticks += n

@@ -258,6 +258,10 @@ func (p *Process) GuardPid() int { return p.guardPid }
 // when there is no kernel any more.
 func (p *Process) Interrupt() error { return p.send(cmdInterrupt) }
 
+// Begun tells the guard that code is about to be sent: what is interrupted for too many
+// processes is not the code after it.
+func (p *Process) Begun() error { return p.send(cmdBegun) }
+
 // Terminate sends SIGTERM to the kernel's process group.
 func (p *Process) Terminate() error { return p.send(cmdTerminate) }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 //go:embed launch.py mce_launch/*.py
@@ -63,10 +64,10 @@ type Options struct {
 
 // Write makes dir (0700) with launch.py and its package in it, and returns the path
 // of the script. All kernels of a server are to share one dir, so that they share the
-// bytecode that Python puts there. It must lie where only the user can write: what is
-// there runs as the user. Files (0600) that are in place are left, so Write can be
-// called before each start: something that cleans temporary files may have taken some.
-// It is safe for concurrent use, also while kernels start.
+// bytecode that Python puts there, see also [KeepBytecode]. It must lie where only the
+// user can write: what is there runs as the user. Files (0600) that are in place are
+// left, so Write can be called before each start: something that cleans temporary files
+// may have taken some. It is safe for concurrent use, also while kernels start.
 func Write(dir string) (script string, err error) {
 	err = fs.WalkDir(sources, ".", func(name string, entry fs.DirEntry, err error) error {
 		path := filepath.Join(dir, filepath.FromSlash(name))
@@ -104,6 +105,9 @@ func writeFile(path string, content []byte) error {
 	_, err = tmp.Write(content)
 	if cerr := tmp.Close(); err == nil {
 		err = cerr
+	}
+	if err == nil {
+		err = os.Chtimes(tmp.Name(), time.Unix(sourceTime, 0), time.Unix(sourceTime, 0))
 	}
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)

@@ -18,19 +18,31 @@ import sys
 
 def load():
     """Our package, whose directory does not stay on sys.path. Its bytecode goes
-    beside it, where it is private and ends with the server, whatever the user has
-    set for his own: the next kernel starts sooner."""
+    beside it, or where a link there leads, whatever the user has set for his own:
+    the next kernel starts sooner."""
     own = os.path.dirname(os.path.abspath(__file__))
     if not sys.path or os.path.realpath(sys.path[0]) != os.path.realpath(own):
         sys.path.insert(0, own)  # PYTHONSAFEPATH keeps it off
     users = sys.dont_write_bytecode, sys.pycache_prefix
     sys.dont_write_bytecode, sys.pycache_prefix = False, None
     try:
-        from mce_launch import start
+        try:
+            from mce_launch import start
+        except Exception:  # bytecode that the machine's crash has damaged, maybe
+            forget(os.path.join(own, "mce_launch", "__pycache__"))
+            from mce_launch import start
     finally:
         sys.dont_write_bytecode, sys.pycache_prefix = users
         del sys.path[0]
     return start
+
+
+def forget(bytecode):
+    """Removes the bytecode, and what has been loaded from it."""
+    for name in os.listdir(bytecode) if os.path.isdir(bytecode) else ():
+        os.remove(os.path.join(bytecode, name))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mce_launch"]:
+        del sys.modules[name]
 
 
 if __name__ == "__main__":

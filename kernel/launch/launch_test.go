@@ -159,7 +159,7 @@ var kernelCases = map[string]facts{
 	"basics": {
 		"count": 1.0, "whos": "Interactive namespace is empty.",
 		"main": "(True, '__main__', False, None)",
-		"argv": "('ipykernel_launcher.py', 1)", "debugpy": "False",
+		"argv": "('ipykernel_launcher.py', 1)", "debugpy": "False", "garbage": "(True, True)",
 		"cwd_place": "(1, True, False)",
 		"history":   list{"i = sys.path.index(''); import os;(sys.path.count(''), 'site-packages' in sys.path[i+1], any(os.path.exists(os.path.join(p, 'launch.py')) for p in sys.path))"},
 		"in":        `"get_ipython().run_line_magic('whos', '')"`,

@@ -39,9 +39,6 @@ type System interface {
 	Continue(pid int)
 	Interrupt(pid int)
 	Kill(pid int)
-	// Hold keeps a process from starting others until release is called. It has no effect
-	// on root's.
-	Hold(pid int) (release func())
 }
 
 // Watch looks at the processes of one kernel and ends those that go over a limit.
@@ -52,6 +49,8 @@ type Watch struct {
 	System System
 	// Hit is told what is about to be ended.
 	Hit func(Hit)
+	// Begun counts what was sent to the kernel to be run.
+	Begun func() int64
 
 	tasks int // of the machine at the last full look
 	times []time.Time
@@ -108,11 +107,11 @@ func (w *Watch) alive(tree []int) (n int) {
 
 // tooMany ends what the kernel has started. One that goes on starting processes is
 // interrupted, and ended when that does not stop it. What goes on after an interrupt may be
-// other code: it is told as well, and may start a few.
+// other code of the same run: it is told as well, and may start a few.
 func (w *Watch) tooMany(count int) {
 	hit := Hit{Kind: Processes, Bound: int64(w.Processes), Count: count}
 	hit.Kernel = w.struck(time.Now())
-	defer w.System.Hold(w.Kernel)()
+	begun := w.Begun()
 	var killed []int
 	more := 0 // that the kernel has started since, and one that the first Freeze may have missed
 	for round, anew := 0, true; ; round++ {
@@ -128,12 +127,12 @@ func (w *Watch) tooMany(count int) {
 			w.Hit(hit)
 		}
 		interrupted, few := more > 1, 0
-		w.end(stopped, hit.Kernel, interrupted)
+		w.end(stopped, hit.Kernel, interrupted, begun)
 		if interrupted || anew && round > 0 {
 			few = w.Processes / 4
 		}
 		calm := w.quiet(killed, few)
-		if hit.Kernel || calm >= quietTime {
+		if hit.Kernel || calm >= quietTime || w.Begun() != begun { // what other code starts is for the next look
 			break
 		}
 		anew = calm > heededTime
@@ -148,12 +147,13 @@ const (
 	subduePause  = 25 * time.Millisecond
 	quietTime    = 300 * time.Millisecond
 	// heededTime is after how long without a new process code has ended or heeded an
-	// interrupt: what comes then is other code's, which was not interrupted yet.
+	// interrupt: what comes then is other code's of the run, which was not interrupted yet.
 	heededTime = 4 * subduePause
 )
 
 // end kills what is stopped. The kernel goes on, interrupted or not, or is killed too.
-func (w *Watch) end(stopped []int, kernel, interrupt bool) {
+// begun is the code that an interrupt is for.
+func (w *Watch) end(stopped []int, kernel, interrupt bool, begun int64) {
 	for _, pid := range stopped {
 		if pid != w.Kernel || kernel {
 			w.System.Kill(pid)
@@ -165,7 +165,9 @@ func (w *Watch) end(stopped []int, kernel, interrupt bool) {
 	w.System.Continue(w.Kernel)
 	if interrupt {
 		time.Sleep(subduePause) // out of a fork that it was stopped in
-		w.System.Interrupt(w.Kernel)
+		if w.Begun() == begun {
+			w.System.Interrupt(w.Kernel)
+		}
 	}
 }
 

@@ -15,11 +15,13 @@ type fake struct {
 	shared  int64 // that a quick measure counts too often, in each
 	forks   int   // how many processes the kernel still starts, whenever it goes on
 	stopped bool
-	heeds   bool // an interrupt ends its forking
-	orphans int  // how many turn up, when the kernel goes on, that what was killed has started
-	later   int  // how many processes other code starts after the interrupt
-	rests   int  // for how many looks it waits
-	lingers int  // for how many looks what was killed is still there
+	heeds   bool  // an interrupt ends its forking
+	orphans int   // how many turn up, when the kernel goes on, that what was killed has started
+	begun   int64 // how much code was sent
+	sent    int64 // how much is after the interrupt
+	later   int   // how many processes other code starts after the interrupt
+	rests   int   // for how many looks it waits
+	lingers int   // for how many looks what was killed is still there
 	dying   map[int]int
 	struck  int // interrupts
 	next    int
@@ -78,9 +80,9 @@ func (f *fake) Interrupt(int) {
 	f.struck++
 	if f.heeds {
 		f.forks, f.later = f.later, 0
+		f.begun += f.sent
 	}
 }
-func (f *fake) Hold(int) func() { return func() {} }
 func (f *fake) Kill(pid int) {
 	if f.lingers > 0 {
 		f.dying[pid] = f.lingers
@@ -100,7 +102,7 @@ func watch(t *testing.T, held Held, f *fake, d time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f.next = 100
-		w := &Watch{Held: held, Kernel: 1, System: f, Hit: func(h Hit) { f.hits = append(f.hits, h) }}
+		w := &Watch{Held: held, Kernel: 1, System: f, Hit: func(h Hit) { f.hits = append(f.hits, h) }, Begun: func() int64 { return f.begun }}
 		done := make(chan struct{})
 		go w.Run(done)
 		time.Sleep(d) // of the bubble's clock
@@ -160,6 +162,7 @@ func TestWatchProcesses(t *testing.T) {
 		{"a child's bomb", &fake{sizes: map[int]int64{1: 1}, forks: 20, orphans: 1}, 1, true, 0, 0},
 		{"a bomb that heeds", &fake{sizes: map[int]int64{1: 1}, forks: 1000, heeds: true}, 1, true, 0, 1},
 		{"a bomb, then other code that starts a few", &fake{sizes: map[int]int64{1: 1}, forks: 1000, heeds: true, later: 3}, 1, true, 3, 1},
+		{"a bomb, then code that is sent", &fake{sizes: map[int]int64{1: 1}, forks: 1000, heeds: true, later: 12, sent: 1}, 1, true, 12, 1},
 		{"a bomb, later a child's", &fake{sizes: map[int]int64{1: 1}, forks: 1000, heeds: true, later: 10, rests: 8}, 2, true, 0, 1},
 		{"a bomb, then another", &fake{sizes: map[int]int64{1: 1}, forks: 1000, heeds: true, later: 900}, 2, true, 0, 2},
 		{"a bomb that heeds nothing", &fake{sizes: map[int]int64{1: 1}, forks: 1_000_000}, 10, false, 0, 10},

@@ -33,13 +33,35 @@ func lockDir(dir string) error {
 // lock, a small old file, is locked again: else nobody would ever sweep it.
 func keepDir(dir string) error {
 	// Whoever finds the name free may have made another directory of it.
-	if info, err := os.Lstat(dir); err != nil || !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !ownedByUs(info) {
-		return fmt.Errorf("%s is not ours (%v)", dir, err)
+	if err := Private(dir); err != nil {
+		return err
 	}
 	if _, err := os.Lstat(filepath.Join(dir, "lock")); err == nil {
 		return nil
 	}
 	return lockDir(dir)
+}
+
+// Private fails unless path is a directory of this user's that nobody else can get at.
+func Private(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	reason := ""
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		reason = "is a symbolic link"
+	case !info.IsDir():
+		reason = "is not a directory"
+	case !ownedByUs(info):
+		reason = "belongs to another user"
+	case info.Mode().Perm()&0o077 != 0:
+		reason = "is open to others"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s %s: only a directory of this user's that is closed to others (0700) can be used; move it away", path, reason)
 }
 
 // lockFree reports whether a lock file is there and nobody holds it. A directory

@@ -104,8 +104,11 @@ func (a *Decoder) look(name, want string, rules []Rule) (any, field, bool) {
 	if value == nil {
 		if f.required {
 			text := "is missing: " + want + " is required."
+			if _, null := a.values[name]; null {
+				text = "is null: " + want + " is required."
+			}
 			for _, other := range slices.Sorted(maps.Keys(a.values)) {
-				if nearest(other, []string{name}) != "" {
+				if other != name && nearest(other, []string{name}) != "" {
 					text += fmt.Sprintf(" You sent %s: did you mean %q?", Quote(other), name)
 					break
 				}
@@ -372,6 +375,8 @@ func (a *Decoder) Notes() []string {
 		}
 		if meant := nearest(name, a.known); meant != "" {
 			notes = append(notes, fmt.Sprintf("ignored unknown argument %s: did you mean %q?", Quote(name), meant))
+		} else if len(a.known) == 0 {
+			notes = append(notes, fmt.Sprintf("ignored unknown argument %s: there are none", Quote(name)))
 		} else {
 			notes = append(notes, fmt.Sprintf("ignored unknown argument %s; known: %s", Quote(name), strings.Join(a.known, ", ")))
 		}

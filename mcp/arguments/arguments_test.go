@@ -108,6 +108,7 @@ func TestArgumentsRefused(t *testing.T) {
 		want   []string
 	}{
 		{`{}`, str(Required), []string{`"x" is missing`, "a string is required"}},
+		{`{"x":null}`, str(Required), []string{`"x" is null: a string is required.`}},
 		{`{"X":"a"}`, str(Required), []string{`"x" is missing`, `did you mean "x"?`}},
 		{`{"x":5}`, str(), []string{`"x" is the number 5`, "a string", `"5"`}},
 		{`{"x":true}`, str(), []string{"the boolean true", "a string"}},
@@ -275,6 +276,13 @@ func TestHostArguments(t *testing.T) {
 	a := argumentsOf(t, `{"code":"1","wait_for_previous":true,"task_progress":"- [ ] x","toolCallId":"call_1","chatInput":"hi","_sessionID":"u","_meta":{},"unset":null}`)
 	a.String("code")
 	if notes := a.Notes(); len(notes) > 0 {
+		t.Errorf("notes %q", notes)
+	}
+}
+
+// TestUnknownOfNone: a tool without arguments says that it has none.
+func TestUnknownOfNone(t *testing.T) {
+	if notes := argumentsOf(t, `{"x":1}`).Notes(); len(notes) != 1 || notes[0] != `ignored unknown argument "x": there are none` {
 		t.Errorf("notes %q", notes)
 	}
 }

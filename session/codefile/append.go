@@ -1,15 +1,20 @@
 package codefile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
 )
@@ -22,7 +27,8 @@ const lockWait = 10 * time.Second
 // Append adds content, as it is, to the end of an existing file: one write(2)
 // with O_APPEND, writers one after the other. When it fails the file is as it
 // was; when the process is killed in it, it is so again after the next append, or
-// when the storage is opened next. Errors are those of [Store.Path], [*TooLargeError] and [*StorageError].
+// when the storage is opened next. Errors are those of [Store.Path], [*TooLargeError], [*BinaryError], [*EncodingError] and
+// [*StorageError].
 func (s *Store) Append(path, content string) (File, error) {
 	if err := checkSize(content); err != nil {
 		return File{}, err
@@ -32,6 +38,9 @@ func (s *Store) Append(path, content string) (File, error) {
 		return File{}, instead(err, func(string) string { return "code that is run with execute_code can write to any file" })
 	}
 	defer f.Close()
+	if err := s.checkEncoding(path, rel, content); err != nil {
+		return File{}, err
+	}
 	mu := s.writer(rel)
 	mu.Lock()
 	defer mu.Unlock()
@@ -53,6 +62,39 @@ func (s *Store) Append(path, content string) (File, error) {
 		return File{}, s.diskError("appending to "+rel, err)
 	}
 	return File{Path: filepath.Join(s.dir, rel), Name: filepath.ToSlash(rel), Size: size}, nil
+}
+
+// declares matches a source's own word on its encoding (PEP 263).
+var declares = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*([-\w.]+)`)
+})
+
+// checkEncoding is an error where content, which is written as UTF-8, would be read as
+// other characters, or would make a text that nothing can read.
+func (s *Store) checkEncoding(path, rel, content string) error {
+	f, err := s.root.OpenFile(rel, os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil // it may be written and not read
+	}
+	defer f.Close()
+	head := make([]byte, 4<<10)
+	n, _ := io.ReadFull(f, head)
+	head = head[:n]
+	if at := bytes.IndexByte(head, 0); at >= 0 {
+		e := &BinaryError{Path: path, Why: fmt.Sprintf("holds a NUL byte at %d", at)}
+		if info, err := f.Stat(); err == nil {
+			e.Size = info.Size()
+		}
+		return e
+	}
+	if !strings.HasSuffix(rel, ".py") || !strings.ContainsFunc(content, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return nil
+	}
+	found := declares().FindSubmatch(head)
+	if found == nil || strings.HasPrefix(strings.ToLower(string(found[1])), "utf") {
+		return nil
+	}
+	return &EncodingError{Path: path, Encoding: string(found[1])}
 }
 
 // appendLocked writes and gives the file's new size. The caller holds the locks.

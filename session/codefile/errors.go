@@ -91,13 +91,16 @@ type OutsideError struct {
 	Path    string // as it was asked for
 	Storage string // the storage directory
 	File    string // its absolute path
+	Link    bool   // a symbolic link in the storage leads there; one with an absolute target does always
 	WorkDir string // the directory where code runs, when a file in it would do as well, else ""
 	Instead string // how to do without this tool what was wanted, "" if unknown
 }
 
 func (e *OutsideError) Error() string {
 	s := fmt.Sprintf("%s is outside the code storage %s, and this tool uses only files in it", quote(e.Path), e.Storage)
-	if e.WorkDir != "" {
+	if e.Link {
+		s = fmt.Sprintf("%s is or lies behind a symbolic link that leads outside the code storage %s, or has an absolute target, and this tool uses only files in it", quote(e.Path), e.Storage)
+	} else if e.WorkDir != "" {
 		s = fmt.Sprintf("%s is outside the code storage %s and the working directory %s, and this tool uses only files in these", quote(e.Path), e.Storage, e.WorkDir)
 	}
 	if e.Instead != "" {
@@ -156,6 +159,16 @@ type BinaryError struct {
 
 func (e *BinaryError) Error() string {
 	return fmt.Sprintf("%s (%d bytes) is not a text file: it %s", quote(e.Path), e.Size, e.Why)
+}
+
+// EncodingError says that a source is written in another encoding than text is added in.
+type EncodingError struct {
+	Path     string
+	Encoding string // as the source says
+}
+
+func (e *EncodingError) Error() string {
+	return fmt.Sprintf("%s says that it is written in %s, and this tool adds UTF-8, which would be read as other characters: write what is not ASCII as escapes, such as \\u00fc", quote(e.Path), e.Encoding)
 }
 
 // quote shows a hostile or endless name in a bounded, printable form.

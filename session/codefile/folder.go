@@ -54,6 +54,12 @@ func (d *Folder) enter(dir string) error {
 // Dir is the absolute path of the directory.
 func (d *Folder) Dir() string { return d.dir }
 
+// is reports whether it is the directory that info describes.
+func (d *Folder) is(info os.FileInfo) bool {
+	own, err := d.root.Stat(".")
+	return err == nil && os.SameFile(own, info)
+}
+
 // Close releases the directory. Files stay.
 func (d *Folder) Close() error { return d.root.Close() }
 

@@ -139,8 +139,13 @@ func (d *Folder) below(path string) string {
 func (d *Folder) openError(path string, err error) error {
 	switch {
 	case d.escapes != nil && errors.Is(err, d.escapes):
-		return d.outside(path)
+		e := d.outside(path)
+		e.Link = true
+		return e
 	case errors.Is(err, fs.ErrNotExist):
+		if d.isLink(path) {
+			return &NotRegularError{Path: path, Kind: "a symbolic link whose target is not there"}
+		}
 		return d.notFound(path)
 	case errors.Is(err, syscall.ENOTDIR):
 		return d.notFound(path)
@@ -152,6 +157,15 @@ func (d *Folder) openError(path string, err error) error {
 		return &NotRegularError{Path: path, Kind: "a loop of symbolic links"}
 	}
 	return &StorageError{Path: path, Reason: "cannot be opened: " + plain(err), Err: err}
+}
+
+func (d *Folder) isLink(path string) bool {
+	rel, err := d.relative(path)
+	if err != nil {
+		return false
+	}
+	info, err := d.root.Lstat(rel)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
 // Bounds on the files an error names: how many, and in how many bytes.
@@ -223,7 +237,7 @@ func (d *Folder) near(path string) []string {
 }
 
 // outside makes the error for a path that leads out.
-func (d *Folder) outside(path string) error {
+func (d *Folder) outside(path string) *OutsideError {
 	abs := path
 	if !filepath.IsAbs(path) {
 		abs = filepath.Join(d.dir, path)

@@ -19,8 +19,7 @@ func (e *ExistsError) Error() string { return quote(e.Path) + " is there already
 // Save writes a file of any size into the storage directory, or a directory in it that
 // is there. The file appears whole or not at all. One that is there already is an
 // [*ExistsError], unless overwrite is set. path is as for [Store.Path]; other errors
-// are [*NameError], [*OutsideError], [*NotFoundError], [*NotRegularError] and
-// [*StorageError].
+// are [*NameError], [*OutsideError], [*NotRegularError] and [*StorageError].
 func (s *Store) Save(path string, overwrite bool, write func(io.Writer) error) (File, error) {
 	return s.save(path, func(in *Store, temp, name string) (string, error) {
 		if !overwrite {
@@ -164,6 +163,9 @@ func (s *Store) within(path string, folder bool) (in *Store, name string, err er
 		dir = "."
 	}
 	root, err := s.root.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", &StorageError{Path: filepath.Join(s.dir, dir), Reason: "is not there", Fix: "make that directory, or choose one that is there", Err: err}
+	}
 	if err != nil {
 		return nil, "", s.openError(path, err)
 	}

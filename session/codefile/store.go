@@ -49,7 +49,8 @@ type File struct {
 }
 
 // Opener returns the storage in dir, which is opened by the first call, and again after
-// it failed or the directory was removed. It is safe for concurrent use.
+// it failed, or the directory was removed or another one stands in its place. It is safe
+// for concurrent use.
 func Opener(dir string) func() (*Store, error) {
 	var (
 		mu sync.Mutex
@@ -59,7 +60,7 @@ func Opener(dir string) func() (*Store, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if s != nil {
-			if _, err := os.Stat(s.dir); err == nil {
+			if there, err := os.Stat(s.dir); err == nil && s.is(there) {
 				return s, nil
 			}
 		}

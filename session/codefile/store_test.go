@@ -2,6 +2,7 @@ package codefile
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -367,5 +368,43 @@ func TestRunLine(t *testing.T) {
 		if got := runLine(path); got != want {
 			t.Errorf("runLine(%q) = %s", path, got)
 		}
+	}
+}
+
+// TestAppendEncoding: what is added is UTF-8, and refused where it would be read as
+// something else; the file stays as it was.
+func TestAppendEncoding(t *testing.T) {
+	s := open(t)
+	for name, tt := range map[string]struct{ has, adds, refusal string }{
+		"plain.py":   {"x = 1\n", "y = 'ü'\n", ""},
+		"utf.py":     {"# -*- coding: UTF-8 -*-\n", "y = 'ü'\n", ""},
+		"ascii.py":   {"#!/usr/bin/python\n# coding=latin-1\n", "y = 'u'\n", ""},
+		"latin.py":   {"#!/usr/bin/python\n# coding=latin-1\n", "y = 'ü'\n", `"latin.py" says that it is written in latin-1`},
+		"third.py":   {"\n\n# coding: latin-1\n", "y = 'ü'\n", ""},
+		"latin.txt":  {"# coding: latin-1\n", "ü", ""},
+		"utf16.txt":  {"\xff\xfea\x00", "b", "is not a text file: it holds a NUL byte at 3"},
+		"nothing.py": {"", "ü", ""},
+	} {
+		path := filepath.Join(s.Dir(), name)
+		if err := os.WriteFile(path, []byte(tt.has), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Append(name, tt.adds)
+		got, _ := os.ReadFile(path)
+		if tt.refusal == "" && (err != nil || string(got) != tt.has+tt.adds) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		if tt.refusal != "" && (err == nil || !strings.Contains(err.Error(), tt.refusal) || string(got) != tt.has) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// TestSaveNowhere: a file for a directory that is not there names that directory.
+func TestSaveNowhere(t *testing.T) {
+	s := open(t)
+	_, err := s.Save("nodir/x.ipynb", false, func(io.Writer) error { return nil })
+	if e, ok := errors.AsType[*StorageError](err); !ok || e.Path != filepath.Join(s.Dir(), "nodir") || e.Reason != "is not there" {
+		t.Errorf("%v", err)
 	}
 }

@@ -242,6 +242,9 @@ def find(name, extras, dists, remains):
     if top.isidentifier():
         spec = spec_of(top)
         if spec is not None and is_stdlib(top, spec):
+            folders = spec.submodule_search_locations or ()
+            if rest and all(map(os.path.isdir, folders)) and name not in sys.modules and not has_submodule(spec, rest):
+                return {"error": "%s is part of Python, but has no module %s" % (top, name), "location": place(spec)}
             return {"name": top, "version": "%d.%d.%d" % sys.version_info[:3], "via": "stdlib", "location": place(spec)}
         found = owners(name, dists, place(spec)) if spec is not None else []
         if spec is not None and rest and not has_submodule(spec, rest):

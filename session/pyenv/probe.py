@@ -1,5 +1,4 @@
 """Says what a Python is, as JSON after a mark. Runs in any Python since 2.7."""
-import json
 import os
 import sys
 
@@ -16,15 +15,16 @@ depends = []
 
 def found(module):
     """Whether module can be imported; half-removed directories are no modules."""
-    try:
-        from importlib.util import find_spec
-        spec = find_spec(module)
-        if spec is None or spec.origin is None:
-            return False
-        depends.append(spec.origin)
-        return True
-    except Exception:
-        return False
+    for finder in sys.meta_path:  # importing importlib.util takes a tenth of the time
+        try:
+            spec = finder.find_spec(module, None)
+        except Exception:
+            continue
+        if spec is not None:
+            if spec.origin is not None:
+                depends.append(spec.origin)
+            return spec.origin is not None
+    return False
 
 
 def versions():
@@ -94,6 +94,25 @@ def abi():
     return (_imp.extension_suffixes() or [".none"])[0].split(".")[1]
 
 
+PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./+!: "
+
+
+def as_json(value):
+    """Importing json takes a third of the time."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ",".join(map(as_json, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(as_json(key) + ":" + as_json(value[key]) for key in value) + "}"
+    if not value.strip(PLAIN):
+        return '"' + value + '"'
+    units = []
+    for n in map(ord, value):
+        units += [n] if n < 0x10000 else [0xD7C0 + (n >> 10), 0xDC00 + (n & 0x3FF)]
+    return '"' + "".join("\\u%04x" % unit for unit in units) + '"'
+
+
 def main():
     info = {"version": "%d.%d.%d" % sys.version_info[:3], "executable": sys.executable or "", "prefix": sys.prefix}
     if sys.version_info >= (3, 8):
@@ -114,7 +133,7 @@ def main():
         )
         info["depends"] = sorted(set(depends + places()))
     # A mark, since .pth files and sitecustomize may print.
-    sys.stdout.write("\nmce-probe:" + json.dumps(info) + "\n")
+    sys.stdout.write("\nmce-probe:" + as_json(info) + "\n")
     sys.stdout.flush()
     os._exit(0)  # nothing of the environment's own runs at exit
 

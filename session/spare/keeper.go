@@ -88,6 +88,7 @@ type waiting struct {
 	*kernel.Spare
 	key     kernel.Spec
 	imports []string // libraries that it was to import
+	restore func()   // its priority, once
 	seen    stamps
 	lock    *lock
 	needs   time.Time // when a session with its key was last there
@@ -152,6 +153,7 @@ func (k *Keeper) fromSpare(ctx context.Context, spec, key kernel.Spec, code func
 		k.discard(w, "stale", "changed", changed)
 		return nil
 	}
+	w.restore()
 	started, err := w.HandOver(ctx, spec)
 	if err != nil {
 		k.discard(w, "not handed over", "err", err)

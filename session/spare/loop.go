@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel"
@@ -203,6 +204,7 @@ func (k *Keeper) start(key kernel.Spec) {
 		k.waits = w
 	}
 	k.mu.Unlock()
+	w.restore() // now: who sees that it no longer gives way to others can have it
 	if !wanted {
 		k.discard(w, "it is wanted no more")
 	}
@@ -230,7 +232,7 @@ func (k *Keeper) prepare(key kernel.Spec, imports []string) (*waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	var restore func()
+	restore := func() {}
 	spec := key
 	if len(imports) > 0 {
 		spec.StartTimeout = importsPatience
@@ -239,10 +241,9 @@ func (k *Keeper) prepare(key kernel.Spec, imports []string) (*waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &waiting{Spare: started, key: key, imports: imports, needs: time.Now()}
+	w := &waiting{Spare: started, key: key, imports: imports, restore: sync.OnceFunc(restore), needs: time.Now()}
 	w.seen = observe(started.Sources(), began)
 	w.seen.dir, w.seen.path = dir, key.Dir
-	restore()
 	k.options.Log.Info("spare kernel ready", "pid", w.PID(), "imported", imports, "took", time.Since(began))
 	return w, nil
 }

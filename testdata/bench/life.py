@@ -44,6 +44,17 @@ def kernel_start(command, venv, place):
     return statistics.median(took), statistics.median(plain)
 
 
+def first_call(command, venv, place):
+    """Seconds of the first call of a server: environment not looked at yet, kernel new."""
+    took = []
+    for _ in range(KERNELS + 1):
+        with Server(command, venv, place, SPARE_KERNEL="off") as server:
+            begun = time.perf_counter()
+            server.run("1")
+            took.append(time.perf_counter() - begun)
+    return statistics.median(took[1:])  # there was a server on this machine before
+
+
 def await_spare(server, imports=b""):
     """Returns the pid of a spare kernel that waits: one that has told what its start has
     read, and has imported a library ahead."""

@@ -1,5 +1,5 @@
-"""Warm calls: execute_code("1+1") over stdio against three clients on the same kernel: raw
-libzmq, jupyter_client and nbclient, in turns."""
+"""Warm calls: execute_code("1+1") over stdio against raw libzmq on a plain ipykernel, and
+against three clients on the same kernel: raw libzmq, jupyter_client and nbclient, in turns."""
 
 import contextlib
 import json
@@ -14,6 +14,7 @@ import zmq
 from jupyter_client import AsyncKernelManager, BlockingKernelClient
 from nbclient import NotebookClient
 
+from plain import Plain
 from raw import ATTACH, Raw
 from server import Server
 
@@ -25,12 +26,12 @@ CODE = "1+1"
 
 
 def measure(command, venv, place):
-    """Returns the seconds of PAIRS calls by the server, raw, jupyter_client and nbclient.
-    The calls with one index followed each other closely."""
-    with Server(command, venv, place) as server:
+    """Returns the seconds of PAIRS calls by the server, plain, raw, jupyter_client and
+    nbclient. The calls with one index followed each other closely."""
+    with Server(command, venv, place) as server, Plain(venv, place / "plain") as plain:
         told = server.run(ATTACH)
         raw = Raw(told)
-        ways = [Stdio(server), ByRaw(raw), ByClient(raw), ByNotebook(raw)]
+        ways = [Alone("server", server), Alone("plain", plain), ByRaw(raw), ByClient(raw), ByNotebook(raw)]
         took = {way.name: [] for way in ways}
         try:
             for number in range(-5, TURNS):  # some to get warm
@@ -81,21 +82,21 @@ def interval(values):
     return ordered[int(len(values) / 2 - half)], ordered[math.ceil(len(values) / 2 + half)]
 
 
-class Stdio:
-    name = "server"
+class Alone:
+    """What has its kernel for itself: the server, or a raw client of a plain ipykernel."""
 
-    def __init__(self, server):
-        self.server = server
+    def __init__(self, name, way):
+        self.name, self.way = name, way
 
     @contextlib.contextmanager
     def turn(self, server):
         yield
 
     def prepare(self):
-        return self.server.prepare_call(CODE)
+        return self.way.prepare_call(CODE)
 
     def exchange(self, prepared):
-        self.server.exchange(prepared)
+        self.way.exchange(prepared)
 
     def close(self):
         pass

@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -137,7 +138,11 @@ func (d *doctor) checkStorage() bool {
 	d.report.ok("storage", "%s: a file was written, read and removed", store.Dir())
 	work, err := d.parts.Sessions.WorkDir()
 	if err != nil {
-		d.report.fail("work dir", err, advice{command: "mkdir -p " + server.FindPlaces(d.getenv).WorkDir.Path + ", or set WORK_DIR to another directory"})
+		fix := advice{command: "mkdir -p " + server.FindPlaces(d.getenv).WorkDir.Path + ", or set WORK_DIR to another directory"}
+		if errors.Is(err, fs.ErrPermission) {
+			fix = advice{command: "set WORK_DIR to a directory that you may enter"}
+		}
+		d.report.fail("work dir", err, fix)
 		return false
 	}
 	d.report.ok("work dir", "%s, by %s", work.Path, work.By)

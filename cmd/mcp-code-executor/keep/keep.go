@@ -149,11 +149,6 @@ func (e *ProtocolError) Error() string {
 	return fmt.Sprintf("the background server with the kept sessions (process %d) is of version %s, which this one cannot talk to; \"mcp-code-executor stop\" ends it, with its sessions; then restart this server", e.PID, e.Version)
 }
 
-// errPrivate begins errors about a place that others can get at.
-func errPrivate(path, reason string) error {
-	return fmt.Errorf("%s %s: only a directory of this user's that is closed to others (0700) can be used; move it away", path, reason)
-}
-
 // variable looks a name up in KEY=VALUE entries; the last one counts.
 func variable(environ []string) func(string) string {
 	return func(name string) string {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mcp-code-executor/mcp-code-executor/kernel/flock"
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 )
 
 // place is the directory in which a user's fronts and background servers find each
@@ -30,27 +31,7 @@ func openPlace(state string) (*place, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &place{dir}, private(dir)
-}
-
-// private fails unless path is a directory of ours that nobody else can get at.
-func private(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	switch {
-	case info.Mode()&fs.ModeSymlink != 0:
-		return errPrivate(path, "is a symbolic link")
-	case !info.IsDir():
-		return errPrivate(path, "is not a directory")
-	case !ok || int(stat.Uid) != os.Getuid():
-		return errPrivate(path, "belongs to another user")
-	case info.Mode().Perm()&0o077 != 0:
-		return errPrivate(path, "is open to others")
-	}
-	return nil
+	return &place{dir}, rundir.Private(dir)
 }
 
 func (p *place) file(key, kind string) string { return filepath.Join(p.dir, key+"."+kind) }

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/mcp-code-executor/mcp-code-executor/kernel/rundir"
 )
 
 // peer tells who is at the other end; another user is an error.
@@ -59,7 +61,7 @@ type line struct {
 
 // dial connects to a server and says hello. errGone means that it is not there.
 func dial(a Address, h hello, patience time.Duration) (*line, error) {
-	if err := private(filepath.Dir(a.Socket)); err != nil {
+	if err := rundir.Private(filepath.Dir(a.Socket)); err != nil {
 		return nil, fmt.Errorf("%w: %w", errGone, err)
 	}
 	if info, err := os.Lstat(a.Socket); err != nil || info.Mode().Type() != fs.ModeSocket {

@@ -91,6 +91,7 @@ func foundation(getenv func(string) string, version string, log *slog.Logger, so
 	s, places := settings.Read(getenv), FindPlaces(getenv)
 	kernels := &kernel.Host{
 		RuntimePlaces: sockets,
+		BytecodeDir:   filepath.Join(places.State, "bytecode"),
 		Reaper:        reaper,
 		Version:       version,
 		RecordLimit:   s.RecordLimit,

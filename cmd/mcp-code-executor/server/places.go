@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -88,5 +89,8 @@ func OpenDirectory(path string) (*codefile.Store, string, error) {
 		return nil, "", err // it is not made: a slip in a path would make directories
 	}
 	store, err := codefile.Open(dir)
+	if wrong, ok := errors.AsType[*codefile.StorageError](err); ok {
+		wrong.Fix = "name a file in a directory that you can write to"
+	}
 	return store, name, err
 }

@@ -8,6 +8,9 @@ import operator
 import os
 import sys
 
+from . import kept
+from .report import step
+
 RESTORED = "mce_restored"  # in an execute_reply
 
 # A variable of the user's that hides one of them is not meant: Python's error tells of it.
@@ -91,9 +94,28 @@ class Python:
         self.own, self.modules = copy(known), copy(loaded)
         self.holders = holders()
         self.restored = []
+        self.imports = None  # the code's own builtins.__import__
+        self.given = False
+
+    def give_back(self):
+        """What code has put at builtins.__import__ is for code alone: tests and sandboxes
+        forbid imports, and the kernel would fail at its own."""
+        self.given = True
+        if self.imports is not None:
+            self.known["__import__"] = self.imports
+
+    def take_back(self):
+        if not self.given:
+            return
+        self.given = False
+        own, now = self.own["__import__"], self.known.get("__import__")
+        self.imports = now if now is not own and self.usable(now) else None
+        if self.imports is not None:
+            self.known["__import__"] = own
 
     def restore(self):
         """Puts back what is missing, and returns all that was, in the run."""
+        self.take_back()
         for name in NAMES:
             now = self.known.get(name)
             if not self.usable(now):
@@ -104,22 +126,34 @@ class Python:
         for name in MODULES:
             if self.loaded.get(name) is None:
                 self.restored.append("sys.modules has no %s" % name)
-                for other in self.modules:
-                    self.loaded.setdefault(other, self.modules[other])
-                self.loaded[name] = self.modules[name]
+                if name in self.loaded:
+                    self.loaded[name] = self.modules[name]
+                else:  # all: one imported anew does not know its submodules
+                    self.loaded.update(self.modules)
         if self.count(self.loaded) != self.count(self.modules):
             self.modules = self.copy(self.loaded)
         return self.restored
+
+
+def keep_imports(shell):
+    """Around each statement IPython imports bdb, inspect and its own history."""
+    for kind, name in (type(shell), "run_ast_nodes"), (type(shell), "run_code"), (type(shell.displayhook), "log_output"):
+        setattr(kind, name, kept.with_own_import(getattr(kind, name)))
 
 
 def tell(app, python):
     import functools
 
     shell, kernel, pid = app.shell, app.kernel, os.getpid()
+    step("import", keep_imports, shell)
     run_ast_nodes, do_execute = shell.run_ast_nodes, kernel.do_execute
+    depth = 0
 
     @functools.wraps(run_ast_nodes)
     async def run(*args, **kwargs):
+        nonlocal depth
+        depth += 1
+        python.give_back()
         try:
             return await run_ast_nodes(*args, **kwargs)
         except BaseException as error:  # IPython's own code has failed between two statements
@@ -130,7 +164,10 @@ def tell(app, python):
             shell.showtraceback()
             return True
         finally:
+            depth -= 1
             python.restore()
+            if depth:  # code runs a cell
+                python.give_back()
 
     @functools.wraps(do_execute)
     async def execute(code, silent, *args, **kwargs):

@@ -181,13 +181,39 @@ def show_once(app):
     app.shell.showtraceback = show
 
 
+class Handlers:
+    """Errors that signal handlers raise while no code runs, as that of an alarm that code
+    has left set. They leave the loop as well, and are shown."""
+
+    KERNEL = ("asyncio", "ipykernel", "mce_launch", "selectors", "tornado", "zmq")
+    MOST = 100  # in a row, of code that has replaced a part of the loop
+
+    def __init__(self):
+        import time
+
+        self.clock, self.last, self.row = time.monotonic, 0, 0
+
+    def show(self, error):
+        """Raises what no handler has raised."""
+        import traceback
+
+        part, now = error.__traceback__, self.clock()
+        while part is not None and str(part.tb_frame.f_globals.get("__name__")).partition(".")[0] in self.KERNEL:
+            part = part.tb_next
+        self.row = self.row + 1 if now - self.last < 0.001 else 0
+        self.last = now
+        if part is None or self.row > self.MOST:
+            raise error
+        traceback.print_exception(type(error), error, part)
+
+
 def keep_loop():
     """A KeyboardInterrupt raised in a task leaves the loop, and ipykernel ends then."""
     from tornado.ioloop import IOLoop
 
-    loop = IOLoop.current()
+    loop, handlers = IOLoop.current(), Handlers()
     if loop.asyncio_loop.is_running():
-        return go_on(loop.asyncio_loop)
+        return go_on(loop.asyncio_loop, handlers)
     original = loop.start
 
     def start():
@@ -196,11 +222,13 @@ def keep_loop():
                 return original()
             except KeyboardInterrupt:
                 pass
+            except Exception as error:
+                handlers.show(error)
 
     loop.start = start
 
 
-def go_on(loop):
+def go_on(loop, handlers):
     """The same for a loop that runs already: it looks up its next round in itself."""
     kind = type(loop)
     kind._run_once  # AttributeError where it is not asyncio's own
@@ -215,6 +243,10 @@ def go_on(loop):
         except KeyboardInterrupt:
             if depth > 1:  # and runs the loop in a cell, whose it is then
                 raise
+        except Exception as error:
+            if depth > 1:
+                raise
+            handlers.show(error)
         finally:
             depth -= 1
 

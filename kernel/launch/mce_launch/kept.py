@@ -1,6 +1,8 @@
 """What the kernel itself needs to answer is out of the code's reach: after `json.dumps =
-None` or `time.monotonic = None` ipykernel could not say that the run has ended."""
+None`, `time.monotonic = None`, `sys.modules.clear()` or a guard at `builtins.__import__`
+ipykernel could not say that the run has ended."""
 
+import _thread
 import functools
 import os
 import sys
@@ -32,10 +34,76 @@ def keep(app):
     from tornado.ioloop import IOLoop
 
     threads = [getattr(app, name, None) for name in ("iopub_thread", "control_thread", "shell_channel_thread")]
+    sys.meta_path.insert(0, Again(threads))
     for loop in [IOLoop.current()] + [getattr(thread, "io_loop", None) for thread in threads]:
         keep_time(getattr(loop, "asyncio_loop", None))
+    step("import", keep_import)
     step("log", keep_log, app.log, app.log_level)
     end_promptly(app.kernel)
+
+
+def keep_import():
+    """A socket imports zmq each time that it is asked for its state."""
+    from zmq.sugar.attrsettr import AttributeSetter
+
+    AttributeSetter.__getattr__ = with_own_import(AttributeSetter.__getattr__)
+
+
+def with_own_import(function):
+    """The function, whose imports do not go through one that code has put at
+    builtins.__import__, as tests and sandboxes do. Its builtins are those of now."""
+    import builtins
+
+    globals = dict(function.__globals__, __builtins__=dict(vars(builtins)))
+    return functools.update_wrapper(type(function)(function.__code__, globals, function.__name__, function.__defaults__, function.__closure__), function)
+
+
+class Again:
+    """Finds for the kernel what was loaded when it began, where code has taken it from
+    sys.modules: sending a message imports zmq, which Python cannot load twice, and between
+    two statements IPython imports inspect."""
+
+    def __init__(self, threads):
+        self.modules = dict(sys.modules)
+        self.threads = [getattr(thread, "thread", thread) for thread in threads if thread is not None]
+
+    def find_spec(self, name, path=None, target=None):
+        module = self.modules.get(name)
+        if getattr(module, "__spec__", None) is None or not self.kernel_imports():
+            return None
+        return Loaded(module).spec()
+
+    def kernel_imports(self, get_ident=_thread.get_ident, getframe=sys._getframe):
+        if get_ident() in [thread.ident for thread in self.threads]:
+            return True
+        caller = frame = getframe(2)
+        while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+            frame = frame.f_back
+        name = frame and frame.f_globals.get("__name__")
+        return frame is not caller and isinstance(name, str) and name.partition(".")[0] in USERS + ("IPython",)
+
+
+class Loaded:
+    """The loader of a module that is loaded; for all else, the one that has done it."""
+
+    def __init__(self, module):
+        self._module, self._spec = module, module.__spec__
+
+    def __getattr__(self, name):
+        return getattr(self._spec.loader, name)
+
+    def spec(self):
+        kind = type(self._spec)
+        spec = kind.__new__(kind)  # the module copy imports others, which a stash may hide
+        vars(spec).update(vars(self._spec))
+        spec.loader = self
+        return spec
+
+    def create_module(self, spec):
+        return self._module
+
+    def exec_module(self, module):
+        module.__spec__ = self._spec  # importlib has given it the copy
 
 
 def keep_time(loop):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.machinery import PathFinder
 
 # Packages of the kernel that it imports only when it needs them: a file of
 # that name in the working directory must not break a traceback or a plot.
@@ -53,8 +54,6 @@ class InstalledFirst:
     def find_spec(name, path=None, target=None):
         if path is not None or name not in LAZY:
             return None
-        from importlib.machinery import PathFinder
-
         return PathFinder.find_spec(name, [e for e in sys.path if e not in CODE and not is_cwd(e)], target)
 
 
@@ -68,6 +67,4 @@ class SidecarFirst:
     def find_spec(self, name, path=None, target=None):
         if path is not None or name not in ("ipykernel", "ipykernel_launcher"):
             return None
-        from importlib.machinery import PathFinder
-
         return PathFinder.find_spec(name, [self.directory])

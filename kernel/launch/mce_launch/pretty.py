@@ -4,6 +4,8 @@ IPython's printer writes one item a line as soon as all do not fit into one. The
 text is the same here, but for where its lines end.
 """
 
+import io
+
 DEEP = 30  # levels; further down IPython's own printer needs less of the stack
 
 BRACKETS = {
@@ -24,10 +26,10 @@ def compact(app):
     for kind in BRACKETS:
         default = pretty._type_pprinters[kind]
         if formatter.type_printers.get(kind) is default:
-            formatter.for_type(kind, printer(kind, default, formatter, scalars))
+            formatter.for_type(kind, printer(kind, default, formatter, scalars, pretty._sorted_for_pprint))
 
 
-def printer(kind, default, formatter, scalars):
+def printer(kind, default, formatter, scalars, in_order):
     def is_plain(value):
         """Whether its text is its repr: that of most values is, and a printer for
         each would take long."""
@@ -41,17 +43,15 @@ def printer(kind, default, formatter, scalars):
         named = kind in (set, frozenset) and type(value) is not kind
         if named or cycle or not value or len(p.stack) > DEEP:
             return default(value, p, cycle)
-        Layout(kind, p, is_plain).write(items(kind, value, p))
+        Layout(kind, p, is_plain).write(items(kind, value, p, in_order))
 
     return show
 
 
-def items(kind, value, p):
+def items(kind, value, p, in_order):
     """The text before each item, and the item; a text alone for what is left out."""
     if kind in (set, frozenset) and not (p.max_seq_length and len(value) >= p.max_seq_length):
-        from IPython.lib import pretty
-
-        value = pretty._sorted_for_pprint(value)
+        value = in_order(value)
     for i, item in enumerate(value):
         if p.max_seq_length and i >= p.max_seq_length:
             yield "...", None
@@ -99,8 +99,6 @@ class Layout:
 
     def text(self, *parts):
         """An item as the printer of its type writes it; of a dict key and value."""
-        import io
-
         if all(self.is_plain(part) for part in parts):
             return ": ".join(map(repr, parts))
         out = io.StringIO()

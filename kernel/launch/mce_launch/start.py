@@ -58,6 +58,34 @@ def quiet_debugger(app):
     app.log.addFilter(lambda record: "debugpy_stream undefined" not in str(record.msg))
 
 
+def collect_later():
+    """No garbage collection while modules are loaded, which make hardly any. Returns the
+    step that ends this."""
+    import gc
+
+    if not gc.isenabled():
+        return lambda app: None  # by code of the user's environment
+
+    def collect(app):
+        # What there is by now counts as old, as if it had been looked at: else the first
+        # cell's garbage collection takes the time that was saved.
+        try:
+            gc.freeze()
+            gc.unfreeze()
+        finally:  # PyPy has neither
+            gc.enable()
+
+    gc.disable()
+    return collect
+
+
+def do_not_sleep(app):
+    """Before each reply ipykernel waits 0.5 ms for what was printed to be sent: some
+    clients stop reading at the reply. Ours reads on until the kernel is idle, which is
+    sent after all output on the same socket."""
+    app.kernel._execute_sleep = 0
+
+
 def as_launcher(kernelapp):
     """Some libraries know a kernel by sys.argv[0]."""
     site = os.path.dirname(os.path.dirname(os.path.abspath(kernelapp.__file__)))
@@ -85,6 +113,7 @@ def main():
         sys.meta_path.insert(0, paths.SidecarFirst(sidecar))
     code = options.value(ours, options.CODE)
     told = options.value(ours, options.SOURCES)
+    collect = step("gc", collect_later) or (lambda app: None)
 
     try:
         kernelapp = import_ipykernel()
@@ -114,6 +143,7 @@ def main():
         if options.SHARED in ours:
             before(app, "init_sockets", "shared", shared.watch_subscribers)
         before(app, "init_path", "restore-cwd", restore_cwd)
+        before(app, "init_path", "gc", collect)
         before(app, "init_shell", "code", lambda app: paths.add_code([code] if code else []))
         if told:
             before(app, "init_code", "own-code", sources.refuse_own_code)
@@ -130,6 +160,8 @@ def main():
         runs.follow(app, after)
         if options.SHARED in ours:
             step("shared", shared.tell_taken, app)
+        else:
+            step("sleep", do_not_sleep, app)
         step("children", children.forget_ended, app)
         ahead = load_ahead(app, options.value(ours, options.PREIMPORT))
         if told:

@@ -3,6 +3,7 @@ and the first import of one finds it loaded, with all that it needs."""
 
 import sys
 
+from .kept import Loaded
 from .report import step
 
 
@@ -112,11 +113,7 @@ class Stash:
         module = self.modules.get(name)
         if module is None or module.__spec__ is None or name in sys.modules or not self.same(name, path, target):
             return None
-        kind = type(module.__spec__)
-        spec = kind.__new__(kind)  # the module copy imports what may be hidden itself
-        vars(spec).update(vars(module.__spec__))
-        spec.loader = Loaded(self, module, name)
-        return spec
+        return Hidden(module, self, name).spec()
 
     def same(self, name, path, target):
         """Whether an import would load what is loaded, and not a file of that name
@@ -162,19 +159,11 @@ def place(spec):
     return spec.origin, list(spec.submodule_search_locations or ())
 
 
-class Loaded:
-    """The loader of a module that is loaded; for all else, the one that has done it."""
-
-    def __init__(self, stash, module, name):
-        self._stash, self._module, self._name = stash, module, name
-        self._spec = module.__spec__
-
-    def __getattr__(self, name):
-        return getattr(self._spec.loader, name)
-
-    def create_module(self, spec):
-        return self._module
+class Hidden(Loaded):
+    def __init__(self, module, stash, name):
+        super().__init__(module)
+        self._stash, self._name = stash, name
 
     def exec_module(self, module):
-        module.__spec__ = self._spec  # importlib has given it the copy
+        super().exec_module(module)
         self._stash.restore(self._name)

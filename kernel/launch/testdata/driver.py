@@ -215,6 +215,7 @@ def basics():
             ),
             "argv": k.result("import os; os.path.basename(sys.argv[0]), len(sys.argv)"),
             "debugpy": k.result("'debugpy' in sys.modules"),
+            "garbage": k.result("import gc; gc.isenabled(), any(o is globals() for o in gc.get_objects())"),
             "cwd_place": k.result(
                 "i = sys.path.index(''); import os;"
                 "(sys.path.count(''), 'site-packages' in sys.path[i+1],"
@@ -261,7 +262,7 @@ def pieces():
             "stderr": error["stderr"] == "e" * 2000000,
             "largest_ok": max(cell["sizes"] + error["sizes"]) <= 1 << 20,
             "many": len(cell["sizes"]) > 5,
-            "small": len(k.run("print('x')")["sizes"]),
+            "small": len(k.run("print('x', end='')")["sizes"]),  # one write
         }
 
 
@@ -630,7 +631,7 @@ def sidecar():
 def users_startup():
     def env(k):
         profile = k.dir + "/ipython/profile_default/"
-        write(profile + "startup/10.py", "started = 1\nprint('\\ud800 hello')\nimport mine\n")
+        write(profile + "startup/10.py", "import gc; started = gc.isenabled() + 0\nprint('\\ud800 hello')\nimport mine\n")
         write(profile + "ipython_config.py", "c.InteractiveShellApp.exec_lines = ['line = 2']\n"
               "c.InteractiveShellApp.extensions = ['ext']\nc.Session.packer = 'pickle'\n")
         return {}
