@@ -306,7 +306,7 @@ func drive(t testing.TB, python string, args ...string) [][]byte {
 var matrixCases = []string{
 	"windowless", "bytecode", "bytes_and_encodings", "bytes_of_children", "children_in_time", "commands", "compact", "elsewhere", "ended_children",
 	"filenames", "hostile_cwd", "loops", "nodrop", "own_errors", "pieces", "plots", "python_path", "raised", "random_signals", "safe_path",
-	"script_names", "sidecar", "signal_around_a_cell", "signal_in_threading", "signal_while_queueing", "surrogates", "swallowed", "tracebacks", "users_startup",
+	"script_names", "sidecar", "signal_around_a_cell", "signal_aside", "signal_in_threading", "signal_while_queueing", "surrogates", "swallowed", "tracebacks", "users_startup",
 }
 
 // allCases are the cases of both files of testdata, which do not share a name: one of the

@@ -128,6 +128,10 @@ var scriptCases = map[string]facts{
 		"after_script":       "2",
 		"log":                list{},
 	},
+	"signal_aside": {
+		"cell":   list{true, list{}},
+		"script": list{true, list{}},
+	},
 	"bytes_and_encodings": {
 		"buffer":     "a\né€\n6\n",
 		"pieces":     "€",

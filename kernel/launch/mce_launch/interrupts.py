@@ -126,6 +126,52 @@ class Interrupts:
         IPythonKernel._cancel_on_sigint = cancel_on_sigint
 
 
+class Aside:
+    """What is put aside for the time of a call: put_aside and put_back are done whole,
+    wherever an interrupt comes. A `with` would not put back what an interrupt at the end of
+    __enter__ or at the beginning of __exit__ leaves aside."""
+
+    put = False
+
+    def call(self, function, args=(), kwargs={}):
+        __tracebackhide__ = True
+        try:
+            try:
+                self.begin()
+                return function(*args, **kwargs)
+            finally:
+                self.end()
+        finally:
+            self.end()  # for the interrupt that was raised before the first's first step
+
+    def begin(self):
+        __tracebackhide__ = True
+        self.noted = []
+        self.sigint = sigint = signal.getsignal(signal.SIGINT)
+        if getattr(sigint, "__module__", None) == __name__:
+            sigint = signal.default_int_handler  # a cell that awaits: its task waits for us
+        signal.signal(signal.SIGINT, self.note)
+        self.put = True
+        self.put_aside()
+        signal.signal(signal.SIGINT, sigint)
+        if self.noted:
+            raise KeyboardInterrupt
+
+    def end(self):
+        __tracebackhide__ = True
+        if not self.put:
+            return
+        signal.signal(signal.SIGINT, self.note)
+        self.put_back()
+        self.put = False
+        signal.signal(signal.SIGINT, self.sigint)
+        if self.noted:
+            raise KeyboardInterrupt
+
+    def note(self, signum, frame):
+        self.noted.append(signum)
+
+
 def cancel_unbegun():
     """Cancels a cell that awaits and was interrupted between the making of its
     task and the first step: it would run after its reply."""

@@ -5,8 +5,6 @@ kernel's loop anyway, so for as long as another loop runs, the kernel's is
 hidden: same thread, same context, the kernel's loop is never entered twice.
 """
 
-import signal
-
 from . import interrupts
 
 # Functions of libraries that look for a running loop themselves.
@@ -55,41 +53,34 @@ class Policy:
             self.local._loop, self.local._set_called = self.loop, self.called
 
 
-class Hidden:
-    """Hides the kernel's loop; a context manager, for the thread that runs it."""
+class Hidden(interrupts.Aside):
+    """Hides the kernel's loop from a call, in the thread that runs it."""
 
     def __init__(self, loop, script=False):
-        self.loop, self.script = loop, script
+        from asyncio import tasks
 
-    def __enter__(self):
+        self.loop, self.script = loop, script
+        self.task, self.policy = tasks.current_task(loop), None
+
+    def put_aside(self):
         from asyncio import events, tasks
 
-        self.policy = Policy()
-        self.sigint = sigint = signal.getsignal(signal.SIGINT)
-        if getattr(sigint, "__module__", None) == interrupts.__name__:
-            sigint = signal.default_int_handler  # a cell that awaits: its task waits for us
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self.task = tasks.current_task(self.loop)
+        policy = Policy()
         if self.task is not None:
             tasks._leave_task(self.loop, self.task)
         events._set_running_loop(None)
+        self.policy = policy
         if self.script:
-            self.policy.clear()
-        signal.signal(signal.SIGINT, sigint)
+            policy.clear()
 
-    def __exit__(self, *_):
+    def put_back(self):
         from asyncio import events, tasks
 
-        # An interrupt between two of these would lose the kernel's loop.
-        pending = []
-        signal.signal(signal.SIGINT, lambda *args: pending.append(args))
         events._set_running_loop(self.loop)
-        if self.task is not None:
+        if self.task is not None and tasks.current_task(self.loop) is None:
             tasks._enter_task(self.loop, self.task)
-        self.policy.restore()
-        signal.signal(signal.SIGINT, self.sigint)
-        if pending:
-            raise KeyboardInterrupt
+        if self.policy is not None:
+            self.policy.restore()
 
 
 class Loops:
@@ -133,8 +124,7 @@ class Loops:
             __tracebackhide__ = True
             if not self.runs():
                 return function(*args, **kwargs)
-            with self.hidden():
-                return function(*args, **kwargs)
+            return self.hidden().call(function, args, kwargs)
 
         return call
 
@@ -161,8 +151,7 @@ class Loops:
                 if not args:
                     raise RuntimeError(RUNNING % "coroutine")
                 loop = self.beside(args[0])
-            with self.hidden():
-                return function(loop, *args, **kwargs)
+            return self.hidden().call(function, (loop, *args), kwargs)
 
         return call
 

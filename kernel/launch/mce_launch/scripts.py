@@ -1,11 +1,11 @@
 """Files run as scripts: as `python FILE` would, in the session's namespace."""
 
 import os
-import signal
 import sys
 
 from . import forked, fresh
 from .forked import flush
+from .interrupts import Aside
 from .report import step
 from .running import Before
 
@@ -17,18 +17,17 @@ QUITS = ("exit", "quit")  # Python's builtins, which IPython takes away
 PROMPTS = ("ps1", "ps2", "ps3")  # of sys; by ps1 libraries know an interactive Python
 
 
-class Script:
-    """One run of a file; a context manager that keeps the session's settings."""
+class Script(Aside):
+    """One run of a file; the session's settings are put aside for it."""
 
     def __init__(self, scripts, path, arguments):
         self.scripts, self.path = scripts, path
         self.argv = [path] + list(arguments)
         self.hidden = scripts.loops.hidden(script=True) if scripts.loops.runs() else None
 
-    def __enter__(self):
+    def put_aside(self):
         self.saved = {name: getattr(sys, name) for name in ("argv", "stdin", "stdout", "stderr", "excepthook")}
         self.prompts = {name: vars(sys).pop(name) for name in PROMPTS if name in vars(sys)}
-        self.sigint = signal.getsignal(signal.SIGINT)
         self.orig_argv = getattr(sys, "orig_argv", None)
         self.directory = os.path.dirname(self.path)
         self.names = {}
@@ -43,8 +42,7 @@ class Script:
         self.quits = {name: quitter(name) for name in QUITS if name not in self.builtins}
         self.builtins.update(self.quits)
         if self.hidden:
-            self.hidden.__enter__()
-        return self
+            self.hidden.put_aside()
 
     def set_names(self):
         from importlib.machinery import SourceFileLoader
@@ -69,15 +67,13 @@ class Script:
             if value is not MISSING:
                 namespace[name] = value
 
-    def __exit__(self, *_):
-        # An interrupt in here would leave the session half a script.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def put_back(self):
         try:
             self.restore()
         finally:
             if self.hidden:
-                self.hidden.__exit__()
-            signal.signal(signal.SIGINT, self.sigint)
+                self.hidden.put_back()
+        self.noted.clear()  # the script has ended
 
     def restore(self):
         for stream in (sys.stdout, sys.stderr):
@@ -134,14 +130,16 @@ class Scripts:
         pid = os.getpid()
         end = fresh.Process(self.shell, self.endings, path) if alone else None
         before = None if alone else step("running", Before, self.shell.user_ns)
-        with Script(self, path, arguments):
-            self.execute(path, pid)
-            if end:
-                end.finish()
-                self.endings.status = self.endings.status or 0
-            forked.at_end(pid, self.endings.status or 0)
+        Script(self, path, arguments).call(self.whole, (path, pid, end))
         if before:
             self.endings.running = step("running", before.left)
+
+    def whole(self, path, pid, end):
+        self.execute(path, pid)
+        if end:
+            end.finish()
+            self.endings.status = self.endings.status or 0
+        forked.at_end(pid, self.endings.status or 0)
 
     def execute(self, path, pid):
         __tracebackhide__ = True

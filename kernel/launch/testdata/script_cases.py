@@ -1,5 +1,6 @@
 """Cases of driver.py about scripts, how runs end, event loops, streams, displays."""
 
+import ast
 import os
 import re
 import sys
@@ -303,14 +304,16 @@ def loop_results(k, cells):
 def loops():
     with Scripts() as k:
         k.run("import asyncio\nasync def work(n):\n    await asyncio.sleep(0.01)\n    return n")
+        # "ready" in the loop: an interrupt as asyncio.run() takes SIGINT for itself raises CancelledError in any Python.
+        k.run("async def until():\n    print('ready', flush=True)\n    await asyncio.sleep(60)")
         facts = loop_results(k, LOOPS)
         if sys.version_info >= (3, 11):  # there is no Runner before
             facts["runner"] = k.result("with asyncio.Runner() as runner: r = runner.run(work(1)) + runner.run(work(2))\nr")
         else:
             facts["runner"] = "3"
         for name, code in {
-            "interrupt": "print('ready', flush=True); asyncio.run(asyncio.sleep(60))",
-            "interrupt_awaiting": "await work(1); print('ready', flush=True); asyncio.run(asyncio.sleep(60))",
+            "interrupt": "asyncio.run(until())",
+            "interrupt_awaiting": "await work(1); asyncio.run(until())",
         }.items():
             out = k.run(code, interrupt=1)
             facts[name] = [out["ename"], out["signals"], k.result("asyncio.run(work(1)) + await work(1)")]
@@ -319,6 +322,54 @@ def loops():
         facts["script_policy"] = k.script(text + "loop = asyncio.new_event_loop(); asyncio.set_event_loop(loop)\nprint(asyncio.get_event_loop().run_until_complete(asyncio.gather(work(1), work(2)))); loop.close()")["stdout"]
         facts["after_script"] = k.result("asyncio.run(work(1)) + await work(1)")
         facts["log"] = k.log()
+        return facts
+
+
+SIGNAL_IN = """
+def install(nth, modules):
+    import os, signal, sys
+    count = 0
+    def trace(frame, event, arg):
+        global met
+        nonlocal count
+        if frame.f_globals.get('__name__') not in modules:
+            return
+        count += 1
+        if count == nth and not met:
+            met = '%s:%d%s' % (os.path.basename(frame.f_code.co_filename), frame.f_lineno, ', ended' * ended)
+            sys.settrace(None)
+            os.kill(os.getpid(), signal.SIGINT)
+        return trace
+    sys.settrace(trace)
+"""
+ASIDE = {
+    "cell": ("loops interrupts", "await work(1); {}; asyncio.run(asyncio.sleep(0.1)); sys.settrace(None)"),
+    "script": ("interrupts scripts", "{}; get_ipython().run_script({!r}); sys.settrace(None)"),
+}
+SESSION = "sys.settrace(None), met, asyncio.run(work(1)) + await work(1), sys.argv == argv, sys.path == path, '__file__' in globals(), __name__"
+
+
+@case
+def signal_aside():
+    """A signal at each place where something of the session is put aside for a loop of the
+    user's or for a script, and put back: which has another outcome, and what it leaves."""
+    with Scripts() as k:
+        path = os.path.join(k.cwd, "script.py")
+        write(path, "import time\ntime.sleep(0.1)\nended = True\n")
+        k.run("import asyncio, sys\nasync def work(n):\n    await asyncio.sleep(0.001)\n    return n\nargv, path = list(sys.argv), list(sys.path)" + SIGNAL_IN)
+        facts = {}
+        for name, (modules, code) in ASIDE.items():
+            wrong, nth = [], 0
+            while not wrong:
+                nth += 1
+                install = "met, ended = None, False; install(%d, %r)" % (nth, ["mce_launch." + module for module in modules.split()])
+                out = k.run(code.format(install, path), limit=10)
+                _, met, *session = ast.literal_eval(k.result(SESSION) or "(None, '')")
+                if met is None:
+                    break
+                if out["ename"] != "KeyboardInterrupt" and "ended" not in met or session != [2, True, True, False, "__main__"]:
+                    wrong.append([nth, met, out["ename"], session])
+            facts[name] = [nth > 100, wrong]
         return facts
 
 
