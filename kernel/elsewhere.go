@@ -36,7 +36,11 @@ func Connect(ctx context.Context, host *Host, spec Spec, e Elsewhere) (*Kernel, 
 	if patience == 0 {
 		patience = defaultStartTimeout
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
+	silent := fmt.Errorf("no answer within %s", patience)
+	if e.ID == "" {
+		silent = fmt.Errorf("%w. The next code gets another kernel; if that does not answer either, the server's log may say why", silent)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, silent)
 	defer cancel()
 	k := newKernel(spec, host.Log.With("session", spec.Session, "generation", spec.Generation))
 	started := time.Now()

@@ -218,6 +218,15 @@ func elsewhereNoStart(t *testing.T, s *gatewaytest.Server) {
 	if err == nil || !strings.Contains(err.Error(), "its process cannot start: the server's log says why") {
 		t.Errorf("%v", err)
 	}
+
+	// One whose process is there, as when another has got one of its ports.
+	s.Kernelspec("silent", "sleep", "600")
+	spec := kernel.Spec{Session: "test", StartTimeout: time.Second}
+	_, err = kernel.Connect(t.Context(), newHost(t), spec, kernel.Elsewhere{Server: s.Client(s.Addr), Kernelspec: "silent"})
+	if err == nil || !strings.Contains(err.Error(), "no answer within 1s. The next code gets another kernel") {
+		t.Errorf("%v", err)
+	}
+	s.Until(0)
 }
 
 // elsewhereEnds: how the far side can go away.

@@ -30,10 +30,12 @@ type Server struct {
 	Addr string
 	t    testing.TB
 	dir  string
-	args []string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-	log  *os.File
+	// runtime is where its kernels' sockets and connection files are.
+	runtime string
+	args    []string
+	cmd     *exec.Cmd
+	done    chan struct{} // closed when it has ended
+	log     *os.File
 	// gateway is what is started instead of a Jupyter server, "" for none, by this Python.
 	gateway Gateway
 	python  string
@@ -83,12 +85,34 @@ func installGateway(t testing.TB, g Gateway) (python string) {
 	return python
 }
 
+// A server that gives its kernels ports takes five free ones, and lets go of them until the
+// kernel listens. When another has one of them by then, that kernel is there and never
+// answers. Those of an Enterprise Gateway are on ports that nobody is given; it can do no
+// other. Those of the other servers are on sockets of the file system.
+const (
+	enterprisePorts = `
+import itertools
+from enterprise_gateway.services.processproxies.processproxy import BaseProcessProxyABC
+ports = itertools.count(%d)
+BaseProcessProxyABC._get_candidate_port = lambda self: next(ports)
+`
+	onSockets = "--KernelManager.transport=ipc"
+)
+
 func start(s *Server) *Server {
 	t := s.t
 	t.Helper()
 	s.Addr, s.dir = freeAddress(t), t.TempDir()
 	var err error
 	if s.log, err = os.Create(filepath.Join(s.dir, "log")); err != nil {
+		t.Fatal(err)
+	}
+	if s.runtime, err = os.MkdirTemp("", "jupyter"); err != nil { // short: sockets are in it
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(s.runtime) })
+	ports := fmt.Sprintf(enterprisePorts, 10_000+rand.IntN(5_000))
+	if err := os.WriteFile(filepath.Join(s.dir, "jupyter_enterprise_gateway_config.py"), []byte(ports), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.showLog)
@@ -142,8 +166,11 @@ func (s *Server) Again() {
 			"--ServerApp.port=" + port, "--ServerApp.port_retries=0", "--IdentityProvider.token=" + Token, "--ServerApp.root_dir=" + s.dir,
 			"--ServerApp.answer_yes=True"}
 	}
+	if s.gateway != EnterpriseGateway {
+		args = append(args, onSockets)
+	}
 	s.cmd = exec.Command(python, append(args, s.args...)...)
-	s.cmd.Env = append(os.Environ(), "JUPYTER_RUNTIME_DIR="+filepath.Join(s.dir, "runtime"), "JUPYTER_CONFIG_DIR="+s.dir,
+	s.cmd.Env = append(os.Environ(), "JUPYTER_RUNTIME_DIR="+s.runtime, "JUPYTER_CONFIG_DIR="+s.dir,
 		"JUPYTER_DATA_DIR="+filepath.Join(s.dir, "data"), "IPYTHONDIR="+filepath.Join(s.dir, "ipython"))
 	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
