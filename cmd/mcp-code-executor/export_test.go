@@ -68,6 +68,9 @@ func outputsOf(c noteCell) []string {
 		word := kind
 		switch kind {
 		case "stream":
+			if strings.Contains(joined(o["text"]), "Matplotlib is building the font cache") {
+				continue // after 5 s at it: a machine with many fonts, or much to do
+			}
 			name, _ := o["name"].(string)
 			if at, found := streams[name]; found {
 				all[at] += joined(o["text"])
