@@ -263,7 +263,7 @@ func reason(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time: it stands still or cannot be reached, or the address is another program's"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
-		strings.HasSuffix(err.Error(), "http: server closed idle connection"): // before the request was written
+		errors.Is(err, net.ErrClosed), strings.HasSuffix(err.Error(), "http: server closed idle connection"): // before the request was written
 		return "it broke off: that server, or a proxy before it, closed the connection without an answer"
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return "it does not speak TLS: its address begins with http:, not https:"
