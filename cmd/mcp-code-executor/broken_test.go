@@ -114,7 +114,7 @@ func TestKernelsImportGuard(t *testing.T) {
 func TestKernelsAlarmLeft(t *testing.T) {
 	t.Parallel()
 	eachKernel(t, func(t *testing.T, p *program) {
-		r := p.run("import signal\ndef late(*_):\n    raise TimeoutError('left set')\nsignal.signal(signal.SIGALRM, late)\nsignal.setitimer(signal.ITIMER_REAL, 0.1)\nkept = 41")
+		r := p.run("import signal\nkept = 41\ndef late(*_):\n    raise TimeoutError('left set')\nsignal.signal(signal.SIGALRM, late)\nsignal.setitimer(signal.ITIMER_REAL, 0.3)")
 		until(t, "the alarm", func() bool {
 			return strings.Contains(p.call("get_execution", args{"id": r.field("id"), "since": 0}).text(), "TimeoutError: left set")
 		})
