@@ -86,16 +86,18 @@ func (s *Spare) Done() <-chan struct{} { return s.kernel.Done() }
 // Close ends it, at once: there are no variables and no handlers of anybody's.
 func (s *Spare) Close() { s.kernel.Close() }
 
-// answerTime is how long a spare may take to answer when it is wanted: a cold start
-// takes no longer.
-const answerTime = 250 * time.Millisecond
+// answerTime is how long a spare may take to answer when it is wanted: half of what its
+// start took on this machine, but no longer than anybody should wait for one that hangs.
+func (s *Spare) answerTime() time.Duration {
+	return min(max(s.kernel.info.StartupDuration/2, 250*time.Millisecond), time.Second)
+}
 
 // HandOver makes the kernel that of a session, as if it had started now: with a record
 // of its own and the first number for its first run. It is an error when the spare does
 // not answer, or belongs to another start than spec tells; it is to be closed then.
 func (s *Spare) HandOver(ctx context.Context, spec Spec) (*Kernel, error) {
 	k, began := s.kernel, time.Now()
-	if !k.Probe(ctx, answerTime) {
+	if !k.Probe(ctx, s.answerTime()) {
 		return nil, fmt.Errorf("the spare kernel %d does not answer", s.PID())
 	}
 	private, err := s.host.run.Get(s.host.RuntimePlaces)

@@ -28,7 +28,7 @@ type spares struct {
 // launchSpares starts a server that has spares.
 func launchSpares(t *testing.T, mark string, settings ...string) *spares {
 	t.Helper()
-	settings = append(settings, "SPARE_KERNEL=on", "MCE_TEST_MARK="+mark, "COLOUR=red")
+	settings = append(settings, "SPARE_KERNEL=on", "MCE_TEST_MARK="+mark, "COLOUR=red", "LOG_LEVEL=info") // a spare that was not taken: why
 	return &spares{t: t, program: launch(t, append(inVenv(t), settings...)...), mark: mark, taken: map[int]bool{}}
 }
 
